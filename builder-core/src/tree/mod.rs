@@ -1,0 +1,12 @@
+//! Files in motion: a capability to one directory tree ([`Root`]), and streams of [`Entry`] between trees.
+//!
+//! Here live walking, applying, merging and the adapters between. Tar, whiteout file names and compression do not:
+//! they are `layer`'s.
+
+mod entry;
+mod resolve;
+mod root;
+
+pub use entry::{RelPath, Timestamp};
+pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
+pub use root::Root;

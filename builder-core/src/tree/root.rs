@@ -1,0 +1,215 @@
+//! A capability to one directory tree: every path inside a container goes through here.
+//!
+//! A path is resolved by the kernel with `openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)`: absolute symlinks and too
+//! many `..` stay inside, `/proc/self/fd` and the like are refused. What changes a directory opens the parent that way
+//! and then names one part with `*at` calls that follow nothing. No method gives an absolute path out.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
+
+use crate::tree::RelPath;
+
+/// How often the kernel's answer "try again" (a rename raced with the resolution) is taken at its word.
+const RACES: usize = 128;
+
+/// One directory tree and nothing outside it.
+#[derive(Debug)]
+pub struct Root {
+    fd: OwnedFd,
+}
+
+impl Root {
+    /// Takes an open directory, whether opened for reading or with `O_PATH`.
+    #[must_use]
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        Root { fd }
+    }
+
+    /// Opens a directory of the host. Its path is trusted: symlinks on the way are followed.
+    pub fn open_host(path: &Path) -> io::Result<Self> {
+        let fd = rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())?;
+        Ok(Root { fd })
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// A second handle of the same directory.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Root { fd: self.fd.try_clone()? })
+    }
+
+    /// Opens what `path` leads to, following symlinks inside the tree (the last one too unless `O_NOFOLLOW`).
+    pub fn open(&self, path: impl AsRef<Path>, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        let path = in_root(path.as_ref());
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        for _ in 0..RACES {
+            match rustix::fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, mode, resolve) {
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                answer => return Ok(answer?),
+            }
+        }
+        Err(rustix::io::Errno::AGAIN.into())
+    }
+
+    /// The directory that `path` leads to, as a root of its own.
+    pub fn subroot(&self, path: impl AsRef<Path>) -> io::Result<Root> {
+        self.open(path, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty()).map(Root::from_fd)
+    }
+
+    /// The open parent directory of `path` and the last part of its name; symlinks are followed in all but the last.
+    ///
+    /// Fails with `EISDIR` for the root itself and for a path that ends in `..`.
+    pub fn parent(&self, path: impl AsRef<Path>) -> io::Result<(OwnedFd, OsString)> {
+        let path = path.as_ref();
+        let name = path.file_name().ok_or(rustix::io::Errno::ISDIR)?;
+        let parent = path.parent().unwrap_or(Path::new(""));
+        let dir = self.open(parent, OFlags::DIRECTORY | OFlags::PATH, Mode::empty())?;
+        Ok((dir, name.to_owned()))
+    }
+
+    /// What `path` is; its last symlink is not followed.
+    pub fn lstat(&self, path: impl AsRef<Path>) -> io::Result<Stat> {
+        let fd = self.open(path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())?;
+        Ok(rustix::fs::fstat(&fd)?)
+    }
+
+    /// What `path` leads to.
+    pub fn stat(&self, path: impl AsRef<Path>) -> io::Result<Stat> {
+        let fd = self.open(path, OFlags::PATH, Mode::empty())?;
+        Ok(rustix::fs::fstat(&fd)?)
+    }
+
+    /// The canonical place of `path` inside the tree: all symlinks followed; what does not exist is kept as written.
+    ///
+    /// The answer is for showing and for comparing. To use a place, open it.
+    pub fn resolve(&self, path: impl AsRef<Path>) -> io::Result<RelPath> {
+        crate::tree::resolve::resolve(self, path.as_ref())
+    }
+
+    /// What the symlink at `path` says.
+    pub fn readlink(&self, path: impl AsRef<Path>) -> io::Result<PathBuf> {
+        let fd = self.open(path, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty())?;
+        let target = rustix::fs::readlinkat(&fd, "", Vec::new())?;
+        Ok(PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(target.to_bytes())))
+    }
+
+    /// The bytes of the regular file that `path` leads to; more than `limit` of them, or anything but a regular file
+    /// (a pipe would wait for ever), is an error.
+    pub fn read(&self, path: impl AsRef<Path>, limit: u64) -> io::Result<Vec<u8>> {
+        let fd = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty())?;
+        let stat = rustix::fs::fstat(&fd)?;
+        if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        std::fs::File::from(fd).take(limit + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            let message = format!("larger than {limit} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        Ok(bytes)
+    }
+
+    /// Writes a regular file, over one that is there. The mode does not depend on the umask.
+    pub fn write(&self, path: impl AsRef<Path>, mode: u32, bytes: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let fd = self.open(path, flags, Mode::from_raw_mode(0o600))?;
+        let mut file = std::fs::File::from(fd);
+        file.write_all(bytes)?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        Ok(())
+    }
+
+    /// Makes the one directory `path`, its mode independent of the umask, and opens it.
+    pub fn mkdir(&self, path: impl AsRef<Path>, mode: u32) -> io::Result<Root> {
+        let (dir, name) = self.parent(path)?;
+        rustix::fs::mkdirat(&dir, &name, Mode::from_raw_mode(0o700))?;
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
+        let made = rustix::fs::openat(&dir, &name, flags, Mode::empty())?;
+        rustix::fs::fchmod(&made, Mode::from_raw_mode(mode))?;
+        Ok(Root::from_fd(made))
+    }
+
+    /// Makes `path` and every directory above it that is missing. Returns the directory and those it made, from the
+    /// top, by their canonical places; dangling symlinks on the way are an error (`ENOENT`).
+    pub fn mkdir_all(&self, path: impl AsRef<Path>, mode: u32) -> io::Result<(Root, Vec<RelPath>)> {
+        let place = self.resolve(path)?;
+        let mut made = Vec::new();
+        let mut here = RelPath::root();
+        for part in place.parts() {
+            here = here.join(part);
+            match self.mkdir(here.as_path(), mode) {
+                Ok(_) => made.push(here.clone()),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((self.subroot(place.as_path())?, made))
+    }
+
+    /// Removes `path` and, if it is a directory, all that is in it; follows no symlink. `false` if nothing was there.
+    pub fn remove_all(&self, path: impl AsRef<Path>) -> io::Result<bool> {
+        let (dir, name) = self.parent(path)?;
+        remove_all_at(dir.as_fd(), &name)
+    }
+
+    /// Removes one name that is not a directory.
+    pub fn unlink(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let (dir, name) = self.parent(path)?;
+        Ok(rustix::fs::unlinkat(&dir, &name, AtFlags::empty())?)
+    }
+
+    /// Removes one empty directory.
+    pub fn rmdir(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let (dir, name) = self.parent(path)?;
+        Ok(rustix::fs::unlinkat(&dir, &name, AtFlags::REMOVEDIR)?)
+    }
+}
+
+/// `openat2` takes no empty path; `/` and the empty path are the root itself.
+fn in_root(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+/// Removes `name` in `dir` and all that is in it, by handles: never through a symlink, however it is swapped.
+pub(crate) fn remove_all_at(dir: BorrowedFd<'_>, name: &OsStr) -> io::Result<bool> {
+    use rustix::io::Errno;
+    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+        Ok(()) => return Ok(true),
+        Err(Errno::NOENT) => return Ok(false),
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
+    let inner = match rustix::fs::openat(dir, name, flags, Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            rustix::fs::chmodat(dir, name, Mode::from_raw_mode(0o700), AtFlags::empty())?;
+            rustix::fs::openat(dir, name, flags, Mode::empty())?
+        }
+        opened => opened?,
+    };
+    let mut names = Vec::new();
+    for item in rustix::fs::Dir::read_from(&inner)? {
+        let item = item?;
+        let bytes = item.file_name().to_bytes();
+        if bytes != b"." && bytes != b".." {
+            names.push(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).to_owned());
+        }
+    }
+    for name in names {
+        remove_all_at(inner.as_fd(), &name)?;
+    }
+    match rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
