@@ -6,6 +6,8 @@
 mod entry;
 mod resolve;
 mod root;
+mod walk;
+pub(crate) use walk::Marks;
 
 pub use entry::{RelPath, Timestamp};
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
