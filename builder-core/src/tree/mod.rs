@@ -3,10 +3,13 @@
 //! Here live walking, applying, merging and the adapters between. Tar, whiteout file names and compression do not:
 //! they are `layer`'s.
 
+pub(crate) mod adapters;
 mod entry;
+pub(crate) mod ignore;
+pub(crate) mod pattern;
 mod resolve;
 mod root;
 
-pub use entry::{RelPath, Timestamp};
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
+pub use entry::{RelPath, Timestamp};
 pub use root::Root;
