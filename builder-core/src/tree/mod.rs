@@ -3,7 +3,10 @@
 //! Here live walking, applying, merging and the adapters between, which names a pattern means, and who a user name is
 //! inside a tree. Tar, whiteout file names and compression do not: they are `layer`'s.
 
+pub(crate) mod adapters;
 mod entry;
+pub(crate) mod ignore;
+pub(crate) mod pattern;
 mod resolve;
 mod root;
 pub(crate) mod users;

@@ -1,0 +1,97 @@
+//! What each adapter changes and what it leaves alone.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::error::Kind;
+use crate::tree::{Content, Meta};
+
+fn path(path: &str) -> RelPath {
+    RelPath::parse(path).unwrap()
+}
+
+fn entry(at: &str, mode: u32, node: Node) -> Result<Entry> {
+    let mtime = Timestamp { seconds: 100, nanoseconds: 5 };
+    Ok(Entry { path: path(at), meta: Meta { mode, uid: 7, gid: 8, mtime, ..Meta::default() }, node })
+}
+
+fn file(at: &str, mode: u32) -> Result<Entry> {
+    entry(at, mode, Node::File { size: 0, content: Content::Bytes(Vec::new()) })
+}
+
+#[test]
+fn owner_mode_and_time_are_set_and_errors_pass() {
+    let link = entry("l", 0o777, Node::Symlink(PathBuf::from("x")));
+    let failed = Err(Error::new(Kind::Io, "cannot read `x`"));
+    let source = vec![file("f", 0o640), link, failed];
+    let change = ModeChange::parse("755").unwrap();
+    let out: Vec<_> = source
+        .into_iter()
+        .owned_by(1, 2)
+        .with_mode(change)
+        .no_younger_than(Timestamp::from_seconds(100))
+        .collect();
+    let first = out[0].as_ref().unwrap();
+    assert_eq!((first.meta.uid, first.meta.gid, first.meta.mode), (1, 2, 0o755));
+    assert_eq!(first.meta.mtime, Timestamp::from_seconds(100));
+    assert_eq!(out[1].as_ref().unwrap().meta.mode, 0o777);
+    assert_eq!(out[2].as_ref().unwrap_err().sentence(), "cannot read `x`");
+}
+
+#[test]
+fn an_older_file_keeps_its_time() {
+    let out: Vec<_> = vec![file("f", 0)].into_iter().no_younger_than(Timestamp::from_seconds(101)).collect();
+    assert_eq!(out[0].as_ref().unwrap().meta.mtime, Timestamp { seconds: 100, nanoseconds: 5 });
+}
+
+#[test]
+fn moving_takes_hard_links_along_and_refuses_strangers() {
+    let source = vec![file("a/b/f", 0), entry("a/b/g", 0, Node::Hardlink(path("a/b/f"))), file("a/x", 0)];
+    let out: Vec<_> = source.into_iter().moved(path("a/b"), path("to")).collect();
+    assert_eq!(out[0].as_ref().unwrap().path, path("to/f"));
+    let second = out[1].as_ref().unwrap();
+    assert_eq!(second.path, path("to/g"));
+    assert!(matches!(&second.node, Node::Hardlink(target) if *target == path("to/f")));
+    assert_eq!(out[2].as_ref().unwrap_err().sentence(), "cannot move `/a/x`");
+}
+
+#[test]
+fn modes_are_read_as_chmod_reads_them() {
+    for (text, mode, directory, expected) in [
+        ("0", 0o777, false, 0),
+        ("4755", 0o600, false, 0o4755),
+        ("u=rwX,go=rX", 0o600, false, 0o644),
+        ("u=rwX,go=rX", 0o700, false, 0o755),
+        ("u=rwX,go=rX", 0o600, true, 0o755),
+        ("a+x", 0o640, false, 0o751),
+        ("+x", 0o640, false, 0o751),
+        ("go-rwx", 0o4777, false, 0o4700),
+        ("u=rw+x", 0o077, false, 0o777),
+        ("g=u", 0o640, false, 0o660),
+        ("o=g-w", 0o660, false, 0o664),
+        ("u+s", 0o755, false, 0o4755),
+        ("g+s,+t", 0o755, true, 0o3755),
+        ("a=rx", 0o6755, false, 0o555),
+        ("a=rx", 0o6755, true, 0o6555),
+        ("u=", 0o755, false, 0o055),
+    ] {
+        let change = ModeChange::parse(text).unwrap();
+        assert_eq!(
+            change.apply(mode, directory),
+            expected,
+            "{text} on {mode:o}, got {:o}",
+            change.apply(mode, directory)
+        );
+    }
+}
+
+#[test]
+fn modes_that_make_no_sense_are_refused() {
+    for text in ["", "8", "77777", "-", "rwx", "u=q", "z+x", "u=rw,", "u=ug", "0x1ff", "u=r w"] {
+        match ModeChange::parse(text) {
+            // A lone operator with nothing after it is chmod's no-op.
+            Ok(change) => assert_eq!((text, change.apply(0o644, false)), ("-", 0o644)),
+            Err(error) => assert_eq!(error.sentence(), format!("cannot use the mode `{text}`")),
+        }
+    }
+}
