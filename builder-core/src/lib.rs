@@ -5,6 +5,7 @@
 //! sandbox · builder · steps · verbs`. The library never prints, never reads the environment or the home directory,
 //! and starts no thread before namespaces are set up.
 
+mod builder;
 mod error;
 mod event;
 mod host;

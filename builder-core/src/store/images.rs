@@ -75,11 +75,19 @@ impl Store {
     /// Reads an image's manifest and config, digests checked.
     pub fn load_image(&self, entry: ImageEntry) -> Result<StoredImage> {
         let manifest_bytes = self.read_blob(entry.manifest.digest, MAX_MANIFEST)?;
-        let manifest = Manifest::parse(&manifest_bytes)?;
+        let (manifest, config) = self.read_image(entry.manifest.digest)?;
         let config_bytes = self.read_blob(manifest.config.digest, MAX_MANIFEST)?;
-        let config: ImageConfig = serde_json::from_slice(&config_bytes)
-            .map_err(|cause| Error::corrupt(format!("cannot read the config of `{}`", entry.id)).because(cause))?;
         Ok(StoredImage { entry, manifest, manifest_bytes, config, config_bytes })
+    }
+
+    /// Manifest and config by the manifest's digest, both digests checked.
+    pub fn read_image(&self, manifest: Digest) -> Result<(Manifest, ImageConfig)> {
+        let manifest = Manifest::parse(&self.read_blob(manifest, MAX_MANIFEST)?)?;
+        let bytes = self.read_blob(manifest.config.digest, MAX_MANIFEST)?;
+        let config = serde_json::from_slice(&bytes).map_err(|cause| {
+            Error::corrupt(format!("cannot read the image config `{}`", manifest.config.digest)).because(cause)
+        })?;
+        Ok((manifest, config))
     }
 
     /// Publishes an image: config and manifest first, then its names. A name that another image had moves.

@@ -6,11 +6,12 @@
 
 mod blobs;
 mod check;
-mod containers;
+mod compound;
+pub(crate) mod containers;
 mod durable;
 mod gc;
-mod images;
-mod layers;
+pub(crate) mod images;
+pub(crate) mod layers;
 mod names;
 mod work;
 
@@ -31,6 +32,7 @@ pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
 pub use gc::Reclaimed;
 pub(crate) use images::StoredImage;
 pub(crate) use layers::{LayerRecord, TreeId};
+pub(crate) use durable::hint_full;
 pub(crate) use work::Work;
 
 /// The number in `version`: one store format, one number.
@@ -126,7 +128,7 @@ fn make(root: &Path, form: Marks) -> Result<()> {
         "names",
         "cache/diff",
         "cache/chain",
-        "cache/blob",
+        "cache/parts",
         "locks",
         "tmp",
         "trash",
