@@ -16,6 +16,7 @@ pub(crate) fn not_run(test: &str, reason: &str) {
     eprintln!("not run: {test}: {reason}");
     if let Some(path) = std::env::var_os("KILN_TESTS_NOT_RUN") {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-        writeln!(file.expect("the list of tests not run opens"), "{test}: {reason}").expect("it can be written");
+        writeln!(file.expect("the list of tests not run opens"), "{test}: {reason}")
+            .expect("it can be written");
     }
 }

@@ -3,10 +3,14 @@
 //! Here live walking, applying, merging and the adapters between. Tar, whiteout file names and compression do not:
 //! they are `layer`'s.
 
+mod apply;
 mod entry;
+mod merge;
 mod resolve;
 mod root;
+mod walk;
 
-pub use entry::{RelPath, Timestamp};
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
+pub use entry::{RelPath, Timestamp};
 pub use root::Root;
+pub(crate) use walk::{Marks, walk};
