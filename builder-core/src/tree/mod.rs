@@ -4,12 +4,15 @@
 //! they are `layer`'s.
 
 mod apply;
+mod content;
 mod entry;
 mod merge;
 mod resolve;
 mod root;
 mod walk;
 
+pub(crate) use apply::{Apply, Devices, Options, Stats};
+pub(crate) use content::Opened;
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
 pub use root::Root;
