@@ -24,5 +24,25 @@ mod transport;
 mod tree;
 mod verbs;
 
+pub use builder::Builder;
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Reporter, Silent};
+pub use host::Host;
+pub use layer::{Compression, Times};
+pub use name::{Location, Reference};
+pub use oci::{
+    ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig, Index, Manifest,
+    Platform, RootFs,
+};
+pub use settings::Settings;
+pub use steps::Config;
+pub use store::Reclaimed;
+pub use verbs::commit::{Commit, Committed};
+pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};
+pub use verbs::from::{From, Made};
+pub use verbs::images::{
+    ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image,
+};
+pub use verbs::mount::{Mount, Mounted, Umount};
+pub use verbs::pull::{Pull, Pulled};
+pub use verbs::push::Push;

@@ -1,1 +1,12 @@
-//! (being written)
+//! Layers in motion: tar streams and directory trees made from each other.
+//!
+//! Here live the tar form of a stream of entries, whiteout file names, the difference to a base, compression and
+//! hashing while bytes go by. Where layers are kept, and under which names, does not: that is `store`'s.
+
+mod diff;
+
+pub(crate) use diff::{Diff, diff, strip_idle_marks};
+
+mod stub;
+pub(crate) use stub::*;
+pub use stub::{Compression, Times};

@@ -8,7 +8,7 @@ use crate::error::{Context, Result};
 use crate::event::Event;
 use crate::store::{ContainerGuard, LayerRecord, TreeId, Work};
 use crate::sys::random;
-use crate::tree::{self, Apply, ApplyOptions, Root};
+use crate::tree::{self, Apply, Devices, Options, Root};
 
 /// Copies the upper as it is now into a tree; none if nothing is in it.
 pub(crate) fn copy_upper(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Option<TreeId>> {
@@ -27,7 +27,7 @@ pub(crate) fn copy_upper(builder: &Builder<'_>, work: &Work, guard: &ContainerGu
     let from = Root::open_host(&upper).cannot("open", upper.display())?;
     let into = Root::open_host(&top).cannot("open", top.display())?;
     let marks = builder.store.form();
-    let mut apply = Apply::new(&into, ApplyOptions { marks, ..ApplyOptions::default() })?;
+    let mut apply = Apply::new(&into, Options { marks, devices: Devices::Make, keep_times: true })?;
     for entry in tree::walk(&from, marks) {
         apply.put(entry?)?;
     }

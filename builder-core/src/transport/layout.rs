@@ -185,7 +185,6 @@ impl LayoutWriter {
 }
 
 /// A blob being written into a layout; removed again unless it is published.
-#[derive(Debug)]
 pub(crate) struct LayoutBlob {
     file: Option<File>,
     path: PathBuf,

@@ -4,15 +4,21 @@
 //! inside a tree. Tar, whiteout file names and compression do not: they are `layer`'s.
 
 pub(crate) mod adapters;
+mod apply;
+mod content;
 mod entry;
 pub(crate) mod ignore;
+mod merge;
 pub(crate) mod pattern;
 mod resolve;
 mod root;
 pub(crate) mod users;
 mod walk;
 
+pub(crate) use apply::{Apply, Devices, Options, Stats};
+pub(crate) use content::Opened;
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
+pub(crate) use merge::{Finder, Stack};
 pub use root::Root;
-pub(crate) use walk::Marks;
+pub(crate) use walk::{Marks, walk};
