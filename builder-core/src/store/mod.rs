@@ -27,7 +27,7 @@ use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::Marks;
 
 pub(crate) use blobs::BlobWriter;
-pub use check::{CheckOptions, CheckReport, Finding};
+pub use check::{CheckOptions, CheckReport, Finding, check};
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
 pub use gc::Reclaimed;
 pub(crate) use images::StoredImage;

@@ -4,6 +4,7 @@ pub mod commit;
 pub mod containers;
 pub mod from;
 pub mod images;
+pub mod info;
 pub mod mount;
 pub mod pull;
 pub mod push;
