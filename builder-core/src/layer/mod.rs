@@ -4,5 +4,6 @@
 //! hashing while bytes go by. Where layers are kept, and under which names, does not: that is `store`'s.
 
 mod diff;
+mod tar;
 
 pub(crate) use diff::{Diff, diff, strip_idle_marks};
