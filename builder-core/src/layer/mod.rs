@@ -3,7 +3,13 @@
 //! Here live the tar form of a stream of entries, whiteout file names, the difference to a base, compression and
 //! hashing while bytes go by. Where layers are kept, and under which names, does not: that is `store`'s.
 
+mod compress;
 mod diff;
-mod tar;
+mod digest;
+pub(crate) mod tar;
+mod unpack;
 
+pub(crate) use compress::{Compression, Decoder, Encoder, decode};
 pub(crate) use diff::{Diff, diff, strip_idle_marks};
+pub(crate) use digest::Digesting;
+pub(crate) use unpack::{Unpacked, unpack};

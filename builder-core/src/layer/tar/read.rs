@@ -99,6 +99,11 @@ impl<R: Read + 'static> Entries<R> {
         Ok(Some(entry))
     }
 
+    /// Reads to the end of the source: what follows the end mark belongs to the tar's digest too.
+    pub(crate) fn drain(self) -> Result<()> {
+        io::copy(&mut self.source.borrow_mut().reader, &mut io::sink()).map_err(failed).map(drop)
+    }
+
     /// A mark apart from its directory: the directory again, as it was, or as one that no entry speaks of.
     fn late_opaque(&self, path: RelPath) -> Entry {
         let seen = self.above.iter().find(|(above, _)| *above == path).map(|(_, meta)| meta.clone());
