@@ -6,8 +6,9 @@
 use std::io::{self, Write};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::layer::{self, Profile, Times};
-use crate::oci::{Digest, Hasher};
+use crate::layer::tar::{self, Profile, WRITER_VERSION};
+use crate::layer::{self, Digesting, Times};
+use crate::oci::Digest;
 use crate::store::{Store, TreeId, layers::Export, layers::chain_id};
 use crate::tree::{Root, Stack};
 
@@ -42,7 +43,7 @@ pub(crate) fn layer_trees(store: &Store, layers: &[Digest]) -> Result<Vec<TreeId
 
 /// A profile's name as it is remembered: the writer's version and what happens to times.
 pub(crate) fn profile_name(times: Times) -> String {
-    let version = layer::WRITER_VERSION;
+    let version = WRITER_VERSION;
     match times {
         Times::Keep => format!("tar{version}"),
         Times::Set(time) => format!("tar{version} set {time}"),
@@ -52,7 +53,7 @@ pub(crate) fn profile_name(times: Times) -> String {
 
 /// The reverse of [`profile_name`]; none for another writer's version.
 pub(crate) fn profile_times(name: &str) -> Option<Times> {
-    let rest = name.strip_prefix(&format!("tar{}", layer::WRITER_VERSION))?;
+    let rest = name.strip_prefix(&format!("tar{}", WRITER_VERSION))?;
     let mut words = rest.split_whitespace();
     Some(match (words.next(), words.next()) {
         (None, _) => Times::Keep,
@@ -70,14 +71,15 @@ impl TreeLayer {
             true => None,
             false => Some(stack(store, &layer_trees(store, &self.below)?)?),
         };
-        let mut counted = Counted { out, hasher: Hasher::default(), size: 0 };
+        let mut digesting = Digesting::new(out);
         let entries = layer::diff(&parts, below.as_ref());
-        layer::tar::write(entries, &Profile { times }, &mut counted)?;
+        tar::write(entries, &Profile { times }, &mut digesting)?;
+        let (_, digest, size) = digesting.finish().cannot("write", "the layer")?;
         Ok(Export {
             profile: profile_name(times),
             below: chain_id(&self.below),
-            diff_id: counted.hasher.finish(),
-            size: counted.size,
+            diff_id: Digest::from_bytes(digest),
+            size,
             blobs: Vec::new(),
         })
     }
@@ -103,24 +105,5 @@ impl TreeLayer {
             [tree] => Some(tree.clone()),
             parts => store.compound(parts),
         }
-    }
-}
-
-struct Counted<'a> {
-    out: &'a mut dyn Write,
-    hasher: Hasher,
-    size: u64,
-}
-
-impl Write for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.out.write(bytes)?;
-        self.hasher.update(&bytes[..taken]);
-        self.size += taken as u64;
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

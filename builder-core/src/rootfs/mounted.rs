@@ -126,8 +126,10 @@ fn overlay(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result
     let overlay_work = guard.overlay_work();
     fs::create_dir_all(&overlay_work).cannot("make", overlay_work.display())?;
     // A volatile mount leaves this behind, and refuses to be made where it finds it.
-    for left in ["work/incompat/volatile", "work/incompat"] {
-        let _ = fs::remove_dir(overlay_work.join(left));
+    let inner = overlay_work.join("work");
+    if inner.join("incompat").exists() {
+        let inner = Root::open_host(&inner).cannot("open", inner.display())?;
+        inner.remove_all("incompat").cannot("clear", overlay_work.display())?;
     }
     let upper = guard.upper();
     let asked = Overlay {

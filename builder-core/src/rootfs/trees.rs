@@ -14,7 +14,7 @@ use crate::store::layers::Export;
 use crate::store::{LayerRecord, Work};
 use crate::sys::lock::{self, Mode};
 use crate::sys::random;
-use crate::tree::Root;
+use crate::tree::{Devices, Options, Root};
 
 /// Makes sure that every layer of an image is there as a tree.
 pub(crate) fn ensure(builder: &Builder<'_>, work: &Work, base: &Base) -> Result<()> {
@@ -65,10 +65,13 @@ pub(crate) fn unpack(
     let root = Root::open_host(&top).cannot("open", top.display())?;
     let mut blob = Checked { blob, hasher: Hasher::default(), size: 0, limit: descriptor.size };
     let sentence = || format!("cannot unpack the layer `{}`", descriptor.digest);
-    let unpacked = layer::unpack(&mut blob, &root, store.form())
+    // A user namespace may not make device nodes, whoever its root is.
+    let devices = if builder.host.is_rootless() { Devices::Skip } else { Devices::Make };
+    let options = Options { marks: store.form(), devices, keep_times: true };
+    let unpacked = layer::unpack(&mut blob, &root, options)
         .map_err(|error| Error::new(error.kind(), sentence()).because(error))
         .map_err(crate::store::hint_full)?;
-    let whole = Export { profile: String::new(), below: None, diff_id: unpacked.diff_id, size: unpacked.size, blobs: Vec::new() };
+    let whole = Export { profile: String::new(), below: None, diff_id: Digest::from_bytes(unpacked.digest), size: unpacked.size, blobs: Vec::new() };
     let found = blob.finish().cannot("read the blob", descriptor.digest)?;
     if found != descriptor.digest {
         return Err(Error::corrupt(sentence()).because(format!("its content has the digest {found}")));

@@ -13,6 +13,9 @@ use crate::store::hint_full;
 use crate::store::layers::Export;
 use crate::transport::layout::LayoutWriter;
 
+/// Compression workers at most: each holds a few megabytes, and memory has a bound on any machine.
+const MAX_WORKERS: usize = 8;
+
 /// An image on its way into a layout.
 pub(crate) struct Push<'a> {
     builder: &'a Builder<'a>,
@@ -50,7 +53,10 @@ impl<'a> Push<'a> {
         }
         let task = "writing layer".to_owned();
         self.builder.report(Event::Began { task: task.clone(), bytes: None });
-        let mut encoder = Encoder::new(self.layout.blob()?, self.compression, None);
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+        let level = self.compression.default_level();
+        let encoder = Encoder::new(self.compression, level, workers, self.layout.blob()?);
+        let mut encoder = encoder.cannot("write", "the layer")?;
         let mut export = layer.write(&self.builder.store, times, &mut encoder).map_err(hint_full)?;
         let blob = encoder.finish().cannot("write the layer", export.diff_id).map_err(hint_full)?;
         let (digest, size) = self.layout.publish(blob)?;

@@ -1,3 +1,5 @@
+//! Overlays acted out on plain directories, cut into parts anywhere.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! Small stacks described in words.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
