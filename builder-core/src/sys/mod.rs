@@ -3,3 +3,7 @@
 //! `rustix`'s and `nix`'s safe calls may be used by the modules above where they work on handles; whatever those two do
 //! not offer safely (clone3, the flat system-call list of the sandbox child, raw xattr calls by handle) is wrapped here.
 #![allow(unsafe_code, reason = "this module is where it lives; each block says why it is sound")]
+
+pub(crate) mod mount_attr;
+pub(crate) mod signals;
+pub(crate) mod spawn;
