@@ -98,7 +98,7 @@ pub(crate) enum Seccomp {
 }
 
 /// What network a command sees.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Network {
     /// The host's.
     #[default]
