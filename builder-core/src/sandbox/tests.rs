@@ -63,7 +63,7 @@ impl Image {
     }
 }
 
-fn spec(args: &[&str]) -> Spec {
+pub(super) fn spec(args: &[&str]) -> Spec {
     Spec {
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],

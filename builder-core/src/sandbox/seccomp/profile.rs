@@ -37,7 +37,7 @@ pub(super) const ALLOWED: &str = "\
     sched_rr_get_interval_time64 sched_setaffinity sched_setattr sched_setparam sched_setscheduler \
     sched_yield seccomp select semctl semget semop semtimedop semtimedop_time64 sendfile sendfile64 \
     sendmmsg sendmsg sendto set_mempolicy set_robust_list set_thread_area set_tid_address setfsgid \
-    setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32 setitimer setpgid setpriority \
+    setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32 setitimer setns setpgid setpriority \
     setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32 setrlimit setsid \
     setsockopt setuid setuid32 setxattr shmat shmctl shmdt shmget shutdown sigaction sigaltstack signal \
     signalfd signalfd4 sigpending sigprocmask sigreturn sigsuspend socketcall socketpair splice stat \
@@ -65,7 +65,7 @@ pub(super) const WITH_CAPABILITY: &[(CapabilitySet, &str)] = &[
     (CapabilitySet::DAC_READ_SEARCH, "open_by_handle_at"),
     (
         CapabilitySet::SYS_ADMIN,
-        "bpf fanotify_init lookup_dcookie perf_event_open quotactl setdomainname sethostname setns",
+        "bpf fanotify_init lookup_dcookie perf_event_open quotactl setdomainname sethostname",
     ),
     (CapabilitySet::SYS_CHROOT, "chroot"),
     (CapabilitySet::SYS_MODULE, "delete_module finit_module init_module query_module"),
