@@ -42,6 +42,7 @@ enum Verb {
     #[command(visible_alias = "delete")]
     Rm(c::rm::Args),
     Rmi(c::rmi::Args),
+    Run(c::run::Args),
     Tag(c::tag::Args),
     #[command(visible_alias = "unmount")]
     Umount(c::umount::Args),
@@ -109,6 +110,7 @@ fn run(verb: Verb, context: &Context) -> Result<Exit> {
         Verb::Rename(args) => args.run(context),
         Verb::Rm(args) => args.run(context),
         Verb::Rmi(args) => args.run(context),
+        Verb::Run(args) => args.run(context),
         Verb::Tag(args) => args.run(context),
         Verb::Umount(args) => args.run(context),
         Verb::Unshare(args) => args.run(context),

@@ -35,7 +35,8 @@ pub use oci::{
     Platform, RootFs, host_architecture,
 };
 pub use settings::Settings;
-pub use steps::Config;
+pub use sandbox::{Exit, Network};
+pub use steps::{Config, Limit, Run, Volume};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed, check};
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};

@@ -15,6 +15,7 @@ pub mod push;
 pub mod rename;
 pub mod rm;
 pub mod rmi;
+pub mod run;
 pub mod tag;
 pub mod umount;
 pub mod unshare;

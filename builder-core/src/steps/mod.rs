@@ -2,5 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod container;
+pub(crate) mod run;
 
 pub use config::Config;
+pub use run::{Limit, Run, Volume};
