@@ -1,7 +1,7 @@
 //! Files in motion: a capability to one directory tree ([`Root`]), and streams of [`Entry`] between trees.
 //!
-//! Here live walking, applying, merging and the adapters between. Tar, whiteout file names and compression do not:
-//! they are `layer`'s.
+//! Here live walking, applying, merging and the adapters between, which names a pattern means, and who a user name is
+//! inside a tree. Tar, whiteout file names and compression do not: they are `layer`'s.
 
 pub(crate) mod adapters;
 mod entry;
@@ -9,7 +9,10 @@ pub(crate) mod ignore;
 pub(crate) mod pattern;
 mod resolve;
 mod root;
+pub(crate) mod users;
+mod walk;
 
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
 pub use root::Root;
+pub(crate) use walk::Marks;
