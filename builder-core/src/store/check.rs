@@ -1,9 +1,16 @@
 //! stub
 /// a
-#[derive(Debug)] pub struct CheckOptions;
+#[derive(Debug)]
+pub struct CheckOptions;
 /// a
-#[derive(Debug)] pub struct CheckReport;
+#[derive(Debug)]
+pub struct CheckReport;
 /// a
-#[derive(Debug)] pub struct Finding;
+#[derive(Debug)]
+pub struct Finding;
 use crate::store::*;
-impl Store { pub(super) fn distrust_tree(&self, _t: &TreeId) -> Result<()> { Ok(()) } }
+impl Store {
+    pub(super) fn distrust_tree(&self, _t: &TreeId) -> Result<()> {
+        Ok(())
+    }
+}

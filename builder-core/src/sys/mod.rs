@@ -8,3 +8,4 @@ pub(crate) mod lock;
 pub(crate) mod mount;
 pub(crate) mod random;
 pub(crate) mod userns;
+pub(crate) mod xattr;

@@ -65,7 +65,12 @@ pub(crate) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
     Ok(fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
 }
 
-fn set_path(context: BorrowedFd<'_>, option: &str, path: &Path, handles: &mut Vec<OwnedFd>) -> io::Result<()> {
+fn set_path(
+    context: BorrowedFd<'_>,
+    option: &str,
+    path: &Path,
+    handles: &mut Vec<OwnedFd>,
+) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     if path.as_os_str().len() <= MAX_VALUE {
         return Ok(fsconfig_set_string(context, option, path)?);

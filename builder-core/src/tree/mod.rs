@@ -4,8 +4,10 @@
 //! inside a tree. Tar, whiteout file names and compression do not: they are `layer`'s.
 
 pub(crate) mod adapters;
+mod apply;
 mod entry;
 pub(crate) mod ignore;
+mod merge;
 pub(crate) mod pattern;
 mod resolve;
 mod root;
@@ -15,4 +17,4 @@ mod walk;
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
 pub use root::Root;
-pub(crate) use walk::Marks;
+pub(crate) use walk::{Marks, walk};
