@@ -5,6 +5,7 @@
 
 pub(crate) mod adapters;
 mod apply;
+mod content;
 mod entry;
 pub(crate) mod ignore;
 mod merge;
@@ -14,6 +15,8 @@ mod root;
 pub(crate) mod users;
 mod walk;
 
+pub(crate) use apply::{Apply, Devices, Options, Stats};
+pub(crate) use content::Opened;
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
 pub use root::Root;
