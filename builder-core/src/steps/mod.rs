@@ -1,1 +1,3 @@
-//! (being written)
+//! The verbs that change a container. Each is a plain value that can be written down, and is performed.
+
+mod copy;

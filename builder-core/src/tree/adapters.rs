@@ -14,27 +14,29 @@ pub(crate) use mode::ModeChange;
 
 /// What can be put between a source of entries and a sink.
 pub(crate) trait Adapt: Iterator<Item = Result<Entry>> + Sized {
-    /// Everything belongs to `uid` and `gid`.
-    fn owned_by(self, uid: u32, gid: u32) -> impl Iterator<Item = Result<Entry>> {
+    /// Everything belongs to `owner`, a user and a group id; without one all keep theirs.
+    fn owned_by(self, owner: Option<(u32, u32)>) -> impl Iterator<Item = Result<Entry>> {
         self.map(move |entry| {
-            entry.map(|mut entry| {
+            let mut entry = entry?;
+            if let Some((uid, gid)) = owner {
                 entry.meta.uid = uid;
                 entry.meta.gid = gid;
-                entry
-            })
+            }
+            Ok(entry)
         })
     }
 
-    /// Modes change as `change` says; symlinks have none.
-    fn with_mode(self, change: ModeChange) -> impl Iterator<Item = Result<Entry>> {
+    /// Modes change as `change` says, if it says anything; symlinks have none.
+    fn with_mode(self, change: Option<&ModeChange>) -> impl Iterator<Item = Result<Entry>> {
         self.map(move |entry| {
-            entry.map(|mut entry| {
+            let mut entry = entry?;
+            if let Some(change) = change
+                && !matches!(entry.node, Node::Symlink(_))
+            {
                 let directory = matches!(entry.node, Node::Directory { .. });
-                if !matches!(entry.node, Node::Symlink(_)) {
-                    entry.meta.mode = change.apply(entry.meta.mode, directory);
-                }
-                entry
-            })
+                entry.meta.mode = change.apply(entry.meta.mode, directory);
+            }
+            Ok(entry)
         })
     }
 }

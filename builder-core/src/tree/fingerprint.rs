@@ -26,13 +26,14 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Adds an entry under the name `path`; `content` is that of a regular file.
-    pub(crate) fn add(&mut self, path: &RelPath, entry: &Entry, content: Option<&ContentHash>) {
+    /// Adds an entry by its path below `base`, so that the place does not count; `content` is that of a regular file.
+    pub(crate) fn add(&mut self, base: &RelPath, entry: &Entry, content: Option<&ContentHash>) {
+        let below = |path: &RelPath| path.strip(base).unwrap_or_else(|| path.clone()).as_bytes().to_vec();
         let (kind, more): (u8, Vec<u8>) = match &entry.node {
             Node::Directory { opaque } => (b'd', vec![u8::from(*opaque)]),
             Node::File { size, .. } => (b'f', size.to_le_bytes().to_vec()),
             Node::Symlink(target) => (b'l', target.as_os_str().as_bytes().to_vec()),
-            Node::Hardlink(target) => (b'h', target.as_bytes().to_vec()),
+            Node::Hardlink(target) => (b'h', below(target)),
             Node::Char(device) => (b'c', [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat()),
             Node::Block(device) => (b'b', [device.major.to_le_bytes(), device.minor.to_le_bytes()].concat()),
             Node::Fifo => (b'p', Vec::new()),
@@ -40,7 +41,7 @@ impl Fingerprint {
             Node::Whiteout => (b'w', Vec::new()),
         };
         self.hash.update([kind]);
-        self.field(path.as_bytes());
+        self.field(&below(&entry.path));
         self.field(&more);
         // A hard link has all else from the entry it names.
         if !matches!(entry.node, Node::Hardlink(_) | Node::Whiteout) {

@@ -20,15 +20,17 @@ fn file(at: &str, mode: u32) -> Result<Entry> {
 }
 
 #[test]
-fn owner_mode_and_time_are_set_and_errors_pass() {
+fn owner_and_mode_are_set_and_errors_pass() {
     let link = entry("l", 0o777, Node::Symlink(PathBuf::from("x")));
     let failed = Err(Error::new(Kind::Io, "cannot read `x`"));
     let source = vec![file("f", 0o640), link, failed];
     let change = ModeChange::parse("755").unwrap();
-    let out: Vec<_> = source.into_iter().owned_by(1, 2).with_mode(change).collect();
+    let out: Vec<_> = source.into_iter().owned_by(Some((1, 2))).with_mode(Some(&change)).collect();
     let first = out[0].as_ref().unwrap();
     assert_eq!((first.meta.uid, first.meta.gid, first.meta.mode), (1, 2, 0o755));
     assert_eq!(first.meta.mtime, Timestamp::from_seconds(100));
+    let kept = vec![file("f", 0o640)].into_iter().owned_by(None).with_mode(None).next().unwrap().unwrap();
+    assert_eq!((kept.meta.uid, kept.meta.gid, kept.meta.mode), (7, 8, 0o640));
     assert_eq!(out[1].as_ref().unwrap().meta.mode, 0o777);
     assert_eq!(out[2].as_ref().unwrap_err().sentence(), "cannot read `x`");
 }

@@ -15,7 +15,7 @@ fn print(entries: &[(Entry, &[u8])]) -> String {
     let mut print = Fingerprint::default();
     for (entry, content) in entries {
         let hash = matches!(entry.node, Node::File { .. }).then(|| hash_bytes(content));
-        print.add(&entry.path, entry, hash.as_ref());
+        print.add(&RelPath::root(), entry, hash.as_ref());
     }
     print.finish()
 }
@@ -86,4 +86,18 @@ fn a_file_that_shrank_is_an_error() {
     file.write_all(&[1; 100]).unwrap();
     file.seek(SeekFrom::Start(0)).unwrap();
     assert_eq!(hash_file(file, 200).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn the_place_does_not_count() {
+    let at = |base: &str| {
+        let link = Node::Hardlink(RelPath::parse(format!("{base}/a")).unwrap());
+        let entries = [file(&format!("{base}/a"), 0o644, b"x").0, entry(&format!("{base}/b"), 0, link)];
+        let mut print = Fingerprint::default();
+        for entry in &entries {
+            print.add(&RelPath::parse(base).unwrap(), entry, None);
+        }
+        print.finish()
+    };
+    assert_eq!(at("here"), at("over/there"));
 }
