@@ -21,7 +21,9 @@ pub(super) fn maps(etc: &Path, uid: u32, gid: u32) -> Result<(Vec<IdRange>, Vec<
             let who = name.map_or_else(|| uid.to_string(), str::to_owned);
             return Err(Error::new(Kind::Denied, "cannot enter a user namespace")
                 .because(format!("{} has no line for `{who}`", path.display()))
-                .hint(format!("as root: `usermod {option} 100000-165535 {who}` (a range no other user has)")));
+                .hint(format!(
+                    "as root: `usermod {option} 100000-165535 {who}` (a range no other user has)"
+                )));
         }
         Ok(found)
     };

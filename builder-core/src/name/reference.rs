@@ -85,7 +85,9 @@ impl FromStr for Reference {
             None => (rest, None),
         };
         if tag.is_some_and(|tag| !is_tag(tag)) {
-            return refuse("a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two");
+            return refuse(
+                "a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two",
+            );
         }
         let (host, path) = match name.split_once('/') {
             Some((first, path)) if is_host(first) => (first, path),
@@ -139,7 +141,8 @@ fn is_path_part(part: &str) -> bool {
     if !part.starts_with(alnum) || !part.ends_with(alnum) {
         return false;
     }
-    part.split(alnum).all(|between| matches!(between, "" | "." | "_" | "__") || between.bytes().all(|c| c == b'-'))
+    part.split(alnum)
+        .all(|between| matches!(between, "" | "." | "_" | "__") || between.bytes().all(|c| c == b'-'))
 }
 
 impl fmt::Display for Reference {

@@ -22,8 +22,26 @@ fn a_short_name_is_completed() {
 fn bad_names_are_refused() {
     let long = "a".repeat(300);
     let bad = [
-        "", ":", "a:", "/a", "a/", "a//b", "A", "a/B", "a:-x", "a b", "../a", "a/../b", "a:b:c/d:e:f", "a@sha256:00",
-        "host.example:99999/a", "-x.example/a", "a___b", "a.", "a:\n", &long,
+        "",
+        ":",
+        "a:",
+        "/a",
+        "a/",
+        "a//b",
+        "A",
+        "a/B",
+        "a:-x",
+        "a b",
+        "../a",
+        "a/../b",
+        "a:b:c/d:e:f",
+        "a@sha256:00",
+        "host.example:99999/a",
+        "-x.example/a",
+        "a___b",
+        "a.",
+        "a:\n",
+        &long,
     ];
     for text in bad {
         assert!(text.parse::<Reference>().is_err(), "`{text}` was taken");

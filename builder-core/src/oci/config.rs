@@ -35,7 +35,12 @@ pub struct ImageConfig {
     #[serde(default, rename = "os.version", skip_serializing_if = "String::is_empty")]
     pub os_version: String,
     /// Features of the operating system that the image needs.
-    #[serde(default, rename = "os.features", skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
+    #[serde(
+        default,
+        rename = "os.features",
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "nullable"
+    )]
     pub os_features: Vec<String>,
     /// How a container of this image runs.
     #[serde(default, deserialize_with = "nullable")]

@@ -157,7 +157,9 @@ fn edit_image(image: &mut ImageConfig, edit: &ConfigEdit) {
         E::Variant(name) => image.variant.clone_from(name),
         E::Os(name) => image.os.clone_from(name),
         E::OsVersion(version) => image.os_version.clone_from(version),
-        E::OsFeature(feature) if !image.os_features.contains(feature) => image.os_features.push(feature.clone()),
+        E::OsFeature(feature) if !image.os_features.contains(feature) => {
+            image.os_features.push(feature.clone())
+        }
         E::UnsetOsFeature(feature) => image.os_features.retain(|known| known != feature),
         E::ClearOsFeatures => image.os_features.clear(),
         _ => {}

@@ -153,7 +153,8 @@ impl Manifest {
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let manifest: Manifest = serde_json::from_slice(bytes)
             .map_err(|cause| Error::corrupt("cannot read the image manifest").because(cause))?;
-        let ambiguous = ["manifests", "fsLayers", "history"].iter().find(|key| manifest.other.contains_key(**key));
+        let ambiguous =
+            ["manifests", "fsLayers", "history"].iter().find(|key| manifest.other.contains_key(**key));
         if let Some(key) = ambiguous {
             return Err(Error::corrupt("cannot read the image manifest")
                 .because(format!("it has `{key}` beside `layers`, so it could be read in two ways")));
@@ -168,7 +169,9 @@ impl Manifest {
     /// Which family of media types it is written in.
     #[must_use]
     pub fn format(&self) -> Format {
-        if self.media_type == media_type::DOCKER_MANIFEST || self.config.media_type == media_type::DOCKER_CONFIG {
+        if self.media_type == media_type::DOCKER_MANIFEST
+            || self.config.media_type == media_type::DOCKER_CONFIG
+        {
             Format::Docker
         } else {
             Format::Oci

@@ -8,8 +8,8 @@ mod manifest;
 pub use config::{ContainerDefaults, Healthcheck, History, ImageConfig, RootFs, host_architecture};
 pub use digest::Digest;
 pub(crate) use digest::Hasher;
-pub use edit::{ConfigEdit, Draft};
 pub(crate) use edit::set_env;
+pub use edit::{ConfigEdit, Draft};
 pub use manifest::{Descriptor, Format, Index, Manifest, Platform, media_type};
 pub(crate) use manifest::{MAX_MANIFEST, is_index};
 

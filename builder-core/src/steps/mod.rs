@@ -2,7 +2,9 @@
 
 pub(crate) mod config;
 pub(crate) mod container;
+pub(crate) mod copy;
 pub(crate) mod run;
 
 pub use config::Config;
+pub use copy::{Copy, CopyFrom, CopySummary};
 pub use run::{Limit, Run, Volume};

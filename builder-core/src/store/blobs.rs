@@ -42,7 +42,12 @@ impl Store {
     }
 
     /// Publishes a blob that was written whole. Fails, and publishes nothing, if it is not the `expected` one.
-    pub fn publish_blob(&self, work: &Work, blob: BlobWriter, expected: Option<Digest>) -> Result<(Digest, u64)> {
+    pub fn publish_blob(
+        &self,
+        work: &Work,
+        blob: BlobWriter,
+        expected: Option<Digest>,
+    ) -> Result<(Digest, u64)> {
         let digest = blob.hasher.finish();
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(Error::corrupt(format!("cannot store the blob `{expected}`"))

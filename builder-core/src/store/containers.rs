@@ -108,8 +108,16 @@ impl Store {
         let lock_path = self.root.join("locks/containers");
         let _alone = lock::wait(&lock_path, Mode::Exclusive).cannot("lock", lock_path.display())?;
         let name = self.free_name(name, exact)?;
-        let record =
-            ContainerRecord { id, name, created, base, format, frozen: Vec::new(), pending: None, log: Vec::new() };
+        let record = ContainerRecord {
+            id,
+            name,
+            created,
+            base,
+            format,
+            frozen: Vec::new(),
+            pending: None,
+            log: Vec::new(),
+        };
         write_record(&making, &record)?;
         fs::rename(&making, self.container_dir(&record.id)).cannot("make the container", &record.name)?;
         self.claim_name(&record.name, &record.id)?;
@@ -146,7 +154,8 @@ impl Store {
                 _ => error,
             });
         }
-        let mut found = self.containers()?.into_iter().filter(|c| c.name == text || (is_hex && c.id.starts_with(text)));
+        let mut found =
+            self.containers()?.into_iter().filter(|c| c.name == text || (is_hex && c.id.starts_with(text)));
         let first = found.next().ok_or_else(|| unknown(sentence()))?;
         if first.name != text && found.next().is_some() {
             return Err(Error::invalid(sentence())
@@ -207,7 +216,8 @@ impl Store {
         self.note_unsynced(&tree)?;
         guard.record.pending = Some(tree.clone());
         guard.save()?;
-        fs::rename(guard.dir.join("upper"), self.tree_dir(&tree)).cannot("freeze the container", &guard.record.name)?;
+        fs::rename(guard.dir.join("upper"), self.tree_dir(&tree))
+            .cannot("freeze the container", &guard.record.name)?;
         self.finish_freeze(guard)?;
         guard.record.log.push(LogEntry { at: now, did: Logged::Froze(tree.clone()) });
         guard.save()?;
@@ -276,7 +286,9 @@ fn read_record(dir: &Path) -> Result<ContainerRecord> {
     let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let size = fs::metadata(&path).cannot("read the container", &name)?.len();
     if size > MAX_RECORD {
-        return Err(Error::corrupt(format!("cannot read the container `{name}`")).because("its record is too large"));
+        return Err(
+            Error::corrupt(format!("cannot read the container `{name}`")).because("its record is too large")
+        );
     }
     let bytes = fs::read(&path).cannot("read the container", &name)?;
     serde_json::from_slice(&bytes).map_err(|cause| {

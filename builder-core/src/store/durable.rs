@@ -47,7 +47,10 @@ fn write_beside(path: &Path, bytes: &[u8], sync: bool) -> Result<PathBuf> {
 /// Adds what helps when the disk is full.
 pub(crate) fn hint_full(error: crate::Error) -> crate::Error {
     match error.os_error() {
-        Some(code) if code == rustix::io::Errno::NOSPC.raw_os_error() || code == rustix::io::Errno::DQUOT.raw_os_error() => {
+        Some(code)
+            if code == rustix::io::Errno::NOSPC.raw_os_error()
+                || code == rustix::io::Errno::DQUOT.raw_os_error() =>
+        {
             error.hint("make room, e.g. with `kiln prune`, or use a store on another disk with --root DIR")
         }
         _ => error,

@@ -76,7 +76,10 @@ impl Store {
         })?;
         if version.format > FORMAT {
             return Err(Error::new(Kind::Unsupported, sentence)
-                .because(format!("its format is {}, this program knows formats up to {FORMAT}", version.format))
+                .because(format!(
+                    "its format is {}, this program knows formats up to {FORMAT}",
+                    version.format
+                ))
                 .hint("use the newer kiln that made it, or another store with --root DIR"));
         }
         if version.trees != form_name(form) {
@@ -146,7 +149,10 @@ fn make(root: &Path, form: Marks) -> Result<()> {
         return Ok(());
     }
     durable::write(&root.join("images/oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    durable::write(&root.join("images/index.json"), &serde_json::to_vec(&crate::oci::Index::default()).expect("plain data"))?;
+    durable::write(
+        &root.join("images/index.json"),
+        &serde_json::to_vec(&crate::oci::Index::default()).expect("plain data"),
+    )?;
     let version = Version { format: FORMAT, trees: form_name(form).into() };
     durable::write(&root.join("version"), &serde_json::to_vec(&version).expect("plain data"))
 }

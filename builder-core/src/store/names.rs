@@ -17,8 +17,9 @@ pub(super) fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     let shown: String = name.chars().take(80).collect();
-    Err(Error::invalid(format!("cannot name a container `{shown}`"))
-        .because("a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit"))
+    Err(Error::invalid(format!("cannot name a container `{shown}`")).because(
+        "a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit",
+    ))
 }
 
 impl Store {
@@ -27,7 +28,9 @@ impl Store {
         if check_name(name).is_err() {
             return None;
         }
-        fs::read_to_string(self.root.join("names").join(name)).ok().filter(|id| self.root.join("containers").join(id).exists())
+        fs::read_to_string(self.root.join("names").join(name))
+            .ok()
+            .filter(|id| self.root.join("containers").join(id).exists())
     }
 
     /// Writes the name down. The caller holds `locks/containers` alone.
@@ -56,8 +59,11 @@ impl Store {
                 .because("the name is in use by another container")
                 .hint(format!("remove that one with `kiln rm {wanted}`, or give another --name")));
         }
-        (1..).map(|number: u64| format!("{wanted}-{number}")).find(|name| self.named(name).is_none()).ok_or_else(|| {
-            Error::new(Kind::Exists, format!("cannot make a container named after `{wanted}`"))
-        })
+        (1..)
+            .map(|number: u64| format!("{wanted}-{number}"))
+            .find(|name| self.named(name).is_none())
+            .ok_or_else(|| {
+                Error::new(Kind::Exists, format!("cannot make a container named after `{wanted}`"))
+            })
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod adapters;
 mod apply;
 mod content;
 mod entry;
+pub(crate) mod fingerprint;
 pub(crate) mod ignore;
 mod merge;
 pub(crate) mod pattern;

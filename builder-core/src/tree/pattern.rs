@@ -4,7 +4,6 @@
 //! Here live the two dialects and the search for what a source pattern names. Which rule of an ignore file wins is
 //! `ignore`'s.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -173,28 +172,65 @@ enum Part<'a> {
     Deep,
 }
 
-/// What the source `pattern` names below `root`, sorted; nothing is an empty list.
-///
-/// Leading slashes mean the root and `..` stops there. A symlink on the way is followed inside the root, the last one
-/// is not, and `**` follows none. A pattern that matches nothing but is itself the name of a file names that file, so
-/// that a shell's `file[1].txt` works.
-pub(crate) fn expand(root: &Root, pattern: &str) -> Result<Vec<RelPath>> {
-    let plain = RelPath::clamp(pattern);
-    let text = plain.as_path().to_str().map_or(Cow::Borrowed(pattern), Cow::Borrowed);
-    let mut parts = Vec::new();
-    for part in text.split('/').filter(|part| !part.is_empty()) {
-        parts.push(match part {
-            "**" => Part::Deep,
-            part if is_pattern(part) => Part::Names(compile_part(part)?),
-            part => Part::Name(part),
-        });
+/// A source pattern taken apart, without looking at any file.
+pub(crate) struct Pattern<'a> {
+    /// The directory it begins at.
+    base: RelPath,
+    parts: Vec<&'a str>,
+}
+
+impl<'a> Pattern<'a> {
+    /// Takes `text` apart: an absolute one begins at the root, any other at `base`; `..` stops at the root.
+    pub(crate) fn new(base: &RelPath, text: &'a str) -> Self {
+        let base = if text.starts_with('/') { RelPath::root() } else { base.clone() };
+        let mut pattern = Pattern { base, parts: Vec::new() };
+        for part in text.split('/') {
+            match part {
+                "" | "." => {}
+                ".." if pattern.parts.pop().is_none() => {
+                    pattern.base = pattern.base.parent().unwrap_or_default();
+                }
+                ".." => {}
+                part => pattern.parts.push(part),
+            }
+        }
+        pattern
     }
-    let mut found = BTreeSet::new();
-    search(root, RelPath::root(), &parts, &mut found)?;
-    if found.is_empty() && parts.iter().any(|part| !matches!(part, Part::Name(_))) && exists(root, &plain)? {
-        found.insert(plain);
+
+    /// How many parts every match has above the last `count` parts of the pattern; unknown below a `**`.
+    pub(crate) fn depth_of_first(&self, count: usize) -> Option<usize> {
+        let first = &self.parts[..count.min(self.parts.len())];
+        (!first.contains(&"**")).then(|| self.base.parts().count() + first.len())
     }
-    Ok(found.into_iter().collect())
+
+    /// How many parts it has below the directory it begins at.
+    pub(crate) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// What it names below `root`, sorted; nothing is an empty list.
+    ///
+    /// A symlink on the way is followed inside the root, the last one is not, and `**` follows none. A pattern that
+    /// matches nothing but is itself the name of a file names that file, so that a shell's `file[1].txt` works.
+    pub(crate) fn expand(&self, root: &Root) -> Result<Vec<RelPath>> {
+        let mut parts = Vec::new();
+        for part in &self.parts {
+            parts.push(match *part {
+                "**" => Part::Deep,
+                part if is_pattern(part) => Part::Names(compile_part(part)?),
+                part => Part::Name(part),
+            });
+        }
+        let mut found = BTreeSet::new();
+        search(root, self.base.clone(), &parts, &mut found)?;
+        if found.is_empty() && parts.iter().any(|part| !matches!(part, Part::Name(_))) {
+            let plain = self.parts.iter().fold(self.base.clone(), |path, part| path.join(part));
+            if exists(root, &plain)? {
+                found.insert(plain);
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
 }
 
 /// Adds what `parts` name below `here`. The recursion is as deep as the pattern has parts.

@@ -76,7 +76,17 @@ fn tree() -> (tempfile::TempDir, Root) {
 }
 
 fn found(root: &Root, pattern: &str) -> Vec<String> {
-    expand(root, pattern).unwrap().iter().map(|path| path.as_path().display().to_string()).collect()
+    found_from(root, "", pattern)
+}
+
+fn found_from(root: &Root, base: &str, pattern: &str) -> Vec<String> {
+    let base = RelPath::parse(base).unwrap();
+    Pattern::new(&base, pattern)
+        .expand(root)
+        .unwrap()
+        .iter()
+        .map(|path| path.as_path().display().to_string())
+        .collect()
 }
 
 #[test]
@@ -109,4 +119,23 @@ fn a_name_with_brackets_is_found_as_it_stands_and_escaped() {
     let (_dir, root) = tree();
     assert_eq!(found(&root, "c[1].md"), ["c[1].md"]);
     assert_eq!(found(&root, "c\\[1\\].md"), ["c[1].md"]);
+}
+
+#[test]
+fn a_pattern_begins_where_it_is_told_to() {
+    let (_dir, root) = tree();
+    assert_eq!(found_from(&root, "src", "*.txt"), ["src/d.txt"]);
+    assert_eq!(found_from(&root, "src/deep", "../*.txt"), ["src/d.txt"]);
+    assert_eq!(found_from(&root, "src", "/*.md"), ["c[1].md"]);
+    // The directory it begins at is no pattern, whatever its name.
+    assert_eq!(found_from(&root, "s*", "*.txt"), [""; 0]);
+}
+
+#[test]
+fn the_depth_of_a_pivot_is_known_before_two_stars() {
+    let base = RelPath::parse("a/b").unwrap();
+    assert_eq!(Pattern::new(&base, "x/*/y").depth_of_first(2), Some(4));
+    assert_eq!(Pattern::new(&base, "/x/*/y").depth_of_first(2), Some(2));
+    assert_eq!(Pattern::new(&base, "**/y").depth_of_first(1), None);
+    assert_eq!(Pattern::new(&base, "**/y").depth_of_first(0), Some(2));
 }
