@@ -37,7 +37,8 @@ pub use oci::{
 pub use settings::Settings;
 pub use sandbox::{Exit, Network};
 pub use steps::{Config, Copy, CopyFrom, CopySummary, Limit, Run, Volume};
-pub use store::{CheckOptions, CheckReport, Finding, Reclaimed, check};
+pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
+pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};
 pub use verbs::from::{From, Made};

@@ -3,7 +3,8 @@
 use crate::builder::Builder;
 use crate::error::{Context, Result};
 use crate::oci::Digest;
-use crate::rootfs::{export::layer_trees, trees};
+use crate::rootfs::trees;
+use crate::store::export::layer_trees;
 use crate::store::{Work, containers::Base};
 use crate::sys::mount::{self, Overlay};
 use crate::tree::Root;

@@ -71,7 +71,14 @@ pub(crate) fn unpack(
     let unpacked = layer::unpack(&mut blob, &root, options)
         .map_err(|error| Error::new(error.kind(), sentence()).because(error))
         .map_err(crate::store::hint_full)?;
-    let whole = Export { profile: String::new(), below: None, diff_id: Digest::from_bytes(unpacked.digest), size: unpacked.size, blobs: Vec::new() };
+    let whole = Export {
+        // Someone else's writer made this tar: it is kept as a blob, not made again from the tree.
+        profile: String::new(),
+        below: Vec::new(),
+        diff_id: Digest::from_bytes(unpacked.digest),
+        size: unpacked.size,
+        blobs: vec![descriptor.clone()],
+    };
     let found = blob.finish().cannot("read the blob", descriptor.digest)?;
     if found != descriptor.digest {
         return Err(Error::corrupt(sentence()).because(format!("its content has the digest {found}")));
