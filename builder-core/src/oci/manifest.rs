@@ -233,3 +233,20 @@ impl Index {
 pub(crate) fn is_index(media_type: &str) -> bool {
     media_type == media_type::INDEX || media_type == media_type::DOCKER_INDEX
 }
+
+impl Format {
+    /// The media type of a layer in this family, whatever family it is named in now.
+    #[must_use]
+    pub fn layer(self, media_type: &str) -> &str {
+        const PAIRS: [(&str, &str); 2] = [
+            (media_type::LAYER, media_type::DOCKER_LAYER),
+            (media_type::LAYER_GZIP, media_type::DOCKER_LAYER_GZIP),
+        ];
+        for (oci, docker) in PAIRS {
+            if media_type == oci || media_type == docker {
+                return if self == Format::Oci { oci } else { docker };
+            }
+        }
+        media_type
+    }
+}

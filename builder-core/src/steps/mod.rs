@@ -1,3 +1,10 @@
-//! The verbs that change a container. Each is a plain value that can be written down, and is performed.
+//! The verbs that change a container, each a plain value that is written down, printed and then performed.
 
-mod copy;
+pub(crate) mod config;
+pub(crate) mod container;
+pub(crate) mod copy;
+pub(crate) mod run;
+
+pub use config::Config;
+pub use copy::{Copy, CopySummary};
+pub use run::{Limit, Run, Volume};

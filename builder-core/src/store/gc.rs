@@ -113,7 +113,7 @@ impl Store {
 
     /// Removes cache pointers to trees that are gone.
     fn remove_dangling(&self) -> Result<()> {
-        for dir in ["cache/diff", "cache/chain"] {
+        for dir in ["cache/diff", "cache/chain", "cache/parts"] {
             let dir = self.root.join(dir);
             for item in fs::read_dir(&dir).cannot("read", dir.display())?.flatten() {
                 let tree = fs::read_to_string(item.path()).ok().and_then(|text| TreeId::parse(text.trim()));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Result};
-use crate::oci::Digest;
+use crate::oci::{Descriptor, Digest};
 use crate::store::{Store, Work, durable};
 use crate::sys::random;
 
@@ -65,6 +65,9 @@ pub(crate) struct Export {
     pub diff_id: Digest,
     /// The length of the tar, bytes.
     pub size: u64,
+    /// Compressed forms of it that were made: so that a target that has one is not sent it again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<Descriptor>,
 }
 
 /// The chain id of `layers`, the lowest first, as the OCI image specification defines it; `None` for no layer.
@@ -104,6 +107,11 @@ impl Store {
     pub fn parts(&self, tree: &TreeId) -> Result<Vec<TreeId>> {
         let record = self.tree(tree)?;
         Ok(if record.parts.is_empty() { vec![tree.clone()] } else { record.parts })
+    }
+
+    /// As [`Store::parts`], but none for the tree of an empty layer, which is the compound of nothing.
+    pub fn parts_or_empty(&self, tree: &TreeId) -> Result<Vec<TreeId>> {
+        Ok(if self.compound(&[]).as_ref() == Some(tree) { Vec::new() } else { self.parts(tree)? })
     }
 
     /// Whether the tree is here and whole.

@@ -6,11 +6,12 @@
 
 mod blobs;
 mod check;
-mod containers;
+mod compound;
+pub(crate) mod containers;
 mod durable;
 mod gc;
-mod images;
-mod layers;
+pub(crate) mod images;
+pub(crate) mod layers;
 mod names;
 mod work;
 
@@ -26,11 +27,12 @@ use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::Marks;
 
 pub(crate) use blobs::BlobWriter;
-pub use check::{CheckOptions, CheckReport, Finding};
+pub use check::{CheckOptions, CheckReport, Finding, check};
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
 pub use gc::Reclaimed;
 pub(crate) use images::StoredImage;
 pub(crate) use layers::{LayerRecord, TreeId};
+pub(crate) use durable::hint_full;
 pub(crate) use work::Work;
 
 /// The number in `version`: one store format, one number.
@@ -129,7 +131,7 @@ fn make(root: &Path, form: Marks) -> Result<()> {
         "names",
         "cache/diff",
         "cache/chain",
-        "cache/blob",
+        "cache/parts",
         "locks",
         "tmp",
         "trash",

@@ -6,6 +6,9 @@
 
 pub(crate) mod lock;
 pub(crate) mod mount;
+pub(crate) mod mount_attr;
 pub(crate) mod random;
+pub(crate) mod signals;
+pub(crate) mod spawn;
 pub(crate) mod userns;
 pub(crate) mod xattr;

@@ -20,5 +20,6 @@ pub(crate) use apply::{Apply, Devices, Options, Stats};
 pub(crate) use content::Opened;
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
+pub(crate) use merge::{Finder, Stack};
 pub use root::Root;
-pub(crate) use walk::{Marks, walk};
+pub(crate) use walk::{Marks, is_carried, plain_capability, walk};

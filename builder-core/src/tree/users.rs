@@ -67,16 +67,13 @@ pub(crate) fn resolve(root: &Root, spec: &str) -> Result<User> {
     Ok(User { uid, gid, groups, home, name })
 }
 
-/// The owner that `--chown` means. The spec is as for [`resolve`]; without a group it is the user's primary one, and
-/// for a number that passwd does not know, the same number.
+/// The owner that `--chown` means. The spec is as for [`resolve`], but a number alone is the user and the group,
+/// whatever passwd says of it.
 pub(crate) fn owner(root: &Root, spec: &str) -> Result<(u32, u32)> {
-    let (user, group) = split(spec);
-    let found = resolve(root, spec)?;
-    let gid = match group {
-        None if found.name.is_none() && !user.is_empty() => found.uid,
-        _ => found.gid,
-    };
-    Ok((found.uid, gid))
+    if let Ok(id) = parse_id(spec) {
+        return Ok((id, id));
+    }
+    resolve(root, spec).map(|user| (user.uid, user.gid))
 }
 
 /// Takes the spec apart; an absent user is root.

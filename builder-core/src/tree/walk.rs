@@ -329,8 +329,10 @@ fn look(
                 .because("an unknown kind of file"));
         }
     };
-    // All whiteouts of an overlay may be names of one inode; that means nothing.
-    let linked = !matches!(node, Node::Directory { .. } | Node::Whiteout) && stat.st_nlink > 1;
+    // All whiteouts of an overlay may be names of one inode, which means nothing; a socket has no form in a tar, so
+    // nothing there can be linked to it.
+    let single = matches!(node, Node::Directory { .. } | Node::Whiteout | Node::Socket);
+    let linked = !single && stat.st_nlink > 1;
     let inode =
         linked.then_some(Inode { device: stat.st_dev, number: stat.st_ino, names: stat.st_nlink as u64 });
     Ok(Some(Found { entry: Entry { path, meta, node }, inode }))
@@ -396,7 +398,7 @@ impl Attributes {
 
 /// File capabilities without the namespace they hold in: revision 3 of `struct vfs_ns_cap_data`
 /// (`linux/capability.h`, 24 bytes) becomes revision 2 (20 bytes). Anything else stays as it is.
-fn plain_capability(value: &[u8]) -> Vec<u8> {
+pub(crate) fn plain_capability(value: &[u8]) -> Vec<u8> {
     let mut value = value.to_vec();
     // The highest byte of the little-endian first word is the revision, the lowest bit a flag.
     if value.len() == 24 && value[3] == 3 {

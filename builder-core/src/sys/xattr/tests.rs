@@ -1,3 +1,5 @@
+//! The new calls and the way through /proc give the same.
+
 use std::ffi::CString;
 use std::os::fd::AsFd;
 

@@ -106,16 +106,17 @@ impl Chain {
     }
 
     fn leave(&mut self) -> Result<()> {
-        let path = self.path();
         let Some(level) = self.levels.pop() else { return Ok(()) };
         let dir = level.dir.expect("the last level is open");
         if self.levels.last().is_some_and(|above| above.dir.is_none()) {
-            let back = self.back_from(&dir).cannot("leave", &path)?;
+            let back = self.back_from(&dir).cannot("return to", self.path())?;
             let above = self.levels.last_mut().expect("just seen");
             above.dir = Some(back);
         }
-        if let Some(time) = level.time {
-            rustix::fs::futimens(&dir, &times(time)).cannot("set the time of", &path)?;
+        if let Some(time) = level.time
+            && let Err(error) = rustix::fs::futimens(&dir, &times(time))
+        {
+            return Err(error).cannot("set the time of", self.path().as_path().join(level.name).display());
         }
         Ok(())
     }

@@ -1,3 +1,5 @@
+//! Streams applied to scratch trees, hostile ones among them.
+
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

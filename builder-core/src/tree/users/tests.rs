@@ -78,7 +78,14 @@ fn an_image_without_lists_knows_numbers_only() {
 #[test]
 fn an_owner_without_a_group_has_its_own() {
     let (_dir, root) = image();
-    let owners = [("u", (1000, 1001)), ("u:g", (1000, 50)), ("4242", (4242, 4242)), ("4242:1", (4242, 1))];
+    let owners = [
+        ("u", (1000, 1001)),
+        ("u:g", (1000, 50)),
+        ("4242", (4242, 4242)),
+        ("1000", (1000, 1000)),
+        ("1000:", (1000, 1001)),
+        ("4242:1", (4242, 1)),
+    ];
     for (spec, expected) in owners {
         assert_eq!(owner(&root, spec).unwrap(), expected, "{spec}");
     }

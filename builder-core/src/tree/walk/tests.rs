@@ -1,3 +1,5 @@
+//! Walks over scratch trees.
+
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
