@@ -96,7 +96,11 @@ impl TreeLayer {
     pub fn remembered(&self, store: &Store, times: Times) -> Result<Option<Export>> {
         let Some(tree) = self.tree(store) else { return Ok(None) };
         let (profile, below) = (profile_name(times), chain_id(&self.below));
-        Ok(store.tree(&tree)?.exports.into_iter().find(|known| known.profile == profile && known.below == below))
+        Ok(store
+            .tree(&tree)?
+            .exports
+            .into_iter()
+            .find(|known| known.profile == profile && known.below == below))
     }
 
     /// The one tree that stands for this layer, if it was published.

@@ -28,7 +28,8 @@ pub(crate) fn ensure(builder: &Builder<'_>, work: &Work, base: &Base) -> Result<
             continue;
         }
         let descriptor = manifest.layers.get(end - 1).ok_or_else(|| {
-            Error::corrupt("cannot unpack the image").because("its config names more layers than its manifest")
+            Error::corrupt("cannot unpack the image")
+                .because("its config names more layers than its manifest")
         })?;
         let blob = builder.store.open_blob(descriptor.digest).map_err(|error| {
             error.hint("the layer is neither unpacked nor kept as a blob: pull or build the image again")
@@ -71,7 +72,13 @@ pub(crate) fn unpack(
     let unpacked = layer::unpack(&mut blob, &root, options)
         .map_err(|error| Error::new(error.kind(), sentence()).because(error))
         .map_err(crate::store::hint_full)?;
-    let whole = Export { profile: String::new(), below: None, diff_id: Digest::from_bytes(unpacked.digest), size: unpacked.size, blobs: Vec::new() };
+    let whole = Export {
+        profile: String::new(),
+        below: None,
+        diff_id: Digest::from_bytes(unpacked.digest),
+        size: unpacked.size,
+        blobs: Vec::new(),
+    };
     let found = blob.finish().cannot("read the blob", descriptor.digest)?;
     if found != descriptor.digest {
         return Err(Error::corrupt(sentence()).because(format!("its content has the digest {found}")));
@@ -116,7 +123,10 @@ impl<R: Read> Read for Checked<R> {
         self.hasher.update(&buffer[..count]);
         self.size += count as u64;
         if self.size > self.limit {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the blob is longer than its descriptor says"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the blob is longer than its descriptor says",
+            ));
         }
         Ok(count)
     }

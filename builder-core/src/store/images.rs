@@ -1,7 +1,7 @@
 //! The tag table: `images/index.json`, an OCI index whose entries name manifests. Edited under a lock, replaced whole.
 
-use std::fs;
 use std::collections::BTreeMap;
+use std::fs;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::name::Reference;
@@ -55,9 +55,9 @@ impl Store {
         }
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         if digits.len() >= 3 && digits.bytes().all(|c| c.is_ascii_hexdigit()) {
-            let mut found = entries.iter().filter(|entry| {
-                entry.id.hex().starts_with(digits) || entry.manifest.digest.hex() == digits
-            });
+            let mut found = entries
+                .iter()
+                .filter(|entry| entry.id.hex().starts_with(digits) || entry.manifest.digest.hex() == digits);
             if let Some(first) = found.next() {
                 return match found.next() {
                     None => Ok(first.clone()),
@@ -85,13 +85,20 @@ impl Store {
         let manifest = Manifest::parse(&self.read_blob(manifest, MAX_MANIFEST)?)?;
         let bytes = self.read_blob(manifest.config.digest, MAX_MANIFEST)?;
         let config = serde_json::from_slice(&bytes).map_err(|cause| {
-            Error::corrupt(format!("cannot read the image config `{}`", manifest.config.digest)).because(cause)
+            Error::corrupt(format!("cannot read the image config `{}`", manifest.config.digest))
+                .because(cause)
         })?;
         Ok((manifest, config))
     }
 
     /// Publishes an image: config and manifest first, then its names. A name that another image had moves.
-    pub fn publish_image(&self, config: &[u8], manifest: &[u8], media_type: &str, names: &[String]) -> Result<Digest> {
+    pub fn publish_image(
+        &self,
+        config: &[u8],
+        manifest: &[u8],
+        media_type: &str,
+        names: &[String],
+    ) -> Result<Digest> {
         let id = self.put_blob(config)?;
         self.put_blob(manifest)?;
         let descriptor = Descriptor::of(media_type, manifest);
@@ -232,7 +239,8 @@ fn resolve_name(entries: &[ImageEntry], text: &str) -> Option<ImageEntry> {
         };
         same_path && (wanted.tag().is_none() || known.tag() == wanted.tag())
     };
-    let fits_digest = |entry: &ImageEntry| wanted.digest().is_none_or(|digest| entry.manifest.digest == digest);
+    let fits_digest =
+        |entry: &ImageEntry| wanted.digest().is_none_or(|digest| entry.manifest.digest == digest);
     if Reference::names_host(text) && wanted.digest().is_none() {
         return None;
     }

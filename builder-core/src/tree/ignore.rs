@@ -82,7 +82,7 @@ impl Ignore {
         if path.is_root() || self.is_empty() {
             return above;
         }
-        let own = self.set.matches(path.as_bytes()).iter().last();
+        let own = self.set.matches(path.as_bytes()).iter().next_back();
         Verdict(above.0.max(own))
     }
 
