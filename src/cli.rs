@@ -36,6 +36,7 @@ enum Verb {
     Config(c::config::Args),
     #[command(visible_aliases = ["list", "ls", "ps"])]
     Containers(c::containers::Args),
+    Copy(c::copy::Args),
     From(c::from::Args),
     Images(c::images::Args),
     Info(c::info::Args),
@@ -105,6 +106,7 @@ fn run(verb: Verb, context: &Context) -> Result<Exit> {
         Verb::Commit(args) => args.run(context),
         Verb::Config(args) => args.run(context),
         Verb::Containers(args) => args.run(context),
+        Verb::Copy(args) => args.run(context),
         Verb::From(args) => args.run(context),
         Verb::Images(args) => args.run(context),
         Verb::Info(args) => args.run(context),

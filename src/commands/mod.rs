@@ -4,6 +4,7 @@ pub mod check;
 pub mod commit;
 pub mod config;
 pub mod containers;
+pub mod copy;
 pub mod from;
 pub mod images;
 pub mod info;

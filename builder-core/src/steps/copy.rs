@@ -3,8 +3,11 @@
 //! What it does is said by [`Copy`], a plain value. Which files a source names and where they go is `plan`'s; moving
 //! them is `transfer`'s. Unpacking archives and fetching addresses is `add`, not here.
 
+mod in_container;
 mod plan;
 mod transfer;
+
+pub use in_container::CopyFrom;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +33,7 @@ pub struct Copy {
     /// Patterns of what is left out, by paths below each directory copied and by names of files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excludes: Vec<String>,
-    /// Patterns of what is left out, by paths from the context: the lines of an ignore file.
+    /// What is left out by paths from the context: the lines of an ignore file, comments and all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
     /// Keep the directories of each source path below the destination, those before `/./` left out.
@@ -88,7 +91,7 @@ impl Copy {
         to: &Target<'_>,
         reporter: &dyn Reporter,
     ) -> Result<CopySummary> {
-        let rules = Rules { context: Ignore::new(&self.ignore)?, inside: Ignore::new(&self.excludes)? };
+        let rules = Rules { context: Ignore::of_lines(&self.ignore)?, inside: Ignore::new(&self.excludes)? };
         let mode = self.chmod.as_deref().map(ModeChange::parse).transpose()?;
         let chosen = match &self.chown {
             Some(spec) => Some(users::owner(to.root, spec).cannot("give the files to", spec)?),

@@ -6,5 +6,5 @@ pub(crate) mod copy;
 pub(crate) mod run;
 
 pub use config::Config;
-pub use copy::{Copy, CopySummary};
+pub use copy::{Copy, CopyFrom, CopySummary};
 pub use run::{Limit, Run, Volume};

@@ -48,19 +48,17 @@ pub(crate) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
         set_path(context, "workdir", work, &mut handles)?;
         fsconfig_set_flag(context, "volatile")?;
     }
-    let index = if overlay.probe { "on" } else { "off" };
-    for (option, value) in [("index", index), ("metacopy", "off"), ("redirect_dir", "off"), ("xino", "off")] {
-        match fsconfig_set_string(context, option, value) {
-            // With `userxattr` a kernel may not know the option at all; then it is off.
-            Err(Errno::INVAL) if overlay.userxattr && value == "off" => {}
-            set => set?,
-        }
+    fsconfig_set_string(context, "index", if overlay.probe { "on" } else { "off" })?;
+    fsconfig_set_string(context, "xino", "off")?;
+    if overlay.userxattr {
+        // With it the kernel keeps `metacopy` and `redirect_dir` off by itself, and refuses to hear of them.
+        fsconfig_set_flag(context, "userxattr")?;
+    } else {
+        fsconfig_set_string(context, "metacopy", "off")?;
+        fsconfig_set_string(context, "redirect_dir", "off")?;
     }
     // Known since 6.6; the mount is the same without.
     let _ = fsconfig_set_string(context, "uuid", "null");
-    if overlay.userxattr {
-        fsconfig_set_flag(context, "userxattr")?;
-    }
     fsconfig_create(context)?;
     Ok(fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
 }
