@@ -22,7 +22,7 @@ use crate::tree::{Devices, RelPath, Root, users};
 pub struct Copy {
     /// What is copied: paths with Go's `filepath.Match` patterns and `**`. Of a directory, its content.
     pub sources: Vec<String>,
-    /// Where to; relative to the working directory, which it is if empty. A slash at the end says that it is a directory.
+    /// Where to, from the working directory, which it is if empty. A slash at the end says that it is a directory.
     pub destination: String,
     /// Owner by the container's passwd and group, `user[:group]`. Without it root's, or see `keep_owners`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
