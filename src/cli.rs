@@ -13,7 +13,13 @@ use crate::ui::{self, Talk};
 
 /// Builds container images step by step: working containers, no daemon, no root needed.
 #[derive(Debug, Parser)]
-#[command(name = "kiln", version, propagate_version = false, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "kiln",
+    version,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(disable_help_subcommand = true)]
 struct Cli {
     /// The store's directory (default /var/lib/kiln; as an ordinary user ~/.local/share/kiln) [env: KILN_ROOT]

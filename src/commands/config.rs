@@ -101,7 +101,8 @@ impl Args {
         let talk = Talk { quiet: false };
         let builder = context.builder(&talk)?;
         let history = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
-        let line = (history && !edits.is_empty()).then(|| format!("/bin/sh -c #(nop) {}", self.words().join(" ")));
+        let line =
+            (history && !edits.is_empty()).then(|| format!("/bin/sh -c #(nop) {}", self.words().join(" ")));
         Config { container: self.container, edits, history: line }.perform(&builder)?;
         Ok(Exit::Success)
     }

@@ -144,7 +144,8 @@ fn created(image: &ImageInfo) -> Option<jiff::Timestamp> {
 }
 
 fn created_at(image: &ImageInfo) -> String {
-    created(image).map_or_else(String::new, |made| text::age(jiff::Timestamp::now().as_second() - made.as_second()))
+    created(image)
+        .map_or_else(String::new, |made| text::age(jiff::Timestamp::now().as_second() - made.as_second()))
 }
 
 fn json(image: &ImageInfo) -> serde_json::Value {

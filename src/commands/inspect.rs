@@ -1,7 +1,8 @@
 //! `kiln inspect`.
 
 use builder_core::{
-    ContainerDetails, Digest, Draft, Error, Format, ImageConfig, ImageDetails, Kind, Result, inspect_container, inspect_image,
+    ContainerDetails, Digest, Draft, Error, Format, ImageConfig, ImageDetails, Kind, Result,
+    inspect_container, inspect_image,
 };
 use serde_json::{Value, json};
 
@@ -134,8 +135,11 @@ fn for_template(shown: &Value) -> Value {
     let mut with_names = shown.clone();
     for part in ["OCIv1", "Docker"] {
         let Some(fields) = with_names[part].as_object_mut() else { continue };
-        let named: Vec<(String, Value)> =
-            fields.iter().map(|(name, value)| (go_name(name), value.clone())).filter(|(name, _)| !fields.contains_key(name)).collect();
+        let named: Vec<(String, Value)> = fields
+            .iter()
+            .map(|(name, value)| (go_name(name), value.clone()))
+            .filter(|(name, _)| !fields.contains_key(name))
+            .collect();
         fields.extend(named);
         // A template may name a field that is empty; Go's structs have it all the same.
         for name in ["Author", "Created", "Architecture", "OS", "Variant", "Comment"] {

@@ -27,9 +27,12 @@ impl Args {
             return Ok(Exit::Success);
         }
         if !context.host.is_privileged() {
-            return Err(Error::new(Kind::Denied, format!("cannot mount the container `{}`", self.containers[0]))
-                .because("an ordinary user's mount is only seen inside a session of `kiln unshare`")
-                .hint(format!("kiln unshare sh -c 'm=$(kiln mount {}) && …'", self.containers[0])));
+            return Err(Error::new(
+                Kind::Denied,
+                format!("cannot mount the container `{}`", self.containers[0]),
+            )
+            .because("an ordinary user's mount is only seen inside a session of `kiln unshare`")
+            .hint(format!("kiln unshare sh -c 'm=$(kiln mount {}) && …'", self.containers[0])));
         }
         let builder = context.privileged(&talk)?;
         let mut mounted = Vec::new();

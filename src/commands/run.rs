@@ -60,7 +60,14 @@ impl Args {
         let history = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
         let line = history.then(|| self.command.join(" "));
         let run = Run {
-            env: self.env.iter().map(|entry| variable(entry)).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect(),
+            env: self
+                .env
+                .iter()
+                .map(|entry| variable(entry))
+                .collect::<Result<Vec<_>>>()?
+                .into_iter()
+                .flatten()
+                .collect(),
             volumes: self.volume.iter().map(|text| text.parse::<Volume>()).collect::<Result<_>>()?,
             network: network(&self.network)?,
             args: self.command,

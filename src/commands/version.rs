@@ -30,9 +30,12 @@ impl Args {
             }));
             return Ok(Exit::Success);
         }
-        for (name, value) in
-            [("Version", VERSION), ("Image Spec", IMAGE_SPEC), ("Runtime Spec", RUNTIME_SPEC), ("OS/Arch", &platform)]
-        {
+        for (name, value) in [
+            ("Version", VERSION),
+            ("Image Spec", IMAGE_SPEC),
+            ("Runtime Spec", RUNTIME_SPEC),
+            ("OS/Arch", &platform),
+        ] {
             ui::result(format_args!("{:<16} {value}", format!("{name}:")));
         }
         Ok(Exit::Success)

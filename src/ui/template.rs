@@ -23,7 +23,9 @@ impl Format {
         let template = Template::new("format").func("json", json).func("join", join);
         let case = |change: fn(&str) -> String| {
             move |args: &[gotmpl::Value]| {
-                Ok(gotmpl::Value::String(change(&args.first().map(ToString::to_string).unwrap_or_default()).into()))
+                Ok(gotmpl::Value::String(
+                    change(&args.first().map(ToString::to_string).unwrap_or_default()).into(),
+                ))
             }
         };
         let template = template.func("upper", case(str::to_uppercase)).func("lower", case(str::to_lowercase));
@@ -53,7 +55,9 @@ fn json(args: &[gotmpl::Value]) -> std::result::Result<gotmpl::Value, gotmpl::Te
 fn join(args: &[gotmpl::Value]) -> std::result::Result<gotmpl::Value, gotmpl::TemplateError> {
     let separator = args.get(1).map(ToString::to_string).unwrap_or_default();
     let joined = match args.first() {
-        Some(gotmpl::Value::List(items)) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(&separator),
+        Some(gotmpl::Value::List(items)) => {
+            items.iter().map(ToString::to_string).collect::<Vec<_>>().join(&separator)
+        }
         Some(other) => other.to_string(),
         None => String::new(),
     };

@@ -9,9 +9,16 @@ pub fn size(bytes: u64) -> String {
         amount /= 1000.0;
         unit += 1;
     }
-    let digits = if amount >= 99.95 { 0 } else if amount >= 9.995 { 1 } else { 2 };
+    let digits = if amount >= 99.95 {
+        0
+    } else if amount >= 9.995 {
+        1
+    } else {
+        2
+    };
     let number = format!("{amount:.digits$}");
-    let number = if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
+    let number =
+        if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
     format!("{number} {}", UNITS[unit])
 }
 
@@ -48,10 +55,18 @@ mod tests {
 
     #[test]
     fn ages_use_the_largest_unit() {
-        let drawn: Vec<String> = [0, 1, 59, 60, 3599, 3600, 90_000, 10 * 86_400, 800 * 86_400].map(age).into();
+        let drawn: Vec<String> =
+            [0, 1, 59, 60, 3599, 3600, 90_000, 10 * 86_400, 800 * 86_400].map(age).into();
         let expected = [
-            "Less than a second ago", "1 second ago", "59 seconds ago", "About a minute ago", "59 minutes ago",
-            "About an hour ago", "25 hours ago", "10 days ago", "2 years ago",
+            "Less than a second ago",
+            "1 second ago",
+            "59 seconds ago",
+            "About a minute ago",
+            "59 minutes ago",
+            "About an hour ago",
+            "25 hours ago",
+            "10 days ago",
+            "2 years ago",
         ];
         assert_eq!(drawn, expected);
     }

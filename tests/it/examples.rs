@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::support::{Env, Need, needs};
+use crate::support::{Env, Need, images, needs};
 
 /// The scripts, and whether an ordinary user runs them too.
 const SCRIPTS: [(&str, bool); 4] =
@@ -58,4 +58,44 @@ fn a_buildah_session_runs_for_an_ordinary_user() {
     if needs(test, &[Need::Busybox]) {
         assert!(run(&env, "buildah-session.sh").ends_with("the session is done"));
     }
+}
+
+#[test]
+fn a_debian_is_bootstrapped() {
+    let test = "a_debian_is_bootstrapped";
+    if !needs(test, &[Need::Root, Need::Program("debootstrap")]) || images::debian_tar(test).is_none() {
+        return;
+    }
+    let env = Env::new();
+    let id = run(&env, "debootstrap.sh");
+    assert!(id.lines().last().is_some_and(|id| id.len() == 64), "{id}");
+    let container = env.ok(["from", "--name", "debian", id.lines().last().unwrap_or_default()]);
+    assert_eq!(
+        env.ok(["run", &container, "--", "dpkg-query", "-W", "-f", "${Status}", "dpkg"]),
+        "install ok installed"
+    );
+    env.ok(["rm", "debian"]);
+}
+
+#[test]
+fn packages_are_installed_into_a_mounted_container() {
+    let test = "packages_are_installed_into_a_mounted_container";
+    let programs = [Need::Program("dnf"), Need::Program("rpmbuild"), Need::Program("createrepo_c")];
+    if !needs(test, &[&[Need::Root], &programs[..]].concat()) {
+        return;
+    }
+    let env = Env::new();
+    let repository = env.path("repository");
+    images::write_rpm_repository(&env, &repository);
+    let script =
+        env.write("minimal-dnf.sh", std::fs::read(directory().join("minimal-dnf.sh")).expect("the example"));
+    env.run("bash", [script.as_os_str(), repository.as_os_str(), "kiln-hello".as_ref()]);
+    let container = env.ok(["from", "localhost/minimal"]);
+    let root = env.ok(["mount", &container]);
+    let stat = env.run("stat", ["-c", "%a %u %G", &format!("{root}/var/lib/kiln-files/setuid")]);
+    assert_eq!(stat, "4755 0 root");
+    let link = env.run("readlink", [format!("{root}/var/lib/kiln-files/link")]);
+    assert_eq!(link, "owned");
+    assert_eq!(env.run("cat", [format!("{root}/usr/bin/kiln-hello")]), "hello");
+    env.ok(["rm", &container]);
 }

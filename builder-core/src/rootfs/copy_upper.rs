@@ -11,7 +11,11 @@ use crate::sys::random;
 use crate::tree::{self, Apply, Devices, Options, Root};
 
 /// Copies the upper as it is now into a tree; none if nothing is in it.
-pub(crate) fn copy_upper(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Option<TreeId>> {
+pub(crate) fn copy_upper(
+    builder: &Builder<'_>,
+    work: &Work,
+    guard: &ContainerGuard,
+) -> Result<Option<TreeId>> {
     let upper = guard.upper();
     if fs::read_dir(&upper).cannot("read", upper.display())?.next().is_none() {
         return Ok(None);

@@ -73,9 +73,10 @@ pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard)
 pub(crate) fn detach(guard: &ContainerGuard) -> Result<()> {
     mount::detach(&guard.merged()).cannot("unmount the container", &guard.record.name).map_err(|error| {
         match error.os_error().map(rustix::io::Errno::from_raw_os_error) {
-            Some(rustix::io::Errno::BUSY) => {
-                error.hint(format!("leave its directory first; `fuser -vm {}` names who is inside", guard.merged().display()))
-            }
+            Some(rustix::io::Errno::BUSY) => error.hint(format!(
+                "leave its directory first; `fuser -vm {}` names who is inside",
+                guard.merged().display()
+            )),
             _ => error,
         }
     })
@@ -111,7 +112,10 @@ fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) -> Result<Loc
     }
     builder.report(Event::Warning {
         message: format!("waiting for another command in the container `{}`", guard.record.name),
-        hint: Some(format!("to let commands run side by side, mount it first: kiln mount {}", guard.record.name)),
+        hint: Some(format!(
+            "to let commands run side by side, mount it first: kiln mount {}",
+            guard.record.name
+        )),
     });
     lock::wait(&path, mode).cannot("lock", path.display())
 }

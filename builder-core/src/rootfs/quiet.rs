@@ -43,7 +43,9 @@ pub(crate) fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Q
         // The spare keeps the same mount at hand: a second one over a live upper would be undefined.
         let spare = mount::clone_of(&guard.merged()).cannot("open the container", &guard.record.name)?;
         match detach(guard) {
-            Err(error) if error.os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => return Ok(Quiet::No),
+            Err(error) if error.os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => {
+                return Ok(Quiet::No);
+            }
             done => done?,
         }
         // Only now: namespaces that follow ours (services of systemd do) have lost their copies with ours.
@@ -113,7 +115,8 @@ fn is_busy(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<bool> {
     fs::create_dir(&scratch).cannot("make", scratch.display())?;
     let lowers = lowers(&builder.store, &guard.record)?;
     let upper = guard.upper();
-    let asked = Overlay { lowers: &lowers[..1], upper: Some((&upper, &scratch)), userxattr: false, probe: true };
+    let asked =
+        Overlay { lowers: &lowers[..1], upper: Some((&upper, &scratch)), userxattr: false, probe: true };
     match mount::overlay(&asked) {
         Ok(_) => Ok(false),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => Ok(true),

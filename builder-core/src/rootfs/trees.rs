@@ -28,7 +28,8 @@ pub(crate) fn ensure(builder: &Builder<'_>, work: &Work, base: &Base) -> Result<
             continue;
         }
         let descriptor = manifest.layers.get(end - 1).ok_or_else(|| {
-            Error::corrupt("cannot unpack the image").because("its config names more layers than its manifest")
+            Error::corrupt("cannot unpack the image")
+                .because("its config names more layers than its manifest")
         })?;
         let blob = builder.store.open_blob(descriptor.digest).map_err(|error| {
             error.hint("the layer is neither unpacked nor kept as a blob: pull or build the image again")
@@ -123,7 +124,10 @@ impl<R: Read> Read for Checked<R> {
         self.hasher.update(&buffer[..count]);
         self.size += count as u64;
         if self.size > self.limit {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the blob is longer than its descriptor says"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the blob is longer than its descriptor says",
+            ));
         }
         Ok(count)
     }

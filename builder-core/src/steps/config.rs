@@ -2,10 +2,10 @@
 
 use crate::builder::{Builder, now};
 use crate::error::Result;
+use crate::event::Event;
 use crate::oci::ConfigEdit;
 use crate::steps::container;
 use crate::store::{LogEntry, Logged};
-use crate::event::Event;
 
 /// Edits of a container's configuration.
 #[derive(Debug, Clone, PartialEq)]

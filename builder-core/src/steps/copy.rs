@@ -22,7 +22,7 @@ use crate::tree::{Devices, RelPath, Root, users};
 pub struct Copy {
     /// What is copied: paths with Go's `filepath.Match` patterns and `**`. Of a directory, its content.
     pub sources: Vec<String>,
-    /// Where to; relative to the working directory, which it is if empty. A slash at the end says that it is a directory.
+    /// Where to, from the working directory, which it is if empty. A slash at the end says that it is a directory.
     pub destination: String,
     /// Owner by the container's passwd and group, `user[:group]`. Without it root's, or see `keep_owners`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub struct Copy {
     /// Patterns of what is left out, by paths below each directory copied and by names of files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excludes: Vec<String>,
-    /// Patterns of what is left out, by paths from the context: the lines of an ignore file.
+    /// What is left out by paths from the context: the lines of an ignore file, comments and all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
     /// Keep the directories of each source path below the destination, those before `/./` left out.
@@ -91,7 +91,7 @@ impl Copy {
         to: &Target<'_>,
         reporter: &dyn Reporter,
     ) -> Result<CopySummary> {
-        let rules = Rules { context: Ignore::new(&self.ignore)?, inside: Ignore::new(&self.excludes)? };
+        let rules = Rules { context: Ignore::of_lines(&self.ignore)?, inside: Ignore::new(&self.excludes)? };
         let mode = self.chmod.as_deref().map(ModeChange::parse).transpose()?;
         let chosen = match &self.chown {
             Some(spec) => Some(users::owner(to.root, spec).cannot("give the files to", spec)?),

@@ -63,7 +63,11 @@ impl Store {
                 let Ok(bytes) = self.read_blob(digest, MAX_MANIFEST) else { continue };
                 let Ok(manifest) = Manifest::parse(&bytes) else { continue };
                 let descriptor = Descriptor::of(manifest.format().manifest(), &bytes);
-                entries.push(ImageEntry { id: manifest.config.digest, manifest: descriptor, names: Vec::new() });
+                entries.push(ImageEntry {
+                    id: manifest.config.digest,
+                    manifest: descriptor,
+                    names: Vec::new(),
+                });
             }
             let mut index = Index::default();
             super::images::write_entries(&mut index, &entries);
@@ -127,7 +131,10 @@ impl Store {
             }
             let done = if options.repair { ", removed" } else { "" };
             let name = item.file_name().to_string_lossy().chars().take(12).collect::<String>();
-            findings.push(Finding { what: format!("the container `{name}`: {error:?}{done}"), repaired: options.repair });
+            findings.push(Finding {
+                what: format!("the container `{name}`: {error:?}{done}"),
+                repaired: options.repair,
+            });
         }
         Ok(())
     }
@@ -177,7 +184,10 @@ impl Store {
                 self.discard(&self.tree_dir(&tree))?;
             }
             let done = if options.repair { ", removed" } else { "" };
-            findings.push(Finding { what: format!("the layer `{tree}`: {error:?}{done}"), repaired: options.repair });
+            findings.push(Finding {
+                what: format!("the layer `{tree}`: {error:?}{done}"),
+                repaired: options.repair,
+            });
         }
         Ok(())
     }
@@ -199,7 +209,10 @@ impl Store {
             }
             let found = layer.write(self, times, &mut io::sink())?;
             if found.diff_id != export.diff_id {
-                return Err(Error::corrupt(format!("its content is {}, not {}", found.diff_id, export.diff_id)));
+                return Err(Error::corrupt(format!(
+                    "its content is {}, not {}",
+                    found.diff_id, export.diff_id
+                )));
             }
         }
         Ok(())

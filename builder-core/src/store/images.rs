@@ -85,7 +85,8 @@ impl Store {
         let manifest = Manifest::parse(&self.read_blob(manifest, MAX_MANIFEST)?)?;
         let bytes = self.read_blob(manifest.config.digest, MAX_MANIFEST)?;
         let config = serde_json::from_slice(&bytes).map_err(|cause| {
-            Error::corrupt(format!("cannot read the image config `{}`", manifest.config.digest)).because(cause)
+            Error::corrupt(format!("cannot read the image config `{}`", manifest.config.digest))
+                .because(cause)
         })?;
         Ok((manifest, config))
     }

@@ -30,10 +30,10 @@ use crate::tree::Marks;
 pub(crate) use blobs::BlobWriter;
 pub use check::{CheckOptions, CheckReport, Finding};
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
+pub(crate) use durable::hint_full;
 pub use gc::Reclaimed;
 pub(crate) use images::StoredImage;
 pub(crate) use layers::{LayerRecord, TreeId};
-pub(crate) use durable::hint_full;
 pub(crate) use work::Work;
 
 /// The number in `version`: one store format, one number.

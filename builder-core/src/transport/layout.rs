@@ -29,7 +29,8 @@ impl Layout {
         let root = Root::open_host(path).cannot("open the OCI layout", path.display())?;
         let layout = Layout { root, path: path.to_owned() };
         let marker = layout.root.read("oci-layout", 4096).map_err(|error| layout.not_a_layout(error))?;
-        let version: serde_json::Value = serde_json::from_slice(&marker).map_err(|e| layout.not_a_layout(e))?;
+        let version: serde_json::Value =
+            serde_json::from_slice(&marker).map_err(|e| layout.not_a_layout(e))?;
         match version["imageLayoutVersion"].as_str() {
             Some(version) if version.starts_with("1.") => Ok(layout),
             other => Err(layout.not_a_layout(format!("its layout version is {other:?}"))),
@@ -50,16 +51,24 @@ impl Layout {
         };
         let index = self.root.read("index.json", MAX_MANIFEST).map_err(|error| self.not_a_layout(error))?;
         let index = Index::parse(&index)?;
-        let names: Vec<&str> =
-            index.manifests.iter().filter_map(|entry| entry.annotations.get(REF_NAME).map(String::as_str)).collect();
+        let names: Vec<&str> = index
+            .manifests
+            .iter()
+            .filter_map(|entry| entry.annotations.get(REF_NAME).map(String::as_str))
+            .collect();
         let found = match name {
-            Some(name) => index.manifests.iter().find(|e| e.annotations.get(REF_NAME).is_some_and(|n| n == name)),
+            Some(name) => {
+                index.manifests.iter().find(|e| e.annotations.get(REF_NAME).is_some_and(|n| n == name))
+            }
             None if index.manifests.len() == 1 => index.manifests.first(),
             None => None,
         };
         let found = found.ok_or_else(|| {
-            let error = Error::new(Kind::NotFound, sentence())
-                .because(format!("it has {} images: {}", index.manifests.len(), names.join(", ")));
+            let error = Error::new(Kind::NotFound, sentence()).because(format!(
+                "it has {} images: {}",
+                index.manifests.len(),
+                names.join(", ")
+            ));
             let first = names.first().unwrap_or(&"NAME");
             error.hint(format!("name one of them: oci:{}:{first}", self.path.display()))
         })?;
@@ -74,13 +83,17 @@ impl Layout {
         let index = Index::parse(&bytes)?;
         let ours = host_architecture();
         let fits = |entry: &&Descriptor| {
-            entry.platform.as_ref().is_some_and(|platform| platform.os == "linux" && platform.architecture == ours)
+            entry
+                .platform
+                .as_ref()
+                .is_some_and(|platform| platform.os == "linux" && platform.architecture == ours)
         };
         let only = (index.manifests.len() == 1).then(|| &index.manifests[0]);
-        let found = index.manifests.iter().find(fits).or(only).filter(|_| depth < MAX_NESTING).ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("cannot choose an image in `{}`", self.path.display()))
-                .because(format!("the index {} has none for linux/{ours}", descriptor.digest))
-        })?;
+        let found =
+            index.manifests.iter().find(fits).or(only).filter(|_| depth < MAX_NESTING).ok_or_else(|| {
+                Error::new(Kind::NotFound, format!("cannot choose an image in `{}`", self.path.display()))
+                    .because(format!("the index {} has none for linux/{ours}", descriptor.digest))
+            })?;
         self.manifest(found.clone(), depth + 1)
     }
 
@@ -101,7 +114,9 @@ impl Layout {
         let fd = self.root.open(blob_name(digest), flags, Mode::empty()).cannot("open the blob", digest)?;
         let stat = rustix::fs::fstat(&fd).cannot("open the blob", digest)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Error::corrupt(format!("cannot open the blob `{digest}`")).because("it is no regular file"));
+            return Err(
+                Error::corrupt(format!("cannot open the blob `{digest}`")).because("it is no regular file")
+            );
         }
         Ok(File::from(fd))
     }
@@ -144,7 +159,8 @@ impl LayoutWriter {
     /// Starts a blob.
     pub fn blob(&self) -> Result<LayoutBlob> {
         let path = self.path.join("blobs/sha256").join(format!(".{}", random::hex(8)));
-        let file = File::options().create_new(true).write(true).open(&path).cannot("write", path.display())?;
+        let file =
+            File::options().create_new(true).write(true).open(&path).cannot("write", path.display())?;
         Ok(LayoutBlob { file: Some(file), path, hasher: Hasher::default(), size: 0 })
     }
 
@@ -214,15 +230,21 @@ impl Drop for LayoutBlob {
 }
 
 /// Reads a manifest's config and checks what it says of the layers against the manifest.
-pub(crate) fn read_config(layout: &Layout, manifest: &Manifest) -> Result<(Vec<u8>, crate::oci::ImageConfig)> {
+pub(crate) fn read_config(
+    layout: &Layout,
+    manifest: &Manifest,
+) -> Result<(Vec<u8>, crate::oci::ImageConfig)> {
     let bytes = layout.read_blob(&manifest.config, MAX_MANIFEST)?;
     let config: crate::oci::ImageConfig = serde_json::from_slice(&bytes).map_err(|cause| {
         Error::corrupt(format!("cannot read the image config `{}`", manifest.config.digest)).because(cause)
     })?;
     if config.rootfs.diff_ids.len() != manifest.layers.len() {
-        return Err(Error::corrupt(format!("cannot read the image config `{}`", manifest.config.digest)).because(
-            format!("it names {} layers, the manifest {}", config.rootfs.diff_ids.len(), manifest.layers.len()),
-        ));
+        return Err(Error::corrupt(format!("cannot read the image config `{}`", manifest.config.digest))
+            .because(format!(
+                "it names {} layers, the manifest {}",
+                config.rootfs.diff_ids.len(),
+                manifest.layers.len()
+            )));
     }
     Ok((bytes, config))
 }

@@ -7,4 +7,3 @@ mod push;
 
 pub(crate) use pull::pull_layout;
 pub(crate) use push::Push;
-

@@ -11,14 +11,24 @@ use crate::store::Work;
 use crate::transport::layout::{Layout, Tee, read_config};
 
 /// Brings an image into the store under `names`, ready to run. Gives its id.
-pub(crate) fn pull_layout(builder: &Builder<'_>, dir: &Path, image: Option<&str>, names: &[String]) -> Result<Digest> {
+pub(crate) fn pull_layout(
+    builder: &Builder<'_>,
+    dir: &Path,
+    image: Option<&str>,
+    names: &[String],
+) -> Result<Digest> {
     let layout = Layout::open(dir)?;
     let (descriptor, manifest_bytes) = layout.find(image)?;
     let manifest = Manifest::parse(&manifest_bytes)?;
     let (config_bytes, config) = read_config(&layout, &manifest)?;
     let work = builder.store.work()?;
-    let kept: Vec<String> =
-        manifest.layers.iter().map(|l| l.digest).chain([manifest.config.digest, descriptor.digest]).map(|d| d.hex()).collect();
+    let kept: Vec<String> = manifest
+        .layers
+        .iter()
+        .map(|l| l.digest)
+        .chain([manifest.config.digest, descriptor.digest])
+        .map(|d| d.hex())
+        .collect();
     builder.store.lease(&work, kept.iter().map(String::as_str))?;
     for (place, (layer, diff_id)) in manifest.layers.iter().zip(&config.rootfs.diff_ids).enumerate() {
         let chain = &config.rootfs.diff_ids[..=place];

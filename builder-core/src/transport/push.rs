@@ -46,7 +46,11 @@ impl<'a> Push<'a> {
         let known = layer.remembered(&self.builder.store, times)?;
         let media_type = self.media_type();
         if let Some(export) = known {
-            let made = export.blobs.iter().find(|blob| blob.media_type == media_type && self.layout.has(blob)).cloned();
+            let made = export
+                .blobs
+                .iter()
+                .find(|blob| blob.media_type == media_type && self.layout.has(blob))
+                .cloned();
             if let Some(blob) = made {
                 return Ok((export, blob));
             }
@@ -80,7 +84,13 @@ impl<'a> Push<'a> {
     }
 
     /// As [`Push::publish`], for a manifest whose layers were all sent as they are: byte for byte.
-    pub fn publish_unchanged(self, config: &[u8], manifest: &[u8], format: Format, name: Option<&str>) -> Result<Digest> {
+    pub fn publish_unchanged(
+        self,
+        config: &[u8],
+        manifest: &[u8],
+        format: Format,
+        name: Option<&str>,
+    ) -> Result<Digest> {
         self.layout.put(config)?;
         self.layout.put(manifest)?;
         self.layout.enter(Descriptor::of(format.manifest(), manifest), name)?;
@@ -123,7 +133,9 @@ impl<'a> Push<'a> {
         let missing = |why: &str| {
             Error::corrupt(sentence()).because(why.to_owned()).hint("see what is damaged with `kiln check`")
         };
-        let tree = store.layer_tree(chain).ok_or_else(|| missing("neither its blob nor its tree is in the store"))?;
+        let tree = store
+            .layer_tree(chain)
+            .ok_or_else(|| missing("neither its blob nor its tree is in the store"))?;
         let mut record = store.tree(&tree)?;
         let times = record.exports.iter().filter(|export| export.diff_id == *diff_id);
         let times = times.filter_map(|export| profile_times(&export.profile)).next();

@@ -37,12 +37,13 @@ struct Rule {
 pub(crate) struct Verdict(Option<usize>);
 
 impl Ignore {
-    /// Reads an ignore file: one pattern a line, `#` in the first column begins a comment, a byte order mark is skipped.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes)
-            .map_err(|cause| Error::invalid("cannot read the ignore file").because(cause))?;
-        Ignore::new(text.lines().filter(|line| !line.starts_with('#')))
+    /// Compiles the lines of an ignore file: `#` in the first column begins a comment, a byte order mark is skipped.
+    pub(crate) fn of_lines<L: AsRef<str>>(lines: &[L]) -> Result<Self> {
+        let mut lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
+        if let Some(first) = lines.first_mut() {
+            *first = first.trim_start_matches('\u{feff}');
+        }
+        Ignore::new(lines.into_iter().filter(|line| !line.starts_with('#')))
     }
 
     /// Compiles `patterns`, in the order in which they are to be judged; empty ones are skipped.
@@ -82,7 +83,7 @@ impl Ignore {
         if path.is_root() || self.is_empty() {
             return above;
         }
-        let own = self.set.matches(path.as_bytes()).iter().last();
+        let own = self.set.matches(path.as_bytes()).iter().next_back();
         Verdict(above.0.max(own))
     }
 

@@ -114,7 +114,13 @@ impl Commit {
         Ok(TreeLayer { parts: all, below: Vec::new() })
     }
 
-    fn publish(&self, store: &Store, config: &[u8], manifest: &Manifest, name: Option<&Reference>) -> Result<Committed> {
+    fn publish(
+        &self,
+        store: &Store,
+        config: &[u8],
+        manifest: &Manifest,
+        name: Option<&Reference>,
+    ) -> Result<Committed> {
         let names: Vec<String> = name.iter().map(ToString::to_string).collect();
         let bytes = manifest.to_bytes();
         let id = store.publish_image(config, &bytes, manifest.format().manifest(), &names)?;
@@ -179,7 +185,12 @@ impl Image<'_> {
             {
                 let when = Some(self.commit.created.map_or_else(|| format_time(entry.at), format_time));
                 let line = line.clone();
-                config.history.push(History { created: when, created_by: line, empty_layer: true, ..History::default() });
+                config.history.push(History {
+                    created: when,
+                    created_by: line,
+                    empty_layer: true,
+                    ..History::default()
+                });
             }
         }
         config.history.push(History {

@@ -61,7 +61,11 @@ pub fn inspect_container(builder: &Builder<'_>, text: &str) -> Result<ContainerD
     let draft = container::draft(builder, &record)?;
     let base = container::base_image(&builder.store, &record)?.map(|(_, config)| config);
     let path = builder.store.container_dir(&record.id).join("merged");
-    let mounted = rootfs::is_attached(&path)?.then(|| Mounted { name: record.name.clone(), id: record.id.clone(), path });
+    let mounted = rootfs::is_attached(&path)?.then(|| Mounted {
+        name: record.name.clone(),
+        id: record.id.clone(),
+        path,
+    });
     let image_digest = record.base.as_ref().map(|base| base.manifest);
     let format = record.format;
     Ok(ContainerDetails { info: info(record), image_digest, draft, format, mounted, base })
@@ -101,9 +105,12 @@ impl Rm {
         let guard = builder.store.hold_container(&self.container)?;
         let path = guard.dir().join("use");
         let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? else {
-            return Err(Error::new(Kind::InUse, format!("cannot remove the container `{}`", guard.record.name))
-                .because("a command runs in it")
-                .hint("wait for it to end, or end it"));
+            return Err(Error::new(
+                Kind::InUse,
+                format!("cannot remove the container `{}`", guard.record.name),
+            )
+            .because("a command runs in it")
+            .hint("wait for it to end, or end it"));
         };
         rootfs::take_down(&guard)?;
         let id = guard.record.id.clone();

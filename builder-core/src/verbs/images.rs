@@ -175,9 +175,14 @@ fn named_as(entry: &ImageEntry, text: &str) -> Option<String> {
         return exact.cloned();
     }
     let tail = format!("/{}", wanted.path());
-    entry.names.iter().find(|name| {
-        name.parse::<Reference>().is_ok_and(|known| known.repository().ends_with(&tail) && known.tag() == wanted.tag())
-    }).cloned()
+    entry
+        .names
+        .iter()
+        .find(|name| {
+            name.parse::<Reference>()
+                .is_ok_and(|known| known.repository().ends_with(&tail) && known.tag() == wanted.tag())
+        })
+        .cloned()
 }
 
 /// Removes what nothing needs.
@@ -199,8 +204,12 @@ pub struct Pruned {
 impl Prune {
     /// Removes images without a name (or all unused ones), then everything that nothing names.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Pruned> {
-        let used: Vec<Digest> =
-            builder.store.containers()?.into_iter().filter_map(|container| Some(container.base?.id)).collect();
+        let used: Vec<Digest> = builder
+            .store
+            .containers()?
+            .into_iter()
+            .filter_map(|container| Some(container.base?.id))
+            .collect();
         let mut pruned = Pruned::default();
         for entry in builder.store.image_entries()? {
             if used.contains(&entry.id) || !(self.all || entry.names.is_empty()) {

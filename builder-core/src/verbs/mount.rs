@@ -58,9 +58,12 @@ impl Umount {
     pub fn perform(&self, builder: &Builder<'_>) -> Result<String> {
         let guard = builder.store.hold_container(&self.container)?;
         if !rootfs::is_attached(&guard.merged())? {
-            return Err(Error::new(Kind::NotFound, format!("cannot unmount the container `{}`", guard.record.name))
-                .because("it is not mounted here")
-                .hint("see what is mounted with `kiln mount`"));
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("cannot unmount the container `{}`", guard.record.name),
+            )
+            .because("it is not mounted here")
+            .hint("see what is mounted with `kiln mount`"));
         }
         rootfs::detach(&guard)?;
         Ok(guard.record.id.clone())

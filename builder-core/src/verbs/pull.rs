@@ -44,7 +44,9 @@ impl Pull {
 
 /// The name an image from a layout gets: its own there, else the directory's.
 fn name_for(dir: &std::path::Path, name: Option<&str>) -> Option<String> {
-    let full = |text: &str| text.parse::<Reference>().ok().filter(|name| name.digest().is_none()).map(|n| n.to_string());
+    let full = |text: &str| {
+        text.parse::<Reference>().ok().filter(|name| name.digest().is_none()).map(|n| n.to_string())
+    };
     let of_dir = || {
         let dir = std::fs::canonicalize(dir).ok()?;
         full(&dir.file_name()?.to_str()?.to_lowercase())

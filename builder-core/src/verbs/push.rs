@@ -37,7 +37,12 @@ impl Push {
         push.layers(&mut manifest.layers, &image.config.rootfs.diff_ids)?;
         let format = self.format.unwrap_or_else(|| manifest.format());
         if manifest == image.manifest && format == manifest.format() {
-            return push.publish_unchanged(&image.config_bytes, &image.manifest_bytes, format, name.as_deref());
+            return push.publish_unchanged(
+                &image.config_bytes,
+                &image.manifest_bytes,
+                format,
+                name.as_deref(),
+            );
         }
         manifest.media_type = format.manifest().into();
         manifest.config.media_type = format.config().into();

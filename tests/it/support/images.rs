@@ -9,6 +9,7 @@ use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::env::Env;
 use super::needs::{find_program, not_run, static_busybox};
 
 /// A file of a layer: where it is, its mode and its bytes; a path that ends in `/` is a directory.
@@ -184,4 +185,48 @@ fn architecture() -> &'static str {
         "aarch64" => "arm64",
         other => other,
     }
+}
+
+/// Makes a repository of two small packages, `kiln-hello` and `kiln-files` which it requires, in `dir`.
+///
+/// The second has a setuid program, a symlink and a file of another owner: what an image must keep of a package.
+pub fn write_rpm_repository(env: &Env, dir: &Path) {
+    const SPEC: &str = "\
+Name: kiln-hello
+Version: 1
+Release: 1
+Summary: A greeting
+License: Apache-2.0
+BuildArch: noarch
+Requires: kiln-files
+%description
+A greeting.
+%package -n kiln-files
+Summary: Files of several kinds
+%description -n kiln-files
+Files of several kinds.
+%install
+mkdir -p %{buildroot}/usr/bin %{buildroot}/var/lib/kiln-files
+echo hello > %{buildroot}/usr/bin/kiln-hello
+echo files > %{buildroot}/var/lib/kiln-files/owned
+ln -s owned %{buildroot}/var/lib/kiln-files/link
+echo suid > %{buildroot}/var/lib/kiln-files/setuid
+%files
+%attr(0755,root,root) /usr/bin/kiln-hello
+%files -n kiln-files
+%attr(4755,root,root) /var/lib/kiln-files/setuid
+%attr(0640,root,daemon) /var/lib/kiln-files/owned
+/var/lib/kiln-files/link
+";
+    std::fs::create_dir_all(dir).expect("the repository's directory");
+    let spec = env.write("kiln-hello.spec", SPEC);
+    let top = env.path("rpmbuild");
+    let defines = [format!("_topdir {}", top.display()), format!("_rpmdir {}", dir.display())];
+    let mut args = vec!["-bb".to_owned(), "--quiet".to_owned()];
+    for define in defines {
+        args.extend(["--define".to_owned(), define]);
+    }
+    args.push(spec.display().to_string());
+    env.run("rpmbuild", args);
+    env.run("createrepo_c", ["-q", &dir.display().to_string()]);
 }

@@ -28,6 +28,7 @@ pub fn needs(test: &str, needs: &[Need]) -> bool {
 }
 
 /// Adds a line to the file named by `KILN_TESTS_NOT_RUN`, which the test command prints and compares on CI.
+#[expect(clippy::print_stderr, reason = "the test runner shows it with the test")]
 pub fn not_run(test: &str, reason: &str) {
     eprintln!("not run: {test}: {reason}");
     if let Some(path) = std::env::var_os("KILN_TESTS_NOT_RUN") {

@@ -74,11 +74,9 @@ impl Copy {
 fn open(builder: &Builder<'_>, work: &Work, from: &CopyFrom, target: &str) -> Result<Option<Opened>> {
     let host = |dir: &PathBuf| Root::open_host(dir).cannot("open the directory", dir.display());
     let opened = match from {
-        CopyFrom::Host(dir) => Opened {
-            root: host(&PathBuf::from("/"))?,
-            base: RelPath::parse(dir)?,
-            _rootfs: None,
-        },
+        CopyFrom::Host(dir) => {
+            Opened { root: host(&PathBuf::from("/"))?, base: RelPath::parse(dir)?, _rootfs: None }
+        }
         CopyFrom::Context(dir) => Opened { root: host(dir)?, base: RelPath::root(), _rootfs: None },
         CopyFrom::Other(name) => match builder.store.find_container(name) {
             Ok(found) if found.id == target => return Ok(None),
