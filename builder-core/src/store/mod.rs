@@ -157,3 +157,6 @@ fn make(root: &Path, form: Marks) -> Result<()> {
     let version = Version { format: FORMAT, trees: form_name(form).into() };
     durable::write(&root.join("version"), &serde_json::to_vec(&version).expect("plain data"))
 }
+
+#[cfg(test)]
+mod tests;
