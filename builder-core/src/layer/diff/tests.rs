@@ -189,7 +189,7 @@ proptest! {
         let base = whole.base();
         let parts = whole.parts();
         let mut again = diff(&parts, Some(&base));
-        prop_assert!(again.by_ref().all(|entry| entry.is_ok()));
+        prop_assert!(again.by_ref().all(|entry: Result<Entry>| entry.is_ok()));
         prop_assert_eq!(again.dropped(), 0);
     }
 }

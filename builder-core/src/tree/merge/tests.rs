@@ -149,8 +149,7 @@ fn lookups_agree_with_the_stream() {
 fn a_directory_whose_names_are_all_hidden_is_empty() {
     let parts = Parts::new(&[&["a/", "-a/x", "b/", "-b/x", "c/!"], &["a/x=0", "b/x=0", "b/y=0", "c/z=0"]]);
     let stack = parts.stack();
-    let mut empty =
-        |path| stack.finder().is_empty(&RelPath::parse(path).expect("a path")).expect("an answer");
+    let empty = |path| stack.finder().is_empty(&RelPath::parse(path).expect("a path")).expect("an answer");
     assert!(empty("a") && !empty("b") && empty("c") && !empty(""));
 }
 
