@@ -10,6 +10,8 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, XattrFlags};
 use super::*;
 use crate::tree::Content;
 
+mod kernel;
+
 /// One edit through an overlay.
 #[derive(Debug, Clone)]
 enum Edit {
