@@ -9,7 +9,7 @@ pub(crate) use decode::{Decoder, decode};
 
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Compression {
+pub enum Compression {
     /// Not at all.
     None,
     /// RFC 1952.

@@ -9,7 +9,9 @@ mod digest;
 pub(crate) mod tar;
 mod unpack;
 
-pub(crate) use compress::{Compression, Decoder, Encoder, decode};
+pub use compress::Compression;
+pub(crate) use compress::{Decoder, Encoder, decode};
 pub(crate) use diff::{Diff, diff, strip_idle_marks};
 pub(crate) use digest::Digesting;
+pub use tar::Times;
 pub(crate) use unpack::{Unpacked, unpack};

@@ -12,6 +12,7 @@ mod sparse;
 mod write;
 
 pub(crate) use read::{Entries, read};
+pub use write::Times;
 pub(crate) use write::{Profile, TarSummary, WRITER_VERSION, write};
 
 /// The unit of a tar: headers and contents begin at multiples of it.

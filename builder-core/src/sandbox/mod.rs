@@ -1,1 +1,178 @@
-//! (being written)
+//! One command in a sandbox: namespaces, mounts, capabilities, a system call filter, a terminal.
+//!
+//! `plan` turns a [`Spec`] into the list of system calls a child performs; `native` has it performed, passes signals
+//! and the terminal on, and returns how the command ended. Everything mounted lives in the child's own mount namespace
+//! and is gone with it. What a verb makes of an image's config is the business of `steps`.
+
+mod capabilities;
+mod devices;
+mod failure;
+mod files;
+mod native;
+mod plan;
+mod points;
+mod seccomp;
+mod terminal;
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use rustix::thread::CapabilitySet;
+
+pub(crate) use capabilities::{DEFAULT as DEFAULT_CAPABILITIES, parse as parse_capability};
+pub(crate) use files::{hosts, nameserver_is_stub};
+pub(crate) use native::run;
+
+use crate::tree::users::User;
+
+/// The root directory of the container.
+#[derive(Debug)]
+pub(crate) enum Rootfs {
+    /// A mount that is attached nowhere (of `fsmount` or `open_tree`); it becomes the child's and goes with it.
+    Detached(OwnedFd),
+    /// A directory of this mount namespace, opened for reading; what is mounted in it is seen, too.
+    Directory(OwnedFd),
+}
+
+/// What a command runs as, in, and with. All is settled: nothing is looked up any more.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    /// The command and its arguments; without a slash it is looked for in the `PATH` of `env`.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// The working directory, absolute; must exist.
+    pub directory: String,
+    /// Who runs it.
+    pub user: User,
+    /// The host name inside.
+    pub hostname: String,
+    /// Host directories and files to mount, the outer before the inner.
+    pub mounts: Vec<Mount>,
+    /// Small files over those of the image; what the command writes to them is dropped.
+    pub files: Vec<File>,
+    /// What root may do, and the most that anyone may gain.
+    pub capabilities: CapabilitySet,
+    /// Whether set-user-id programs and file capabilities grant nothing.
+    pub no_new_privileges: bool,
+    /// Which system calls it may make.
+    pub seccomp: Seccomp,
+    /// Resource limits, by the kernel's number: soft and hard. Clamped to what may be had.
+    pub limits: Vec<(u32, (u64, u64))>,
+    /// What network it sees.
+    pub network: Network,
+    /// Whether it gets a terminal of its own, joined to our standard input and output.
+    pub terminal: bool,
+    /// Bytes of `/dev/shm`.
+    pub shm_size: u64,
+}
+
+/// One mount of the host's into the container.
+#[derive(Debug)]
+pub(crate) struct Mount {
+    /// A detached copy with its attributes set.
+    pub source: OwnedFd,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+    /// Where it goes; symlinks are followed inside the container.
+    pub at: PathBuf,
+}
+
+/// A file made for one run.
+#[derive(Debug)]
+pub(crate) struct File {
+    /// Where it goes; symlinks are followed inside the container.
+    pub at: PathBuf,
+    /// Its content.
+    pub content: Vec<u8>,
+}
+
+/// Which system calls a command may make.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Seccomp {
+    /// Those of the default profile.
+    #[default]
+    Default,
+    /// All.
+    Unconfined,
+}
+
+/// What network a command sees.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Network {
+    /// The host's.
+    #[default]
+    Host,
+    /// A loopback device and nothing else.
+    None,
+}
+
+/// What the user namespace we are in lets us do.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    /// Whether we are in a user namespace with only some ids.
+    pub rootless: bool,
+    /// Whether supplementary groups may be set.
+    pub groups: bool,
+    /// The group ids that exist here: first and count.
+    gids: Vec<(u64, u64)>,
+}
+
+impl Facts {
+    /// Reads the facts of this process. What cannot be read is taken to be as on a plain machine.
+    pub(crate) fn probe() -> Self {
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        Facts::from_text(
+            &read("/proc/self/uid_map"),
+            &read("/proc/self/gid_map"),
+            &read("/proc/self/setgroups"),
+        )
+    }
+
+    /// From the text of `/proc/self/{uid_map,gid_map,setgroups}`; see user_namespaces(7).
+    fn from_text(uids: &str, gids: &str, setgroups: &str) -> Self {
+        const ALL: (u64, u64, u64) = (0, 0, 4_294_967_295);
+        let parse = |map: &str| -> Vec<(u64, u64, u64)> {
+            let line = |line: &str| {
+                let mut numbers = line.split_ascii_whitespace().map(str::parse);
+                Some((numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?))
+            };
+            let ranges: Vec<_> = map.lines().filter_map(line).collect();
+            if ranges.is_empty() { vec![ALL] } else { ranges }
+        };
+        let (uids, gids) = (parse(uids), parse(gids));
+        Facts {
+            rootless: uids != [ALL],
+            groups: setgroups.trim() != "deny",
+            gids: gids.into_iter().map(|(first, _, count)| (first, count)).collect(),
+        }
+    }
+
+    /// Whether the group id exists here.
+    fn has_gid(&self, gid: u64) -> bool {
+        self.gids.iter().any(|(first, count)| (*first..first + count).contains(&gid))
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(u8),
+    /// By this signal.
+    Signal(u8),
+}
+
+impl Exit {
+    /// As a shell has it: the code, or 128 and the number of the signal.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Code(code) => code,
+            Exit::Signal(signal) => 128_u8.saturating_add(signal),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

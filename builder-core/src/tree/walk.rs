@@ -281,6 +281,13 @@ pub(super) const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC);
 
+/// The one file at `path`, which is not followed; `None` if it is gone.
+pub(super) fn look_at(root: &Root, path: &RelPath, marks: Marks) -> Result<Option<Found>> {
+    let (dir, name) = root.parent(path.as_path()).cannot("open the directory of", path)?;
+    let name = std::ffi::CString::new(name.as_bytes()).expect("a path has no NUL");
+    look(&Arc::new(dir), &name, path.clone(), marks, &mut Attributes::default())
+}
+
 /// Everything about one name; `None` if it is gone.
 fn look(
     dir: &Arc<OwnedFd>,

@@ -128,7 +128,7 @@ fn times_are_whole_seconds_and_clamped_only_down() {
     early.meta.mtime = Timestamp { seconds: 5, nanoseconds: 999 };
     let mut out = Vec::new();
     let entries = vec![Ok(early), Ok(file("later", ""))];
-    write(entries.into_iter(), &Profile { clamp: Some(100) }, &mut out).expect("written");
+    write(entries.into_iter(), &Profile { times: Times::Clamp(100) }, &mut out).expect("written");
     let times: Vec<Timestamp> =
         read(Cursor::new(out)).map(|entry| entry.expect("an entry").meta.mtime).collect();
     assert_eq!(times, [Timestamp::from_seconds(5), Timestamp::from_seconds(100)]);

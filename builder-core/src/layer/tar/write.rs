@@ -20,11 +20,23 @@ pub(crate) const WRITER_VERSION: u32 = 1;
 /// How much is collected before it is given to the sink.
 const BUFFER: usize = 256 * 1024;
 
+/// What becomes of modification times in a layer, which has whole seconds. The tree itself keeps its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Times {
+    /// They are as in the tree.
+    #[default]
+    Keep,
+    /// All are this many seconds after the epoch.
+    Set(i64),
+    /// None is later than this many seconds after the epoch.
+    Clamp(i64),
+}
+
 /// What may be different from export to export of one tree.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Profile {
-    /// No time is later than this many seconds after the epoch.
-    pub clamp: Option<i64>,
+    /// What becomes of modification times.
+    pub times: Times,
 }
 
 /// What was written.
@@ -50,7 +62,7 @@ pub(crate) fn write(
     let mut writer = Writer {
         out,
         buffer: Vec::with_capacity(BUFFER),
-        clamp: profile.clamp,
+        times: profile.times,
         summary: TarSummary::default(),
     };
     for entry in entries {
@@ -85,7 +97,7 @@ struct Fields<'a> {
 struct Writer<'a, W> {
     out: &'a mut W,
     buffer: Vec<u8>,
-    clamp: Option<i64>,
+    times: Times,
     summary: TarSummary,
 }
 
@@ -150,7 +162,11 @@ impl<W: Write> Writer<'_, W> {
 
     fn header(&mut self, fields: &Fields<'_>, meta: &Meta) -> io::Result<()> {
         self.summary.entries += 1;
-        let seconds = self.clamp.map_or(meta.mtime.seconds, |clamp| meta.mtime.seconds.min(clamp));
+        let seconds = match self.times {
+            Times::Keep => meta.mtime.seconds,
+            Times::Set(time) => time,
+            Times::Clamp(latest) => meta.mtime.seconds.min(latest),
+        };
         let mut records = Records::default();
         let mut header = Header::new_ustar();
         let ustar = header.as_ustar_mut().expect("just made as one");

@@ -1,0 +1,138 @@
+//! The file systems a sandbox brings along: `/dev` with its nodes, `/dev/pts`, `/dev/shm`.
+//!
+//! They are made here, by the parent and attached nowhere, so that a failure has a sentence of its own. The generated
+//! files lie in `/dev/shm` of the device directory, where the real `/dev/shm` hides them later.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags};
+
+use crate::error::{Context, Result};
+use crate::sandbox::{Facts, File};
+
+/// The nodes every program may count on: name, major and minor number (Documentation/admin-guide/devices.txt).
+const NODES: [(&CStr, u32, u32); 6] = [
+    (c"null", 1, 3),
+    (c"zero", 1, 5),
+    (c"full", 1, 7),
+    (c"random", 1, 8),
+    (c"urandom", 1, 9),
+    (c"tty", 5, 0),
+];
+
+/// Name and target of the links beside them.
+const LINKS: [(&CStr, &CStr); 5] = [
+    (c"fd", c"/proc/self/fd"),
+    (c"stdin", c"/proc/self/fd/0"),
+    (c"stdout", c"/proc/self/fd/1"),
+    (c"stderr", c"/proc/self/fd/2"),
+    (c"ptmx", c"pts/ptmx"),
+];
+
+const NOSUID: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID;
+const NODEV: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NODEV;
+const NOEXEC: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOEXEC;
+
+/// What belongs at `/dev`, attached nowhere yet.
+#[derive(Debug)]
+pub(super) struct Devices {
+    /// The directory itself.
+    pub directory: OwnedFd,
+    /// Nodes of the host to be mounted over empty files of `directory`, where no nodes may be made.
+    pub borrowed: Vec<(CString, OwnedFd)>,
+    /// `/dev/pts`.
+    pub terminals: OwnedFd,
+    /// `/dev/shm`.
+    pub memory: OwnedFd,
+}
+
+impl Devices {
+    /// Makes all of it, with the generated files, which [`hidden`] names.
+    pub(super) fn make(facts: &Facts, shm_size: u64, files: &[File]) -> Result<Self> {
+        let directory = file_system(c"tmpfs", &[(c"mode", "755"), (c"size", "65536k")], NOSUID | NOEXEC)
+            .cannot("make", "/dev")?;
+        let borrowed = populate(directory.as_fd())?;
+        for (index, file) in files.iter().enumerate() {
+            write(directory.as_fd(), &hidden(index), &file.content).cannot("make", file.at.display())?;
+        }
+        let mut options = vec![(c"ptmxmode", "666"), (c"mode", "620")];
+        if facts.has_gid(5) {
+            // The group `tty`, by convention of all distributions; writing to another's terminal needs it.
+            options.push((c"gid", "5"));
+        }
+        let terminals = file_system(c"devpts", &options, NOSUID | NOEXEC).cannot("make", "/dev/pts")?;
+        let size = shm_size.to_string();
+        let options = [(c"mode", "1777"), (c"size", size.as_str())];
+        let memory = file_system(c"tmpfs", &options, NOSUID | NODEV | NOEXEC).cannot("make", "/dev/shm")?;
+        Ok(Devices { directory, borrowed, terminals, memory })
+    }
+}
+
+/// Where the file at this index lies in the device directory.
+pub(super) fn hidden(index: usize) -> CString {
+    CString::new(format!("shm/{index}")).expect("digits have no NUL")
+}
+
+fn populate(directory: BorrowedFd<'_>) -> Result<Vec<(CString, OwnedFd)>> {
+    let mut borrowed = Vec::new();
+    for (name, major, minor) in NODES {
+        if let Some(mount) = node(directory, name, major, minor).cannot("make", name.to_string_lossy())? {
+            borrowed.push((name.to_owned(), mount));
+        }
+    }
+    for (name, target) in LINKS {
+        rustix::fs::symlinkat(target, directory, name).cannot("make", name.to_string_lossy())?;
+    }
+    for name in [c"pts", c"shm", c"mqueue"] {
+        rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(0o755))
+            .cannot("make", name.to_string_lossy())?;
+        rustix::fs::chmodat(directory, name, Mode::from_raw_mode(0o755), rustix::fs::AtFlags::empty())
+            .cannot("make", name.to_string_lossy())?;
+    }
+    Ok(borrowed)
+}
+
+/// Makes the node; where that is not allowed, an empty file, and returns the host's node to be mounted over it.
+fn node(directory: BorrowedFd<'_>, name: &CStr, major: u32, minor: u32) -> Result<Option<OwnedFd>, Errno> {
+    let mode = Mode::from_raw_mode(0o666);
+    let device = rustix::fs::makedev(major, minor);
+    match rustix::fs::mknodat(directory, name, FileType::CharacterDevice, mode, device) {
+        Ok(()) => {
+            rustix::fs::chmodat(directory, name, mode, rustix::fs::AtFlags::empty())?;
+            return Ok(None);
+        }
+        Err(Errno::PERM) => {}
+        Err(error) => return Err(error),
+    }
+    write(directory, name, b"")?;
+    let mut path = b"/dev/".to_vec();
+    path.extend_from_slice(name.to_bytes());
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    rustix::mount::open_tree(CWD, path, flags).map(Some)
+}
+
+fn write(directory: BorrowedFd<'_>, name: &CStr, content: &[u8]) -> Result<(), Errno> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(0o644);
+    let file = rustix::fs::openat(directory, name, flags, mode)?;
+    rustix::fs::fchmod(&file, mode)?;
+    let mut rest = content;
+    while !rest.is_empty() {
+        let count = rustix::io::write(&file, rest)?;
+        rest = &rest[count..];
+    }
+    Ok(())
+}
+
+/// A new file system with options, attached nowhere.
+fn file_system(kind: &CStr, options: &[(&CStr, &str)], attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
+    let context = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in options {
+        rustix::mount::fsconfig_set_string(&context, *key, *value)?;
+    }
+    rustix::mount::fsconfig_create(&context)?;
+    rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}

@@ -1,0 +1,126 @@
+//! What went wrong inside the child, in words.
+
+use std::io;
+
+use rustix::io::Errno;
+
+use crate::error::{Error, Kind};
+use crate::sandbox::Spec;
+use crate::sys::spawn::{Notice, Step, View};
+
+/// The error of a step that failed.
+pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
+    let (index, errno) = match notice {
+        Notice::Failed(index, errno) | Notice::FellBack(index, errno) => (index, errno),
+        Notice::NoInterpreter(_) => return no_interpreter(spec),
+    };
+    let Some(step) = steps.get(index) else {
+        return Error::corrupt("cannot understand what the sandbox reported");
+    };
+    let errno = Errno::from_raw_os_error(errno);
+    match step {
+        Step::Exec(_) => exec(spec, errno),
+        Step::Mount { at, .. } => mount(&format!("/{}", at.to_string_lossy()), errno),
+        Step::Directory(path) => {
+            let path = path.to_string_lossy();
+            refusal(format!("cannot change to the working directory `{path}`"), errno)
+                .hint(format!("make it first: `kiln run --workingdir / <container> mkdir -p {path}`"))
+        }
+        Step::Become { uid, gid, .. } => {
+            let error = refusal(format!("cannot become user {}:{}", uid.as_raw(), gid.as_raw()), errno);
+            match errno {
+                Errno::INVAL => error.hint(
+                    "without root only ids below the count in /etc/subuid and /etc/subgid exist: use a lower id",
+                ),
+                _ => error,
+            }
+        }
+        Step::Seccomp(_) => refusal("cannot install the system call filter", errno)
+            .hint("run with `--security-opt seccomp=unconfined` if this kernel has no seccomp"),
+        Step::Pivot(_) => refusal("cannot make the container the root directory", errno)
+            .hint("inside a chroot or an initramfs use `--isolation chroot`"),
+        step => refusal(format!("cannot {}", what(step)), errno),
+    }
+}
+
+/// What the user should know of a file system that was refused and replaced; `None` where nobody will miss it.
+pub(super) fn warn(steps: &[Step], notice: Notice) -> Option<String> {
+    match notice {
+        Notice::FellBack(index, errno) => match steps.get(index)? {
+            Step::Create { view: View::Proc, .. } => Some(format!(
+                "the kernel allows no new /proc here ({}), so the command sees the one outside",
+                io::Error::from_raw_os_error(errno)
+            )),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn what(step: &Step) -> String {
+    match step {
+        Step::Private | Step::Cover(_) => "set up the mounts of the container".into(),
+        Step::Copy { .. } => "make the container's own files".into(),
+        Step::Create { view, .. } => format!("make a {} file system", view.name().to_string_lossy()),
+        Step::Mask { at, .. } => format!("hide `/{}`", at.to_string_lossy()),
+        Step::Protect { at, .. } => format!("protect `/{}`", at.to_string_lossy()),
+        Step::Loopback => "bring up the loopback device".into(),
+        Step::Hostname(name) => format!("set the host name `{}`", name.to_string_lossy()),
+        Step::Limit { .. } => "set a resource limit".into(),
+        Step::Session(_) => "start a session".into(),
+        Step::Bound(_) | Step::Capabilities(_) | Step::NoNewPrivileges => "set the capabilities".into(),
+        _ => "set up the container".into(),
+    }
+}
+
+fn mount(at: &str, errno: Errno) -> Error {
+    match errno {
+        Errno::LOOP => Error::invalid(format!("cannot mount on `{at}`"))
+            .because("it is a symbolic link in the image, and would be mounted elsewhere")
+            .hint(format!("make `{at}` a directory in the image")),
+        Errno::NOTDIR => Error::invalid(format!("cannot mount on `{at}`"))
+            .because("one of the two is a directory and the other is not"),
+        _ => refusal(format!("cannot mount on `{at}`"), errno),
+    }
+}
+
+fn exec(spec: &Spec, errno: Errno) -> Error {
+    let name = spec.args.first().map_or("", String::as_str);
+    let sentence = format!("cannot run `{name}`");
+    match errno {
+        Errno::NOENT | Errno::NOTDIR if name.contains('/') => {
+            Error::new(Kind::NotFound, sentence).because("the container has no such file")
+        }
+        Errno::NOENT | Errno::NOTDIR => {
+            let path =
+                spec.env.iter().rev().find(|(key, _)| key == "PATH").map_or("", |(_, path)| path.as_str());
+            Error::new(Kind::NotFound, sentence)
+                .because(format!("no directory of the container's PATH has it: {path}"))
+                .hint("give its full path, or set the PATH with `--env PATH=…`")
+        }
+        Errno::ACCESS => Error::new(Kind::Denied, sentence)
+            .because(format!("it is no program that user {} may execute", spec.user.uid))
+            .hint(format!("make it executable: `kiln run <container> chmod +x {name}`")),
+        Errno::NOEXEC => Error::new(Kind::Unsupported, sentence)
+            .because("it is neither a program for this machine nor a script with a `#!` line")
+            .hint(format!("name the interpreter: `sh {name}`")),
+        errno => refusal(sentence, errno),
+    }
+}
+
+fn no_interpreter(spec: &Spec) -> Error {
+    let name = spec.args.first().map_or("", String::as_str);
+    Error::new(Kind::NotFound, format!("cannot run `{name}`"))
+        .because("it is there, but the interpreter or loader that it names is not in the container")
+        .hint("install what its first line (`#!`) names, or the C library it was built for")
+}
+
+fn refusal(sentence: impl Into<String>, errno: Errno) -> Error {
+    let kind = match errno {
+        Errno::PERM | Errno::ACCESS => Kind::Denied,
+        Errno::NOENT => Kind::NotFound,
+        Errno::NOSYS => Kind::Unsupported,
+        _ => Kind::Io,
+    };
+    Error::new(kind, sentence).because(io::Error::from(errno))
+}

@@ -1,0 +1,242 @@
+//! The native executor: has a plan performed by a child, looks after it, and cleans up after it.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::OpenTreeFlags;
+use rustix::process::{Signal, WaitId, WaitIdOptions};
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::event::{Event, Reporter};
+use crate::sandbox::devices::Devices;
+use crate::sandbox::plan::{self, Prepared};
+use crate::sandbox::points::MountPoints;
+use crate::sandbox::terminal::Terminal;
+use crate::sandbox::{Exit, Facts, Network, Rootfs, Spec, failure};
+use crate::sys::signals::Listener;
+use crate::sys::spawn::{Child, Namespaces, Notice, spawn};
+use crate::tree::{RelPath, Root};
+
+/// Runs the command of `spec` in `rootfs` and waits for it. Signals sent to this process meanwhile are passed on.
+///
+/// Must be called with the capability to mount: as root, or in a user namespace of our own.
+pub(crate) fn run(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
+    let root = detach(rootfs)?;
+    let tree = Root::from_fd(root.try_clone().cannot("open", "/")?);
+    let devices = Devices::make(facts, spec.shm_size, &spec.files)?;
+    let points = mount_points(&tree, &spec, &devices);
+    let ended = points.1.and_then(|()| {
+        let terminal =
+            spec.terminal.then(|| Terminal::open(devices.terminals.as_fd(), spec.user.uid)).transpose()?;
+        let prepared = Prepared {
+            root,
+            devices,
+            mounts: std::mem::take(&mut spec.mounts),
+            terminal: terminal.as_ref().map(Terminal::inner).transpose()?,
+            unified_cgroups: unified_cgroups(),
+        };
+        perform(&spec, prepared, terminal, facts, reporter)
+    });
+    let cleaned = points.0.into_iter().rev().map(MountPoints::remove).collect::<Result<Vec<()>>>();
+    let exit = ended?;
+    cleaned?;
+    Ok(exit)
+}
+
+/// The root directory as a mount of its own that is attached nowhere.
+fn detach(rootfs: Rootfs) -> Result<OwnedFd> {
+    let directory = match rootfs {
+        Rootfs::Detached(mount) => return Ok(mount),
+        Rootfs::Directory(directory) => directory,
+    };
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    rustix::mount::open_tree(&directory, "", flags).cannot("mount", "the container's root directory")
+}
+
+/// Makes the missing places to mount on; what was made is returned also if the rest failed.
+fn mount_points(tree: &Root, spec: &Spec, devices: &Devices) -> (Vec<MountPoints>, Result<()>) {
+    let mut all = vec![MountPoints::default()];
+    let mut add = || {
+        for path in ["/proc", "/sys", "/dev"] {
+            // A link here would be mounted on elsewhere; the child refuses it, with a sentence of its own.
+            if tree.readlink(path).is_err() {
+                all[0].add(tree, path.as_ref(), true)?;
+            }
+        }
+        let wanted = spec.mounts.iter().map(|mount| (mount.at.as_path(), mount.is_dir));
+        let wanted = wanted.chain(spec.files.iter().map(|file| (file.at.as_path(), false)));
+        for (path, is_dir) in wanted {
+            let place = tree.resolve(path).cannot("find", path.display())?;
+            let Some((inner, rest)) = covering(tree, &place, spec, devices)? else {
+                all[0].add(tree, place.as_path(), is_dir)?;
+                continue;
+            };
+            if let Some(inner) = inner {
+                let mut points = MountPoints::default();
+                let added = points.add(&inner, rest.as_path(), is_dir);
+                all.push(points);
+                added?;
+            }
+        }
+        Ok(())
+    };
+    let added = add();
+    (all, added)
+}
+
+/// If `place` lies in something that is mounted: the tree it lies in (`None`: one nothing can be made in) and where.
+fn covering(
+    tree: &Root,
+    place: &RelPath,
+    spec: &Spec,
+    devices: &Devices,
+) -> Result<Option<(Option<Root>, RelPath)>> {
+    let open = |mount: &OwnedFd| {
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        rustix::fs::openat(mount, ".", flags, Mode::empty()).map(Root::from_fd).cannot("open", place)
+    };
+    for mount in spec.mounts.iter().rev().filter(|mount| mount.is_dir) {
+        let at = tree.resolve(&mount.at).cannot("find", mount.at.display())?;
+        if let Some(rest) = place.strip(&at).filter(|rest| !rest.is_root()) {
+            return Ok(Some((Some(open(&mount.source)?), rest)));
+        }
+    }
+    for (name, mount) in [("dev", Some(&devices.directory)), ("proc", None), ("sys", None)] {
+        if let Some(rest) = place.strip(&RelPath::parse(name)?).filter(|rest| !rest.is_root()) {
+            return Ok(Some((mount.map(open).transpose()?, rest)));
+        }
+    }
+    Ok(None)
+}
+
+fn perform(
+    spec: &Spec,
+    prepared: Prepared,
+    terminal: Option<Terminal>,
+    facts: &Facts,
+    reporter: &dyn Reporter,
+) -> Result<Exit> {
+    let mut program = plan::compile(spec, prepared, facts)?;
+    let listener = Listener::new().cannot("listen to", "signals")?;
+    let namespaces = Namespaces { network: spec.network == Network::None };
+    let child =
+        spawn(&mut program, namespaces).cannot("start", "the sandbox").map_err(|error| {
+            match error.kind() {
+                Kind::Denied => error
+                    .hint("run `kiln unshare` first, or look at `kiln info` for what this machine allows"),
+                _ => error,
+            }
+        })?;
+    let notices = child.settle().cannot("hear from", "the sandbox")?;
+    for notice in &notices {
+        match notice {
+            Notice::FellBack(..) => {
+                if let Some(message) = failure::warn(program.steps(), *notice) {
+                    reporter.report(Event::warning(message));
+                }
+            }
+            Notice::Failed(..) | Notice::NoInterpreter(_) => {
+                reap(&child)?;
+                return Err(failure::explain(spec, program.steps(), *notice));
+            }
+        }
+    }
+    // The container's files are the child's alone now; ours would keep its mounts from going.
+    drop(program);
+    let relay = terminal.map(Terminal::relay).transpose()?;
+    attend(&child, &listener, relay)
+}
+
+/// Waits for the child, passing on signals and what goes through its terminal.
+fn attend(child: &Child, listener: &Listener, mut relay: Option<super::terminal::Relay>) -> Result<Exit> {
+    let mut ended_by = None;
+    loop {
+        let (child_ended, signalled) = {
+            let mut polls = vec![
+                PollFd::new(&child.pidfd, PollFlags::IN),
+                PollFd::from_borrowed_fd(listener.fd(), PollFlags::IN),
+            ];
+            if let Some(relay) = &relay {
+                relay.watch(&mut polls);
+            }
+            match rustix::event::poll(&mut polls, None) {
+                Err(Errno::INTR) => continue,
+                polled => polled.cannot("wait for", "the command")?,
+            };
+            let ready: Vec<PollFlags> = polls.iter().map(PollFd::revents).collect();
+            drop(polls);
+            if let Some(relay) = &mut relay {
+                relay.pass(&ready[2..]).cannot("pass on", "the terminal")?;
+            }
+            (!ready[0].is_empty(), !ready[1].is_empty())
+        };
+        while signalled && let Some(signal) = listener.next() {
+            match relay.as_ref() {
+                Some(relay) if signal == Signal::WINCH.as_raw() => relay.resize(),
+                _ => ended_by = pass_on(child, signal).or(ended_by),
+            }
+        }
+        if child_ended {
+            let exit = reap(child)?;
+            if let Some(relay) = &mut relay {
+                relay.finish();
+            }
+            return Ok(match (exit, ended_by) {
+                // It ended by our stand-in for the signal's default action.
+                (Exit::Signal(9), Some(signal)) => Exit::Signal(signal),
+                (exit, _) => exit,
+            });
+        }
+    }
+}
+
+/// Sends the child a signal. The kernel keeps the first process of a namespace from the default action of all but
+/// `SIGKILL`, so for a command that does not handle the signal that is done here; then the signal is returned.
+fn pass_on(child: &Child, signal: i32) -> Option<u8> {
+    let named = Signal::from_named_raw(signal)?;
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", child.pid.as_raw_nonzero())).unwrap_or_default();
+    let has = |key: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+        mask.and_then(|mask| u64::from_str_radix(mask, 16).ok())
+            .is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    };
+    let harmless = named == Signal::WINCH;
+    // A process that is gone meanwhile needs no signal.
+    if harmless || has("SigCgt:") || has("SigIgn:") || has("SigBlk:") {
+        let _ = rustix::process::pidfd_send_signal(&child.pidfd, named);
+        return None;
+    }
+    let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
+    u8::try_from(signal).ok()
+}
+
+fn reap(child: &Child) -> Result<Exit> {
+    let status = loop {
+        match rustix::process::waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED) {
+            Err(Errno::INTR) => {}
+            status => break status.cannot("wait for", "the command")?,
+        }
+    };
+    let status = status.ok_or_else(|| Error::new(Kind::Io, "cannot wait for `the command`"))?;
+    let number = |value: i32| u8::try_from(value & 0xff).unwrap_or(u8::MAX);
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Ok(Exit::Code(number(code))),
+        (None, Some(signal)) => Ok(Exit::Signal(number(signal))),
+        (None, None) => {
+            Err(io::Error::from(io::ErrorKind::InvalidData)).cannot("understand", "how the command ended")
+        }
+    }
+}
+
+/// Whether `/sys/fs/cgroup` is the unified tree, by its file system's magic number (linux/magic.h).
+fn unified_cgroups() -> bool {
+    const CGROUP2: i64 = 0x6367_7270;
+    rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|stat| stat.f_type as i64 == CGROUP2)
+}

@@ -1,0 +1,224 @@
+//! From a [`Spec`] to the flat list of system calls of the child.
+//!
+//! What is mounted, hidden and protected, and in which order what is given up, is all here; the order is the security
+//! of the sandbox, so each turn says why it comes where it does. Nothing is done here but copying words.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::process::{Gid, Uid};
+use rustix::thread::CapabilitySet;
+
+use crate::error::{Error, Result};
+use crate::sandbox::devices::{self, Devices};
+use crate::sandbox::{Facts, Mount, Network, Seccomp, Spec, seccomp};
+use crate::sys::spawn::{Command, Handle, Program, Step, View};
+use crate::tree::RelPath;
+
+/// What of `/proc` and `/sys` tells of the machine or changes it, hidden as every runtime does.
+const MASKED: [&str; 12] = [
+    "proc/acpi",
+    "proc/asound",
+    "proc/interrupts",
+    "proc/kcore",
+    "proc/keys",
+    "proc/latency_stats",
+    "proc/sched_debug",
+    "proc/scsi",
+    "proc/timer_list",
+    "proc/timer_stats",
+    "sys/firmware",
+    "sys/devices/virtual/powercap",
+];
+
+/// What of `/proc` may be read but not written.
+const PROTECTED: [&str; 5] = ["proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"];
+
+/// What the parent has opened for a run.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The root directory: a detached mount.
+    pub root: OwnedFd,
+    /// `/dev` and what is below.
+    pub devices: Devices,
+    /// The mounts of the spec.
+    pub mounts: Vec<Mount>,
+    /// The container's end of the terminal.
+    pub terminal: Option<OwnedFd>,
+    /// Whether the host has the one unified tree of control groups.
+    pub unified_cgroups: bool,
+}
+
+/// Compiles the list.
+pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<Program> {
+    let mut program = Program::default();
+    let root = program.hold(prepared.root);
+    // First of all, so that nothing done below reaches the parent's mounts.
+    program.push(Step::Private);
+    program.push(Step::Cover(root));
+    kernel_views(&mut program, root, prepared.unified_cgroups);
+    let directory = devices(&mut program, root, prepared.devices);
+    for mount in prepared.mounts {
+        let at = below_root(&mount.at)?;
+        let mount = program.hold(mount.source);
+        program.push(Step::Mount { mount, root, at, links: true, optional: false });
+    }
+    generated_files(&mut program, root, directory, spec)?;
+    // `/dev/shm` hides the generated files, so it comes after them.
+    program.push(Step::Mount {
+        mount: directory.memory,
+        root,
+        at: c"dev/shm".into(),
+        links: false,
+        optional: false,
+    });
+    program.push(Step::Pivot(root));
+    if spec.network == Network::None {
+        program.push(Step::Loopback);
+    }
+    program.push(Step::Hostname(word(&spec.hostname)?));
+    for (resource, wanted) in &spec.limits {
+        program.push(Step::Limit { resource: *resource, wanted: *wanted });
+    }
+    let terminal = prepared.terminal.map(|terminal| program.hold(terminal));
+    program.push(Step::Session(terminal));
+    // While still root: the directory may be closed to the user, which is for the command to find out.
+    program.push(Step::Directory(word(&spec.directory)?));
+    privileges(&mut program, spec, facts);
+    program.push(Step::Exec(command(spec)?));
+    Ok(program)
+}
+
+/// `/proc`, `/sys` and what belongs in them. None is mounted through a symlink of the image.
+fn kernel_views(program: &mut Program, root: Handle, unified_cgroups: bool) {
+    let proc = program.reserve();
+    // A host that hides parts of its own /proc allows no new one; then the old must do.
+    program.push(Step::Create { view: View::Proc, read_only: false, or: Some(c"/proc"), into: proc });
+    program.push(Step::Mount { mount: proc, root, at: c"proc".into(), links: false, optional: false });
+    let sys = program.reserve();
+    // A sysfs shows a network namespace and may only be made by who owns that: not rootless on the host's network.
+    program.push(Step::Create { view: View::Sysfs, read_only: true, or: Some(c"/sys"), into: sys });
+    program.push(Step::Mount { mount: sys, root, at: c"sys".into(), links: false, optional: false });
+    if unified_cgroups {
+        let cgroup = program.reserve();
+        program.push(Step::Create { view: View::Cgroup, read_only: true, or: None, into: cgroup });
+        let at = c"sys/fs/cgroup".into();
+        program.push(Step::Mount { mount: cgroup, root, at, links: false, optional: true });
+    }
+}
+
+/// The handles later steps need of `/dev`.
+#[derive(Debug, Clone, Copy)]
+struct DeviceHandles {
+    directory: Handle,
+    memory: Handle,
+}
+
+/// `/dev`, what is hidden behind parts of it, and what is mounted in it.
+fn devices(program: &mut Program, root: Handle, devices: Devices) -> DeviceHandles {
+    let required =
+        |mount, at: &str| Step::Mount { mount, root, at: fixed(at), links: false, optional: false };
+    let directory = program.hold(devices.directory);
+    program.push(required(directory, "dev"));
+    for (name, node) in devices.borrowed {
+        let node = program.hold(node);
+        program.push(required(node, &format!("dev/{}", name.to_string_lossy())));
+    }
+    // Masks copy the null device and the still empty `pts`, so they come between the two.
+    for at in MASKED {
+        program.push(Step::Mask { root, at: fixed(at), devices: directory });
+    }
+    for at in PROTECTED {
+        program.push(Step::Protect { root, at: fixed(at) });
+    }
+    let terminals = program.hold(devices.terminals);
+    program.push(required(terminals, "dev/pts"));
+    let queues = program.reserve();
+    program.push(Step::Create { view: View::Mqueue, read_only: false, or: None, into: queues });
+    program.push(Step::Mount { mount: queues, root, at: c"dev/mqueue".into(), links: false, optional: true });
+    DeviceHandles { directory, memory: program.hold(devices.memory) }
+}
+
+fn generated_files(program: &mut Program, root: Handle, devices: DeviceHandles, spec: &Spec) -> Result<()> {
+    for (index, file) in spec.files.iter().enumerate() {
+        let copy = program.reserve();
+        program.push(Step::Copy { from: devices.directory, path: devices::hidden(index), into: copy });
+        program.push(Step::Mount {
+            mount: copy,
+            root,
+            at: below_root(&file.at)?,
+            links: true,
+            optional: false,
+        });
+    }
+    Ok(())
+}
+
+/// Gives up what the command must not have.
+fn privileges(program: &mut Program, spec: &Spec, facts: &Facts) {
+    let filter = match spec.seccomp {
+        Seccomp::Default => seccomp::default_filter(spec.capabilities),
+        Seccomp::Unconfined => None,
+    };
+    if spec.no_new_privileges {
+        program.push(Step::NoNewPrivileges);
+    }
+    // Without no-new-privileges a filter may only be installed with a capability that goes below.
+    if let Some(filter) = filter {
+        program.push(Step::Seccomp(filter));
+    }
+    program.push(Step::Bound(spec.capabilities));
+    let groups = facts.groups.then(|| spec.user.groups.iter().map(|gid| Gid::from_raw(*gid)).collect());
+    program.push(Step::Become {
+        uid: Uid::from_raw(spec.user.uid),
+        gid: Gid::from_raw(spec.user.gid),
+        groups,
+    });
+    let root = spec.user.uid == 0;
+    program.push(Step::Capabilities(if root { spec.capabilities } else { CapabilitySet::empty() }));
+}
+
+/// The command with the places it may be at. Whether it is there is found out inside, and by the kernel.
+fn command(spec: &Spec) -> Result<Command> {
+    let name = match spec.args.first() {
+        Some(name) if !name.is_empty() => name,
+        _ => return Err(Error::invalid("cannot run an empty command").hint("name a command after `--`")),
+    };
+    let candidates = if name.contains('/') {
+        vec![word(name)?]
+    } else {
+        let path = spec.env.iter().rev().find(|(key, _)| key == "PATH").map_or("", |(_, path)| path.as_str());
+        // An empty part is the working directory, as in every shell.
+        let place = |dir: &str| word(&if dir.is_empty() { name.clone() } else { format!("{dir}/{name}") });
+        path.split(':').map(place).collect::<Result<_>>()?
+    };
+    let args = spec.args.iter().map(|arg| word(arg)).collect::<Result<_>>()?;
+    let env = spec.env.iter().map(|(key, value)| word(&format!("{key}={value}"))).collect::<Result<_>>()?;
+    Ok(Command::new(candidates, args, env))
+}
+
+/// A path as the child opens it: relative to the root, which is `.`.
+fn below_root(path: &Path) -> Result<CString> {
+    let path = RelPath::clamp(path);
+    if path.is_root() {
+        return Err(Error::invalid("cannot mount on `/`").because("it is the container itself"));
+    }
+    CString::new(path.as_bytes()).map_err(|_| nul(&path.to_string()))
+}
+
+fn word(text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| nul(text))
+}
+
+fn nul(text: &str) -> Error {
+    Error::invalid(format!("cannot pass on `{}`", text.escape_debug())).because("it has a NUL byte")
+}
+
+/// One of this module's own paths.
+fn fixed(path: &str) -> CString {
+    CString::new(path).expect("written here, without NUL")
+}
+
+#[cfg(test)]
+mod tests;

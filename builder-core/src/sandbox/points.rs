@@ -1,0 +1,155 @@
+//! The places a run mounts on: made where the image lacks them, and gone again afterwards.
+//!
+//! A step's layer holds what the command made and nothing else. So each place that had to be made is removed after the
+//! run unless the command put something to it, and the directories above get their times back. What is removed is
+//! named by a directory handle and one part; nothing is followed.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps};
+use rustix::io::Errno;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::tree::{RelPath, Root};
+
+/// What was made in one tree, in the order it was made.
+#[derive(Debug, Default)]
+pub(super) struct MountPoints {
+    made: Vec<Made>,
+    /// The directories that were there before and got something new in them, with the time they had.
+    touched: Vec<(RelPath, OwnedFd, Timespec)>,
+}
+
+/// One name that was not there.
+#[derive(Debug)]
+struct Made {
+    path: RelPath,
+    directory: OwnedFd,
+    name: OsString,
+    /// As it was when new.
+    stat: Stat,
+}
+
+impl MountPoints {
+    /// Sees to it that `path` leads to a directory (or, with `is_dir` false, to anything else) to mount on.
+    pub(super) fn add(&mut self, root: &Root, path: &Path, is_dir: bool) -> Result<()> {
+        let show = || path.display().to_string();
+        let place = root.resolve(path).cannot("find", show())?;
+        let mut here = RelPath::root();
+        let mut parts = place.parts().peekable();
+        while let Some(part) = parts.next() {
+            let above = here.clone();
+            here = here.join(part);
+            let last = parts.peek().is_none();
+            match root.lstat(here.as_path()) {
+                Ok(stat) if last => return fits(&stat, is_dir, &show()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.make(root, &above, part.to_owned(), !last || is_dir).cannot("make", show())?;
+                }
+                Err(error) => return Err(error).cannot("find", show()),
+            }
+        }
+        // The root itself: always a directory.
+        if place.is_root() && !is_dir {
+            fits(&root.stat("/").cannot("find", show())?, false, &show())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn make(&mut self, root: &Root, above: &RelPath, name: OsString, is_dir: bool) -> io::Result<()> {
+        let directory = root.open(above.as_path(), OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
+        let before = modified(directory.as_fd())?;
+        if is_dir {
+            rustix::fs::mkdirat(&directory, &name, Mode::from_raw_mode(0o755))?;
+        } else {
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+            rustix::fs::openat(&directory, &name, flags, Mode::from_raw_mode(0o644))?;
+        }
+        let stat = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+        // With the old time put back, any other time afterwards is the command's doing.
+        set_modified(directory.as_fd(), before)?;
+        let known = self.made.iter().any(|made| made.path == *above)
+            || self.touched.iter().any(|(path, ..)| path == above);
+        if !known {
+            self.touched.push((above.clone(), directory.try_clone()?, before));
+        }
+        self.made.push(Made { path: above.join(&name), directory, name, stat });
+        Ok(())
+    }
+
+    /// Removes what the command made no use of. What it did use stays; that is no failure.
+    pub(super) fn remove(self) -> Result<()> {
+        let mut times = Vec::new();
+        for (_, directory, _) in &self.touched {
+            times.push(modified(directory.as_fd()).ok());
+        }
+        for made in self.made.iter().rev() {
+            made.remove().cannot("remove", format_args!("the mount point {}", made.path))?;
+        }
+        for ((path, directory, _), time) in self.touched.iter().zip(times) {
+            // Without a time the directory is gone, and the command removed it.
+            if let Some(time) = time {
+                set_modified(directory.as_fd(), time).cannot("set the time of", path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Made {
+    fn remove(&self) -> Result<(), Errno> {
+        let now = match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(()),
+            now => now?,
+        };
+        let owned = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid);
+        let written = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
+        let untouched =
+            owned(&now) == owned(&self.stat) && (is_dir(&now) || written(&now) == written(&self.stat));
+        if !untouched {
+            return Ok(());
+        }
+        // What is above keeps the time the command left it with.
+        let above = modified(self.directory.as_fd()).ok();
+        let flags = if is_dir(&now) { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        match rustix::fs::unlinkat(&self.directory, &self.name, flags) {
+            Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => return Ok(()),
+            removed => removed?,
+        }
+        match above {
+            Some(time) => set_modified(self.directory.as_fd(), time),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_dir(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+}
+
+fn fits(stat: &Stat, wanted_dir: bool, show: &str) -> Result<()> {
+    if is_dir(stat) == wanted_dir {
+        return Ok(());
+    }
+    let (is, wanted) = if wanted_dir { ("no directory", "a directory") } else { ("a directory", "a file") };
+    Err(Error::new(Kind::Invalid, format!("cannot mount on `{show}`"))
+        .because(format!("it is {is} in the container, and {wanted} is to be mounted there")))
+}
+
+fn modified(directory: BorrowedFd<'_>) -> Result<Timespec, Errno> {
+    let stat = rustix::fs::fstat(directory)?;
+    Ok(Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ })
+}
+
+fn set_modified(directory: BorrowedFd<'_>, time: Timespec) -> Result<(), Errno> {
+    let keep = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+    rustix::fs::futimens(directory, &Timestamps { last_access: keep, last_modification: time })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,357 @@
+//! Starting a process in new namespaces: a flat list of system calls, compiled beforehand and performed by the child.
+//!
+//! The caller may have threads, so between `clone` and `execve` the child neither allocates nor locks: all it needs
+//! lies ready in a [`Program`]. What the list should be is decided above, in the sandbox's plan; that the child keeps
+//! to the rule is seen to in `perform`.
+
+use std::ffi::{CStr, CString, c_char};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use nix::libc;
+use rustix::process::{Gid, Pid, Uid};
+use rustix::thread::CapabilitySet;
+
+use super::signals::Blocked;
+
+mod perform;
+
+/// An open file of a [`Program`]: one the parent opened, or one the child will.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Handle(usize);
+
+/// What the child does, in order, and what it works on.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    /// Open files by [`Handle`]; empty where the child is to put one.
+    handles: Vec<Option<OwnedFd>>,
+    steps: Vec<Step>,
+}
+
+impl Program {
+    /// Keeps `fd` open until the program is dropped, for the child to use.
+    pub(crate) fn hold(&mut self, fd: OwnedFd) -> Handle {
+        self.handles.push(Some(fd));
+        Handle(self.handles.len() - 1)
+    }
+
+    /// A place for a file that a step opens.
+    pub(crate) fn reserve(&mut self) -> Handle {
+        self.handles.push(None);
+        Handle(self.handles.len() - 1)
+    }
+
+    /// Adds a step.
+    pub(crate) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// The steps so far.
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+}
+
+/// A file system that has to be made inside the new namespaces, being a view of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// `proc`, of the process namespace.
+    Proc,
+    /// `sysfs`, of the network namespace.
+    Sysfs,
+    /// `mqueue`, of the IPC namespace.
+    Mqueue,
+    /// `cgroup2`, of the control group namespace.
+    Cgroup,
+}
+
+impl View {
+    /// The kernel's name of the file system.
+    pub(crate) fn name(self) -> &'static CStr {
+        match self {
+            View::Proc => c"proc",
+            View::Sysfs => c"sysfs",
+            View::Mqueue => c"mqueue",
+            View::Cgroup => c"cgroup2",
+        }
+    }
+}
+
+/// One thing the child does.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Mounts made from here on do not reach the parent, nor the parent's the child.
+    Private,
+    /// Puts a detached mount over the old root directory, and cuts its ties to where it was copied from.
+    Cover(Handle),
+    /// Copies the mount of `path` below `from` into `into`.
+    Copy {
+        /// Where to start.
+        from: Handle,
+        /// A path below it, trusted.
+        path: CString,
+        /// Where the copy goes.
+        into: Handle,
+    },
+    /// Makes a new file system of the namespaces; where the kernel refuses, a copy of what the parent has at `or`.
+    Create {
+        /// Which.
+        view: View,
+        /// Whether it is read-only.
+        read_only: bool,
+        /// The parent's mount of the same, taken if no new one may be made.
+        or: Option<&'static CStr>,
+        /// Where it goes.
+        into: Handle,
+    },
+    /// Mounts `mount` at the path `at`, resolved below `root`.
+    Mount {
+        /// The detached mount.
+        mount: Handle,
+        /// The root directory of the container.
+        root: Handle,
+        /// Relative to it.
+        at: CString,
+        /// Whether symlinks on the way are followed (inside the root).
+        links: bool,
+        /// Whether it may be left out where `at` does not exist or `mount` could not be made.
+        optional: bool,
+    },
+    /// Hides `at`: a file behind the null device, a directory behind an empty one. Left out where nothing is there.
+    Mask {
+        /// The root directory of the container.
+        root: Handle,
+        /// Relative to it.
+        at: CString,
+        /// The mounted directory of devices, with `null` in it, and `pts`, which is empty as yet.
+        devices: Handle,
+    },
+    /// Mounts what is at `at` over itself, read-only. Left out where nothing is there.
+    Protect {
+        /// The root directory of the container.
+        root: Handle,
+        /// Relative to it.
+        at: CString,
+    },
+    /// Makes the handle the root directory, and lets go of the old one.
+    Pivot(Handle),
+    /// Brings the loopback device up.
+    Loopback,
+    /// Sets the host name.
+    Hostname(CString),
+    /// Changes the working directory.
+    Directory(CString),
+    /// Sets a resource limit; where `wanted` may not be had, the nearest to it that may.
+    Limit {
+        /// Which, by the kernel's number.
+        resource: u32,
+        /// Soft and hard limit.
+        wanted: (u64, u64),
+    },
+    /// Starts a session, with `0`–`2` and the controlling terminal being the handle where one is given.
+    Session(Option<Handle>),
+    /// Installs a seccomp filter.
+    Seccomp(Filter),
+    /// Becomes the user; `groups` is absent where this user namespace allows no change of them.
+    Become {
+        /// User id.
+        uid: Uid,
+        /// Group id.
+        gid: Gid,
+        /// Supplementary groups.
+        groups: Option<Vec<Gid>>,
+    },
+    /// Bounds what any later `execve` can gain, and clears the ambient set.
+    Bound(CapabilitySet),
+    /// Has exactly these capabilities, none of them inheritable.
+    Capabilities(CapabilitySet),
+    /// No later `execve` grants more.
+    NoNewPrivileges,
+    /// Resets signals, marks all files but `0`–`2` to be closed, sets the umask, dies with the parent; then runs the
+    /// command.
+    Exec(Command),
+}
+
+/// A seccomp program; see seccomp(2) for its limits.
+pub(crate) type Filter = Vec<libc::sock_filter>;
+
+/// A program to run, its arguments and its environment.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// The files to try, in order.
+    candidates: Vec<CString>,
+    args: Words,
+    env: Words,
+}
+
+impl Command {
+    /// `candidates` are tried in order until one can be run; `env` is `NAME=value`.
+    pub(crate) fn new(candidates: Vec<CString>, args: Vec<CString>, env: Vec<CString>) -> Self {
+        Command { candidates, args: Words::new(args), env: Words::new(env) }
+    }
+}
+
+/// Strings as `execve` takes them.
+#[derive(Debug)]
+struct Words {
+    pointers: Vec<*const c_char>,
+    /// What the pointers point into; never changed.
+    _strings: Vec<CString>,
+}
+
+impl Words {
+    fn new(strings: Vec<CString>) -> Self {
+        let mut pointers: Vec<*const c_char> = strings.iter().map(|string| string.as_ptr()).collect();
+        pointers.push(std::ptr::null());
+        Words { pointers, _strings: strings }
+    }
+}
+
+/// What the child says while it is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// The step at this index failed with the error number; the child has ended.
+    Failed(usize, i32),
+    /// The new file system was refused with the error number; the parent's was taken.
+    FellBack(usize, i32),
+    /// The command exists, but not what it needs to be run (the interpreter it names).
+    NoInterpreter(usize),
+}
+
+impl Notice {
+    /// Bytes of one notice on the pipe: three native integers, far below what a pipe takes at once.
+    const SIZE: usize = 12;
+
+    fn to_bytes(self) -> [u8; Notice::SIZE] {
+        let (kind, step, errno) = match self {
+            Notice::Failed(step, errno) => (0, step, errno),
+            Notice::FellBack(step, errno) => (1, step, errno),
+            Notice::NoInterpreter(step) => (2, step, libc::ENOENT),
+        };
+        let mut bytes = [0; Notice::SIZE];
+        bytes[..4].copy_from_slice(&i32::to_ne_bytes(kind));
+        bytes[4..8].copy_from_slice(&u32::to_ne_bytes(step as u32));
+        bytes[8..].copy_from_slice(&errno.to_ne_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Notice> {
+        let word =
+            |at: usize| bytes.get(at..at + 4).and_then(|word| word.try_into().ok()).map(i32::from_ne_bytes);
+        let (kind, step, errno) = (word(0)?, word(4)? as usize, word(8)?);
+        match kind {
+            0 => Some(Notice::Failed(step, errno)),
+            1 => Some(Notice::FellBack(step, errno)),
+            2 => Some(Notice::NoInterpreter(step)),
+            _ => None,
+        }
+    }
+}
+
+/// A started process.
+#[derive(Debug)]
+pub(crate) struct Child {
+    /// Its number, as we see it.
+    pub pid: Pid,
+    /// Its handle; readable when it has ended.
+    pub pidfd: OwnedFd,
+    /// What it says until it runs the command.
+    notices: OwnedFd,
+}
+
+impl Child {
+    /// Waits until the command runs or the child has given up, and returns all it said.
+    pub(crate) fn settle(&self) -> io::Result<Vec<Notice>> {
+        let mut bytes = Vec::new();
+        let mut part = [0; 64 * Notice::SIZE];
+        loop {
+            match rustix::io::read(&self.notices, &mut part) {
+                Ok(0) => break,
+                Ok(count) => bytes.extend_from_slice(&part[..count]),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(bytes.chunks_exact(Notice::SIZE).filter_map(Notice::from_bytes).collect())
+    }
+}
+
+/// The namespaces a child can have of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Namespaces {
+    /// A network namespace; the others (mount, process, IPC, host name, control group) are always new.
+    pub network: bool,
+}
+
+/// Starts a child that performs `program`, in new namespaces.
+pub(crate) fn spawn(program: &mut Program, namespaces: Namespaces) -> io::Result<Child> {
+    use rustix::pipe::PipeFlags;
+    let (notices, say) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    let mut flags = libc::CLONE_NEWNS
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP
+        | libc::CLONE_PIDFD;
+    if namespaces.network {
+        flags |= libc::CLONE_NEWNET;
+    }
+    // No handler of the parent may run in the child; the child opens its mask again once handlers are gone.
+    let blocked = Blocked::all();
+    let (pid, pidfd) = clone(flags)?;
+    if pid == 0 {
+        perform::perform(program, &say);
+    }
+    drop(blocked);
+    // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
+    Ok(Child { pid, pidfd, notices })
+}
+
+/// `clone3`, or `clone` where it is refused. Returns 0 in the child; the second value is the parent's pidfd.
+fn clone(flags: i32) -> io::Result<(i32, i32)> {
+    let mut pidfd: i32 = -1;
+    // SAFETY: all-zero is a valid value of this structure of plain integers.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = flags as u64;
+    args.pidfd = (&raw mut pidfd) as u64;
+    args.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: without CLONE_VM the child has a copy of our memory, as after fork; it goes on to call nothing that
+    // needs another thread (see `perform`). The structure outlives the call, and so does where the pidfd goes.
+    let mut pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<libc::clone_args>()) };
+    let errno = io::Error::last_os_error().raw_os_error();
+    // A container's filter answers "not permitted" or "no such call" for what it does not know.
+    if pid < 0 && matches!(errno, Some(libc::ENOSYS | libc::EPERM)) {
+        let flags = i64::from(flags | libc::SIGCHLD);
+        let none = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: as above; the old call takes the pidfd's place as its third argument on every architecture.
+        pid = unsafe { libc::syscall(libc::SYS_clone, flags, none, &raw mut pidfd, none, none) };
+    }
+    match pid {
+        ..0 => Err(io::Error::last_os_error()),
+        pid => Ok((pid as i32, pidfd)),
+    }
+}
+
+/// Number of a resource limit by the name `--ulimit` gives it (`nofile`, `nproc`…).
+pub(crate) fn resource(name: &str) -> Option<u32> {
+    Some(match name {
+        "core" => libc::RLIMIT_CORE,
+        "cpu" => libc::RLIMIT_CPU,
+        "data" => libc::RLIMIT_DATA,
+        "fsize" => libc::RLIMIT_FSIZE,
+        "locks" => libc::RLIMIT_LOCKS,
+        "memlock" => libc::RLIMIT_MEMLOCK,
+        "msgqueue" => libc::RLIMIT_MSGQUEUE,
+        "nice" => libc::RLIMIT_NICE,
+        "nofile" => libc::RLIMIT_NOFILE,
+        "nproc" => libc::RLIMIT_NPROC,
+        "rss" => libc::RLIMIT_RSS,
+        "rtprio" => libc::RLIMIT_RTPRIO,
+        "rttime" => libc::RLIMIT_RTTIME,
+        "sigpending" => libc::RLIMIT_SIGPENDING,
+        "stack" => libc::RLIMIT_STACK,
+        _ => return None,
+    })
+}
