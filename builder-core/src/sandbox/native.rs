@@ -238,5 +238,5 @@ fn reap(child: &Child) -> Result<Exit> {
 /// Whether `/sys/fs/cgroup` is the unified tree, by its file system's magic number (linux/magic.h).
 fn unified_cgroups() -> bool {
     const CGROUP2: i64 = 0x6367_7270;
-    rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|stat| stat.f_type as i64 == CGROUP2)
+    rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|stat| stat.f_type == CGROUP2)
 }
