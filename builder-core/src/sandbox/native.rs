@@ -107,7 +107,13 @@ fn covering(
             return Ok(Some((Some(open(&mount.source)?), rest)));
         }
     }
-    for (name, mount) in [("dev", Some(&devices.directory)), ("proc", None), ("sys", None)] {
+    let ours = [
+        ("dev/shm", Some(&devices.memory)),
+        ("dev", Some(&devices.directory)),
+        ("proc", None),
+        ("sys", None),
+    ];
+    for (name, mount) in ours {
         if let Some(rest) = place.strip(&RelPath::parse(name)?).filter(|rest| !rest.is_root()) {
             return Ok(Some((mount.map(open).transpose()?, rest)));
         }
