@@ -31,19 +31,18 @@ pub use host::Host;
 pub use layer::{Compression, Times};
 pub use name::{Location, Reference};
 pub use oci::{
-    ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig, Index, Manifest,
-    Platform, RootFs, host_architecture,
+    ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
+    Index, Manifest, Platform, RootFs, host_architecture,
 };
-pub use settings::Settings;
 pub use sandbox::{Exit, Network};
+pub use settings::Settings;
 pub use steps::{Config, Copy, CopyFrom, CopySummary, Limit, Run, Volume};
-pub use store::{CheckOptions, CheckReport, Finding, Reclaimed, check};
+pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
+pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};
 pub use verbs::from::{From, Made};
-pub use verbs::images::{
-    ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image,
-};
+pub use verbs::images::{ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image};
 pub use verbs::info::{Info, info};
 pub use verbs::mount::{Mount, Mounted, Umount};
 pub use verbs::pull::{Pull, Pulled};

@@ -54,16 +54,18 @@ impl Args {
     pub fn run(mut self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
         // A single word is a source, and goes to the working directory.
-        let destination = if self.sources.len() > 1 { self.sources.pop().unwrap_or_default() } else { String::new() };
+        let destination =
+            if self.sources.len() > 1 { self.sources.pop().unwrap_or_default() } else { String::new() };
         let show = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
         let ignore = self.ignore()?;
-        let from = match (self.from, self.contextdir) {
-            (Some(name), _) => CopyFrom::Other(name),
-            (None, Some(dir)) => CopyFrom::Context(dir),
-            (None, None) => CopyFrom::Host(std::env::current_dir().map_err(|cause| {
-                Error::new(Kind::Io, "cannot find the current directory").because(cause)
-            })?),
-        };
+        let from =
+            match (self.from, self.contextdir) {
+                (Some(name), _) => CopyFrom::Other(name),
+                (None, Some(dir)) => CopyFrom::Context(dir),
+                (None, None) => CopyFrom::Host(std::env::current_dir().map_err(|cause| {
+                    Error::new(Kind::Io, "cannot find the current directory").because(cause)
+                })?),
+            };
         let copy = Copy {
             sources: self.sources,
             destination,
@@ -86,7 +88,12 @@ impl Args {
     fn ignore(&self) -> Result<Vec<String>> {
         let Some(context) = &self.contextdir else { return Ok(Vec::new()) };
         let named = self.ignorefile.clone();
-        let own = || [".containerignore", ".dockerignore"].iter().map(|name| context.join(name)).find(|path| path.exists());
+        let own = || {
+            [".containerignore", ".dockerignore"]
+                .iter()
+                .map(|name| context.join(name))
+                .find(|path| path.exists())
+        };
         match named.or_else(own) {
             Some(path) => read_lines(&path),
             None => Ok(Vec::new()),

@@ -3,7 +3,8 @@
 use crate::builder::Builder;
 use crate::error::{Context, Result};
 use crate::oci::Digest;
-use crate::rootfs::{export::layer_trees, trees};
+use crate::rootfs::trees;
+use crate::store::export::layer_trees;
 use crate::store::{Work, containers::Base};
 use crate::sys::mount::{self, Overlay};
 use crate::tree::Root;
@@ -15,7 +16,8 @@ pub(crate) fn open_image(builder: &Builder<'_>, work: &Work, manifest: Digest) -
     let layers = config.rootfs.diff_ids;
     let base = Base { name: String::new(), id: description.config.digest, manifest, layers };
     trees::ensure(builder, work, &base)?;
-    let mut lowers: Vec<_> = layer_trees(store, &base.layers)?.iter().map(|tree| store.tree_fs(tree)).collect();
+    let mut lowers: Vec<_> =
+        layer_trees(store, &base.layers)?.iter().map(|tree| store.tree_fs(tree)).collect();
     // The kernel mounts no single lower without an upper; one below that holds nothing makes two.
     lowers.push(store.empty_dir());
     if lowers.len() == 1 {

@@ -4,7 +4,6 @@
 //! decides whether an upper may be frozen.
 
 mod copy_upper;
-pub(crate) mod export;
 mod image;
 mod mounted;
 mod quiet;

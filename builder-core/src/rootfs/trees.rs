@@ -73,11 +73,12 @@ pub(crate) fn unpack(
         .map_err(|error| Error::new(error.kind(), sentence()).because(error))
         .map_err(crate::store::hint_full)?;
     let whole = Export {
+        // Someone else's writer made this tar: it is kept as a blob, not made again from the tree.
         profile: String::new(),
-        below: None,
+        below: Vec::new(),
         diff_id: Digest::from_bytes(unpacked.digest),
         size: unpacked.size,
-        blobs: Vec::new(),
+        blobs: vec![descriptor.clone()],
     };
     let found = blob.finish().cannot("read the blob", descriptor.digest)?;
     if found != descriptor.digest {

@@ -1,15 +1,17 @@
 //! The sandbox as a whole, on a plain directory with one static program. Most need root; each says so.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::sync::Mutex;
 
 use super::*;
-use crate::error::{Error, Kind};
-use crate::event::{Event, Reporter};
+use crate::error::Error;
 use crate::testing::{not_run, require_root};
 use crate::tree::Root;
+
+mod confinement;
+mod hostile;
+mod process;
 
 const BUSYBOX: &str = "/bin/busybox";
 
@@ -30,9 +32,13 @@ impl Image {
         let dir = tempfile::tempdir_in("/dev/shm").unwrap();
         fs::create_dir(dir.path().join("bin")).unwrap();
         fs::copy(BUSYBOX, dir.path().join("bin/busybox")).unwrap();
-        for name in ["sh", "cat", "ls"] {
+        for name in [
+            "sh", "cat", "ls", "id", "head", "wc", "mkdir", "stat", "grep", "sleep", "stty", "tty", "mount",
+            "touch",
+        ] {
             symlink("busybox", dir.path().join("bin").join(name)).unwrap();
         }
+        fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
         Image(dir)
     }
 
@@ -52,8 +58,7 @@ impl Image {
     /// Runs a script and returns what it wrote to `/out`.
     fn output(&self, change: impl FnOnce(&mut Spec), script: &str) -> String {
         fs::write(self.path().join("out"), "").unwrap();
-        fs::set_permissions(self.path().join("out"), std::os::unix::fs::PermissionsExt::from_mode(0o666))
-            .unwrap();
+        fs::set_permissions(self.path().join("out"), PermissionsExt::from_mode(0o666)).unwrap();
         let mut spec = script_spec(&format!("exec >/out 2>&1; {script}"));
         change(&mut spec);
         let exit = self.run(spec).unwrap();
@@ -95,7 +100,7 @@ fn a_command_runs_and_its_exit_code_comes_back() {
     assert_eq!(image.run(script_spec("exit 0")).unwrap(), Exit::Code(0));
     assert_eq!(image.run(script_spec("exit 7")).unwrap(), Exit::Code(7));
     // The first process of a namespace cannot kill itself, so a second does it and the first passes it on.
-    let killed = image.run(script_spec("sh -c 'kill -9 $$'; exit $?")).unwrap();
+    let killed = image.run(script_spec("exec 2>/dev/null; sh -c 'kill -9 $$'; exit $?")).unwrap();
     assert_eq!(killed, Exit::Code(137));
 }
 
@@ -153,4 +158,27 @@ fn the_mounts_are_those_of_a_container() {
         image.output(|_| (), "ls -A /dev/shm /dev/mqueue | wc -l").trim() == "3",
         "nothing of ours shows"
     );
+}
+
+#[test]
+fn facts_are_read_from_the_maps() {
+    let plain = Facts::from_text("0 0 4294967295\n", "0 0 4294967295\n", "allow\n");
+    assert!(!plain.rootless && plain.groups && plain.has_gid(5));
+    let single = Facts::from_text("0 1000 1\n", "0 1000 1\n", "deny\n");
+    assert!(single.rootless && !single.groups && !single.has_gid(5));
+    let many = Facts::from_text("0 1000 1\n1 100000 65536\n", "0 1000 1\n1 100000 65536\n", "allow\n");
+    assert!(many.rootless && many.groups && many.has_gid(5) && many.has_gid(65536) && !many.has_gid(65537));
+    let unreadable = Facts::from_text("", "", "");
+    assert!(!unreadable.rootless && unreadable.groups);
+}
+
+#[test]
+fn capability_names_are_taken_as_people_write_them() {
+    for name in ["CAP_NET_RAW", "net_raw", "cap_Net_Raw"] {
+        assert_eq!(parse_capability(name).unwrap(), CapabilitySet::NET_RAW);
+    }
+    assert_eq!(parse_capability("all").unwrap().iter_names().count(), 41);
+    for name in ["", "NET", "CAP_", "CAP_CAP_KILL", "KILL "] {
+        assert!(parse_capability(name).is_err(), "{name}");
+    }
 }

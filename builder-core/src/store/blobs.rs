@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::oci::{Digest, Hasher};
-use crate::store::durable::{self, hint_full};
+use crate::store::durable;
 use crate::store::{Store, Work};
 use crate::sys::random;
 
@@ -108,22 +108,5 @@ impl Store {
     /// Where the blob is or would be.
     pub(super) fn blob_path(&self, digest: Digest) -> PathBuf {
         self.root.join("images/blobs/sha256").join(digest.hex())
-    }
-
-    /// Checks a blob that was written before another boot and perhaps never reached the disk.
-    pub(super) fn distrust_blob(&self, digest: Digest) -> Result<()> {
-        let Ok(mut file) = self.open_blob(digest) else { return Ok(()) };
-        let mut hasher = Hasher::default();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer).cannot("read the blob", digest)? {
-                0 => break,
-                count => hasher.update(&buffer[..count]),
-            }
-        }
-        if hasher.finish() != digest {
-            self.discard(&self.blob_path(digest)).map_err(hint_full)?;
-        }
-        Ok(())
     }
 }

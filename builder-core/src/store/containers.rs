@@ -119,8 +119,9 @@ impl Store {
             log: Vec::new(),
         };
         write_record(&making, &record)?;
-        fs::rename(&making, self.container_dir(&record.id)).cannot("make the container", &record.name)?;
+        // The name first: one whose container does not exist is free, so nothing is lost between the two.
         self.claim_name(&record.name, &record.id)?;
+        fs::rename(&making, self.container_dir(&record.id)).cannot("make the container", &record.name)?;
         Ok(record)
     }
 
@@ -144,8 +145,8 @@ impl Store {
     /// The container that `text` names: by name, by id, by the beginning of an id.
     pub fn find_container(&self, text: &str) -> Result<ContainerRecord> {
         let sentence = || format!("cannot find the container `{text}`");
-        if let Some(id) = self.named(text) {
-            return read_record(&self.container_dir(&id));
+        if let Some(record) = self.named(text) {
+            return Ok(record);
         }
         let is_hex = !text.is_empty() && text.bytes().all(|c| c.is_ascii_hexdigit());
         if is_hex && text.len() == 64 {
@@ -184,8 +185,9 @@ impl Store {
         let lock_path = self.root.join("locks/containers");
         let _alone = lock::wait(&lock_path, Mode::Exclusive).cannot("lock", lock_path.display())?;
         let new = self.free_name(name, true)?;
+        // Until the record has it too, the name is free.
+        self.claim_name(&new, &guard.record.id)?;
         let old = std::mem::replace(&mut guard.record.name, new);
-        self.claim_name(&guard.record.name, &guard.record.id)?;
         guard.save()?;
         self.release_name(&old, &guard.record.id)
     }
@@ -281,7 +283,7 @@ fn unknown(sentence: String) -> Error {
         .hint("see what there is with `kiln containers`")
 }
 
-fn read_record(dir: &Path) -> Result<ContainerRecord> {
+pub(super) fn read_record(dir: &Path) -> Result<ContainerRecord> {
     let path = dir.join("container.json");
     let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let size = fs::metadata(&path).cannot("read the container", &name)?.len();

@@ -206,7 +206,8 @@ fn entries(index: &Index) -> Vec<ImageEntry> {
     listed
 }
 
-fn write_entries(index: &mut Index, listed: &[ImageEntry]) {
+/// One descriptor per name from one entry per image.
+pub(super) fn write_entries(index: &mut Index, listed: &[ImageEntry]) {
     index.manifests.clear();
     for entry in listed {
         let mut descriptor = entry.manifest.clone();

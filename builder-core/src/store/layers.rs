@@ -59,8 +59,9 @@ pub(crate) struct LayerRecord {
 pub(crate) struct Export {
     /// Which way: timestamps and writer version.
     pub profile: String,
-    /// The chain id of the layers below, against which it is the difference; none for the lowest layer.
-    pub below: Option<Digest>,
+    /// The diff ids of the layers below, the lowest first, against which it is the difference.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub below: Vec<Digest>,
     /// The digest of the tar.
     pub diff_id: Digest,
     /// The length of the tar, bytes.

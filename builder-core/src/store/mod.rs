@@ -9,6 +9,7 @@ mod check;
 mod compound;
 pub(crate) mod containers;
 mod durable;
+pub(crate) mod export;
 mod gc;
 pub(crate) mod images;
 pub(crate) mod layers;
@@ -27,7 +28,7 @@ use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::Marks;
 
 pub(crate) use blobs::BlobWriter;
-pub use check::{CheckOptions, CheckReport, Finding, check};
+pub use check::{CheckOptions, CheckReport, Finding};
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
 pub(crate) use durable::hint_full;
 pub use gc::Reclaimed;

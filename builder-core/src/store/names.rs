@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::store::Store;
+use crate::store::containers::read_record;
+use crate::store::{ContainerRecord, Store};
 
 /// The longest container name.
 const MAX_NAME: usize = 200;
@@ -23,14 +24,11 @@ pub(super) fn check_name(name: &str) -> Result<()> {
 }
 
 impl Store {
-    /// The id of the container that has this name.
-    pub(super) fn named(&self, name: &str) -> Option<String> {
-        if check_name(name).is_err() {
-            return None;
-        }
-        fs::read_to_string(self.root.join("names").join(name))
-            .ok()
-            .filter(|id| self.root.join("containers").join(id).exists())
+    /// The container that has this name. A pointer that its container does not confirm says nothing.
+    pub(super) fn named(&self, name: &str) -> Option<ContainerRecord> {
+        check_name(name).ok()?;
+        let id = fs::read_to_string(self.root.join("names").join(name)).ok()?;
+        read_record(&self.container_dir(&id)).ok().filter(|record| record.name == name)
     }
 
     /// Writes the name down. The caller holds `locks/containers` alone.

@@ -32,16 +32,24 @@ impl Drop for Blocked {
 }
 
 /// Gives every signal its default action and blocks none. For a child before `execve`: allocates nothing.
+///
+/// Asks the kernel itself, because the C library keeps two signals for its own use, and they would stay as they are.
 pub(super) fn reset() {
-    // SAFETY: all-zero is the default action with an empty mask; the signals nobody may change are refused harmlessly.
+    // The kernel's own form of an action: handler, flags, restorer, mask; all zero is the default one.
+    static DEFAULT: [u64; 4] = [0; 4];
+    static NONE: u64 = 0;
+    let no_answer = std::ptr::null_mut::<libc::c_void>();
+    for signal in 1..=64 {
+        // SAFETY: the kernel reads the structure, which outlives the call; the two signals nobody may change are
+        // refused, which is as it should be.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, &raw const DEFAULT, no_answer, size_of::<u64>())
+        };
+    }
+    // SAFETY: the kernel reads one set of signals, which outlives the call.
     unsafe {
-        let default: libc::sigaction = std::mem::zeroed();
-        for signal in 1..=libc::SIGRTMAX() {
-            libc::sigaction(signal, &raw const default, std::ptr::null_mut());
-        }
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+        let how = libc::SIG_SETMASK;
+        libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const NONE, no_answer, size_of::<u64>());
     }
 }
 

@@ -8,7 +8,7 @@ use crate::error::{Context, Error, Result};
 use crate::event::Event;
 use crate::layer::{Compression, Encoder, Times};
 use crate::oci::{Descriptor, Digest, Format, Manifest, media_type};
-use crate::rootfs::export::{TreeLayer, profile_times};
+use crate::store::export::{TreeLayer, profile_times};
 use crate::store::hint_full;
 use crate::store::layers::Export;
 use crate::transport::layout::LayoutWriter;

@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::layer::{Compression, Times};
 use crate::name::{Location, Reference};
 use crate::oci::{Descriptor, Digest, Draft, Format, History, Manifest, media_type};
-use crate::rootfs::{self, Quiet, export::TreeLayer};
+use crate::rootfs::{self, Quiet};
 use crate::steps::container;
+use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::Push;
@@ -109,7 +110,7 @@ impl Commit {
             return Ok(TreeLayer { parts, below: base });
         }
         let mut all = parts;
-        all.extend(rootfs::export::layer_trees(store, &base)?);
+        all.extend(layer_trees(store, &base)?);
         Ok(TreeLayer { parts: all, below: Vec::new() })
     }
 

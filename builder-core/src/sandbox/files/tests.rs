@@ -1,1 +1,24 @@
-//! (being written)
+//! Tests of the generated texts.
+
+use super::*;
+
+#[test]
+fn the_own_name_is_added_once() {
+    assert_eq!(hosts(Some("127.0.0.1 localhost"), "box"), "127.0.0.1 localhost\n127.0.0.1\tbox\n");
+    let known = "127.0.0.1\tlocalhost box # box\n";
+    assert_eq!(hosts(Some(known), "box"), known);
+    assert!(hosts(Some("1.2.3.4 boxer\n# 1.1.1.1 box\n"), "box").ends_with("\n127.0.0.1\tbox\n"));
+    assert_eq!(hosts(Some(""), "box"), "127.0.0.1\tbox\n");
+    let none = hosts(None, "box");
+    assert!(
+        none.contains("127.0.0.1\tlocalhost\n") && none.contains("::1") && none.ends_with("127.0.0.1\tbox\n")
+    );
+}
+
+#[test]
+fn a_stub_is_the_one_server_of_its_address() {
+    assert!(nameserver_is_stub("# x\nnameserver 127.0.0.53\noptions edns0\n"));
+    for text in ["", "nameserver", "nameserver 1.1.1.1\n", "nameserver 127.0.0.53\nnameserver 1.1.1.1\n"] {
+        assert!(!nameserver_is_stub(text), "{text}");
+    }
+}

@@ -1,1 +1,65 @@
-//! (being written)
+//! Tests of what a volume may say, and of giving away a tree.
+
+use std::os::unix::fs::{MetadataExt, symlink};
+
+use super::*;
+use crate::testing::require_root;
+
+#[test]
+fn volumes_are_taken_apart() {
+    for (text, shown) in [
+        ("/a:/b", "/a:/b"),
+        ("/a:/b:", "/a:/b"),
+        ("/a:/b:ro", "/a:/b:ro"),
+        ("/a:/b:Z,ro,ro", "/a:/b:Z,ro"),
+        ("/a\\:c:/b", "/a\\:c:/b"),
+        ("/data:/data:U,noexec,nosuid,nodev,rslave,bind", "/data:/data:U,bind,nodev,noexec,nosuid,rslave"),
+    ] {
+        let volume: Volume = text.parse().unwrap();
+        assert_eq!(volume.to_string(), shown, "{text}");
+        assert_eq!(shown.parse::<Volume>().unwrap(), volume, "{text}");
+    }
+    let volume: Volume = "/a\\:c:/b".parse().unwrap();
+    assert_eq!(volume.source, Path::new("/a:c"));
+}
+
+#[test]
+fn nonsense_is_refused_with_its_reason() {
+    for (text, part) in [
+        ("/a", "host:container"),
+        ("", "host:container"),
+        ("/a:/b:ro:x", "host:container"),
+        ("a:/b", "does not start with a slash"),
+        ("./a:/b", "does not start with a slash"),
+        ("/a:b", "does not start with a slash"),
+        ("/a:/b:bogus", "no option `bogus`"),
+        ("/a:/b:ro,rw", "contradicts"),
+        ("/a:/b:O,ro", "contradicts"),
+        ("/a:/b:shared,private", "contradicts"),
+        ("/a:/", "whole container"),
+        ("/a:/b/..", "whole container"),
+    ] {
+        let error = text.parse::<Volume>().unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{text}");
+        assert!(format!("{error:?}").contains(part), "{text}: {error:?}");
+    }
+    assert_eq!("/a:/b:idmap".parse::<Volume>().unwrap_err().kind(), Kind::Unsupported);
+}
+
+#[test]
+fn a_tree_is_given_away_without_following_links() {
+    if !require_root("a_tree_is_given_away_without_following_links") {
+        return;
+    }
+    let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir_all(dir.path().join("a/b/c")).unwrap();
+    std::fs::write(dir.path().join("a/b/c/file"), "").unwrap();
+    symlink(outside.path(), dir.path().join("a/link")).unwrap();
+    let top = rustix::fs::open(dir.path(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
+    give(top.as_fd(), true, (12, 34)).unwrap();
+    for path in ["", "a", "a/b/c", "a/b/c/file", "a/link"] {
+        let stat = std::fs::symlink_metadata(dir.path().join(path)).unwrap();
+        assert_eq!((stat.uid(), stat.gid()), (12, 34), "{path}");
+    }
+    assert_eq!(std::fs::metadata(outside.path()).unwrap().uid(), 0);
+}

@@ -9,7 +9,8 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::layer::tar::{self, Profile, WRITER_VERSION};
 use crate::layer::{self, Digesting, Times};
 use crate::oci::Digest;
-use crate::store::{Store, TreeId, layers::Export, layers::chain_id};
+use crate::store::layers::Export;
+use crate::store::{Store, TreeId};
 use crate::tree::{Root, Stack};
 
 /// One layer as trees: its parts and the layers below that it is the difference against.
@@ -77,7 +78,7 @@ impl TreeLayer {
         let (_, digest, size) = digesting.finish().cannot("write", "the layer")?;
         Ok(Export {
             profile: profile_name(times),
-            below: chain_id(&self.below),
+            below: self.below.clone(),
             diff_id: Digest::from_bytes(digest),
             size,
             blobs: Vec::new(),
@@ -95,12 +96,9 @@ impl TreeLayer {
     /// What a single tree was hashed as before.
     pub fn remembered(&self, store: &Store, times: Times) -> Result<Option<Export>> {
         let Some(tree) = self.tree(store) else { return Ok(None) };
-        let (profile, below) = (profile_name(times), chain_id(&self.below));
-        Ok(store
-            .tree(&tree)?
-            .exports
-            .into_iter()
-            .find(|known| known.profile == profile && known.below == below))
+        let profile = profile_name(times);
+        let known = store.tree(&tree)?.exports.into_iter();
+        Ok(known.into_iter().find(|known| known.profile == profile && known.below == self.below))
     }
 
     /// The one tree that stands for this layer, if it was published.

@@ -1,0 +1,145 @@
+//! Commands that cannot be run, and images that want to be mounted on elsewhere.
+
+use super::*;
+use crate::error::Kind;
+
+fn error_of(image: &Image, spec: Spec) -> Error {
+    match image.run(spec) {
+        Err(error) => error,
+        Ok(exit) => panic!("it ran: {exit:?}"),
+    }
+}
+
+#[test]
+fn what_cannot_be_run_says_why() {
+    if !can_run("what_cannot_be_run_says_why") {
+        return;
+    }
+    let image = Image::new();
+    let file = |name: &str, content: &str, mode: u32| {
+        fs::write(image.path().join(name), content).unwrap();
+        fs::set_permissions(image.path().join(name), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    file("plain", "x", 0o644);
+    file("bin/lost", "#!/no/such/interpreter\n", 0o755);
+    file("bin/text", "no program\n", 0o755);
+    file("bin/data", "x", 0o644);
+    let cases = [
+        ("nothere", Kind::NotFound, "PATH has it"),
+        ("/nothere", Kind::NotFound, "no such file"),
+        ("/plain", Kind::Denied, "may execute"),
+        ("data", Kind::Denied, "may execute"),
+        ("/bin", Kind::Denied, "may execute"),
+        ("lost", Kind::NotFound, "interpreter"),
+        ("text", Kind::Unsupported, "neither a program"),
+        ("/plain/x", Kind::NotFound, "no such file"),
+        ("", Kind::Invalid, ""),
+    ];
+    for (command, kind, part) in cases {
+        let error = error_of(&image, spec(&[command]));
+        assert_eq!(error.kind(), kind, "{command}: {error:?}");
+        assert!(format!("{error:?}").contains(part), "{command}: {error:?}");
+    }
+    let mut lost = spec(&["true"]);
+    lost.directory = "/nowhere".into();
+    let error = error_of(&image, lost);
+    assert!(error.sentence().contains("`/nowhere`") && error.hint_text().is_some(), "{error:?}");
+    assert!(error_of(&image, spec(&["a\0b"])).sentence().contains("a\\0b"));
+}
+
+#[test]
+fn a_link_in_the_place_of_a_kernel_view_is_refused_and_nothing_outside_is_touched() {
+    if !can_run("a_link_in_the_place_of_a_kernel_view_is_refused_and_nothing_outside_is_touched") {
+        return;
+    }
+    for name in ["proc", "sys", "dev"] {
+        for target in ["/bin", "../../../../../../tmp", "/nowhere", "."] {
+            let image = Image::new();
+            symlink(target, image.path().join(name)).unwrap();
+            let error = error_of(&image, script_spec("true"));
+            assert_eq!(error.kind(), Kind::Invalid, "{error:?}");
+            assert!(format!("{error:?}").contains("symbolic link"), "{name} -> {target}: {error:?}");
+            assert_eq!(fs::read_link(image.path().join(name)).unwrap(), Path::new(target));
+        }
+        let image = Image::new();
+        fs::write(image.path().join(name), "").unwrap();
+        assert_eq!(error_of(&image, script_spec("true")).kind(), Kind::Invalid, "{name} as a file");
+    }
+}
+
+#[test]
+fn links_on_the_way_of_a_mount_stay_inside() {
+    if !can_run("links_on_the_way_of_a_mount_stay_inside") {
+        return;
+    }
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("hosts"), "outside").unwrap();
+    let hosts = || vec![File { at: "/etc/hosts".into(), content: b"generated".to_vec() }];
+    // The directory is a link that would lead out, were it not resolved inside.
+    let image = Image::new();
+    symlink(outside.path(), image.path().join("etc")).unwrap();
+    let seen = image.output(|spec| spec.files = hosts(), "cat /etc/hosts");
+    assert_eq!(seen, "generated");
+    assert_eq!(fs::read_to_string(outside.path().join("hosts")).unwrap(), "outside");
+    let first = outside.path().components().nth(1).unwrap();
+    assert!(!image.path().join(first).exists(), "what was made for it is gone again");
+
+    // The file is a dangling link, as systemd's resolv.conf is.
+    let image = Image::new();
+    fs::create_dir(image.path().join("etc")).unwrap();
+    symlink("../run/deep/stub", image.path().join("etc/hosts")).unwrap();
+    assert_eq!(
+        image.output(|spec| spec.files = hosts(), "cat /etc/hosts /run/deep/stub"),
+        "generatedgenerated"
+    );
+    assert!(!image.path().join("run").exists());
+
+    // Loops and files where directories should be are errors.
+    let image = Image::new();
+    symlink("etc", image.path().join("etc")).unwrap();
+    let mut looped = script_spec("true");
+    looped.files = hosts();
+    error_of(&image, looped);
+    let image = Image::new();
+    fs::write(image.path().join("etc"), "").unwrap();
+    let mut file = script_spec("true");
+    file.files = hosts();
+    error_of(&image, file);
+    let image = Image::new();
+    fs::create_dir_all(image.path().join("etc/hosts")).unwrap();
+    let mut directory = script_spec("true");
+    directory.files = hosts();
+    assert_eq!(error_of(&image, directory).kind(), Kind::Invalid);
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_mounted_over_and_not_waited_for() {
+    if !can_run("a_pipe_in_the_place_of_a_file_is_mounted_over_and_not_waited_for") {
+        return;
+    }
+    let image = Image::new();
+    fs::create_dir(image.path().join("etc")).unwrap();
+    let pipe = image.path().join("etc/hosts");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
+    let files = vec![File { at: "/etc/hosts".into(), content: b"generated".to_vec() }];
+    assert_eq!(image.output(|spec| spec.files = files, "cat /etc/hosts"), "generated");
+}
+
+#[test]
+fn the_old_root_cannot_be_reached() {
+    if !can_run("the_old_root_cannot_be_reached") {
+        return;
+    }
+    let image = Image::new();
+    let marker = tempfile::tempdir().unwrap();
+    fs::write(marker.path().join("marker"), "").unwrap();
+    let path = marker.path().join("marker").display().to_string();
+    let look = format!(
+        "test ! -e /proc/1/root{path} && test ! -e /proc/self/cwd/../../..{path} && cd / && test ! -e ../..{path} && \
+        mkdir /pit && busybox chroot /pit /bin/true 2>&1; cat /proc/self/mountinfo | wc -l; ls /proc/1/fd"
+    );
+    let seen = image.output(|_| (), &look);
+    // All mounts are the container's: no line of the host's is left.
+    let mounts: usize = seen.lines().find_map(|line| line.parse().ok()).unwrap();
+    assert!(mounts < 32, "{seen}");
+}
