@@ -27,12 +27,10 @@ use crate::settings::Settings;
 use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::Marks;
 
-pub(crate) use blobs::BlobWriter;
 pub use check::{CheckOptions, CheckReport, Finding};
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
 pub(crate) use durable::hint_full;
 pub use gc::Reclaimed;
-pub(crate) use images::StoredImage;
 pub(crate) use layers::{LayerRecord, TreeId};
 pub(crate) use work::Work;
 

@@ -197,7 +197,7 @@ fn a_freeze_that_was_cut_short_is_finished_or_forgotten() {
     fs::rename(guard.dir().join("upper"), store.tree_dir(&tree)).unwrap();
     drop(guard);
     let guard = store.hold_container("c").unwrap();
-    assert_eq!(guard.record.frozen, [tree.clone()]);
+    assert_eq!(guard.record.frozen, std::slice::from_ref(&tree));
     assert!(store.tree_fs(&tree).join("file").exists());
     assert_eq!(fs::read_dir(guard.upper()).unwrap().count(), 0);
 }
