@@ -17,7 +17,7 @@ use crate::sys::spawn::{Command, Handle, Program, Step, View};
 use crate::tree::RelPath;
 
 /// What of `/proc` and `/sys` tells of the machine or changes it, hidden as every runtime does.
-const MASKED: [&str; 12] = [
+const MASKED: [&str; 13] = [
     "proc/acpi",
     "proc/asound",
     "proc/interrupts",
@@ -30,6 +30,7 @@ const MASKED: [&str; 12] = [
     "proc/timer_stats",
     "sys/firmware",
     "sys/devices/virtual/powercap",
+    "sys/fs/selinux",
 ];
 
 /// What of `/proc` may be read but not written.

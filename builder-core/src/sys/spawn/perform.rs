@@ -253,7 +253,7 @@ fn session(terminal: Option<BorrowedFd<'_>>) -> Answer {
     rustix::stdio::dup2_stderr(terminal)
 }
 
-fn seccomp(filter: &Filter) -> Answer {
+pub(super) fn seccomp(filter: &Filter) -> Answer {
     let length = u16::try_from(filter.len()).map_err(|_| Errno::TOOBIG)?;
     let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
     // SAFETY: the kernel only reads the program, which has `len` instructions and outlives the call.
