@@ -162,8 +162,13 @@ fn perform(
     }
     // The container's files are the child's alone now; ours would keep its mounts from going.
     drop(program);
-    let relay = terminal.map(Terminal::relay).transpose()?;
-    attend(&child, &listener, relay)
+    let ended = terminal.map(Terminal::relay).transpose().and_then(|relay| attend(&child, &listener, relay));
+    if ended.is_err() {
+        // Nobody looks after it any more, and what it is mounted on is about to be cleaned up.
+        let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
+        reap(&child)?;
+    }
+    ended
 }
 
 /// Waits for the child, passing on signals and what goes through its terminal.

@@ -83,6 +83,8 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     }
     let terminal = prepared.terminal.map(|terminal| program.hold(terminal));
     program.push(Step::Session(terminal));
+    // An image may name a path of /proc/self/fd as its working directory or command; there must be nothing of ours.
+    program.push(Step::Close);
     // While still root: the directory may be closed to the user, which is for the command to find out.
     program.push(Step::Directory(word(&spec.directory)?));
     privileges(&mut program, spec, facts);

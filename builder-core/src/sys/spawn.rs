@@ -140,7 +140,10 @@ pub(crate) enum Step {
     Loopback,
     /// Sets the host name.
     Hostname(CString),
-    /// Changes the working directory.
+    /// Closes every file but `0`–`2`. From here on no path of the container can lead to a file of ours, whether by
+    /// `/proc/self/fd` as working directory or as interpreter of the command.
+    Close,
+    /// Changes the working directory; not by way of the kernel's magic links.
     Directory(CString),
     /// Sets a resource limit; where `wanted` may not be had, the nearest to it that may.
     Limit {
@@ -168,8 +171,7 @@ pub(crate) enum Step {
     Capabilities(CapabilitySet),
     /// No later `execve` grants more.
     NoNewPrivileges,
-    /// Resets signals, marks all files but `0`–`2` to be closed, sets the umask, dies with the parent; then runs the
-    /// command.
+    /// Resets signals, sets the umask, dies with the parent; then runs the command.
     Exec(Command),
 }
 

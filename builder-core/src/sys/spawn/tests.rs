@@ -86,12 +86,12 @@ fn there_is_a_way_round_refused_calls() {
         let leak = std::fs::File::open("/dev/null").unwrap();
         rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).unwrap();
         let script = "test $$ = 1 && test $A = b && exit 7";
-        let (notices, code) = perform(vec![Step::Private, command(&["sh", "-c", script])]);
+        let (notices, code) = perform(vec![Step::Private, Step::Close, command(&["sh", "-c", script])]);
         assert_eq!((notices, code), (Vec::new(), 7));
         let fd = std::os::fd::AsRawFd::as_raw_fd(&leak);
         let script = format!("! echo x 2>/dev/null >&{fd}");
         assert_eq!(
-            perform(vec![command(&["sh", "-c", &script])]),
+            perform(vec![Step::Close, command(&["sh", "-c", &script])]),
             (Vec::new(), 0),
             "the file is not passed on"
         );
