@@ -107,7 +107,13 @@ fn covering(
             return Ok(Some((Some(open(&mount.source)?), rest)));
         }
     }
-    for (name, mount) in [("dev", Some(&devices.directory)), ("proc", None), ("sys", None)] {
+    let ours = [
+        ("dev/shm", Some(&devices.memory)),
+        ("dev", Some(&devices.directory)),
+        ("proc", None),
+        ("sys", None),
+    ];
+    for (name, mount) in ours {
         if let Some(rest) = place.strip(&RelPath::parse(name)?).filter(|rest| !rest.is_root()) {
             return Ok(Some((mount.map(open).transpose()?, rest)));
         }
@@ -238,5 +244,5 @@ fn reap(child: &Child) -> Result<Exit> {
 /// Whether `/sys/fs/cgroup` is the unified tree, by its file system's magic number (linux/magic.h).
 fn unified_cgroups() -> bool {
     const CGROUP2: i64 = 0x6367_7270;
-    rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|stat| stat.f_type as i64 == CGROUP2)
+    rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|stat| stat.f_type == CGROUP2)
 }

@@ -137,7 +137,7 @@ fn the_mounts_are_those_of_a_container() {
     }
     let image = Image::new();
     let mounts = image.output(|_| (), "cat /proc/mounts");
-    let at = |place: &str| mounts.lines().filter(|line| line.split(' ').nth(1) == Some(place)).next_back();
+    let at = |place: &str| mounts.lines().rfind(|line| line.split(' ').nth(1) == Some(place));
     assert!(at("/proc").unwrap().contains(" proc rw,nosuid,nodev,noexec"), "{mounts}");
     assert!(at("/sys").unwrap().contains(" sysfs ro,nosuid,nodev,noexec"), "{mounts}");
     assert!(at("/dev/pts").unwrap().contains("ptmxmode=666"), "{mounts}");

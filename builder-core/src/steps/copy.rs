@@ -100,6 +100,7 @@ impl Copy {
         let picks = plan::pick(self, from, &rules)?;
         let owner = chosen.or((!self.keep_owners).then_some((0, 0)));
         let place = plan::settle(self, &picks, to, chosen.unwrap_or((0, 0)))?;
+        plan::refuse_into_itself(&picks, from, to, &place)?;
         let kind = match picks.as_slice() {
             [one] if one.directory => "dir",
             [_] => "file",

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, FileType, Gid, Uid};
 use rustix::thread::CapabilitySet;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Error, Result};
 use crate::event::Reporter;
 use crate::sandbox::{self, Exit, Facts, File, Mount, Network, Rootfs, Seccomp, Spec};
 use crate::tree::users::{self, User};

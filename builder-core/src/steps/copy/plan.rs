@@ -128,6 +128,34 @@ pub(super) fn settle(copy: &Copy, picks: &[Pick], to: &Target<'_>, owner: (u32, 
     }
 }
 
+/// Refuses to copy a directory to a place inside it, which would never end.
+pub(super) fn refuse_into_itself(
+    picks: &[Pick],
+    from: &Source<'_>,
+    to: &Target<'_>,
+    place: &Place,
+) -> Result<()> {
+    let mut here = match place {
+        Place::Into(path) => Some(path.clone()),
+        Place::Named(path) => path.parent(),
+    };
+    let mut above = Vec::new();
+    while let Some(path) = here {
+        let stat = to.root.stat(path.as_path()).cannot("copy to", &path)?;
+        above.push((stat.st_dev, stat.st_ino));
+        here = path.parent();
+    }
+    for pick in picks.iter().filter(|pick| pick.directory) {
+        let stat = from.root.stat(pick.place.as_path()).cannot("copy", &pick.place)?;
+        if above.contains(&(stat.st_dev, stat.st_ino)) {
+            return Err(Error::invalid(format!("cannot copy `{}`", pick.place))
+                .because("the destination is inside it")
+                .hint("name what is to be copied more closely, or copy to another directory"));
+        }
+    }
+    Ok(())
+}
+
 fn last_part(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or(text)
 }

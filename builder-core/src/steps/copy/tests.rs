@@ -318,6 +318,21 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
 }
 
 #[test]
+fn a_directory_is_not_copied_into_itself() {
+    let scene = Scene::new();
+    let rootfs = Root::open_host(&scene.path("rootfs")).unwrap();
+    let from = Source { root: &rootfs, base: RelPath::root() };
+    let to = Target { root: &rootfs, workdir: "/", devices: Devices::Make, fingerprint: false };
+    for (source, destination) in [("/", "/x"), ("/etc", "/etc"), (".", "/etc/deep/er")] {
+        let copy = Copy { keep_owners: true, ..copy(&[source], destination) };
+        let error = copy.perform(&from, &to, &Silent).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error:?}");
+    }
+    Copy { keep_owners: true, ..copy(&["/etc"], "/other") }.perform(&from, &to, &Silent).unwrap();
+    assert!(scene.path("rootfs/other/passwd").exists());
+}
+
+#[test]
 fn a_pipe_is_copied_and_never_read() {
     let scene = Scene::new();
     nix::unistd::mkfifo(&scene.path("context/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
