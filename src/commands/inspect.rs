@@ -130,7 +130,8 @@ fn docker(config: &ImageConfig, image: Option<Digest>) -> Value {
     })
 }
 
-/// As Go's templates see it: fields of `OCIv1` and `Docker` by their Go names too, `.OCIv1.Config.Env` for `config.Env`.
+/// As Go's templates see it: fields of `OCIv1` and `Docker` by their Go names too, `.OCIv1.Config.Env` for
+/// `config.Env`.
 fn for_template(shown: &Value) -> Value {
     let mut with_names = shown.clone();
     for part in ["OCIv1", "Docker"] {
