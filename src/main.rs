@@ -1,3 +1,13 @@
 //! The `kiln` command: words to verb values to words. No logic, no state.
 
-fn main() {}
+mod cli;
+mod commands;
+mod exit;
+mod settings;
+mod ui;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -5,6 +5,7 @@
 //! sandbox · builder · steps · verbs`. The library never prints, never reads the environment or the home directory,
 //! and starts no thread before namespaces are set up.
 
+mod builder;
 mod error;
 mod event;
 mod host;
@@ -23,5 +24,26 @@ mod transport;
 mod tree;
 mod verbs;
 
+pub use builder::Builder;
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Reporter, Silent};
+pub use host::Host;
+pub use layer::{Compression, Times};
+pub use name::{Location, Reference};
+pub use oci::{
+    ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
+    Index, Manifest, Platform, RootFs, host_architecture,
+};
+pub use sandbox::{Exit, Network};
+pub use settings::Settings;
+pub use steps::{Config, Copy, CopyFrom, CopySummary, Limit, Run, Volume};
+pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
+pub use verbs::check::check;
+pub use verbs::commit::{Commit, Committed};
+pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};
+pub use verbs::from::{From, Made};
+pub use verbs::images::{ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image};
+pub use verbs::info::{Info, info};
+pub use verbs::mount::{Mount, Mounted, Umount};
+pub use verbs::pull::{Pull, Pulled};
+pub use verbs::push::Push;

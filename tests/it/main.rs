@@ -1,1 +1,8 @@
-//! The command-line tests.
+//! The command-line tests: one binary, one file of stories for each verb, and what they share in `support`.
+//!
+//! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
+
+mod copy;
+mod examples;
+mod support;
+mod tidy;

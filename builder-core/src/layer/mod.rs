@@ -1,1 +1,17 @@
-//! (being written)
+//! Layers in motion: tar streams and directory trees made from each other.
+//!
+//! Here live the tar form of a stream of entries, whiteout file names, the difference to a base, compression and
+//! hashing while bytes go by. Where layers are kept, and under which names, does not: that is `store`'s.
+
+mod compress;
+mod diff;
+mod digest;
+pub(crate) mod tar;
+mod unpack;
+
+pub use compress::Compression;
+pub(crate) use compress::Encoder;
+pub(crate) use diff::{diff, strip_idle_marks};
+pub(crate) use digest::Digesting;
+pub use tar::Times;
+pub(crate) use unpack::unpack;

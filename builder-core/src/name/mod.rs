@@ -1,1 +1,10 @@
-//! (being written)
+//! What people type: image names with tag and digest, locations with a transport in front.
+
+mod location;
+mod reference;
+
+pub use location::Location;
+pub use reference::Reference;
+
+#[cfg(test)]
+mod tests;

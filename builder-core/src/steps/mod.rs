@@ -1,3 +1,10 @@
-//! Verbs that change a working container: each a plain value first, then an action.
+//! The verbs that change a container, each a plain value that is written down, printed and then performed.
 
+pub(crate) mod config;
+pub(crate) mod container;
+pub(crate) mod copy;
 pub(crate) mod run;
+
+pub use config::Config;
+pub use copy::{Copy, CopyFrom, CopySummary};
+pub use run::{Limit, Run, Volume};

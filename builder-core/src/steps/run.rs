@@ -15,6 +15,7 @@ use crate::sandbox::{self, Exit, Facts, File, Mount, Network, Rootfs, Seccomp, S
 use crate::tree::users::{self, User};
 use crate::tree::{RelPath, Root};
 
+mod in_container;
 pub(crate) mod volume;
 
 pub use volume::Volume;

@@ -4,6 +4,11 @@
 //! not offer safely (clone3, the flat system-call list of the sandbox child, raw xattr calls by handle) is wrapped here.
 #![allow(unsafe_code, reason = "this module is where it lives; each block says why it is sound")]
 
+pub(crate) mod lock;
+pub(crate) mod mount;
 pub(crate) mod mount_attr;
+pub(crate) mod random;
 pub(crate) mod signals;
 pub(crate) mod spawn;
+pub(crate) mod userns;
+pub(crate) mod xattr;

@@ -1,13 +1,26 @@
 //! Files in motion: a capability to one directory tree ([`Root`]), and streams of [`Entry`] between trees.
 //!
-//! Here live walking, applying, merging and the adapters between, and who a user name is inside a tree. Tar, whiteout file names and compression do not:
-//! they are `layer`'s.
+//! Here live walking, applying, merging and the adapters between, which names a pattern means, and who a user name is
+//! inside a tree. Tar, whiteout file names and compression do not: they are `layer`'s.
 
+pub(crate) mod adapters;
+mod apply;
+mod content;
 mod entry;
+pub(crate) mod fingerprint;
+pub(crate) mod ignore;
+mod merge;
+pub(crate) mod pattern;
+mod remove;
 mod resolve;
 mod root;
 pub(crate) mod users;
+mod walk;
 
+pub(crate) use apply::{Apply, Devices, Options, Stats};
+pub(crate) use content::Opened;
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
+pub(crate) use merge::{Finder, Stack};
 pub use root::Root;
+pub(crate) use walk::{Marks, is_carried, plain_capability, walk};

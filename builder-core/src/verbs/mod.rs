@@ -1,1 +1,11 @@
-//! (being written)
+//! All verbs that do not change a container's content: making and removing, committing, moving, listing, checking.
+
+pub mod check;
+pub mod commit;
+pub mod containers;
+pub mod from;
+pub mod images;
+pub mod info;
+pub mod mount;
+pub mod pull;
+pub mod push;

@@ -1,0 +1,47 @@
+//! What every verb works with: an open store, who we are on this machine, and whom to tell.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::error::Result;
+use crate::event::{Event, Reporter};
+use crate::host::Host;
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// An opened store and its surroundings. Verbs are plain values that are performed with one of these.
+pub struct Builder<'a> {
+    pub(crate) store: Store,
+    pub(crate) host: Host,
+    reporter: &'a dyn Reporter,
+}
+
+impl<'a> Builder<'a> {
+    /// Opens the store, making it if there is none. Verbs that touch files need a `host` that has been entered.
+    pub fn open(settings: &Settings, host: Host, reporter: &'a dyn Reporter) -> Result<Self> {
+        let store = Store::open(settings, host.marks())?;
+        Ok(Builder { store, host, reporter })
+    }
+
+    /// Tells something.
+    pub(crate) fn report(&self, event: Event) {
+        self.reporter.report(event);
+    }
+
+    /// Whom to tell.
+    pub(crate) fn reporter(&self) -> &'a dyn Reporter {
+        self.reporter
+    }
+}
+
+impl std::fmt::Debug for Builder<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// The clock, in whole seconds since the epoch.
+pub(crate) fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,103 @@
+//! Compression of layers: gzip and zstd, by as many workers as there are, with the same bytes for any number of them.
+
+mod decode;
+mod gzip;
+
+use std::io::{self, Write};
+
+pub(crate) use decode::decode;
+
+/// How a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+impl Compression {
+    /// What a layer's media type ends with.
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Compression::None => "",
+            Compression::Gzip => "+gzip",
+            Compression::Zstd => "+zstd",
+        }
+    }
+
+    /// The level used unless another is asked for. For gzip 5, not the customary 6: with zlib-rs it takes a tenth less
+    /// time for 0.2% more bytes.
+    pub(crate) fn default_level(self) -> i32 {
+        match self {
+            Compression::None => 0,
+            Compression::Gzip => 5,
+            Compression::Zstd => 3,
+        }
+    }
+}
+
+/// How many bytes one worker of zstd gets at a time. The default for level 3 is four times as much, and so is the
+/// memory taken; the result is 0.1% smaller.
+const ZSTD_JOB: u32 = 2 << 20;
+
+/// Compresses what is written to it. [`Encoder::finish`] must be called at the end.
+pub(crate) enum Encoder<W: Write> {
+    /// Passes it on.
+    Plain(W),
+    /// By blocks in parallel.
+    Gzip(gzip::Parallel<W>),
+    /// By zstd's own workers.
+    Zstd(zstd::Encoder<'static, W>),
+}
+
+impl<W: Write> Encoder<W> {
+    /// Compresses into `out` at `level` (gzip 0–9, zstd 1–22) with at least one worker.
+    pub(crate) fn new(compression: Compression, level: i32, workers: usize, out: W) -> io::Result<Self> {
+        let workers = workers.max(1);
+        match compression {
+            Compression::None => Ok(Encoder::Plain(out)),
+            Compression::Gzip => Ok(Encoder::Gzip(gzip::Parallel::new(out, level, workers)?)),
+            Compression::Zstd => {
+                let mut encoder = zstd::Encoder::new(out, level)?;
+                // Without workers zstd cuts the input in another way, so that the bytes would differ.
+                encoder.multithread(u32::try_from(workers).unwrap_or(u32::MAX))?;
+                encoder.set_parameter(zstd::zstd_safe::CParameter::JobSize(ZSTD_JOB))?;
+                encoder.include_checksum(true)?;
+                Ok(Encoder::Zstd(encoder))
+            }
+        }
+    }
+
+    /// Writes the end and gives the sink back.
+    pub(crate) fn finish(self) -> io::Result<W> {
+        match self {
+            Encoder::Plain(out) => Ok(out),
+            Encoder::Gzip(encoder) => encoder.finish(),
+            Encoder::Zstd(encoder) => encoder.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Encoder<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Encoder::Plain(out) => out.write(bytes),
+            Encoder::Gzip(encoder) => encoder.write(bytes),
+            Encoder::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    /// Passes on what is compressed so far; it forces nothing out, since that would change the bytes.
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Encoder::Plain(out) => out.flush(),
+            Encoder::Gzip(_) | Encoder::Zstd(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

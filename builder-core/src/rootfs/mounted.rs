@@ -1,0 +1,178 @@
+//! A container's files, mounted: detached for one verb, or attached where the user asked to see them.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use crate::builder::Builder;
+use crate::error::{Context, Error, Kind, Result};
+use crate::event::Event;
+use crate::rootfs::{quiet, trees};
+use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
+use crate::sys::lock::{self, Lock, Mode};
+use crate::sys::mount::{self, Overlay};
+use crate::tree::Root;
+
+/// A container's files for the time of one verb. Two of these on one container share a mount or exclude each other.
+#[derive(Debug)]
+pub(crate) struct Rootfs {
+    /// The mount, detached; its top is the container's root directory.
+    pub mount: OwnedFd,
+    _use: Lock,
+}
+
+impl Rootfs {
+    /// Opens the files of a held container. What it is based on is unpacked first, if it never was.
+    pub fn open(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Self> {
+        let name = &guard.record.name;
+        let merged = guard.merged();
+        if is_attached(&merged)? {
+            let shared = wait(builder, guard, Mode::Shared)?;
+            let mount = mount::clone_of(&merged).cannot("open the container", name)?;
+            return Ok(Rootfs { mount, _use: shared });
+        }
+        quiet::refuse_mounted_elsewhere(guard)?;
+        let alone = wait(builder, guard, Mode::Exclusive)?;
+        let mount = overlay(builder, work, guard)?;
+        Ok(Rootfs { mount, _use: alone })
+    }
+
+    /// As a capability to the tree.
+    pub fn root(&self) -> Result<Root> {
+        let fd = rustix::fs::openat(
+            &self.mount,
+            ".",
+            rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        );
+        fd.map(Root::from_fd).cannot("open", "/")
+    }
+}
+
+/// Mounts a held container where the user sees it, and says where. Mounting it again is no change.
+pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<PathBuf> {
+    let merged = guard.merged();
+    if is_attached(&merged)? {
+        return Ok(merged);
+    }
+    quiet::refuse_mounted_elsewhere(guard)?;
+    let _alone = wait(builder, guard, Mode::Exclusive)?;
+    let made = overlay(builder, work, guard)?;
+    match fs::create_dir(&merged) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(error).cannot("make", merged.display());
+        }
+        _ => {}
+    }
+    fs::write(mark(guard.dir()), b"").cannot("write", mark(guard.dir()).display())?;
+    mount::attach(&made, &merged).cannot("mount the container", &guard.record.name)?;
+    Ok(merged)
+}
+
+/// Takes the user's mount down. Fails where someone is inside.
+pub(crate) fn detach(guard: &ContainerGuard) -> Result<()> {
+    mount::detach(&guard.merged()).cannot("unmount the container", &guard.record.name).map_err(|error| {
+        match error.os_error().map(rustix::io::Errno::from_raw_os_error) {
+            Some(rustix::io::Errno::BUSY) => error.hint(format!(
+                "leave its directory first; `fuser -vm {}` names who is inside",
+                guard.merged().display()
+            )),
+            _ => error,
+        }
+    })
+}
+
+/// Takes the user's mount down, if there is one, whoever is inside: the container goes.
+pub(crate) fn take_down(guard: &ContainerGuard) -> Result<()> {
+    if is_attached(&guard.merged())? {
+        mount::detach_lazily(&guard.merged()).cannot("unmount the container", &guard.record.name)?;
+    }
+    Ok(())
+}
+
+/// Whether the user's mount is there, in this mount namespace.
+pub(crate) fn is_attached(merged: &Path) -> Result<bool> {
+    mount::is_mount_point(merged).cannot("look at", merged.display())
+}
+
+/// Says that this upper has been visible as a mount: another mount namespace may hold a copy of that.
+pub(super) fn mark(container: &Path) -> PathBuf {
+    container.join("mounted")
+}
+
+/// Forgets that, once no namespace can hold it.
+pub(crate) fn clear_mark(container: &Path) {
+    let _ = fs::remove_file(mark(container));
+}
+
+fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) -> Result<Lock> {
+    let path = guard.dir().join("use");
+    if let Some(lock) = lock::attempt(&path, mode).cannot("lock", path.display())? {
+        return Ok(lock);
+    }
+    builder.report(Event::Warning {
+        message: format!("waiting for another command in the container `{}`", guard.record.name),
+        hint: Some(format!(
+            "to let commands run side by side, mount it first: kiln mount {}",
+            guard.record.name
+        )),
+    });
+    lock::wait(&path, mode).cannot("lock", path.display())
+}
+
+fn overlay(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<OwnedFd> {
+    let store = &builder.store;
+    let name = &guard.record.name;
+    if let Some(base) = &guard.record.base {
+        trees::ensure(builder, work, base)?;
+    }
+    let lowers = lowers(store, &guard.record)?;
+    let overlay_work = guard.overlay_work();
+    fs::create_dir_all(&overlay_work).cannot("make", overlay_work.display())?;
+    // A volatile mount leaves this behind, and refuses to be made where it finds it.
+    let inner = overlay_work.join("work");
+    if inner.join("incompat").exists() {
+        let inner = Root::open_host(&inner).cannot("open", inner.display())?;
+        inner.remove_all("incompat").cannot("clear", overlay_work.display())?;
+    }
+    let upper = guard.upper();
+    let asked = Overlay {
+        lowers: &lowers,
+        upper: Some((&upper, &overlay_work)),
+        userxattr: builder.host.is_rootless(),
+        probe: false,
+    };
+    mount::overlay(&asked).cannot("mount the container", name).map_err(|error| {
+        let hint = match error.kind() {
+            Kind::Denied => "this kernel lets no ordinary user mount overlay before 5.11; run as root",
+            _ => "overlay needs a store on a local file system such as ext4, xfs or btrfs: name one with --root DIR",
+        };
+        error.hint(hint)
+    })
+}
+
+/// The directories below a container's upper, the topmost first.
+pub(crate) fn lowers(store: &Store, record: &ContainerRecord) -> Result<Vec<PathBuf>> {
+    let mut lowers = Vec::new();
+    for tree in record.frozen.iter().rev() {
+        for part in store.parts(tree)? {
+            lowers.push(store.tree_fs(&part));
+        }
+    }
+    if let Some(base) = &record.base {
+        for end in (1..=base.layers.len()).rev() {
+            let tree = store.layer_tree(&base.layers[..end]).ok_or_else(|| {
+                Error::corrupt(format!("cannot mount the container `{}`", record.name))
+                    .because(format!("its layer {} is missing", base.layers[end - 1]))
+                    .hint("see what is damaged with `kiln check`")
+            })?;
+            for part in store.parts(&tree)? {
+                lowers.push(store.tree_fs(&part));
+            }
+        }
+    }
+    if lowers.is_empty() {
+        lowers.push(store.empty_dir());
+    }
+    Ok(lowers)
+}

@@ -1,0 +1,134 @@
+//! From blobs to trees: the layers of an image, unpacked when first needed and never again.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
+
+use crate::builder::Builder;
+use crate::error::{Context, Error, Result};
+use crate::event::Event;
+use crate::layer;
+use crate::oci::{Descriptor, Digest, Hasher};
+use crate::store::containers::Base;
+use crate::store::layers::Export;
+use crate::store::{LayerRecord, Work};
+use crate::sys::lock::{self, Mode};
+use crate::sys::random;
+use crate::tree::{Devices, Options, Root};
+
+/// Makes sure that every layer of an image is there as a tree.
+pub(crate) fn ensure(builder: &Builder<'_>, work: &Work, base: &Base) -> Result<()> {
+    let diff_ids = &base.layers;
+    if (1..=diff_ids.len()).all(|end| builder.store.layer_tree(&diff_ids[..end]).is_some()) {
+        return Ok(());
+    }
+    let (manifest, _) = builder.store.read_image(base.manifest)?;
+    for end in 1..=diff_ids.len() {
+        if builder.store.layer_tree(&diff_ids[..end]).is_some() {
+            continue;
+        }
+        let descriptor = manifest.layers.get(end - 1).ok_or_else(|| {
+            Error::corrupt("cannot unpack the image")
+                .because("its config names more layers than its manifest")
+        })?;
+        let blob = builder.store.open_blob(descriptor.digest).map_err(|error| {
+            error.hint("the layer is neither unpacked nor kept as a blob: pull or build the image again")
+        })?;
+        unpack(builder, work, blob, descriptor, diff_ids[end - 1])?;
+    }
+    Ok(())
+}
+
+/// Unpacks one layer's blob into a tree. Publishes nothing unless both digests are what they should be.
+///
+/// One process works, others that want the same layer wait for it.
+pub(crate) fn unpack(
+    builder: &Builder<'_>,
+    work: &Work,
+    blob: impl Read + Send,
+    descriptor: &Descriptor,
+    diff_id: Digest,
+) -> Result<()> {
+    let store = &builder.store;
+    let claim = store.root().join("locks").join(format!("layer-{}", diff_id.hex()));
+    let _one = lock::wait(&claim, Mode::Exclusive).cannot("lock", claim.display())?;
+    if store.layer_tree(&[diff_id]).is_some() {
+        return Ok(());
+    }
+    let task = format!("unpacking layer {}", descriptor.digest.short());
+    builder.report(Event::Began { task: task.clone(), bytes: Some(descriptor.size) });
+    let dir = work.dir().join(random::hex(8));
+    fs::DirBuilder::new().mode(0o700).create(&dir).cannot("make", dir.display())?;
+    let top = dir.join("fs");
+    fs::create_dir(&top).cannot("make", top.display())?;
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&top, open).cannot("make", top.display())?;
+    let root = Root::open_host(&top).cannot("open", top.display())?;
+    let mut blob = Checked { blob, hasher: Hasher::default(), size: 0, limit: descriptor.size };
+    let sentence = || format!("cannot unpack the layer `{}`", descriptor.digest);
+    // A user namespace may not make device nodes, whoever its root is.
+    let devices = if builder.host.is_rootless() { Devices::Skip } else { Devices::Make };
+    let options = Options { marks: store.form(), devices, keep_times: true };
+    let unpacked = layer::unpack(&mut blob, &root, options)
+        .map_err(|error| Error::new(error.kind(), sentence()).because(error))
+        .map_err(crate::store::hint_full)?;
+    let whole = Export {
+        // Someone else's writer made this tar: it is kept as a blob, not made again from the tree.
+        profile: String::new(),
+        below: Vec::new(),
+        diff_id: Digest::from_bytes(unpacked.digest),
+        size: unpacked.size,
+        blobs: vec![descriptor.clone()],
+    };
+    let found = blob.finish().cannot("read the blob", descriptor.digest)?;
+    if found != descriptor.digest {
+        return Err(Error::corrupt(sentence()).because(format!("its content has the digest {found}")));
+    }
+    if whole.diff_id != diff_id {
+        return Err(Error::corrupt(sentence())
+            .because(format!("it unpacks to {}, and the image's config says {diff_id}", whole.diff_id)));
+    }
+    if unpacked.stats.devices_skipped > 0 {
+        builder.report(Event::warning(format!(
+            "left out {} device nodes of layer {}: an ordinary user cannot make them",
+            unpacked.stats.devices_skipped,
+            descriptor.digest.short()
+        )));
+    }
+    let tree = store.publish_tree(work, &dir, &LayerRecord { parts: Vec::new(), exports: vec![whole] })?;
+    store.note_layer(diff_id, None, &tree)?;
+    let _ = fs::remove_file(&claim);
+    builder.report(Event::Ended { task });
+    Ok(())
+}
+
+/// Digests a blob on its way, and reads no more of it than it should have.
+struct Checked<R> {
+    blob: R,
+    hasher: Hasher,
+    size: u64,
+    limit: u64,
+}
+
+impl<R: Read> Checked<R> {
+    /// Reads what the decoder left over, and gives the digest of the whole.
+    fn finish(mut self) -> io::Result<Digest> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok(self.hasher.finish())
+    }
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.blob.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        self.size += count as u64;
+        if self.size > self.limit {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the blob is longer than its descriptor says",
+            ));
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,42 @@
+//! `config`: edits what a container's image will say of itself. Touches no file of the container.
+
+use crate::builder::{Builder, now};
+use crate::error::Result;
+use crate::event::Event;
+use crate::oci::ConfigEdit;
+use crate::steps::container;
+use crate::store::{LogEntry, Logged};
+
+/// Edits of a container's configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The container, by name or id.
+    pub container: String,
+    /// What changes, in order.
+    pub edits: Vec<ConfigEdit>,
+    /// A line for the image's history, if this step shall show there.
+    pub history: Option<String>,
+}
+
+impl Config {
+    /// Writes the edits into the container's log.
+    pub fn perform(&self, builder: &Builder<'_>) -> Result<()> {
+        let mut guard = builder.store.hold_container(&self.container)?;
+        let sets_entrypoint = self.edits.iter().any(|edit| matches!(edit, ConfigEdit::Entrypoint(Some(_))));
+        let sets_cmd = self.edits.iter().any(|edit| matches!(edit, ConfigEdit::Cmd(_)));
+        if sets_entrypoint && !sets_cmd {
+            let draft = container::draft(builder, &guard.record)?;
+            if let Some(cmd) = draft.config.config.cmd.filter(|cmd| !cmd.is_empty()) {
+                builder.report(Event::Warning {
+                    message: format!("the command {cmd:?} becomes arguments of the new entrypoint"),
+                    hint: Some(format!("to remove it: kiln config --cmd '' {}", self.container)),
+                });
+            }
+        }
+        guard.record.log.push(LogEntry { at: now(), did: Logged::Config(self.edits.clone()) });
+        if let Some(line) = &self.history {
+            guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.clone()) });
+        }
+        guard.save()
+    }
+}

@@ -1,0 +1,104 @@
+//! `copy` in a container of the store: opens source and target, copies, writes down that it was done.
+
+use std::path::PathBuf;
+
+use crate::builder::{Builder, now};
+use crate::error::{Context, Error, Kind, Result};
+use crate::rootfs;
+use crate::steps::container;
+use crate::steps::copy::{Copy, CopySummary, Source, Target};
+use crate::store::{LogEntry, Logged, Work};
+use crate::tree::{Devices, RelPath, Root};
+
+/// Where a copy takes its files from, as the caller names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyFrom {
+    /// The whole host; relative sources begin in this absolute directory.
+    Host(PathBuf),
+    /// A directory of the host, and nothing outside it.
+    Context(PathBuf),
+    /// The files of a container, or of an image if no container has that name.
+    Other(String),
+}
+
+/// An opened source and what keeps it open.
+struct Opened {
+    root: Root,
+    base: RelPath,
+    _rootfs: Option<rootfs::Rootfs>,
+}
+
+impl Copy {
+    /// Copies into a container, by name or id. `show` adds a line to the image's history.
+    pub fn perform_in(
+        &self,
+        builder: &Builder<'_>,
+        name: &str,
+        from: &CopyFrom,
+        fingerprint: bool,
+        show: bool,
+    ) -> Result<CopySummary> {
+        let work = builder.store.work()?;
+        // Named first: a source that is the target itself would otherwise wait for it.
+        let target = builder.store.find_container(name)?;
+        let source = open(builder, &work, from, &target.id)?;
+        let guard = builder.store.hold_container(&target.id)?;
+        let into = rootfs::Rootfs::open(builder, &work, &guard)?;
+        let draft = container::draft(builder, &guard.record)?;
+        drop(guard);
+        let root = into.root()?;
+        let source = match source {
+            Some(source) => source,
+            None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
+        };
+        let to = Target {
+            root: &root,
+            workdir: &draft.config.config.working_dir,
+            devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
+            fingerprint: fingerprint || show,
+        };
+        let from = Source { root: &source.root, base: source.base.clone() };
+        let done = self.perform(&from, &to, builder.reporter())?;
+        if show {
+            let mut guard = builder.store.hold_container(&target.id)?;
+            let digest = done.digest.as_deref().unwrap_or_default();
+            let line = format!("/bin/sh -c #(nop) COPY {}:{digest} in {} ", done.kind, self.destination);
+            guard.record.log.push(LogEntry { at: now(), did: Logged::History(line) });
+            guard.save()?;
+        }
+        Ok(done)
+    }
+}
+
+/// Opens the source; none if that is the target itself.
+fn open(builder: &Builder<'_>, work: &Work, from: &CopyFrom, target: &str) -> Result<Option<Opened>> {
+    let host = |dir: &PathBuf| Root::open_host(dir).cannot("open the directory", dir.display());
+    let opened = match from {
+        CopyFrom::Host(dir) => {
+            Opened { root: host(&PathBuf::from("/"))?, base: RelPath::parse(dir)?, _rootfs: None }
+        }
+        CopyFrom::Context(dir) => Opened { root: host(dir)?, base: RelPath::root(), _rootfs: None },
+        CopyFrom::Other(name) => match builder.store.find_container(name) {
+            Ok(found) if found.id == target => return Ok(None),
+            Ok(found) => {
+                let guard = builder.store.hold_container(&found.id)?;
+                let rootfs = rootfs::Rootfs::open(builder, work, &guard)?;
+                Opened { root: rootfs.root()?, base: RelPath::root(), _rootfs: Some(rootfs) }
+            }
+            Err(error) if error.kind() == Kind::NotFound => image(builder, work, name)?,
+            Err(error) => return Err(error),
+        },
+    };
+    Ok(Some(opened))
+}
+
+fn image(builder: &Builder<'_>, work: &Work, name: &str) -> Result<Opened> {
+    let entry = builder.store.find_image(name).map_err(|error| match error.kind() {
+        Kind::NotFound => Error::new(Kind::NotFound, format!("cannot find a container or image `{name}`"))
+            .hint("see what there is with `kiln containers` and `kiln images`"),
+        _ => error,
+    })?;
+    builder.store.lease(work, [entry.manifest.digest.hex().as_str()])?;
+    let root = rootfs::open_image(builder, work, entry.manifest.digest)?;
+    Ok(Opened { root, base: RelPath::root(), _rootfs: None })
+}

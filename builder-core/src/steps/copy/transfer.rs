@@ -1,0 +1,169 @@
+//! Moving the files of a copy: one thread reads and hashes, the other writes, a bounded queue between them.
+//!
+//! Small files travel in the queue, large ones as the place to read them from, so that a large file is hashed here
+//! while the kernel copies it there.
+
+mod parcel;
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use crate::error::{Context, Result};
+use crate::steps::copy::plan::{Pick, Place};
+use crate::steps::copy::{Source, Target};
+use crate::tree::adapters::{Adapt, Gather, ModeChange, Rules};
+use crate::tree::fingerprint::{Fingerprint, hash_bytes, hash_file};
+use crate::tree::{Apply, Entry, Marks, Options, RelPath, Stats};
+use parcel::{Load, Parcel, take_content};
+
+/// A batch is sent when it has so many entries …
+const BATCH_ENTRIES: usize = 128;
+
+/// … or so many bytes; with [`BATCHES`] this bounds what is in flight.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How many batches wait at most.
+const BATCHES: usize = 4;
+
+/// All that is decided before anything moves.
+pub(super) struct Order {
+    pub picks: Vec<Pick>,
+    pub place: Place,
+    pub rules: Rules,
+    /// The owner of everything, or each file's own.
+    pub owner: Option<(u32, u32)>,
+    pub mode: Option<ModeChange>,
+}
+
+/// What was done.
+pub(super) struct Done {
+    pub stats: Stats,
+    pub digest: Option<String>,
+}
+
+/// Moves the files.
+pub(super) fn perform(order: &Order, from: &Source<'_>, to: &Target<'_>) -> Result<Done> {
+    let options = Options { marks: Marks::None, devices: to.devices, keep_times: false };
+    let mut apply = Apply::new(to.root, options)?;
+    std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(BATCHES);
+        let reading = scope.spawn(move || read_all(order, from, to.fingerprint, sender));
+        let written = write_all(&mut apply, &receiver);
+        // The reader stops when nobody takes its batches.
+        drop(receiver);
+        let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        written?;
+        let digest = read?;
+        Ok(Done { stats: apply.finish()?, digest })
+    })
+}
+
+fn write_all(apply: &mut Apply, batches: &Receiver<Vec<Parcel>>) -> Result<()> {
+    for batch in batches {
+        for parcel in batch {
+            apply.put(parcel.unpack())?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads everything in order and gives the fingerprint, if it is wanted.
+fn read_all(
+    order: &Order,
+    from: &Source<'_>,
+    fingerprint: bool,
+    sender: SyncSender<Vec<Parcel>>,
+) -> Result<Option<String>> {
+    let (base, renamed) = match &order.place {
+        Place::Into(base) => (base, None),
+        Place::Named(name) => (name, Some(name)),
+    };
+    let mut reader = Reader {
+        base,
+        print: fingerprint.then(Fingerprint::default),
+        queue: Queue { sender, batch: Vec::new(), bytes: 0, closed: false },
+    };
+    let mut gather = Gather::new(&order.rules);
+    for pick in &order.picks {
+        let under = base.append(&pick.below);
+        if pick.directory {
+            let dir = from.root.subroot(pick.place.as_path()).cannot("open", &pick.place)?;
+            let whole = renamed.is_some() || !pick.below.is_root();
+            reader.send(order, gather.directory(&dir, &pick.judged, under, whole))?;
+        } else {
+            let name = renamed.cloned().unwrap_or(under);
+            reader.send(order, gather.file(from.root, &pick.place, name).transpose().into_iter())?;
+        }
+        if reader.queue.closed {
+            break;
+        }
+    }
+    reader.queue.flush();
+    Ok(reader.print.map(Fingerprint::finish))
+}
+
+/// The reading side.
+struct Reader<'a> {
+    /// Below which paths count for the fingerprint.
+    base: &'a RelPath,
+    print: Option<Fingerprint>,
+    queue: Queue,
+}
+
+impl Reader<'_> {
+    /// Gives entries their owner and mode and sends them; stops where nobody takes them any more.
+    fn send(&mut self, order: &Order, entries: impl Iterator<Item = Result<Entry>>) -> Result<()> {
+        for entry in entries.owned_by(order.owner).with_mode(order.mode.as_ref()) {
+            let mut entry = entry?;
+            let load = take_content(&mut entry)?;
+            let mut hash = None;
+            let mut large = None;
+            if self.print.is_some() {
+                match &load {
+                    Some(Load::Bytes(bytes)) => hash = Some(hash_bytes(bytes)),
+                    Some(Load::At { size, dir, name }) => large = Some((*size, dir.clone(), name.clone())),
+                    None => {}
+                }
+            }
+            self.queue.push(Parcel::pack(&entry, load));
+            if let Some((size, dir, name)) = large {
+                // The writer begins with it while it is hashed here.
+                self.queue.flush();
+                let file = parcel::open(&dir, &name).cannot("read", &entry.path)?;
+                hash = Some(hash_file(file, size).cannot("read", &entry.path)?);
+            }
+            if let Some(print) = &mut self.print {
+                print.add(self.base, &entry, hash.as_ref());
+            }
+            if self.queue.closed {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The way to the writer.
+struct Queue {
+    sender: SyncSender<Vec<Parcel>>,
+    batch: Vec<Parcel>,
+    bytes: usize,
+    /// Nobody takes batches any more: the writer failed, and its error is the one to tell.
+    closed: bool,
+}
+
+impl Queue {
+    fn push(&mut self, parcel: Parcel) {
+        self.bytes += parcel.len();
+        self.batch.push(parcel);
+        if self.batch.len() >= BATCH_ENTRIES || self.bytes >= BATCH_BYTES {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.bytes = 0;
+        if !self.batch.is_empty() {
+            self.closed |= self.sender.send(std::mem::take(&mut self.batch)).is_err();
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `run` in a container of the store: opens its files, runs the command, writes down that it was run.
+
+use std::fs;
+
+use crate::builder::{Builder, now};
+use crate::error::{Context, Result};
+use crate::rootfs;
+use crate::sandbox::{self, Exit, Facts};
+use crate::steps::container;
+use crate::steps::run::{Run, RunConfig};
+use crate::store::{LogEntry, Logged};
+
+impl Run {
+    /// Runs the command in a container, by name or id, and waits for it. A line of `history` shows in the image's
+    /// history, if the command succeeds.
+    ///
+    /// The container's record is free meanwhile; its files are held until the command ends.
+    pub fn perform_in(&self, builder: &Builder<'_>, name: &str, history: Option<&str>) -> Result<Exit> {
+        let work = builder.store.work()?;
+        let guard = builder.store.hold_container(name)?;
+        let rootfs = rootfs::Rootfs::open(builder, &work, &guard)?;
+        let config = container::draft(builder, &guard.record)?.config;
+        let record = &guard.record;
+        let config = RunConfig {
+            env: config.config.env.iter().map(|entry| variable(entry)).collect(),
+            user: config.config.user,
+            workdir: config.config.working_dir,
+            id: record.id.clone(),
+            name: record.name.clone(),
+            image: record.base.as_ref().map(|base| base.name.clone()).unwrap_or_default(),
+            image_id: record.base.as_ref().map(|base| base.id.hex()).unwrap_or_default(),
+        };
+        let id = record.id.clone();
+        drop(guard);
+        let scratch = work.dir().join("run");
+        fs::create_dir(&scratch).cannot("make", scratch.display())?;
+        let mount = rootfs.mount.try_clone().cannot("open the container", name)?;
+        let mount = sandbox::Rootfs::Detached(mount);
+        let exit = self.perform(mount, &config, &scratch, &Facts::probe(), builder.reporter())?;
+        drop(rootfs);
+        if let Some(line) = history.filter(|_| exit.code() == 0) {
+            let mut guard = builder.store.hold_container(&id)?;
+            guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.to_owned()) });
+            guard.save()?;
+        }
+        Ok(exit)
+    }
+}
+
+fn variable(entry: &str) -> (String, String) {
+    let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
+    (name.to_owned(), value.to_owned())
+}

@@ -1,0 +1,112 @@
+//! Blobs by digest, in the OCI layout below `images/`.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::oci::{Digest, Hasher};
+use crate::store::durable;
+use crate::store::{Store, Work};
+use crate::sys::random;
+
+/// Writes one blob: into the owner's work first, under its digest once it is whole.
+pub(crate) struct BlobWriter {
+    file: File,
+    path: PathBuf,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..taken]);
+        self.size += taken as u64;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Store {
+    /// Starts a blob.
+    pub fn blob_writer(&self, work: &Work) -> Result<BlobWriter> {
+        let path = work.dir().join(random::hex(8));
+        let file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
+        let file = file.cannot("write", path.display())?;
+        Ok(BlobWriter { file, path, hasher: Hasher::default(), size: 0 })
+    }
+
+    /// Publishes a blob that was written whole. Fails, and publishes nothing, if it is not the `expected` one.
+    pub fn publish_blob(
+        &self,
+        work: &Work,
+        blob: BlobWriter,
+        expected: Option<Digest>,
+    ) -> Result<(Digest, u64)> {
+        let digest = blob.hasher.finish();
+        if let Some(expected) = expected.filter(|expected| *expected != digest) {
+            return Err(Error::corrupt(format!("cannot store the blob `{expected}`"))
+                .because(format!("its content has the digest {digest}")));
+        }
+        self.lease(work, [digest.hex().as_str()])?;
+        let path = self.blob_path(digest);
+        if !path.exists() {
+            self.note_unsynced_blob(digest)?;
+            fs::rename(&blob.path, &path).cannot("write", path.display())?;
+        }
+        Ok((digest, blob.size))
+    }
+
+    /// Stores a small blob, synced: configs and manifests.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(bytes);
+        let path = self.blob_path(digest);
+        if !path.exists() {
+            durable::write(&path, bytes)?;
+        }
+        Ok(digest)
+    }
+
+    /// Whether the blob is here.
+    pub fn has_blob(&self, digest: Digest) -> bool {
+        self.blob_path(digest).exists()
+    }
+
+    /// Opens a blob for reading. Its bytes are checked by whoever reads them to the end.
+    pub fn open_blob(&self, digest: Digest) -> Result<File> {
+        File::open(self.blob_path(digest)).cannot("open the blob", digest)
+    }
+
+    /// The whole of a blob of at most `limit` bytes, its digest checked.
+    pub fn read_blob(&self, digest: Digest, limit: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open_blob(digest)?.take(limit + 1).read_to_end(&mut bytes).cannot("read the blob", digest)?;
+        if bytes.len() as u64 > limit {
+            return Err(Error::corrupt(format!("cannot read the blob `{digest}`"))
+                .because(format!("it is larger than {limit} bytes")));
+        }
+        if Digest::of(&bytes) != digest {
+            return Err(Error::new(Kind::Corrupt, format!("cannot read the blob `{digest}`"))
+                .because("its content has another digest")
+                .hint("see what is damaged with `kiln check`, mend it with `kiln check --repair`"));
+        }
+        Ok(bytes)
+    }
+
+    /// All blobs here, by name.
+    pub(super) fn blobs(&self) -> Result<Vec<Digest>> {
+        let dir = self.root.join("images/blobs/sha256");
+        let items = fs::read_dir(&dir).cannot("read", dir.display())?;
+        Ok(items.flatten().filter_map(|item| Digest::from_hex(item.file_name().to_str()?)).collect())
+    }
+
+    /// Where the blob is or would be.
+    pub(super) fn blob_path(&self, digest: Digest) -> PathBuf {
+        self.root.join("images/blobs/sha256").join(digest.hex())
+    }
+}

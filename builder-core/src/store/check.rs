@@ -1,0 +1,254 @@
+//! What is damaged in the store, and what can be mended.
+//!
+//! A layer that has either its blob or its tree is whole: the other half is made when it is asked for. What killed
+//! processes leave behind (unfinished work, trash, trees that nothing names) is no damage; `gc` takes it.
+
+use std::fs;
+use std::io::{self, Read};
+
+use crate::error::{Context, Error, Result};
+use crate::oci::{Descriptor, Digest, Hasher, Index, MAX_MANIFEST, Manifest};
+use crate::store::export::{TreeLayer, profile_times};
+use crate::store::images::ImageEntry;
+use crate::store::{ContainerRecord, Store, TreeId, containers, durable};
+
+/// How thoroughly to look, and whether to mend.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// Read and hash every blob and every tree.
+    pub deep: bool,
+    /// Mend what can be mended, and remove what cannot.
+    pub repair: bool,
+}
+
+/// All that was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// One per damage.
+    pub findings: Vec<Finding>,
+}
+
+/// One damage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What is wrong, in one sentence.
+    pub what: String,
+    /// Whether it is no longer so.
+    pub repaired: bool,
+}
+
+impl Store {
+    /// Looks at everything in the store.
+    pub fn check(&self, options: CheckOptions) -> Result<CheckReport> {
+        let mut findings = Vec::new();
+        self.check_index(options, &mut findings)?;
+        if options.deep {
+            self.check_blobs(options, &mut findings)?;
+            self.check_trees(options, &mut findings)?;
+        }
+        self.check_images(options, &mut findings)?;
+        self.check_containers(options, &mut findings)?;
+        if options.repair {
+            self.gc()?;
+        }
+        Ok(CheckReport { findings })
+    }
+
+    /// The tag table. It is made again from the manifests that are there; their names are lost.
+    fn check_index(&self, options: CheckOptions, findings: &mut Vec<Finding>) -> Result<()> {
+        let Err(error) = self.read_index() else { return Ok(()) };
+        if options.repair {
+            let mut entries = Vec::new();
+            for digest in self.blobs()? {
+                let Ok(bytes) = self.read_blob(digest, MAX_MANIFEST) else { continue };
+                let Ok(manifest) = Manifest::parse(&bytes) else { continue };
+                let descriptor = Descriptor::of(manifest.format().manifest(), &bytes);
+                entries.push(ImageEntry {
+                    id: manifest.config.digest,
+                    manifest: descriptor,
+                    names: Vec::new(),
+                });
+            }
+            let mut index = Index::default();
+            super::images::write_entries(&mut index, &entries);
+            let path = self.root.join("images/index.json");
+            durable::write(&path, &serde_json::to_vec(&index).expect("plain data"))?;
+        }
+        findings.push(Finding { what: format!("the tag table: {error:?}"), repaired: options.repair });
+        Ok(())
+    }
+
+    fn check_images(&self, options: CheckOptions, findings: &mut Vec<Finding>) -> Result<()> {
+        let Ok(entries) = self.image_entries() else { return Ok(()) };
+        for entry in entries {
+            let id = entry.id;
+            let called = entry.names.first().cloned().unwrap_or_else(|| id.short());
+            let Err(error) = self.check_image(entry) else { continue };
+            let repaired = options.repair && self.remove_image(id, |_| true)?;
+            let done = if repaired { ", removed" } else { "" };
+            findings.push(Finding { what: format!("the image `{called}`: {error:?}{done}"), repaired });
+        }
+        Ok(())
+    }
+
+    fn check_image(&self, entry: ImageEntry) -> Result<()> {
+        let image = self.load_image(entry)?;
+        if image.manifest.config.digest != image.entry.id {
+            return Err(Error::corrupt("its id is not the digest of its config"));
+        }
+        let diff_ids = &image.config.rootfs.diff_ids;
+        if diff_ids.len() != image.manifest.layers.len() {
+            return Err(Error::corrupt("its config and its manifest do not name as many layers"));
+        }
+        for (place, layer) in image.manifest.layers.iter().enumerate() {
+            let blob = fs::metadata(self.blob_path(layer.digest));
+            let blob = blob.is_ok_and(|blob| blob.len() == layer.size);
+            if !blob && !self.has_layer(&diff_ids[..=place]) {
+                return Err(Error::corrupt(format!("layer {} is neither a blob nor a tree", layer.digest)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the topmost of these layers is there as a whole tree.
+    fn has_layer(&self, layers: &[Digest]) -> bool {
+        let parts = self.layer_tree(layers).and_then(|tree| self.parts(&tree).ok());
+        parts.is_some_and(|parts| parts.iter().all(|part| self.tree_fs(part).is_dir()))
+    }
+
+    fn check_containers(&self, options: CheckOptions, findings: &mut Vec<Finding>) -> Result<()> {
+        let dir = self.root.join("containers");
+        for item in fs::read_dir(&dir).cannot("read", dir.display())?.flatten() {
+            let path = item.path();
+            let checked = containers::read_record(&path).and_then(|record| self.check_container(&record));
+            let Err(error) = checked else { continue };
+            if !path.exists() {
+                // Removed while we looked.
+                continue;
+            }
+            if options.repair {
+                self.discard(&path)?;
+            }
+            let done = if options.repair { ", removed" } else { "" };
+            let name = item.file_name().to_string_lossy().chars().take(12).collect::<String>();
+            findings.push(Finding {
+                what: format!("the container `{name}`: {error:?}{done}"),
+                repaired: options.repair,
+            });
+        }
+        Ok(())
+    }
+
+    fn check_container(&self, record: &ContainerRecord) -> Result<()> {
+        for tree in &record.frozen {
+            for part in self.parts(tree)? {
+                if !self.tree_fs(&part).is_dir() {
+                    return Err(Error::corrupt(format!("its part {part} has no files")));
+                }
+            }
+        }
+        let Some(base) = &record.base else { return Ok(()) };
+        let (manifest, config) = self.read_image(base.manifest)?;
+        for (place, layer) in manifest.layers.iter().enumerate() {
+            let chain = config.rootfs.diff_ids.get(..=place).unwrap_or_default();
+            if !self.has_blob(layer.digest) && !self.has_layer(chain) {
+                return Err(Error::corrupt(format!("its base's layer {} is missing", layer.digest)));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_blobs(&self, options: CheckOptions, findings: &mut Vec<Finding>) -> Result<()> {
+        for digest in self.blobs()? {
+            let Some(found) = self.digest_of(digest)? else { continue };
+            if found == digest {
+                continue;
+            }
+            if options.repair {
+                self.discard(&self.blob_path(digest))?;
+            }
+            let done = if options.repair { ", removed" } else { "" };
+            let what = format!("the blob `{digest}` has the content of {found}{done}");
+            findings.push(Finding { what, repaired: options.repair });
+        }
+        Ok(())
+    }
+
+    fn check_trees(&self, options: CheckOptions, findings: &mut Vec<Finding>) -> Result<()> {
+        for tree in self.trees()? {
+            let Err(error) = self.check_tree(&tree) else { continue };
+            if !self.tree_dir(&tree).exists() {
+                continue;
+            }
+            if options.repair {
+                self.discard(&self.tree_dir(&tree))?;
+            }
+            let done = if options.repair { ", removed" } else { "" };
+            findings.push(Finding {
+                what: format!("the layer `{tree}`: {error:?}{done}"),
+                repaired: options.repair,
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes the tree's tar again, in every way it was written, and compares. A tree that was unpacked from someone
+    /// else's tar has none of ours to compare with; reading all of it has to do.
+    fn check_tree(&self, tree: &TreeId) -> Result<()> {
+        let record = self.tree(tree)?;
+        let parts = self.parts_or_empty(tree)?;
+        for export in &record.exports {
+            let layer = TreeLayer { parts: parts.clone(), below: export.below.clone() };
+            let Some(times) = profile_times(&export.profile) else {
+                layer.write(self, crate::layer::Times::Keep, &mut io::sink())?;
+                continue;
+            };
+            let below_is_here = (1..=layer.below.len()).all(|end| self.has_layer(&layer.below[..end]));
+            if !below_is_here {
+                continue;
+            }
+            let found = layer.write(self, times, &mut io::sink())?;
+            if found.diff_id != export.diff_id {
+                return Err(Error::corrupt(format!(
+                    "its content is {}, not {}",
+                    found.diff_id, export.diff_id
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a tree from before another boot that perhaps never reached the disk. One that can be unpacked again is
+    /// dropped unread.
+    pub(super) fn distrust_tree(&self, tree: &TreeId) -> Result<()> {
+        let makeable = |record: &super::LayerRecord| {
+            record.exports.iter().any(|export| export.blobs.iter().any(|blob| self.has_blob(blob.digest)))
+        };
+        let sound = match self.tree(tree) {
+            Ok(record) => !makeable(&record) && self.check_tree(tree).is_ok(),
+            Err(_) => false,
+        };
+        if sound { Ok(()) } else { self.discard(&self.tree_dir(tree)) }
+    }
+
+    /// Checks a blob from before another boot that perhaps never reached the disk.
+    pub(super) fn distrust_blob(&self, digest: Digest) -> Result<()> {
+        match self.digest_of(digest)? {
+            Some(found) if found != digest => self.discard(&self.blob_path(digest)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The digest that a blob really has; none if it is gone.
+    fn digest_of(&self, digest: Digest) -> Result<Option<Digest>> {
+        let Ok(mut file) = self.open_blob(digest) else { return Ok(None) };
+        let mut hasher = Hasher::default();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer).cannot("read the blob", digest)? {
+                0 => return Ok(Some(hasher.finish())),
+                count => hasher.update(&buffer[..count]),
+            }
+        }
+    }
+}

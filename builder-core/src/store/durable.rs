@@ -1,0 +1,129 @@
+//! Publishing a file: whole or not at all, also across a power cut; and the one sync that trees get later.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{Context, Result};
+use crate::oci::Digest;
+use crate::store::{Store, TreeId};
+
+/// A tree stays unsynced this long before the next command syncs it.
+const SETTLE_AFTER: Duration = Duration::from_secs(60);
+
+/// Writes `path` so that it holds either its old content or all of `bytes`, and is on the disk when this returns.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = write_beside(path, bytes, true)?;
+    fs::rename(&temporary, path).cannot("write", path.display())?;
+    sync_dir(path.parent().expect("every file of the store is in a directory"))
+}
+
+/// As [`write`], but left to the kernel to bring to the disk: whole, though perhaps the old content after a power cut.
+pub(super) fn write_lazily(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = write_beside(path, bytes, false)?;
+    fs::rename(&temporary, path).cannot("write", path.display())
+}
+
+fn write_beside(path: &Path, bytes: &[u8], sync: bool) -> Result<PathBuf> {
+    let name = path.file_name().expect("a file has a name").to_string_lossy();
+    // Process and thread make the name unique; a leftover of a killed process with our id is overwritten.
+    let temporary = path.with_file_name(format!(".{name}.{}", crate::sys::random::hex(4)));
+    let mut file = fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(&temporary)
+        .cannot("write", path.display())?;
+    let written = file.write_all(bytes).and_then(|()| if sync { file.sync_data() } else { Ok(()) });
+    if let Err(error) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(error).cannot("write", path.display()).map_err(hint_full);
+    }
+    Ok(temporary)
+}
+
+/// Adds what helps when the disk is full.
+pub(crate) fn hint_full(error: crate::Error) -> crate::Error {
+    match error.os_error() {
+        Some(code)
+            if code == rustix::io::Errno::NOSPC.raw_os_error()
+                || code == rustix::io::Errno::DQUOT.raw_os_error() =>
+        {
+            error.hint("make room, e.g. with `kiln prune`, or use a store on another disk with --root DIR")
+        }
+        _ => error,
+    }
+}
+
+/// Brings the names in a directory to the disk.
+pub(super) fn sync_dir(dir: &Path) -> Result<()> {
+    File::open(dir).and_then(|dir| dir.sync_all()).cannot("sync", dir.display())
+}
+
+/// The id of this boot of the machine: what was not synced before another boot may be lost.
+pub(super) fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+impl Store {
+    /// Notes that a tree's data are not on the disk yet; with `sync = full` brings them there instead.
+    pub(super) fn note_unsynced(&self, tree: &TreeId) -> Result<()> {
+        if self.sync_full {
+            return self.sync_all();
+        }
+        let path = self.root.join("unsynced").join(tree.as_str());
+        fs::write(&path, boot_id()).cannot("write", path.display())
+    }
+
+    /// As [`Store::note_unsynced`] for a blob.
+    pub(super) fn note_unsynced_blob(&self, digest: Digest) -> Result<()> {
+        if self.sync_full {
+            return self.sync_all();
+        }
+        let path = self.root.join("unsynced").join(digest.hex());
+        fs::write(&path, boot_id()).cannot("write", path.display())
+    }
+
+    /// What the first command does that finds trees unsynced for a minute, or from before a power cut.
+    pub(super) fn settle(&self) -> Result<()> {
+        let dir = self.root.join("unsynced");
+        let mut due = Vec::new();
+        for item in fs::read_dir(&dir).cannot("read", dir.display())? {
+            let item = item.cannot("read", dir.display())?;
+            let Ok(age) = item.metadata().and_then(|meta| meta.modified()) else { continue };
+            let age = SystemTime::now().duration_since(age).unwrap_or(SETTLE_AFTER);
+            if age >= SETTLE_AFTER {
+                due.push(item.path());
+            }
+        }
+        if due.is_empty() {
+            return Ok(());
+        }
+        let boot = boot_id();
+        for path in &due {
+            let Ok(written) = fs::read_to_string(path) else { continue };
+            if written == boot {
+                continue;
+            }
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if let Some(tree) = TreeId::parse(&name) {
+                self.distrust_tree(&tree)?;
+            } else if let Some(blob) = Digest::from_hex(&name) {
+                self.distrust_blob(blob)?;
+            }
+        }
+        self.sync_all()?;
+        for path in due {
+            let _ = fs::remove_file(path);
+        }
+        Ok(())
+    }
+
+    /// One `syncfs` for all that is in the store.
+    fn sync_all(&self) -> Result<()> {
+        let dir = File::open(&self.root).cannot("open", self.root.display())?;
+        rustix::fs::syncfs(&dir).cannot("sync", self.root.display())
+    }
+}

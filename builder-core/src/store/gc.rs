@@ -1,0 +1,127 @@
+//! Removing what nothing names any more: trees, blobs, dangling pointers, the work of the dead.
+//!
+//! The store's lock is held alone only while references are read and names renamed into the trash; a build of an hour
+//! never blocks a prune, and what a living process uses stays because its lease names it.
+
+use std::collections::HashSet;
+use std::fs;
+
+use crate::error::{Context, Result};
+use crate::oci::{Digest, ImageConfig, MAX_MANIFEST, Manifest};
+use crate::store::{Store, TreeId};
+use crate::sys::lock::Mode;
+use crate::sys::random;
+
+/// What `gc` took away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reclaimed {
+    /// Directory trees.
+    pub trees: usize,
+    /// Blobs.
+    pub blobs: usize,
+}
+
+/// Everything that images, containers and leases name.
+#[derive(Debug, Default)]
+pub(super) struct Reachable {
+    pub trees: HashSet<TreeId>,
+    pub blobs: HashSet<Digest>,
+}
+
+impl Store {
+    /// Takes away what no image, container or lease names.
+    pub fn gc(&self) -> Result<Reclaimed> {
+        self.sweep()?;
+        let mut taken = Reclaimed::default();
+        {
+            let _alone = self.lock(Mode::Exclusive)?;
+            let kept = self.reachable()?;
+            for tree in self.trees()?.into_iter().filter(|tree| !kept.trees.contains(tree)) {
+                self.trash(&self.tree_dir(&tree))?;
+                taken.trees += 1;
+            }
+            for blob in self.blobs()?.into_iter().filter(|blob| !kept.blobs.contains(blob)) {
+                self.trash(&self.blob_path(blob))?;
+                taken.blobs += 1;
+            }
+            self.remove_dangling()?;
+        }
+        self.empty_trash()?;
+        Ok(taken)
+    }
+
+    /// What is named. The order matters: whoever publishes a reference drops its lease only afterwards, so leases are
+    /// read before containers, and containers before images.
+    pub(super) fn reachable(&self) -> Result<Reachable> {
+        let mut kept = Reachable::default();
+        for name in self.leased()? {
+            if let Some(tree) = TreeId::parse(&name) {
+                self.keep_tree(&mut kept, tree);
+            } else if let Some(blob) = Digest::from_hex(&name) {
+                kept.blobs.insert(blob);
+                self.keep_manifest(&mut kept, blob);
+            }
+        }
+        for container in self.containers()? {
+            for tree in container.frozen.into_iter().chain(container.pending) {
+                self.keep_tree(&mut kept, tree);
+            }
+            if let Some(base) = container.base {
+                self.keep_manifest(&mut kept, base.manifest);
+                self.keep_layers(&mut kept, &base.layers);
+            }
+        }
+        for descriptor in self.read_index()?.manifests {
+            self.keep_manifest(&mut kept, descriptor.digest);
+        }
+        Ok(kept)
+    }
+
+    fn keep_tree(&self, kept: &mut Reachable, tree: TreeId) {
+        if let Ok(record) = self.tree(&tree) {
+            kept.trees.extend(record.parts);
+        }
+        kept.trees.insert(tree);
+    }
+
+    fn keep_layers(&self, kept: &mut Reachable, layers: &[Digest]) {
+        for end in 1..=layers.len() {
+            if let Some(tree) = self.layer_tree(&layers[..end]) {
+                self.keep_tree(kept, tree);
+            }
+        }
+    }
+
+    /// Keeps a manifest and all it names, if that blob is one; what cannot be read is `check`'s business.
+    fn keep_manifest(&self, kept: &mut Reachable, digest: Digest) {
+        kept.blobs.insert(digest);
+        let small = fs::metadata(self.blob_path(digest)).is_ok_and(|meta| meta.len() <= MAX_MANIFEST);
+        let Some(bytes) = small.then(|| self.read_blob(digest, MAX_MANIFEST).ok()).flatten() else { return };
+        let Ok(manifest) = Manifest::parse(&bytes) else { return };
+        kept.blobs.insert(manifest.config.digest);
+        kept.blobs.extend(manifest.layers.iter().map(|layer| layer.digest));
+        let Ok(config) = self.read_blob(manifest.config.digest, MAX_MANIFEST) else { return };
+        if let Ok(config) = serde_json::from_slice::<ImageConfig>(&config) {
+            self.keep_layers(kept, &config.rootfs.diff_ids);
+        }
+    }
+
+    fn trash(&self, path: &std::path::Path) -> Result<()> {
+        let gone = self.root.join("trash").join(random::hex(8));
+        fs::rename(path, gone).cannot("remove", path.display())
+    }
+
+    /// Removes cache pointers to trees that are gone.
+    fn remove_dangling(&self) -> Result<()> {
+        for dir in ["cache/diff", "cache/chain", "cache/parts"] {
+            let dir = self.root.join(dir);
+            for item in fs::read_dir(&dir).cannot("read", dir.display())?.flatten() {
+                let tree = fs::read_to_string(item.path()).ok().and_then(|text| TreeId::parse(text.trim()));
+                if tree.is_none_or(|tree| !self.has_tree(&tree)) {
+                    let _ = fs::remove_file(item.path());
+                }
+            }
+        }
+        Ok(())
+    }
+}

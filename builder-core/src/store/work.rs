@@ -1,0 +1,129 @@
+//! Unfinished work and leases: `tmp/<owner>/`, flocked by its owner for as long as that lives.
+//!
+//! What is being made sits in the owner's directory until one rename gives it a name. What the owner uses but nothing
+//! else names yet is written into its `leases` file, which `gc` reads. A directory whose lock is free belongs to the
+//! dead and is swept.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::error::{Context, Result};
+use crate::store::Store;
+use crate::sys::lock::{self, Lock, Mode};
+use crate::sys::random;
+
+/// One process's unfinished work. Dropping it removes what is left of it.
+#[derive(Debug)]
+pub(crate) struct Work {
+    dir: PathBuf,
+    leases: Mutex<File>,
+    _lock: Lock,
+}
+
+impl Store {
+    /// A place for unfinished work, swept by itself if this process dies.
+    pub fn work(&self) -> Result<Work> {
+        let dir = self.root.join("tmp").join(random::hex(8));
+        fs::DirBuilder::new().mode(0o700).create(&dir).cannot("make", dir.display())?;
+        // Between making and locking it a sweep may take it; then it is made again.
+        let lock = lock::wait(&dir.join("lock"), Mode::Exclusive);
+        let lock = match lock {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return self.work(),
+            lock => lock.cannot("lock", dir.display())?,
+        };
+        let leases = File::create(dir.join("leases")).cannot("make", dir.display())?;
+        Ok(Work { dir, leases: Mutex::new(leases), _lock: lock })
+    }
+
+    /// Says that this work uses `names` (tree ids, digests): from now on `gc` leaves them, if they are still there.
+    pub fn lease<'a>(&self, work: &Work, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let _against_gc = self.lock(Mode::Shared)?;
+        let mut text = String::new();
+        for name in names {
+            text.push_str(name);
+            text.push('\n');
+        }
+        let mut leases = work.leases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        leases.write_all(text.as_bytes()).cannot("write", work.dir.join("leases").display())
+    }
+
+    /// All names in the leases of living processes. The caller holds the store's lock alone.
+    pub(super) fn leased(&self) -> Result<std::collections::HashSet<String>> {
+        let mut names = std::collections::HashSet::new();
+        for dir in self.owners()? {
+            let Ok(text) = fs::read_to_string(dir.join("leases")) else { continue };
+            names.extend(text.lines().map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    /// Removes the unfinished work of the dead. Returns how many directories went.
+    pub fn sweep(&self) -> Result<usize> {
+        let mut swept = 0;
+        for dir in self.owners()? {
+            // A directory without its lock file was made this moment, or its maker died at that moment: a minute tells.
+            if !dir.join("lock").exists() && younger_than_a_minute(&dir) {
+                continue;
+            }
+            let Ok(Some(_ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) else { continue };
+            self.discard(&dir)?;
+            swept += 1;
+        }
+        Ok(swept)
+    }
+
+    fn owners(&self) -> Result<Vec<PathBuf>> {
+        let tmp = self.root.join("tmp");
+        let items = fs::read_dir(&tmp).cannot("read", tmp.display())?;
+        Ok(items.filter_map(|item| item.ok().map(|item| item.path())).collect())
+    }
+
+    /// Renames `path` into the trash, then removes it: a reader sees it whole or not at all.
+    pub(super) fn discard(&self, path: &Path) -> Result<()> {
+        let gone = self.root.join("trash").join(random::hex(8));
+        match fs::rename(path, &gone) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed.cannot("remove", path.display())?,
+        }
+        remove_tree(&gone)
+    }
+
+    /// Removes what a killed process left in the trash.
+    pub(super) fn empty_trash(&self) -> Result<()> {
+        let trash = self.root.join("trash");
+        for item in fs::read_dir(&trash).cannot("read", trash.display())?.flatten() {
+            remove_tree(&item.path())?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes a file or directory tree of the store by handles; what another process removes meanwhile is fine.
+pub(super) fn remove_tree(path: &Path) -> Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    let parent = crate::tree::Root::open_host(parent).cannot("open", parent.display())?;
+    parent.remove_all(name).cannot("remove", path.display())?;
+    Ok(())
+}
+
+fn younger_than_a_minute(path: &Path) -> bool {
+    let made = fs::symlink_metadata(path).and_then(|meta| meta.modified());
+    made.ok().and_then(|made| made.elapsed().ok()).is_none_or(|age| age.as_secs() < 60)
+}
+
+impl Work {
+    /// The owner's directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // What cannot be removed now, a later sweep removes.
+        let _ = remove_tree(&self.dir);
+    }
+}

@@ -1,0 +1,71 @@
+//! Advisory locks on files (`flock`): freed by the kernel when their holder dies, however it dies.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::FlockOperation;
+
+/// How a lock is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Beside other shared holders.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// A held lock; dropping it frees it.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+/// Waits for the lock on the file `path`, which is made if it is missing.
+pub(crate) fn wait(path: &Path, mode: Mode) -> io::Result<Lock> {
+    loop {
+        let file = open(path)?;
+        loop {
+            let operation = match mode {
+                Mode::Shared => FlockOperation::LockShared,
+                Mode::Exclusive => FlockOperation::LockExclusive,
+            };
+            match rustix::fs::flock(&file, operation) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => break other?,
+            }
+        }
+        // The file may have been removed or replaced while we waited; then the lock guards nothing.
+        if is_still(&file, path)? {
+            return Ok(Lock { _file: file });
+        }
+    }
+}
+
+/// Takes the lock if it is free, else answers `None` at once.
+pub(crate) fn attempt(path: &Path, mode: Mode) -> io::Result<Option<Lock>> {
+    let file = open(path)?;
+    let operation = match mode {
+        Mode::Shared => FlockOperation::NonBlockingLockShared,
+        Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+    };
+    match rustix::fs::flock(&file, operation) {
+        Ok(()) if is_still(&file, path)? => Ok(Some(Lock { _file: file })),
+        Ok(()) | Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
+}
+
+fn is_still(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
+    match std::fs::symlink_metadata(path) {
+        Ok(named) => Ok(held.dev() == named.dev() && held.ino() == named.ino()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,251 @@
+//! `commit`: makes an image of a container: one layer over its base, whatever was done and in how many steps.
+//!
+//! Nothing is copied: the upper is frozen by a rename and is the layer. What cannot be avoided is reading it once, to
+//! hash it.
+
+use crate::builder::{Builder, now};
+use crate::error::{Error, Result};
+use crate::layer::{Compression, Times};
+use crate::name::{Location, Reference};
+use crate::oci::{Descriptor, Digest, Draft, Format, History, Manifest, media_type};
+use crate::rootfs::{self, Quiet};
+use crate::steps::container;
+use crate::store::export::{TreeLayer, layer_trees};
+use crate::store::layers::{Export, chain_id};
+use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
+use crate::transport::Push;
+
+/// Makes an image of a container.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Commit {
+    /// The container, by name or id.
+    pub container: String,
+    /// A name in the store or a location such as `oci:dir:name`; none for an image without a name.
+    pub image: Option<String>,
+    /// The media types; as the container was made with, unless given.
+    pub format: Option<Format>,
+    /// One layer with everything, the base's layers included.
+    pub squash: bool,
+    /// What happens to the files' modification times in the layer. The container's own files keep theirs.
+    pub times: Times,
+    /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
+    pub created: Option<i64>,
+    /// Removes the container afterwards.
+    pub rm: bool,
+}
+
+/// An image that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The image id.
+    pub id: Digest,
+    /// The manifest's digest.
+    pub manifest: Digest,
+    /// The full name it got in the store.
+    pub name: Option<String>,
+}
+
+impl Commit {
+    /// Freezes what changed, hashes it unless that is known, and publishes the image.
+    pub fn perform(&self, builder: &Builder<'_>) -> Result<Committed> {
+        let target = self.image.as_deref().map(Location::parse).transpose()?;
+        if let Some(Location::Store(name)) = &target
+            && name.digest().is_some()
+        {
+            return Err(Error::invalid(format!("cannot commit to `{name}`"))
+                .because("a digest is not given, it follows from the content"));
+        }
+        let store = &builder.store;
+        let work = store.work()?;
+        let mut guard = store.hold_container(&self.container)?;
+        if let Some(base) = &guard.record.base {
+            rootfs::trees::ensure(builder, &work, base)?;
+        }
+        let parts = freeze(builder, &work, &mut guard)?;
+        let layer = self.layer(store, &guard, parts)?;
+        let draft = container::draft(builder, &guard.record)?;
+        let record = guard.record.clone();
+        // The rest works on frozen trees and leases: the container is free again while they are read.
+        store.lease(&work, layer.parts.iter().map(TreeId::as_str))?;
+        drop(guard);
+
+        let tree = match layer.tree(store) {
+            Some(tree) => tree,
+            None => store.make_compound(&work, &layer.parts)?,
+        };
+        let image = Image { commit: self, record: &record, draft };
+        let committed = match target {
+            Some(Location::Oci { dir, name }) => {
+                let mut push = Push::open(builder, &dir, Compression::Gzip)?;
+                let (export, sent) = push.tree(&layer, self.times)?;
+                remember(store, &layer, &tree, &export)?;
+                let (config, mut manifest) = image.describe(store, &layer, &export)?;
+                let below = manifest.layers.len() - 1;
+                push.layers(&mut manifest.layers[..below], &layer.below)?;
+                manifest.layers[below] = sent;
+                let manifest = push.publish(&config, manifest, name.as_deref())?;
+                Committed { id: Digest::of(&config), manifest, name: None }
+            }
+            named => {
+                let export = layer.describe(store, self.times)?;
+                remember(store, &layer, &tree, &export)?;
+                let (config, manifest) = image.describe(store, &layer, &export)?;
+                let name = match named {
+                    Some(Location::Store(name)) => Some(name),
+                    _ => None,
+                };
+                self.publish(store, &config, &manifest, name.as_ref())?
+            }
+        };
+        if self.rm {
+            super::containers::Rm { container: record.id }.perform(builder)?;
+        }
+        Ok(committed)
+    }
+
+    /// Which trees the new layer is made of, and what it stands on.
+    fn layer(&self, store: &Store, guard: &ContainerGuard, parts: Vec<TreeId>) -> Result<TreeLayer> {
+        let base = guard.record.base.as_ref().map(|base| base.layers.clone()).unwrap_or_default();
+        if !self.squash {
+            return Ok(TreeLayer { parts, below: base });
+        }
+        let mut all = parts;
+        all.extend(layer_trees(store, &base)?);
+        Ok(TreeLayer { parts: all, below: Vec::new() })
+    }
+
+    fn publish(
+        &self,
+        store: &Store,
+        config: &[u8],
+        manifest: &Manifest,
+        name: Option<&Reference>,
+    ) -> Result<Committed> {
+        let names: Vec<String> = name.iter().map(ToString::to_string).collect();
+        let bytes = manifest.to_bytes();
+        let id = store.publish_image(config, &bytes, manifest.format().manifest(), &names)?;
+        Ok(Committed { id, manifest: Digest::of(&bytes), name: names.into_iter().next() })
+    }
+}
+
+/// Freezes the upper, if it may be, and gives all parts over the base, the newest first. Where someone is inside, a
+/// copy of the upper as it is now is the newest part, and the container stays as it is.
+fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Vec<TreeId>> {
+    let mut newest = None;
+    match rootfs::quieten(builder, guard)? {
+        Quiet::Yes { alone, attached } => {
+            builder.store.freeze(guard, now())?;
+            drop(alone);
+            rootfs::clear_mark(guard.dir());
+            if attached {
+                rootfs::attach(builder, work, guard)?;
+            }
+        }
+        Quiet::No => newest = rootfs::copy_upper(builder, work, guard)?,
+    }
+    Ok(newest.into_iter().chain(guard.record.frozen.iter().rev().cloned()).collect())
+}
+
+/// Writes down what the layer was hashed as, and that this tree is that layer.
+fn remember(store: &Store, layer: &TreeLayer, tree: &TreeId, export: &Export) -> Result<()> {
+    let mut record = store.tree(tree)?;
+    if !record.exports.contains(export) {
+        record.exports.push(export.clone());
+        store.write_tree_record(tree, &record)?;
+    }
+    let mut chain = layer.below.clone();
+    chain.push(export.diff_id);
+    if store.layer_tree(&chain).is_none() {
+        // Marks in it may mean something over these layers and something else over others: only this chain has it.
+        store.note_layer(export.diff_id, chain_id(&chain), tree)?;
+    }
+    Ok(())
+}
+
+/// What an image says of itself.
+struct Image<'a> {
+    commit: &'a Commit,
+    record: &'a crate::store::ContainerRecord,
+    draft: Draft,
+}
+
+impl Image<'_> {
+    /// The bytes of its config, and the manifest it has in the store, where the new layer is not compressed.
+    fn describe(&self, store: &Store, layer: &TreeLayer, export: &Export) -> Result<(Vec<u8>, Manifest)> {
+        let created = format_time(self.commit.created.unwrap_or_else(now));
+        let mut config = self.draft.config.clone();
+        config.created = Some(created.clone());
+        config.rootfs.diff_ids = layer.below.iter().copied().chain([export.diff_id]).collect();
+        if self.commit.squash {
+            config.history.clear();
+        }
+        for entry in &self.record.log {
+            if let Logged::History(line) = &entry.did
+                && !self.commit.squash
+            {
+                let when = Some(self.commit.created.map_or_else(|| format_time(entry.at), format_time));
+                let line = line.clone();
+                config.history.push(History {
+                    created: when,
+                    created_by: line,
+                    empty_layer: true,
+                    ..History::default()
+                });
+            }
+        }
+        config.history.push(History {
+            created: Some(created),
+            created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
+            author: config.author.clone(),
+            comment: self.comment(),
+            empty_layer: false,
+        });
+        let format = self.commit.format.unwrap_or(self.record.format);
+        let config = config.to_bytes();
+        let manifest = self.manifest(store, format, &config, export)?;
+        Ok((config, manifest))
+    }
+
+    fn comment(&self) -> String {
+        match &self.record.base {
+            _ if !self.draft.history_comment.is_empty() => self.draft.history_comment.clone(),
+            Some(base) if !self.commit.squash => format!("FROM {}", base.name),
+            _ => String::new(),
+        }
+    }
+
+    fn manifest(&self, store: &Store, format: Format, config: &[u8], export: &Export) -> Result<Manifest> {
+        let mut layers = match container::base_image(store, self.record)? {
+            Some((base, _)) if !self.commit.squash => base.layers,
+            _ => Vec::new(),
+        };
+        let plain = match format {
+            Format::Oci => media_type::LAYER,
+            Format::Docker => media_type::DOCKER_LAYER,
+        };
+        layers.push(Descriptor::new(plain, export.diff_id, export.size));
+        for layer in &mut layers {
+            layer.media_type = format.layer(&layer.media_type).into();
+        }
+        let mut annotations = self.draft.annotations.clone();
+        if format == Format::Docker {
+            annotations.clear();
+        } else if let Some(base) = &self.record.base {
+            annotations.insert("org.opencontainers.image.base.digest".into(), base.manifest.to_string());
+            annotations.insert("org.opencontainers.image.base.name".into(), base.name.clone());
+        }
+        Ok(Manifest {
+            schema_version: 2,
+            media_type: format.manifest().into(),
+            config: Descriptor::of(format.config(), config),
+            layers,
+            annotations,
+            other: Default::default(),
+        })
+    }
+}
+
+/// RFC 3339, whole seconds, UTC.
+fn format_time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
+}

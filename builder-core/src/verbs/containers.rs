@@ -1,0 +1,125 @@
+//! `containers`, `rename`, `rm`: the working containers as a list, their names, their end.
+
+use crate::builder::Builder;
+use crate::error::{Context, Error, Kind, Result};
+use crate::oci::{Digest, ImageConfig};
+use crate::rootfs;
+use crate::steps::container;
+use crate::sys::lock::{self, Mode};
+use crate::verbs::mount::Mounted;
+
+/// What a list says of a container.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContainerInfo {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made, seconds since the epoch.
+    pub created: i64,
+    /// The full name of the image it started from; `scratch` for none.
+    pub image: String,
+    /// That image's id.
+    pub image_id: Option<Digest>,
+}
+
+/// All working containers, the oldest first.
+pub fn containers(builder: &Builder<'_>) -> Result<Vec<ContainerInfo>> {
+    Ok(builder.store.containers()?.into_iter().map(info).collect())
+}
+
+fn info(record: crate::store::ContainerRecord) -> ContainerInfo {
+    ContainerInfo {
+        id: record.id,
+        name: record.name,
+        created: record.created,
+        image: record.base.as_ref().map_or_else(|| "scratch".into(), |base| base.name.clone()),
+        image_id: record.base.map(|base| base.id),
+    }
+}
+
+/// All there is to say of one container.
+#[derive(Debug, Clone)]
+pub struct ContainerDetails {
+    /// What lists say.
+    pub info: ContainerInfo,
+    /// The manifest digest of the image it started from.
+    pub image_digest: Option<Digest>,
+    /// What its image would say of itself now.
+    pub draft: crate::oci::Draft,
+    /// In which format a commit writes.
+    pub format: crate::oci::Format,
+    /// Where it is mounted, if it is, in this mount namespace.
+    pub mounted: Option<Mounted>,
+    /// The config of the image it started from.
+    pub base: Option<ImageConfig>,
+}
+
+/// Looks at one container.
+pub fn inspect_container(builder: &Builder<'_>, text: &str) -> Result<ContainerDetails> {
+    let record = builder.store.find_container(text)?;
+    let draft = container::draft(builder, &record)?;
+    let base = container::base_image(&builder.store, &record)?.map(|(_, config)| config);
+    let path = builder.store.container_dir(&record.id).join("merged");
+    let mounted = rootfs::is_attached(&path)?.then(|| Mounted {
+        name: record.name.clone(),
+        id: record.id.clone(),
+        path,
+    });
+    let image_digest = record.base.as_ref().map(|base| base.manifest);
+    let format = record.format;
+    Ok(ContainerDetails { info: info(record), image_digest, draft, format, mounted, base })
+}
+
+/// Gives a container another name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rename {
+    /// The container, by name or id.
+    pub container: String,
+    /// Its new name.
+    pub name: String,
+}
+
+impl Rename {
+    /// Renames it; the old name is free afterwards.
+    pub fn perform(&self, builder: &Builder<'_>) -> Result<()> {
+        let mut guard = builder.store.hold_container(&self.container)?;
+        if guard.record.name == self.name {
+            return Err(Error::new(Kind::Exists, format!("cannot rename the container `{}`", self.name))
+                .because("that is its name already"));
+        }
+        builder.store.rename_container(&mut guard, &self.name)
+    }
+}
+
+/// Removes a container with all that was changed in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rm {
+    /// The container, by name or id.
+    pub container: String,
+}
+
+impl Rm {
+    /// Removes it and gives its id. What was committed from it stays.
+    pub fn perform(&self, builder: &Builder<'_>) -> Result<String> {
+        let guard = builder.store.hold_container(&self.container)?;
+        let path = guard.dir().join("use");
+        let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? else {
+            return Err(Error::new(
+                Kind::InUse,
+                format!("cannot remove the container `{}`", guard.record.name),
+            )
+            .because("a command runs in it")
+            .hint("wait for it to end, or end it"));
+        };
+        rootfs::take_down(&guard)?;
+        let id = guard.record.id.clone();
+        let has_parts = !guard.record.frozen.is_empty() || guard.record.base.is_some();
+        builder.store.remove_container(&guard)?;
+        drop(guard);
+        if has_parts {
+            builder.store.gc()?;
+        }
+        Ok(id)
+    }
+}

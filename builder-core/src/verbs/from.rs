@@ -1,0 +1,87 @@
+//! `from`: makes a working container of an image, or from nothing.
+
+use crate::builder::{Builder, now};
+use crate::error::{Error, Kind, Result};
+use crate::name::Location;
+use crate::oci::Format;
+use crate::store::containers::Base;
+use crate::verbs::pull::Pull;
+
+/// Makes a working container.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct From {
+    /// `scratch`, an image's name or id, or a location such as `oci:dir:name`.
+    pub image: String,
+    /// The container's name; without one it is named after the image, `-1`, `-2` … while that is taken.
+    pub name: Option<String>,
+    /// In which format a commit of it writes, unless told otherwise.
+    pub format: Format,
+}
+
+/// A container that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Its name.
+    pub name: String,
+    /// Its id, 64 hexadecimal digits.
+    pub id: String,
+}
+
+impl From {
+    /// Makes the container. Its files are mounted only when they are asked for.
+    pub fn perform(&self, builder: &Builder<'_>) -> Result<Made> {
+        let work = builder.store.work()?;
+        let base = if self.image == "scratch" { None } else { Some(self.base(builder)?) };
+        if let Some(base) = &base {
+            // From here on a prune leaves it; and if one was faster, say so instead of making a broken container.
+            builder.store.lease(&work, [base.manifest.hex().as_str()])?;
+            if !builder.store.has_blob(base.manifest) {
+                return Err(Error::new(Kind::NotFound, format!("cannot start from `{}`", self.image))
+                    .because("the image was removed meanwhile"));
+            }
+        }
+        let after = match &base {
+            None => "working-container".to_owned(),
+            Some(base) => format!("{}-working-container", base_name(&base.name)),
+        };
+        let exact = self.name.is_some();
+        let name = self.name.clone().unwrap_or(after);
+        let record = builder.store.make_container(&work, &name, exact, base, self.format, now())?;
+        Ok(Made { name: record.name, id: record.id })
+    }
+
+    fn base(&self, builder: &Builder<'_>) -> Result<Base> {
+        let (text, entry) = if Location::has_transport(&self.image) {
+            let pulled = Pull { source: self.image.clone() }.perform(builder)?;
+            (pulled.name.unwrap_or_else(|| self.image.clone()), builder.store.find_image(&pulled.id.hex())?)
+        } else {
+            (self.image.clone(), builder.store.find_image(&self.image)?)
+        };
+        let image = builder.store.load_image(entry)?;
+        let name = name_of(&image.entry.names, &text).unwrap_or(text);
+        Ok(Base {
+            name,
+            id: image.entry.id,
+            manifest: image.entry.manifest.digest,
+            layers: image.config.rootfs.diff_ids,
+        })
+    }
+}
+
+/// The full name an image was meant by; its first one, if it was named by its id.
+fn name_of(names: &[String], text: &str) -> Option<String> {
+    let wanted = text.parse::<crate::name::Reference>().ok().map(|name| name.to_string());
+    let exact = wanted.and_then(|wanted| names.iter().find(|name| **name == wanted));
+    exact.or_else(|| names.first()).cloned()
+}
+
+/// What a container is named after: the last part of the image's path, or of a location's directory.
+fn base_name(image: &str) -> String {
+    match image.parse::<crate::name::Reference>() {
+        Ok(name) if !Location::has_transport(image) => name.base().to_owned(),
+        _ => {
+            let last = image.rsplit(['/', ':']).find(|part| !part.is_empty()).unwrap_or("image");
+            last.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The command line as a whole: which verbs there are, and what is done before and after one.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use builder_core::{Builder, Host, Result};
+use clap::{Parser, Subcommand};
+
+use crate::commands as c;
+use crate::exit::{self, Exit};
+use crate::settings;
+use crate::ui::{self, Talk};
+
+/// Builds container images step by step: working containers, no daemon, no root needed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kiln",
+    version,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(disable_help_subcommand = true)]
+struct Cli {
+    /// The store's directory (default /var/lib/kiln; as an ordinary user ~/.local/share/kiln) [env: KILN_ROOT]
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Check(c::check::Args),
+    Commit(c::commit::Args),
+    Config(Box<c::config::Args>),
+    #[command(visible_aliases = ["list", "ls", "ps"])]
+    Containers(c::containers::Args),
+    Copy(c::copy::Args),
+    From(c::from::Args),
+    Images(c::images::Args),
+    Info(c::info::Args),
+    Inspect(c::inspect::Args),
+    Mount(c::mount::Args),
+    Prune(c::prune::Args),
+    Pull(c::pull::Args),
+    Push(c::push::Args),
+    Rename(c::rename::Args),
+    #[command(visible_alias = "delete")]
+    Rm(c::rm::Args),
+    Rmi(c::rmi::Args),
+    Run(Box<c::run::Args>),
+    Tag(c::tag::Args),
+    #[command(visible_alias = "unmount")]
+    Umount(c::umount::Args),
+    Unshare(c::unshare::Args),
+    Version(c::version::Args),
+}
+
+/// What every command is handed: how to get at the store, and as whom.
+#[derive(Debug)]
+pub struct Context {
+    root: Option<PathBuf>,
+    /// Who we are on this machine.
+    pub host: Host,
+}
+
+impl Context {
+    /// Opens the store for a verb that reads and writes records only; `talk` shows what it tells.
+    pub fn builder<'a>(&self, talk: &'a Talk) -> Result<Builder<'a>> {
+        Builder::open(&settings::settings(self.root.clone(), self.host)?, self.host, talk)
+    }
+
+    /// Opens the store for a verb that touches files: an ordinary user's process moves into a namespace first.
+    pub fn privileged<'a>(&self, talk: &'a Talk) -> Result<Builder<'a>> {
+        // Before the namespace: inside, the answer to "which store" must be the same.
+        let settings = settings::settings(self.root.clone(), self.host)?;
+        self.host.enter("/etc".as_ref())?;
+        Builder::open(&settings, self.host, talk)
+    }
+}
+
+/// Takes the words, does what they say, draws what comes of it.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = !error.use_stderr();
+            let _ = error.print();
+            return if asked { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) };
+        }
+    };
+    let context = Context { root: cli.root, host: Host::look() };
+    match run(cli.verb, &context) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            ui::show_error(&error);
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+fn run(verb: Verb, context: &Context) -> Result<Exit> {
+    match verb {
+        Verb::Check(args) => args.run(context),
+        Verb::Commit(args) => args.run(context),
+        Verb::Config(args) => args.run(context),
+        Verb::Containers(args) => args.run(context),
+        Verb::Copy(args) => args.run(context),
+        Verb::From(args) => args.run(context),
+        Verb::Images(args) => args.run(context),
+        Verb::Info(args) => args.run(context),
+        Verb::Inspect(args) => args.run(context),
+        Verb::Mount(args) => args.run(context),
+        Verb::Prune(args) => args.run(context),
+        Verb::Pull(args) => args.run(context),
+        Verb::Push(args) => args.run(context),
+        Verb::Rename(args) => args.run(context),
+        Verb::Rm(args) => args.run(context),
+        Verb::Rmi(args) => args.run(context),
+        Verb::Run(args) => args.run(context),
+        Verb::Tag(args) => args.run(context),
+        Verb::Umount(args) => args.run(context),
+        Verb::Unshare(args) => args.run(context),
+        Verb::Version(args) => args.run(context),
+    }
+}

@@ -1,0 +1,43 @@
+//! `kiln from`.
+
+use std::path::PathBuf;
+
+use builder_core::{Format, From, Result};
+
+use crate::cli::Context;
+use crate::commands::{parse_format, write_file};
+use crate::exit::Exit;
+use crate::ui::{self, Talk};
+
+/// Make a working container of an image, or from `scratch`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// `scratch`, an image's name or id, or a location such as oci:DIR:NAME
+    image: String,
+    /// The container's name (default: IMAGE-working-container, with -1, -2 … while that is taken)
+    #[arg(long)]
+    name: Option<String>,
+    /// Write the container's id to this file
+    #[arg(long, value_name = "FILE")]
+    cidfile: Option<PathBuf>,
+    /// The format that a commit of it writes: oci or docker
+    #[arg(long, short, value_parser = parse_format, default_value = "oci")]
+    format: Format,
+    /// Do not tell what is copied
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Args {
+    /// Makes the container and prints its name.
+    pub fn run(self, context: &Context) -> Result<Exit> {
+        let talk = Talk { quiet: self.quiet };
+        let builder = context.privileged(&talk)?;
+        let made = From { image: self.image, name: self.name, format: self.format }.perform(&builder)?;
+        if let Some(path) = &self.cidfile {
+            write_file(path, &made.id)?;
+        }
+        ui::result(made.name);
+        Ok(Exit::Success)
+    }
+}

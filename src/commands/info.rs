@@ -1,0 +1,48 @@
+//! `kiln info`.
+
+use builder_core::{Result, info};
+
+use crate::cli::Context;
+use crate::exit::Exit;
+use crate::ui::{self, Talk, template::Format};
+
+/// Show what this machine and the store are, as JSON
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A Go template such as '{{.store.GraphRoot}}'
+    #[arg(long, value_name = "TEMPLATE")]
+    format: Option<String>,
+}
+
+impl Args {
+    /// Prints the JSON, or the template filled in.
+    pub fn run(self, context: &Context) -> Result<Exit> {
+        let talk = Talk { quiet: true };
+        let info = info(&context.builder(&talk)?)?;
+        let shown = serde_json::json!({
+            "host": {
+                "arch": info.architecture,
+                "cpus": info.cpus,
+                "hostname": info.hostname,
+                "kernel": info.kernel,
+                "os": "linux",
+                "rootless": info.rootless,
+                "MemTotal": info.memory_total,
+                "MemFree": info.memory_free,
+                "SwapTotal": info.swap_total,
+                "SwapFree": info.swap_free,
+            },
+            "store": {
+                "GraphRoot": info.root,
+                "GraphDriverName": "overlay",
+                "ContainerStore": { "number": info.containers },
+                "ImageStore": { "number": info.images },
+            },
+        });
+        match &self.format {
+            Some(format) => ui::result(Format::parse(format)?.fill(&shown)?),
+            None => ui::result_json(&shown),
+        }
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,65 @@
+//! `kiln rmi`.
+
+use builder_core::{Error, Kind, Prune, Result, Rmi, images};
+
+use crate::cli::Context;
+use crate::commands::for_each;
+use crate::exit::Exit;
+use crate::ui::{self, Talk};
+
+/// Remove images
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Images, by name or id; a name that is not the image's last is only taken away
+    #[arg(required_unless_present_any = ["all", "prune"])]
+    images: Vec<String>,
+    /// All images
+    #[arg(long, short, conflicts_with_all = ["images", "prune"])]
+    all: bool,
+    /// Also images that containers were made of (these are removed) or that have several names
+    #[arg(long, short)]
+    force: bool,
+    /// All images without a name
+    #[arg(long, short, conflicts_with = "images")]
+    prune: bool,
+}
+
+impl Args {
+    /// Removes each; prints `untagged:` names and the ids of images that went.
+    pub fn run(self, context: &Context) -> Result<Exit> {
+        let talk = Talk { quiet: true };
+        let builder = context.privileged(&talk)?;
+        if self.prune {
+            for id in (Prune { all: false }).perform(&builder)?.images {
+                ui::result(id.hex());
+            }
+            return Ok(Exit::Success);
+        }
+        let (names, force) = match self.all {
+            true => (images(&builder)?.into_iter().map(|image| image.id.hex()).collect(), true),
+            false => (self.images, self.force),
+        };
+        for_each(&names, |name| {
+            // With --all, what containers were made of goes only where --force says so as well.
+            if self.all && !self.force && in_use(&builder, name)? {
+                return Err(Error::new(Kind::InUse, format!("cannot remove the image `{name}`"))
+                    .because("containers were made of it")
+                    .hint("remove these too with `kiln rmi --all --force`"));
+            }
+            let removed = Rmi { image: name.to_owned(), force }.perform(&builder)?;
+            for name in removed.untagged {
+                ui::result(format_args!("untagged: {name}"));
+            }
+            if let Some(id) = removed.deleted {
+                ui::result(id.hex());
+            }
+            Ok(())
+        })?;
+        Ok(Exit::Success)
+    }
+}
+
+fn in_use(builder: &builder_core::Builder<'_>, id: &str) -> Result<bool> {
+    let containers = builder_core::containers(builder)?;
+    Ok(containers.iter().any(|container| container.image_id.is_some_and(|image| image.hex() == id)))
+}

@@ -1,0 +1,57 @@
+//! Where everything is, from flags and environment: the only reader of the environment.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use builder_core::{Error, Host, Kind, Result, Settings};
+
+/// The environment as the commands may see it.
+#[derive(Debug)]
+pub struct Environment;
+
+impl Environment {
+    /// A variable, if it is set and not empty.
+    pub fn get(name: &str) -> Option<OsString> {
+        std::env::var_os(name).filter(|value| !value.is_empty())
+    }
+
+    /// A variable as text.
+    pub fn text(name: &str) -> Option<String> {
+        Environment::get(name).and_then(|value| value.into_string().ok())
+    }
+
+    /// A number of seconds since the epoch, as `SOURCE_DATE_EPOCH` holds it.
+    pub fn seconds(name: &str) -> Result<Option<i64>> {
+        let Some(text) = Environment::text(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|cause: std::num::ParseIntError| {
+            Error::invalid(format!("cannot use {name}=`{text}`"))
+                .because(cause)
+                .hint(format!("{name} is a whole number of seconds since 1970"))
+        })
+    }
+}
+
+/// The store's directory and the defaults, for this user on this machine.
+pub fn settings(root: Option<PathBuf>, host: Host) -> Result<Settings> {
+    let root = match root.or_else(|| Environment::get("KILN_ROOT").map(PathBuf::from)) {
+        Some(root) => root,
+        None if !host.is_rootless() => PathBuf::from("/var/lib/kiln"),
+        None => user_data()?.join("kiln"),
+    };
+    let root = std::path::absolute(&root).map_err(|cause| {
+        Error::new(Kind::Io, format!("cannot use the store `{}`", root.display())).because(cause)
+    })?;
+    Ok(Settings { root, sync_full: Environment::text("KILN_SYNC").as_deref() == Some("full") })
+}
+
+fn user_data() -> Result<PathBuf> {
+    if let Some(data) = Environment::get("XDG_DATA_HOME") {
+        return Ok(PathBuf::from(data));
+    }
+    match Environment::get("HOME") {
+        Some(home) => Ok(PathBuf::from(home).join(".local/share")),
+        None => Err(Error::new(Kind::NotFound, "cannot find the store")
+            .because("neither HOME nor KILN_ROOT is set")
+            .hint("name the store's directory with --root DIR or KILN_ROOT=DIR")),
+    }
+}

@@ -1,0 +1,73 @@
+//! Numbers and times as people read them, in the words the field's tools use.
+
+/// Bytes in thousands, three digits: `2.47 KB`.
+pub fn size(bytes: u64) -> String {
+    let mut amount = bytes as f64;
+    let mut unit = 0;
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    while amount >= 999.5 && unit < UNITS.len() - 1 {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    let digits = if amount >= 99.95 {
+        0
+    } else if amount >= 9.995 {
+        1
+    } else {
+        2
+    };
+    let number = format!("{amount:.digits$}");
+    let number =
+        if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
+    format!("{number} {}", UNITS[unit])
+}
+
+/// How long ago, in the largest unit that fits: `3 hours ago`.
+pub fn age(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    let days = hours / 24;
+    let words = match () {
+        () if seconds < 1 => "Less than a second".to_owned(),
+        () if seconds == 1 => "1 second".to_owned(),
+        () if seconds < 60 => format!("{seconds} seconds"),
+        () if minutes == 1 => "About a minute".to_owned(),
+        () if minutes < 60 => format!("{minutes} minutes"),
+        () if hours == 1 => "About an hour".to_owned(),
+        () if hours < 48 => format!("{hours} hours"),
+        () if days < 14 => format!("{days} days"),
+        () if days < 60 => format!("{} weeks", days / 7),
+        () if days < 730 => format!("{} months", days / 30),
+        () => format!("{} years", days / 365),
+    };
+    format!("{words} ago")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_three_digits() {
+        let drawn: Vec<String> = [0, 999, 2474, 24_740, 999_499, 999_500, 1 << 30].map(size).into();
+        assert_eq!(drawn, ["0 B", "999 B", "2.47 KB", "24.7 KB", "999 KB", "1 MB", "1.07 GB"]);
+    }
+
+    #[test]
+    fn ages_use_the_largest_unit() {
+        let drawn: Vec<String> =
+            [0, 1, 59, 60, 3599, 3600, 90_000, 10 * 86_400, 800 * 86_400].map(age).into();
+        let expected = [
+            "Less than a second ago",
+            "1 second ago",
+            "59 seconds ago",
+            "About a minute ago",
+            "59 minutes ago",
+            "About an hour ago",
+            "25 hours ago",
+            "10 days ago",
+            "2 years ago",
+        ];
+        assert_eq!(drawn, expected);
+    }
+}
