@@ -4,6 +4,7 @@
 //! not offer safely (clone3, the flat system-call list of the sandbox child, raw xattr calls by handle) is wrapped here.
 #![allow(unsafe_code, reason = "this module is where it lives; each block says why it is sound")]
 
+pub(crate) mod bpf;
 pub(crate) mod lock;
 pub(crate) mod mount;
 pub(crate) mod mount_attr;
