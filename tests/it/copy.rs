@@ -19,6 +19,7 @@ mkdir -p $M/real $M/etc $M/x/old
 echo 'web:x:33:34::/:/bin/sh' >$M/etc/passwd
 echo 'web:x:34:' >$M/etc/group
 ln -s /real $M/to-real; ln -s ../../out $M/to-out; touch $M/x/old/kept
+touch -h -d '2001-02-03 04:05:06' $M/etc/passwd $M/etc/group $M/to-real $M/to-out $M/x/old/kept
 $B copy -q $C d /dst
 $B copy -q $C d/. e /several/
 $B copy -q $C a.txt /renamed
