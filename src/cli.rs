@@ -33,7 +33,7 @@ struct Cli {
 enum Verb {
     Check(c::check::Args),
     Commit(c::commit::Args),
-    Config(c::config::Args),
+    Config(Box<c::config::Args>),
     #[command(visible_aliases = ["list", "ls", "ps"])]
     Containers(c::containers::Args),
     Copy(c::copy::Args),
@@ -49,7 +49,7 @@ enum Verb {
     #[command(visible_alias = "delete")]
     Rm(c::rm::Args),
     Rmi(c::rmi::Args),
-    Run(c::run::Args),
+    Run(Box<c::run::Args>),
     Tag(c::tag::Args),
     #[command(visible_alias = "unmount")]
     Umount(c::umount::Args),
@@ -68,7 +68,7 @@ pub struct Context {
 impl Context {
     /// Opens the store for a verb that reads and writes records only; `talk` shows what it tells.
     pub fn builder<'a>(&self, talk: &'a Talk) -> Result<Builder<'a>> {
-        Builder::open(settings::settings(self.root.clone(), self.host)?, self.host, talk)
+        Builder::open(&settings::settings(self.root.clone(), self.host)?, self.host, talk)
     }
 
     /// Opens the store for a verb that touches files: an ordinary user's process moves into a namespace first.
@@ -76,7 +76,7 @@ impl Context {
         // Before the namespace: inside, the answer to "which store" must be the same.
         let settings = settings::settings(self.root.clone(), self.host)?;
         self.host.enter("/etc".as_ref())?;
-        Builder::open(settings, self.host, talk)
+        Builder::open(&settings, self.host, talk)
     }
 }
 

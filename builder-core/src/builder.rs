@@ -12,15 +12,14 @@ use crate::store::Store;
 pub struct Builder<'a> {
     pub(crate) store: Store,
     pub(crate) host: Host,
-    pub(crate) settings: Settings,
     reporter: &'a dyn Reporter,
 }
 
 impl<'a> Builder<'a> {
     /// Opens the store, making it if there is none. Verbs that touch files need a `host` that has been entered.
-    pub fn open(settings: Settings, host: Host, reporter: &'a dyn Reporter) -> Result<Self> {
-        let store = Store::open(&settings, host.marks())?;
-        Ok(Builder { store, host, settings, reporter })
+    pub fn open(settings: &Settings, host: Host, reporter: &'a dyn Reporter) -> Result<Self> {
+        let store = Store::open(settings, host.marks())?;
+        Ok(Builder { store, host, reporter })
     }
 
     /// Tells something.

@@ -13,7 +13,6 @@ pub(crate) fn require_root(test: &str) -> bool {
 
 /// Adds a line to the file named by `KILN_TESTS_NOT_RUN`; the test command prints that file and compares it on CI.
 pub(crate) fn not_run(test: &str, reason: &str) {
-    eprintln!("not run: {test}: {reason}");
     if let Some(path) = std::env::var_os("KILN_TESTS_NOT_RUN") {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
         writeln!(file.expect("the list of tests not run opens"), "{test}: {reason}")

@@ -53,10 +53,11 @@ impl Args {
             return Ok(Exit::Success);
         }
         if let Some(format) = &self.format {
-            let format = Format::parse(format)?;
-            for container in listed {
-                ui::result(format.fill(&row(container, false))?);
-            }
+            let rows: Vec<Row> = listed.into_iter().map(|container| row(container, false)).collect();
+            let heading = HEADING.map(str::to_owned);
+            let [container_id, _, image_id, image_name, container_name] = heading;
+            let heading = Row { container_id, builder: HEADING[1], image_id, image_name, container_name };
+            Format::parse(format)?.list(&heading, &rows)?;
             return Ok(Exit::Success);
         }
         let cells = listed.into_iter().map(|container| {

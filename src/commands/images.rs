@@ -80,10 +80,16 @@ impl Args {
         }
         let rows: Vec<Row> = listed.iter().flat_map(|image| rows(image, !self.no_trunc)).collect();
         if let Some(format) = &self.format {
-            let format = Format::parse(format)?;
-            for row in rows {
-                ui::result(format.fill(&row)?);
-            }
+            let heading = Row {
+                id: "IMAGE ID".into(),
+                name: "REPOSITORY".into(),
+                tag: "TAG".into(),
+                digest: "DIGEST".into(),
+                created_at: "CREATED".into(),
+                created_at_raw: "CREATED AT".into(),
+                size: "SIZE".into(),
+            };
+            Format::parse(format)?.list(&heading, &rows)?;
             return Ok(Exit::Success);
         }
         self.table(rows);

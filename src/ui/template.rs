@@ -8,7 +8,7 @@ use serde::Serialize;
 pub struct Format {
     template: Template,
     /// Whether it asked for a heading with `table`.
-    pub is_table: bool,
+    is_table: bool,
 }
 
 impl Format {
@@ -35,6 +35,22 @@ impl Format {
                 .hint("a format is a Go template such as '{{.ID}} {{.Name}}', or json")
         })?;
         Ok(Format { template, is_table })
+    }
+
+    /// Prints a line per row; for `table …` with columns at the tabs, under `heading`, a row whose values are headings.
+    pub fn list<R: Serialize>(&self, heading: &R, rows: &[R]) -> Result<()> {
+        if !self.is_table {
+            for row in rows {
+                super::result(self.fill(row)?);
+            }
+            return Ok(());
+        }
+        let cells = |row: &R| Ok(self.fill(row)?.split('\t').map(str::to_owned).collect::<Vec<_>>());
+        let heading = cells(heading)?;
+        let heading: Vec<&str> = heading.iter().map(String::as_str).collect();
+        let rows = rows.iter().map(cells).collect::<Result<Vec<_>>>()?;
+        super::result_bytes(super::table::draw(Some(&heading), &rows).as_bytes());
+        Ok(())
     }
 
     /// Fills the template in for one object.

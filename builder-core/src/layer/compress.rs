@@ -28,11 +28,12 @@ impl Compression {
         }
     }
 
-    /// The level used unless another is asked for.
+    /// The level used unless another is asked for. For gzip 5, not the customary 6: with zlib-rs it takes a tenth less
+    /// time for 0.2% more bytes.
     pub(crate) fn default_level(self) -> i32 {
         match self {
             Compression::None => 0,
-            Compression::Gzip => 6,
+            Compression::Gzip => 5,
             Compression::Zstd => 3,
         }
     }

@@ -10,8 +10,8 @@ pub(crate) mod tar;
 mod unpack;
 
 pub use compress::Compression;
-pub(crate) use compress::{Decoder, Encoder, decode};
+pub(crate) use compress::Encoder;
 pub(crate) use diff::{Diff, diff, strip_idle_marks};
 pub(crate) use digest::Digesting;
 pub use tar::Times;
-pub(crate) use unpack::{Unpacked, unpack};
+pub(crate) use unpack::unpack;

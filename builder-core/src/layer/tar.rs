@@ -11,9 +11,9 @@ mod read;
 mod sparse;
 mod write;
 
-pub(crate) use read::{Entries, read};
+pub(crate) use read::read;
 pub use write::Times;
-pub(crate) use write::{Profile, TarSummary, WRITER_VERSION, write};
+pub(crate) use write::{Profile, WRITER_VERSION, write};
 
 /// The unit of a tar: headers and contents begin at multiples of it.
 const BLOCK: usize = 512;

@@ -158,7 +158,7 @@ fn edit_image(image: &mut ImageConfig, edit: &ConfigEdit) {
         E::Os(name) => image.os.clone_from(name),
         E::OsVersion(version) => image.os_version.clone_from(version),
         E::OsFeature(feature) if !image.os_features.contains(feature) => {
-            image.os_features.push(feature.clone())
+            image.os_features.push(feature.clone());
         }
         E::UnsetOsFeature(feature) => image.os_features.retain(|known| known != feature),
         E::ClearOsFeatures => image.os_features.clear(),
@@ -171,7 +171,7 @@ fn env_name(entry: &str) -> &str {
 }
 
 /// Sets a variable where it stands, or at the end; an image's list may hold it twice, then one is left.
-pub(crate) fn set_env(env: &mut Vec<String>, name: &str, value: &str) {
+fn set_env(env: &mut Vec<String>, name: &str, value: &str) {
     let entry = format!("{name}={value}");
     let Some(first) = env.iter().position(|entry| env_name(entry) == name) else {
         env.push(entry);

@@ -8,7 +8,6 @@ mod manifest;
 pub use config::{ContainerDefaults, Healthcheck, History, ImageConfig, RootFs, host_architecture};
 pub use digest::Digest;
 pub(crate) use digest::Hasher;
-pub(crate) use edit::set_env;
 pub use edit::{ConfigEdit, Draft};
 pub use manifest::{Descriptor, Format, Index, Manifest, Platform, media_type};
 pub(crate) use manifest::{MAX_MANIFEST, is_index};

@@ -17,7 +17,7 @@ use crate::sys::spawn::{Command, Handle, Program, Step, View};
 use crate::tree::RelPath;
 
 /// What of `/proc` and `/sys` tells of the machine or changes it, hidden as every runtime does.
-const MASKED: [&str; 12] = [
+const MASKED: [&str; 13] = [
     "proc/acpi",
     "proc/asound",
     "proc/interrupts",
@@ -30,6 +30,7 @@ const MASKED: [&str; 12] = [
     "proc/timer_stats",
     "sys/firmware",
     "sys/devices/virtual/powercap",
+    "sys/fs/selinux",
 ];
 
 /// What of `/proc` may be read but not written.
@@ -58,21 +59,20 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     program.push(Step::Private);
     program.push(Step::Cover(root));
     kernel_views(&mut program, root, prepared.unified_cgroups);
-    let directory = devices(&mut program, root, prepared.devices);
+    let handles = devices(&mut program, root, prepared.devices);
+    // The generated files lie where `/dev/shm` comes to be, so they are taken from there first.
+    let files: Vec<Handle> =
+        (0..spec.files.len()).map(|index| generated_file(&mut program, handles, index)).collect();
+    let at = c"dev/shm".into();
+    program.push(Step::Mount { mount: handles.memory, root, at, links: false, optional: false });
     for mount in prepared.mounts {
         let at = below_root(&mount.at)?;
         let mount = program.hold(mount.source);
         program.push(Step::Mount { mount, root, at, links: true, optional: false });
     }
-    generated_files(&mut program, root, directory, spec)?;
-    // `/dev/shm` hides the generated files, so it comes after them.
-    program.push(Step::Mount {
-        mount: directory.memory,
-        root,
-        at: c"dev/shm".into(),
-        links: false,
-        optional: false,
-    });
+    for (file, mount) in spec.files.iter().zip(files) {
+        program.push(Step::Mount { mount, root, at: below_root(&file.at)?, links: true, optional: false });
+    }
     program.push(Step::Pivot(root));
     if spec.network == Network::None {
         program.push(Step::Loopback);
@@ -83,6 +83,8 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     }
     let terminal = prepared.terminal.map(|terminal| program.hold(terminal));
     program.push(Step::Session(terminal));
+    // An image may name a path of /proc/self/fd as its working directory or command; there must be nothing of ours.
+    program.push(Step::Close);
     // While still root: the directory may be closed to the user, which is for the command to find out.
     program.push(Step::Directory(word(&spec.directory)?));
     privileges(&mut program, spec, facts);
@@ -140,19 +142,11 @@ fn devices(program: &mut Program, root: Handle, devices: Devices) -> DeviceHandl
     DeviceHandles { directory, memory: program.hold(devices.memory) }
 }
 
-fn generated_files(program: &mut Program, root: Handle, devices: DeviceHandles, spec: &Spec) -> Result<()> {
-    for (index, file) in spec.files.iter().enumerate() {
-        let copy = program.reserve();
-        program.push(Step::Copy { from: devices.directory, path: devices::hidden(index), into: copy });
-        program.push(Step::Mount {
-            mount: copy,
-            root,
-            at: below_root(&file.at)?,
-            links: true,
-            optional: false,
-        });
-    }
-    Ok(())
+/// A mount of the generated file at this index.
+fn generated_file(program: &mut Program, devices: DeviceHandles, index: usize) -> Handle {
+    let into = program.reserve();
+    program.push(Step::Copy { from: devices.directory, path: devices::hidden(index), into });
+    into
 }
 
 /// Gives up what the command must not have.

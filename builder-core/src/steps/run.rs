@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, FileType, Gid, Uid};
 use rustix::thread::CapabilitySet;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Error, Result};
 use crate::event::Reporter;
 use crate::sandbox::{self, Exit, Facts, File, Mount, Network, Rootfs, Seccomp, Spec};
 use crate::tree::users::{self, User};
@@ -142,6 +142,8 @@ impl Run {
             user,
         };
         give_pipes(spec.user.uid);
+        // A mount lives as long as a handle of it does, and the root directory is to be unmounted by the run.
+        drop(tree);
         sandbox::run(rootfs, spec, facts, reporter)
     }
 

@@ -54,7 +54,7 @@ pub(crate) fn profile_name(times: Times) -> String {
 
 /// The reverse of [`profile_name`]; none for another writer's version.
 pub(crate) fn profile_times(name: &str) -> Option<Times> {
-    let rest = name.strip_prefix(&format!("tar{}", WRITER_VERSION))?;
+    let rest = name.strip_prefix(&format!("tar{WRITER_VERSION}"))?;
     let mut words = rest.split_whitespace();
     Some(match (words.next(), words.next()) {
         (None, _) => Times::Keep,

@@ -27,12 +27,10 @@ use crate::settings::Settings;
 use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::Marks;
 
-pub(crate) use blobs::BlobWriter;
 pub use check::{CheckOptions, CheckReport, Finding};
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
 pub(crate) use durable::hint_full;
 pub use gc::Reclaimed;
-pub(crate) use images::StoredImage;
 pub(crate) use layers::{LayerRecord, TreeId};
 pub(crate) use work::Work;
 
@@ -157,3 +155,6 @@ fn make(root: &Path, form: Marks) -> Result<()> {
     let version = Version { format: FORMAT, trees: form_name(form).into() };
     durable::write(&root.join("version"), &serde_json::to_vec(&version).expect("plain data"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,16 +135,16 @@ pub(crate) struct LayoutWriter {
 impl LayoutWriter {
     /// Opens a layout, making it if it does not exist.
     pub fn open(path: &Path) -> Result<Self> {
-        let blobs = path.join("blobs/sha256");
-        fs::create_dir_all(&blobs).cannot("make the OCI layout", path.display())?;
         let marker = path.join("oci-layout");
-        if !marker.exists() {
-            let others = fs::read_dir(path).cannot("read", path.display())?.count();
-            if others > 1 && !path.join("index.json").exists() {
-                return Err(Error::invalid(format!("cannot make an OCI layout in `{}`", path.display()))
-                    .because("the directory has other files in it")
-                    .hint("name a new directory"));
-            }
+        let is_new = !marker.exists();
+        let others = || fs::read_dir(path).is_ok_and(|mut items| items.next().is_some());
+        if is_new && !path.join("index.json").exists() && others() {
+            return Err(Error::invalid(format!("cannot make an OCI layout in `{}`", path.display()))
+                .because("the directory has other files in it")
+                .hint("name a new directory"));
+        }
+        fs::create_dir_all(path.join("blobs/sha256")).cannot("make the OCI layout", path.display())?;
+        if is_new {
             fs::write(&marker, br#"{"imageLayoutVersion":"1.0.0"}"#).cannot("write", marker.display())?;
         }
         Ok(LayoutWriter { path: path.to_owned() })

@@ -7,3 +7,6 @@ mod push;
 
 pub(crate) use pull::pull_layout;
 pub(crate) use push::Push;
+
+#[cfg(test)]
+mod tests;

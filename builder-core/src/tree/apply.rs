@@ -6,7 +6,7 @@
 
 mod chain;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::ffi::{OsStr, OsString};
 use std::hash::BuildHasher;
@@ -18,8 +18,9 @@ use rustix::io::Errno;
 use crate::error::{Context, Error, Kind, Result};
 use crate::tree::content::Copier;
 use crate::tree::root::remove_all_at;
+use crate::tree::walk::DIRECTORY;
 use crate::tree::{Content, Device, Entry, Marks, Meta, Node, RelPath, Root};
-use chain::{Chain, DIRECTORY, mark_opaque, times};
+use chain::{Chain, mark_opaque, times};
 
 /// How a stream is applied.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +62,8 @@ pub(crate) struct Apply {
     options: Options,
     copier: Copier,
     /// Hashes of the paths put so far, kept only where marks act: they spare what this stream brought.
-    put: HashSet<u64, RandomState>,
+    /// A tree, because it grows without ever being in memory twice.
+    put: BTreeSet<u64>,
     hasher: RandomState,
     stats: Stats,
 }
@@ -73,7 +75,7 @@ impl Apply {
             chain: Chain::new(root, options.marks, options.keep_times)?,
             options,
             copier: Copier::default(),
-            put: HashSet::default(),
+            put: BTreeSet::new(),
             hasher: RandomState::new(),
             stats: Stats::default(),
         })

@@ -12,8 +12,11 @@ use crate::tree::Content;
 /// Up to this size a file is copied by one read and one write.
 const SMALL: u64 = 64 * 1024;
 
-/// The unit of buffered copies, and of holes found in streams.
-const BLOCK: usize = 64 * 1024;
+/// The unit of buffered copies.
+const BLOCK: usize = 256 * 1024;
+
+/// The unit of holes found in streams.
+const HOLE: usize = 64 * 1024;
 
 /// Content that is open.
 pub(crate) enum Opened {
@@ -48,13 +51,11 @@ pub(crate) struct Copier {
     buffer: Vec<u8>,
     /// Whether the last attempt to share extents worked; asked again of no later file once it did not.
     shares: bool,
-    /// Whether the kernel copies between these file systems by itself.
-    in_kernel: bool,
 }
 
 impl Default for Copier {
     fn default() -> Self {
-        Copier { buffer: vec![0; BLOCK], shares: true, in_kernel: true }
+        Copier { buffer: vec![0; BLOCK], shares: true }
     }
 }
 
@@ -65,7 +66,7 @@ impl Copier {
     /// `UnexpectedEof` if there are fewer.
     pub(crate) fn copy(&mut self, content: Content, size: u64, to: BorrowedFd<'_>) -> io::Result<()> {
         match content.open()? {
-            Opened::Bytes(bytes) if bytes.len() as u64 == size => write_all(to, &bytes),
+            Opened::Bytes(bytes) if bytes.len() as u64 == size => write_all_at(to, &bytes, 0),
             Opened::Bytes(_) => Err(io::ErrorKind::UnexpectedEof.into()),
             Opened::Stream(mut stream) => self.copy_stream(&mut stream, size, to),
             Opened::File(from) => self.copy_file(&from.into(), size, to),
@@ -74,27 +75,24 @@ impl Copier {
 
     /// Whole blocks of zeros become holes: that keeps a sparse file sparse that comes out of a tar.
     fn copy_stream(&mut self, stream: &mut dyn Read, size: u64, to: BorrowedFd<'_>) -> io::Result<()> {
-        let mut left = size;
-        let mut skipped = false;
-        while left > 0 {
-            let length = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
-            let block = &mut self.buffer[..length];
-            stream.read_exact(block)?;
-            left -= length as u64;
-            skipped = length == BLOCK && is_zero(block);
-            if skipped {
-                rustix::fs::seek(to, SeekFrom::Current(BLOCK as i64))?;
-            } else {
-                write_all(to, block)?;
+        let mut at = 0;
+        while at < size {
+            let length = usize::try_from(size - at).unwrap_or(BLOCK).min(BLOCK);
+            stream.read_exact(&mut self.buffer[..length])?;
+            for part in self.buffer[..length].chunks(HOLE) {
+                if part.len() < HOLE || !is_zero(part) {
+                    write_all_at(to, part, at)?;
+                }
+                at += part.len() as u64;
             }
         }
         // A hole at the end needs the length said.
-        if skipped { Ok(rustix::fs::ftruncate(to, size)?) } else { Ok(()) }
+        Ok(rustix::fs::ftruncate(to, size)?)
     }
 
     fn copy_file(&mut self, from: &OwnedFd, size: u64, to: BorrowedFd<'_>) -> io::Result<()> {
         if size <= SMALL {
-            return self.copy_through(from, size, to);
+            return copy_run(from, to, 0, size, &mut self.buffer);
         }
         let stat = rustix::fs::fstat(from)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -110,7 +108,7 @@ impl Copier {
             }
         }
         if (stat.st_blocks as u64).saturating_mul(512) >= size {
-            return self.copy_range(from, to, 0, size);
+            return copy_run(from, to, 0, size, &mut self.buffer);
         }
         let mut at = 0;
         while at < size {
@@ -119,52 +117,29 @@ impl Copier {
                 start => start?.min(size),
             };
             let end = rustix::fs::seek(from, SeekFrom::Hole(start))?.min(size);
-            self.copy_range(from, to, start, end)?;
+            copy_run(from, to, start, end, &mut self.buffer)?;
             at = end;
         }
         Ok(rustix::fs::ftruncate(to, size)?)
     }
+}
 
-    /// The bytes from `start` to `end`, to the same place.
-    fn copy_range(&mut self, from: &OwnedFd, to: BorrowedFd<'_>, start: u64, end: u64) -> io::Result<()> {
-        let (mut in_at, mut out_at) = (start, start);
-        while self.in_kernel && in_at < end {
-            let length = usize::try_from(end - in_at).unwrap_or(usize::MAX).min(1 << 30);
-            match rustix::fs::copy_file_range(from, Some(&mut in_at), to, Some(&mut out_at), length) {
-                // Some file systems say so instead of refusing; reading then tells a real end.
-                Ok(0) => break,
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
-                    self.in_kernel = false;
-                }
-                Err(error) => return Err(error.into()),
-            }
+/// The bytes from `start` to `end`, through `buffer`. `copy_file_range` is no faster where extents cannot be shared.
+fn copy_run(from: &OwnedFd, to: BorrowedFd<'_>, start: u64, end: u64, buffer: &mut [u8]) -> io::Result<()> {
+    let mut at = start;
+    while at < end {
+        let length = usize::try_from(end - at).unwrap_or(usize::MAX).min(buffer.len());
+        let got = match rustix::io::pread(from, &mut buffer[..length], at) {
+            Err(Errno::INTR) => continue,
+            got => got?,
+        };
+        if got == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if in_at == end {
-            return Ok(());
-        }
-        rustix::fs::seek(from, SeekFrom::Start(in_at))?;
-        rustix::fs::seek(to, SeekFrom::Start(in_at))?;
-        self.copy_through(from, end - in_at, to)
+        write_all_at(to, &buffer[..got], at)?;
+        at += got as u64;
     }
-
-    /// Through memory, from and to where both files stand.
-    fn copy_through(&mut self, from: &OwnedFd, size: u64, to: BorrowedFd<'_>) -> io::Result<()> {
-        let mut left = size;
-        while left > 0 {
-            let length = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
-            let got = match rustix::io::read(from, &mut self.buffer[..length]) {
-                Err(Errno::INTR) => continue,
-                got => got?,
-            };
-            if got == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            write_all(to, &self.buffer[..got])?;
-            left -= got as u64;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn is_zero(block: &[u8]) -> bool {
@@ -172,11 +147,14 @@ fn is_zero(block: &[u8]) -> bool {
     block.first().is_none_or(|first| *first == 0) && block[..block.len() - 1] == block[1..]
 }
 
-fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+fn write_all_at(to: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
     while !bytes.is_empty() {
-        match rustix::io::write(to, bytes) {
+        match rustix::io::pwrite(to, bytes, at) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = &bytes[count..],
+            Ok(count) => {
+                bytes = &bytes[count..];
+                at += count as u64;
+            }
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

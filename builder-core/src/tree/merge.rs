@@ -9,12 +9,12 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir, Mode, Stat};
 use rustix::io::Errno;
 
 use crate::error::{Context, Result};
 use crate::sys::xattr;
-use crate::tree::walk::{Found, Links, Scan};
+use crate::tree::walk::{DIRECTORY, Found, Links, OPEN, Scan};
 use crate::tree::{Entry, Marks, Node, RelPath, Root};
 
 /// Parts on top of each other.
@@ -40,13 +40,10 @@ impl Stack {
     ///
     /// A directory in it is opaque when it hides what is below the whole stack.
     pub(crate) fn walk(&self) -> impl Iterator<Item = Result<Entry>> + use<> {
-        let mut merge = Merge {
-            parts: self
-                .parts
-                .iter()
-                .map(|part| Part { scan: Scan::new(part, self.marks), head: None })
-                .collect(),
-        };
+        // Together they stay far below the usual limit of open files.
+        let open = (4 * OPEN / self.parts.len().max(1)).clamp(1, OPEN);
+        let parts = self.parts.iter().map(|part| Scan::new(part, self.marks, open));
+        let mut merge = Merge { parts: parts.map(|scan| Part { scan, head: None }).collect() };
         let mut links = Links::default();
         std::iter::from_fn(move || merge.next().map(|found| found.map(|found| links.name(found))))
     }
@@ -214,12 +211,6 @@ fn is_opaque(dir: &OwnedFd, marks: Marks) -> std::io::Result<bool> {
     let mut value = Vec::new();
     Ok(xattr::get_at(dir.as_fd(), c".", mark, &mut value)? && value == b"y")
 }
-
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC);
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! [`Scan`] reads the tree and says of every file which inode it is; [`Links`] turns later names of an inode into hard
 //! links. They are apart because a merge drops names in between. Neither recurses, and a scan holds no more than
-//! [`OPEN`] directories open: it goes back up through `..` and checks that this is the directory it came from.
+//! [`OPEN`] directories open (fewer where many are read side by side): it goes back up through `..` and checks that this is the directory it came from.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, OsStr};
@@ -20,7 +20,7 @@ use crate::sys::xattr;
 use crate::tree::{Content, Device, Entry, Meta, Node, RelPath, Root, Timestamp, Xattrs};
 
 /// How many directories of one path are held open at once.
-const OPEN: usize = 64;
+pub(super) const OPEN: usize = 64;
 
 /// How overlay's marks are kept in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Marks {
 /// All of `root` as a stream, the root itself (the empty path) first.
 pub(crate) fn walk(root: &Root, marks: Marks) -> impl Iterator<Item = Result<Entry>> + use<> {
     let mut links = Links::default();
-    let mut scan = Scan::new(root, marks);
+    let mut scan = Scan::new(root, marks, OPEN);
     std::iter::from_fn(move || scan.next().map(|found| found.map(|found| links.name(found))))
 }
 
@@ -159,6 +159,8 @@ enum Pending {
 /// Reads one tree. After a failure it is at its end.
 pub(super) struct Scan {
     marks: Marks,
+    /// How many directories it may hold open.
+    open: usize,
     levels: Vec<Level>,
     /// The directory of the last level.
     here: RelPath,
@@ -169,9 +171,10 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn new(root: &Root, marks: Marks) -> Self {
+    pub(super) fn new(root: &Root, marks: Marks, open: usize) -> Self {
         Scan {
             marks,
+            open,
             levels: Vec::new(),
             here: RelPath::root(),
             // A failed open shows when the first entry is asked for.
@@ -228,7 +231,7 @@ impl Scan {
             opened => opened.cannot("open", &path)?,
         };
         let names = Names::read(opened.as_fd(), self.records.spare_capacity_mut()).cannot("read", &path)?;
-        if let Some(far) = self.levels.len().checked_sub(OPEN) {
+        if let Some(far) = self.levels.len().checked_sub(self.open) {
             let level = &mut self.levels[far];
             if let Some(dir) = level.dir.take() {
                 let stat = rustix::fs::fstat(&dir).cannot("read", &path)?;
@@ -271,7 +274,8 @@ impl Iterator for Scan {
     }
 }
 
-const DIRECTORY: OFlags = OFlags::RDONLY
+/// How a directory is opened to be read or worked in: itself, not what a symlink there leads to.
+pub(super) const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)

@@ -40,7 +40,7 @@ pub(crate) fn decode<R: Read>(mut input: R) -> io::Result<Decoder<R>> {
     let source = BufReader::with_capacity(BUFFER, Cursor::new(start).chain(input));
     Ok(match form {
         Compression::None => Decoder::Plain(source),
-        Compression::Gzip => Decoder::Gzip(Box::new(Gunzip { state: State::Member(GzDecoder::new(source)) })),
+        Compression::Gzip => Decoder::Gzip(Box::new(Gunzip { member: Some(GzDecoder::new(source)) })),
         // The default limit of the window, 128 MiB, is what every tool accepts; smaller ones would refuse images that
         // others take. Memory is used only as far as a frame asks for it.
         Compression::Zstd => Decoder::Zstd(zstd::Decoder::with_buffer(source)?),
@@ -80,7 +80,7 @@ impl<R: Read> Read for Decoder<R> {
 
 /// The decompressors say of bad bytes `InvalidInput` or nothing; errors of the source stay what they are.
 fn as_corrupt(error: io::Error) -> io::Error {
-    let is_ours = error.get_ref().is_some_and(|inner| inner.is::<Error>());
+    let is_ours = error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>);
     let is_vague = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Other);
     if is_vague && !is_ours && error.raw_os_error().is_none() {
         return io::Error::new(io::ErrorKind::InvalidData, error);
@@ -90,12 +90,8 @@ fn as_corrupt(error: io::Error) -> io::Error {
 
 /// Member after member, as `gzip -d` does; what follows the last and is no member is read and ignored.
 pub(crate) struct Gunzip<R> {
-    state: State<R>,
-}
-
-enum State<R> {
-    Member(GzDecoder<R>),
-    Ended,
+    /// `None` at the end.
+    member: Option<GzDecoder<R>>,
 }
 
 impl<R: BufRead> Read for Gunzip<R> {
@@ -103,22 +99,19 @@ impl<R: BufRead> Read for Gunzip<R> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        loop {
-            let State::Member(decoder) = &mut self.state else { return Ok(0) };
-            let count = decoder.read(buffer)?;
+        while let Some(member) = &mut self.member {
+            let count = member.read(buffer)?;
             if count > 0 {
                 return Ok(count);
             }
-            let State::Member(decoder) = std::mem::replace(&mut self.state, State::Ended) else {
-                return Ok(0);
-            };
-            let mut source = decoder.into_inner();
+            let Some(mut source) = self.member.take().map(GzDecoder::into_inner) else { break };
             if source.fill_buf()?.first() == Some(&0x1f) {
-                self.state = State::Member(GzDecoder::new(source));
+                self.member = Some(GzDecoder::new(source));
             } else {
                 // To its end, so that whoever hashes the source sees all of it.
                 io::copy(&mut source, &mut io::sink())?;
             }
         }
+        Ok(0)
     }
 }

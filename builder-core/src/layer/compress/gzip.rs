@@ -86,7 +86,7 @@ impl<W: Write> Parallel<W> {
         if self.pool.is_none() {
             // All there is, is one block or less.
             let mut output = Vec::new();
-            let checksum = Deflater::new(self.level).deflate(&self.block, &[], &mut output)?;
+            let checksum = deflate(self.level, &self.block, &[], &mut output)?;
             self.emit(&output, &checksum)?;
         } else if !self.block.is_empty() {
             self.submit()?;
@@ -182,59 +182,46 @@ impl Drop for Pool {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>, level: flate2::Compression) {
-    let mut deflater = Deflater::new(level);
     loop {
         let job = queue.lock().ok().and_then(|queue| queue.recv().ok());
         let Some(Job { block, window, mut output, reply }) = job else { return };
         // No answer stands for a failure.
-        let Ok(checksum) = deflater.deflate(&block, &window, &mut output) else { return };
+        let Ok(checksum) = deflate(level, &block, &window, &mut output) else { return };
         let _ = reply.send(Done { block, window, output, checksum });
     }
 }
 
-/// What one worker compresses with.
-struct Deflater {
-    full: Compress,
-    /// For trying whether compression helps at all.
-    quick: Compress,
-    trial: Vec<u8>,
+/// Puts a block in `output` as whole bytes of a deflate stream.
+///
+/// The compressor is a new one for every block: what zlib-rs 0.6 keeps over a reset shows in a few bytes of its output,
+/// and which blocks a worker had before is chance.
+fn deflate(level: flate2::Compression, block: &[u8], window: &[u8], output: &mut Vec<u8>) -> io::Result<Crc> {
+    output.clear();
+    let mut checksum = Crc::new();
+    checksum.update(block);
+    if is_incompressible(block)? {
+        store(block, output);
+    } else {
+        run(level, block, window, output)?;
+    }
+    Ok(checksum)
 }
 
-impl Deflater {
-    fn new(level: flate2::Compression) -> Self {
-        let quick = Compress::new(flate2::Compression::fast(), false);
-        Deflater { full: Compress::new(level, false), quick, trial: Vec::new() }
+/// Whether the bytes of a block are as good as random: evenly distributed, and samples do not shrink.
+fn is_incompressible(block: &[u8]) -> io::Result<bool> {
+    if block.len() < SAMPLE || bits_per_byte(block) < RANDOM {
+        return Ok(false);
     }
-
-    /// Puts the block in `output` as whole bytes of a deflate stream.
-    fn deflate(&mut self, block: &[u8], window: &[u8], output: &mut Vec<u8>) -> io::Result<Crc> {
-        output.clear();
-        let mut checksum = Crc::new();
-        checksum.update(block);
-        if self.is_incompressible(block)? {
-            store(block, output);
-        } else {
-            run(&mut self.full, block, window, output)?;
-        }
-        Ok(checksum)
-    }
-
-    /// Whether the bytes of a block are as good as random: evenly distributed, and a sample does not shrink.
-    fn is_incompressible(&mut self, block: &[u8]) -> io::Result<bool> {
-        if block.len() < SAMPLE || bits_per_byte(block) < RANDOM {
+    // Repetitions show within a window's length; distribution alone does not tell them.
+    let middle = (block.len() - SAMPLE) / 2;
+    for start in [0, middle, block.len() - SAMPLE] {
+        let mut trial = Vec::new();
+        run(flate2::Compression::fast(), &block[start..start + SAMPLE], &[], &mut trial)?;
+        if trial.len() < SAMPLE - SAMPLE / 100 {
             return Ok(false);
         }
-        // Repetitions show within a window's length; distribution alone does not tell them.
-        let middle = (block.len() - SAMPLE) / 2;
-        for start in [0, middle, block.len() - SAMPLE] {
-            self.trial.clear();
-            run(&mut self.quick, &block[start..start + SAMPLE], &[], &mut self.trial)?;
-            if self.trial.len() < SAMPLE - SAMPLE / 100 {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
+    Ok(true)
 }
 
 /// Bytes tried before a block is stored.
@@ -260,8 +247,8 @@ fn bits_per_byte(block: &[u8]) -> f64 {
         .sum()
 }
 
-fn run(deflate: &mut Compress, block: &[u8], window: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
-    deflate.reset();
+fn run(level: flate2::Compression, block: &[u8], window: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
+    let mut deflate = Compress::new(level, false);
     if !window.is_empty() {
         deflate.set_dictionary(window).map_err(io::Error::other)?;
     }

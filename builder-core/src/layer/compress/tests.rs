@@ -60,9 +60,16 @@ fn what_is_compressed_comes_back() {
     }
 }
 
+/// Words in no order: what deflate finds in them depends on all it remembers.
+fn words(length: usize) -> Vec<u8> {
+    let pairs = noise(length / 4);
+    let word = |pair: &[u8]| format!("w{:x} ", u32::from(pair[0]) * u32::from(pair[1])).into_bytes();
+    pairs.chunks_exact(2).cycle().flat_map(word).take(length).collect()
+}
+
 #[test]
 fn the_bytes_are_the_same_for_any_number_of_workers() {
-    let bytes = mixed();
+    let bytes = [mixed(), words(8 << 20)].concat();
     for compression in ALL {
         let one = compressed(compression, 1, &bytes);
         for workers in [0, 2, 5] {

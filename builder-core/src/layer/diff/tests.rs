@@ -10,6 +10,8 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, XattrFlags};
 use super::*;
 use crate::tree::Content;
 
+mod kernel;
+
 /// One edit through an overlay.
 #[derive(Debug, Clone)]
 enum Edit {
@@ -189,7 +191,7 @@ proptest! {
         let base = whole.base();
         let parts = whole.parts();
         let mut again = diff(&parts, Some(&base));
-        prop_assert!(again.by_ref().all(|entry| entry.is_ok()));
+        prop_assert!(again.by_ref().all(|entry: Result<Entry>| entry.is_ok()));
         prop_assert_eq!(again.dropped(), 0);
     }
 }

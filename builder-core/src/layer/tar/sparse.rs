@@ -86,7 +86,7 @@ pub(super) fn from_records(values: &Values) -> Result<Option<Map>> {
             }
         }
     }
-    if numbers.len() % 2 != 0 {
+    if !numbers.len().is_multiple_of(2) {
         return Err(bad("the map of its holes is cut off"));
     }
     for pair in numbers.chunks_exact(2) {

@@ -144,12 +144,12 @@ fn mounts_may_lie_in_one_another_and_in_dev() {
             mount(inner.path(), "/a/b/c", true),
             mount(&inner.path().join("file"), "/dev/thing", true),
             mount(&inner.path().join("file"), "/deep/new/file", true),
+            mount(&inner.path().join("file"), "/dev/shm/x/file", true),
         ];
     };
-    let script =
-        "cat /a/b/c/file /dev/thing /deep/new/file; echo x > /a/made; touch /a/b/c/x /dev/thing; true";
+    let script = "cat /a/b/c/file /dev/thing /deep/new/file /dev/shm/x/file; echo x > /a/made; touch /a/b/c/x /dev/thing; true";
     let seen = image.output(change, script);
-    assert!(seen.starts_with("innerinnerinner"), "{seen}");
+    assert!(seen.starts_with("innerinnerinnerinner"), "{seen}");
     assert_eq!(seen.matches("Read-only file system").count(), 2, "{seen}");
     assert_eq!(fs::read_to_string(outer.path().join("made")).unwrap(), "x\n");
     assert!(!outer.path().join("b").exists(), "a mount point made in a volume goes, too");

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
+use crate::error::Kind;
 use crate::event::Silent;
 use crate::testing::{not_run, require_root};
 

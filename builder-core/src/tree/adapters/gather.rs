@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::error::{Error, Kind, Result};
 use crate::tree::ignore::{Ignore, Verdict};
-use crate::tree::walk::{Found, Links, Scan, look_at};
+use crate::tree::walk::{Found, Links, OPEN, Scan, look_at};
 use crate::tree::{Entry, Marks, Node, RelPath, Root};
 
 /// What is left out.
@@ -57,7 +57,7 @@ impl<'a> Gather<'a> {
             inside: Verdict::default(),
             held: None,
         };
-        let scan = Scan::new(dir, Marks::None);
+        let scan = Scan::new(dir, Marks::None, OPEN);
         let levels = vec![top];
         Below { gather: self, scan, place: place.clone(), to, whole, levels, ready: VecDeque::new() }
     }

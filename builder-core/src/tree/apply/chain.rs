@@ -12,16 +12,8 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid
 use rustix::io::Errno;
 
 use crate::error::{Context, Result};
+use crate::tree::walk::{DIRECTORY, OPEN};
 use crate::tree::{Marks, RelPath, Root, Timestamp};
-
-/// How many directories of the chain are held open at once.
-const OPEN: usize = 64;
-
-pub(super) const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC);
 
 #[derive(Debug)]
 struct Level {

@@ -149,8 +149,7 @@ fn lookups_agree_with_the_stream() {
 fn a_directory_whose_names_are_all_hidden_is_empty() {
     let parts = Parts::new(&[&["a/", "-a/x", "b/", "-b/x", "c/!"], &["a/x=0", "b/x=0", "b/y=0", "c/z=0"]]);
     let stack = parts.stack();
-    let mut empty =
-        |path| stack.finder().is_empty(&RelPath::parse(path).expect("a path")).expect("an answer");
+    let empty = |path| stack.finder().is_empty(&RelPath::parse(path).expect("a path")).expect("an answer");
     assert!(empty("a") && !empty("b") && empty("c") && !empty(""));
 }
 
@@ -159,4 +158,21 @@ fn no_parts_are_an_empty_stream() {
     let stack = Stack::new(Vec::new(), Marks::User);
     assert_eq!(stack.walk().count(), 0);
     assert!(stack.lookup(&RelPath::root()).expect("an answer").is_none());
+}
+
+#[test]
+fn two_hundred_parts_are_merged_with_few_open_files() {
+    let parts: Vec<Vec<String>> = (0..200).map(|part| vec![format!("a/b/c/d/e/f/g/h/{part:03}=x")]).collect();
+    let parts: Vec<Vec<&str>> = parts.iter().map(|part| part.iter().map(String::as_str).collect()).collect();
+    let parts = Parts::new(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let stack = parts.stack();
+    let mut most = 0;
+    let count = stack
+        .walk()
+        .inspect(|_| most = most.max(fs::read_dir("/proc/self/fd").expect("a list").count()))
+        .filter(|entry| entry.as_ref().is_ok_and(|entry| matches!(entry.node, Node::File { .. })))
+        .count();
+    assert_eq!(count, 200);
+    // 200 parts eight directories deep would be 1,600.
+    assert!(most < 1000, "{most} files were open at once");
 }

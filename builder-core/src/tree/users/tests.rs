@@ -26,7 +26,8 @@ fn image() -> (tempfile::TempDir, Root) {
 #[test]
 fn every_form_means_what_buildah_takes_it_for() {
     let (_dir, root) = image();
-    let cases: &[(&str, u32, u32, &[u32], Option<&str>)] = &[
+    type Case = (&'static str, u32, u32, &'static [u32], Option<&'static str>);
+    let cases: [Case; 15] = [
         ("", 0, 0, &[0, 51], Some("/root")),
         ("root", 0, 0, &[0, 51], Some("/root")),
         ("u", 1000, 1001, &[1001, 50, 51], Some("/home/u")),
@@ -47,8 +48,8 @@ fn every_form_means_what_buildah_takes_it_for() {
     ];
     for (spec, uid, gid, groups, home) in cases {
         let user = resolve(&root, spec).unwrap_or_else(|error| panic!("{spec}: {error:?}"));
-        assert_eq!((user.uid, user.gid, &user.groups[..]), (*uid, *gid, *groups), "{spec}");
-        assert_eq!(user.home.as_deref(), *home, "{spec}");
+        assert_eq!((user.uid, user.gid, &user.groups[..]), (uid, gid, groups), "{spec}");
+        assert_eq!(user.home.as_deref(), home, "{spec}");
     }
 }
 

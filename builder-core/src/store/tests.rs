@@ -1,0 +1,278 @@
+//! The store by itself: no privileges, no mounts, every test in a directory of its own.
+
+use std::fs;
+
+use super::containers::Base;
+use super::*;
+use crate::name::Reference;
+use crate::oci::{Descriptor, Digest, Format, ImageConfig, Manifest, media_type};
+
+fn settings(dir: &tempfile::TempDir) -> Settings {
+    Settings { root: dir.path().join("store"), sync_full: false }
+}
+
+fn open(dir: &tempfile::TempDir) -> Store {
+    Store::open(&settings(dir), Marks::User).unwrap()
+}
+
+fn scratch() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    (dir, store)
+}
+
+/// Publishes an image without layers that differs from others by `author`.
+fn image(store: &Store, author: &str, names: &[&str]) -> Digest {
+    let config = ImageConfig { author: author.into(), ..ImageConfig::scratch() }.to_bytes();
+    let manifest = Manifest {
+        schema_version: 2,
+        media_type: media_type::MANIFEST.into(),
+        config: Descriptor::of(media_type::CONFIG, &config),
+        layers: Vec::new(),
+        annotations: Default::default(),
+        other: Default::default(),
+    };
+    let names: Vec<String> =
+        names.iter().map(|name| name.parse::<Reference>().unwrap().to_string()).collect();
+    store.publish_image(&config, &manifest.to_bytes(), media_type::MANIFEST, &names).unwrap()
+}
+
+fn container(store: &Store, name: &str) -> ContainerRecord {
+    store.make_container(&store.work().unwrap(), name, false, None, Format::Oci, 0).unwrap()
+}
+
+/// A tree with one file, published.
+fn tree(store: &Store, work: &Work) -> TreeId {
+    let dir = work.dir().join("making");
+    fs::create_dir_all(dir.join("fs")).unwrap();
+    fs::write(dir.join("fs/file"), "x").unwrap();
+    store.publish_tree(work, &dir, &LayerRecord::default()).unwrap()
+}
+
+#[test]
+fn a_store_of_another_form_or_a_newer_format_is_refused() {
+    let (dir, _store) = scratch();
+    let other = Store::open(&settings(&dir), Marks::Trusted).unwrap_err();
+    assert!(other.hint_text().unwrap().contains("--root"));
+    fs::write(dir.path().join("store/version"), r#"{"format":2,"trees":"user"}"#).unwrap();
+    assert_eq!(Store::open(&settings(&dir), Marks::User).unwrap_err().kind(), Kind::Unsupported);
+    fs::write(dir.path().join("store/version"), "garbage").unwrap();
+    assert_eq!(Store::open(&settings(&dir), Marks::User).unwrap_err().kind(), Kind::Corrupt);
+}
+
+#[test]
+fn containers_are_named_by_the_first_free_number() {
+    let (_dir, store) = scratch();
+    let names: Vec<String> = (0..3).map(|_| container(&store, "web").name).collect();
+    assert_eq!(names, ["web", "web-1", "web-2"]);
+    let taken =
+        store.make_container(&store.work().unwrap(), "web-1", true, None, Format::Oci, 0).unwrap_err();
+    assert_eq!(taken.kind(), Kind::Exists);
+    let guard = store.hold_container("web-1").unwrap();
+    store.remove_container(&guard).unwrap();
+    assert_eq!(container(&store, "web").name, "web-1");
+    for bad in ["", "../x", "a/b", "-a", ".a", "a b", "a\n"] {
+        assert!(store.free_name(bad, true).is_err(), "`{bad}` was taken");
+    }
+}
+
+#[test]
+fn a_container_is_found_by_name_id_and_beginning() {
+    let (_dir, store) = scratch();
+    let made = container(&store, "one");
+    assert_eq!(store.find_container("one").unwrap().id, made.id);
+    assert_eq!(store.find_container(&made.id).unwrap().name, "one");
+    assert_eq!(store.find_container(&made.id[..12]).unwrap().name, "one");
+    for unknown in ["two", "", "../one", &"0".repeat(64)] {
+        assert_eq!(store.find_container(unknown).unwrap_err().kind(), Kind::NotFound, "`{unknown}`");
+    }
+    // Sixteen more ids share their first digit with each other at least once.
+    (0..16).for_each(|_| drop(container(&store, "more")));
+    let ids: Vec<String> = store.containers().unwrap().into_iter().map(|container| container.id).collect();
+    let shared = ids
+        .iter()
+        .map(|id| &id[..1])
+        .find(|digit| ids.iter().filter(|id| id.starts_with(*digit)).count() > 1);
+    assert_eq!(store.find_container(shared.unwrap()).unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn a_renamed_container_frees_its_old_name() {
+    let (_dir, store) = scratch();
+    container(&store, "old");
+    let mut guard = store.hold_container("old").unwrap();
+    store.rename_container(&mut guard, "new").unwrap();
+    drop(guard);
+    assert_eq!(store.find_container("old").unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(store.find_container("new").unwrap().name, "new");
+    assert_eq!(container(&store, "old").name, "old");
+}
+
+#[test]
+fn a_name_pointer_that_its_container_does_not_confirm_says_nothing() {
+    let (_dir, store) = scratch();
+    let made = container(&store, "real");
+    fs::write(store.root.join("names/ghost"), &made.id).unwrap();
+    assert_eq!(store.find_container("ghost").unwrap_err().kind(), Kind::NotFound);
+    fs::remove_file(store.root.join("names/real")).unwrap();
+    assert_eq!(store.find_container("real").unwrap().id, made.id);
+}
+
+#[test]
+fn a_name_moves_to_the_newest_image_and_leaves_the_other_unnamed() {
+    let (_dir, store) = scratch();
+    let first = image(&store, "a", &["hello"]);
+    let second = image(&store, "b", &["hello", "host.example/team/hello:2"]);
+    assert_eq!(store.find_image("hello").unwrap().id, second);
+    assert_eq!(store.find_image(&first.hex()[..12]).unwrap().names, Vec::<String>::new());
+    assert_eq!(store.find_image("team/hello:2").unwrap().id, second);
+    assert_eq!(store.find_image("host.example/team/hello:2").unwrap().id, second);
+    for unknown in ["hell", "ello:2", "other.example/team/hello:2", "hello:3", ""] {
+        assert!(store.find_image(unknown).is_err(), "`{unknown}` was found");
+    }
+    store.add_name(first, &"hello".parse().unwrap()).unwrap();
+    assert_eq!(store.find_image("hello").unwrap().id, first);
+    assert_eq!(store.find_image(&second.hex()).unwrap().names, ["host.example/team/hello:2"]);
+}
+
+#[test]
+fn gc_takes_what_nothing_names_and_leaves_what_a_lease_names() {
+    let (_dir, store) = scratch();
+    let kept = image(&store, "kept", &["kept"]);
+    let gone = image(&store, "gone", &["gone"]);
+    let work = store.work().unwrap();
+    let leased = tree(&store, &work);
+    store.remove_image(gone, |_| true).unwrap();
+    let taken = store.gc().unwrap();
+    assert_eq!((taken.blobs, taken.trees), (2, 0));
+    assert!(store.has_tree(&leased) && store.has_blob(kept) && !store.has_blob(gone));
+    drop(work);
+    assert_eq!(store.gc().unwrap().trees, 1);
+    assert!(!store.has_tree(&leased));
+}
+
+#[test]
+fn gc_leaves_what_a_container_is_based_on_though_its_image_is_gone() {
+    let (_dir, store) = scratch();
+    let id = image(&store, "base", &["base"]);
+    let manifest = store.find_image("base").unwrap().manifest.digest;
+    let base = Base { name: "base".into(), id, manifest, layers: Vec::new() };
+    store.make_container(&store.work().unwrap(), "c", true, Some(base), Format::Oci, 0).unwrap();
+    store.remove_image(id, |_| true).unwrap();
+    store.gc().unwrap();
+    assert!(store.has_blob(manifest) && store.has_blob(id));
+}
+
+#[test]
+fn the_work_of_the_dead_is_swept_and_that_of_the_living_is_not() {
+    let (_dir, store) = scratch();
+    let living = store.work().unwrap();
+    let dead = store.root.join("tmp/dead");
+    fs::create_dir(&dead).unwrap();
+    fs::write(dead.join("lock"), "").unwrap();
+    fs::write(dead.join("half"), "x").unwrap();
+    assert_eq!(store.sweep().unwrap(), 1);
+    assert!(living.dir().exists() && !dead.exists());
+}
+
+#[test]
+fn a_freeze_that_was_cut_short_is_finished_or_forgotten() {
+    let (_dir, store) = scratch();
+    container(&store, "c");
+    // Cut before the rename: the upper is still the container's.
+    let mut guard = store.hold_container("c").unwrap();
+    fs::write(guard.upper().join("file"), "1").unwrap();
+    fs::write(guard.dir().join("upper/meta.json"), "{}").unwrap();
+    let never = TreeId::new();
+    guard.record.pending = Some(never.clone());
+    guard.save().unwrap();
+    drop(guard);
+    let mut guard = store.hold_container("c").unwrap();
+    assert!(guard.record.pending.is_none() && guard.record.frozen.is_empty());
+    assert!(guard.upper().join("file").exists());
+    // Cut right after the rename: the tree is there, the container has no upper yet.
+    let tree = TreeId::new();
+    guard.record.pending = Some(tree.clone());
+    guard.save().unwrap();
+    fs::rename(guard.dir().join("upper"), store.tree_dir(&tree)).unwrap();
+    drop(guard);
+    let guard = store.hold_container("c").unwrap();
+    assert_eq!(guard.record.frozen, std::slice::from_ref(&tree));
+    assert!(store.tree_fs(&tree).join("file").exists());
+    assert_eq!(fs::read_dir(guard.upper()).unwrap().count(), 0);
+}
+
+#[test]
+fn freezing_an_untouched_container_makes_no_tree() {
+    let (_dir, store) = scratch();
+    container(&store, "c");
+    let mut guard = store.hold_container("c").unwrap();
+    assert_eq!(store.freeze(&mut guard, 0).unwrap(), None);
+    fs::create_dir(guard.upper().join("d")).unwrap();
+    let tree = store.freeze(&mut guard, 0).unwrap().unwrap();
+    assert_eq!(store.freeze(&mut guard, 0).unwrap(), None);
+    assert_eq!(guard.record.frozen, [tree]);
+}
+
+#[test]
+fn a_blob_with_another_digest_is_not_published() {
+    use std::io::Write;
+    let (_dir, store) = scratch();
+    let work = store.work().unwrap();
+    let mut blob = store.blob_writer(&work).unwrap();
+    blob.write_all(b"real").unwrap();
+    let claimed = Digest::of(b"claimed");
+    assert_eq!(store.publish_blob(&work, blob, Some(claimed)).unwrap_err().kind(), Kind::Corrupt);
+    assert!(!store.has_blob(claimed) && !store.has_blob(Digest::of(b"real")));
+}
+
+#[test]
+fn check_finds_damage_and_repair_leaves_none() {
+    let (_dir, store) = scratch();
+    let id = image(&store, "a", &["a"]);
+    image(&store, "b", &["b"]);
+    assert_eq!(store.check(CheckOptions::default()).unwrap().findings, []);
+    fs::write(store.blob_path(id), "damaged").unwrap();
+    let found = store.check(CheckOptions::default()).unwrap().findings;
+    assert_eq!((found.len(), found[0].repaired), (1, false));
+    assert!(found[0].what.contains("localhost/a:latest"), "{}", found[0].what);
+    let repair = CheckOptions { deep: true, repair: true };
+    assert!(store.check(repair).unwrap().findings.iter().all(|finding| finding.repaired));
+    assert_eq!(store.check(CheckOptions { deep: true, repair: false }).unwrap().findings, []);
+    assert!(store.find_image("a").is_err() && store.find_image("b").is_ok());
+}
+
+#[test]
+fn a_lost_tag_table_is_made_again_without_names() {
+    let (_dir, store) = scratch();
+    let id = image(&store, "a", &["a"]);
+    fs::write(store.root.join("images/index.json"), "{").unwrap();
+    assert_eq!(store.find_image("a").unwrap_err().kind(), Kind::Corrupt);
+    store.check(CheckOptions { deep: false, repair: true }).unwrap();
+    assert_eq!(store.find_image(&id.hex()).unwrap().names, Vec::<String>::new());
+    assert_eq!(store.check(CheckOptions::default()).unwrap().findings, []);
+}
+
+#[test]
+fn many_writers_of_the_tag_table_lose_nothing() {
+    let (dir, store) = scratch();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let store = open(&dir);
+            scope.spawn(move || {
+                for number in 0..10 {
+                    image(&store, &format!("{writer}-{number}"), &[&format!("image-{writer}:{number}")]);
+                }
+            });
+        }
+    });
+    assert_eq!(store.image_entries().unwrap().len(), 40);
+}
+
+#[test]
+fn chain_ids_are_those_of_the_specification() {
+    let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+    assert_eq!(layers::chain_id(&[]), None);
+    assert_eq!(layers::chain_id(&[a]), Some(a));
+    assert_eq!(layers::chain_id(&[a, b]), Some(Digest::of(format!("{a} {b}").as_bytes())));
+}
