@@ -2,7 +2,7 @@
 
 use crate::support::{Env, Need, needs};
 
-/// A context with most of what a tree can hold.
+/// A context with most of what a tree can hold; in whole seconds, since Buildah rounds where Kiln keeps the time.
 const CONTEXT: &str = "
 mkdir -p context/d/sub context/e
 cd context
@@ -10,7 +10,7 @@ echo 1 >d/one; echo 2 >d/sub/two; echo 3 >e/three; echo a >a.txt; echo b >b.txt
 ln -s one d/link; ln -s d dirlink; ln -s d/one filelink; ln d/one d/hard
 chmod 4755 d/sub/two; chmod 1777 d/sub; chmod 2750 e
 mkfifo d/pipe
-touch -d '2001-02-03 04:05:06' d/one d/sub/two a.txt d/sub
+find . -exec touch -h -d '2001-02-03 04:05:06' {} +
 ";
 
 /// What both programs must make of [`CONTEXT`]; `$B` is the program, `$C` the container, `$M` where it is mounted.
