@@ -133,3 +133,17 @@ fn files_of_containers_and_images_keep_their_owner() {
     let owners = format!("cd {root}; stat -c '%n %u:%g' of-container of-image/file given");
     assert_eq!(env.run("sh", ["-c", &owners]), "of-container 5:6\nof-image/file 5:6\ngiven 9:9");
 }
+
+#[test]
+fn the_store_is_not_copied_into_itself() {
+    if !needs("the_store_is_not_copied_into_itself", &[Need::Root]) {
+        return;
+    }
+    let env = Env::new();
+    env.write("file", "content");
+    let container = env.ok(["from", "scratch"]);
+    // The directory above the story's files holds the store.
+    env.ok(["copy", "-q", &container, "..", "/all"]);
+    let root = env.ok(["mount", &container]);
+    assert_eq!(env.run("sh", ["-c", &format!("cd {root}/all; ls -d files/file store || true")]), "files/file");
+}
