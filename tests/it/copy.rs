@@ -145,5 +145,8 @@ fn the_store_is_not_copied_into_itself() {
     // The directory above the story's files holds the store.
     env.ok(["copy", "-q", &container, "..", "/all"]);
     let root = env.ok(["mount", &container]);
-    assert_eq!(env.run("sh", ["-c", &format!("cd {root}/all; ls -d files/file store || true")]), "files/file");
+    assert_eq!(
+        env.run("sh", ["-c", &format!("cd {root}/all; ls -d files/file store || true")]),
+        "files/file"
+    );
 }
