@@ -5,7 +5,7 @@ mod gzip;
 
 use std::io::{self, Write};
 
-pub(crate) use decode::{Decoder, decode};
+pub(crate) use decode::decode;
 
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

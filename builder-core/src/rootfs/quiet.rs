@@ -5,11 +5,13 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::rootfs::mounted::{detach, is_attached, lowers, mark};
+use crate::rootfs::mounted::{clear_mark, detach, is_attached, lowers, mark};
 use crate::store::ContainerGuard;
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::mount::{self, Overlay};
@@ -93,12 +95,33 @@ fn is_held_elsewhere(id: &str) -> bool {
         }
         let Ok(namespace) = fs::metadata(process.path().join("ns/mnt")) else { continue };
         if seen.insert(namespace.ino())
-            && fs::read_to_string(process.path().join("mountinfo")).is_ok_and(|mounts| mounts.contains(id))
+            && mounts_of(&process.path()).is_some_and(|mounts| mounts.contains(id))
         {
             return true;
         }
     }
     false
+}
+
+/// What a process has mounted, as text.
+fn mounts_of(process: &Path) -> Option<String> {
+    // The kernel makes the text anew for every read: a few large ones are much faster than the many of a growing buffer.
+    let mut text = Vec::with_capacity(64 << 10);
+    fs::File::open(process.join("mountinfo")).ok()?.read_to_end(&mut text).ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Forgets that the upper has been visible as a mount, if no mount can write to it any more; spares later verbs the
+/// search. Called after an unmount.
+pub(crate) fn settle(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()> {
+    let path = guard.dir().join("use");
+    let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? else {
+        return Ok(());
+    };
+    if !is_attached(&guard.merged())? && !is_held_elsewhere(&guard.record.id) && !is_busy(builder, guard)? {
+        clear_mark(guard.dir());
+    }
+    Ok(())
 }
 
 /// Asks the kernel whether any mount has the upper, by mounting it with `index=on`, which insists on being alone.

@@ -21,6 +21,11 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
     match step {
         Step::Exec(_) => exec(spec, errno),
         Step::Mount { at, .. } => mount(&format!("/{}", at.to_string_lossy()), errno),
+        Step::Directory(path) if errno == Errno::LOOP => {
+            let path = path.to_string_lossy();
+            Error::invalid(format!("cannot change to the working directory `{path}`"))
+                .because("it is a loop of symbolic links, or leads through the open files of a process")
+        }
         Step::Directory(path) => {
             let path = path.to_string_lossy();
             refusal(format!("cannot change to the working directory `{path}`"), errno)
@@ -68,6 +73,7 @@ fn what(step: &Step) -> String {
         Step::Hostname(name) => format!("set the host name `{}`", name.to_string_lossy()),
         Step::Limit { .. } => "set a resource limit".into(),
         Step::Session(_) => "start a session".into(),
+        Step::Close => "close our own files".into(),
         Step::Bound(_) | Step::Capabilities(_) | Step::NoNewPrivileges => "set the capabilities".into(),
         _ => "set up the container".into(),
     }

@@ -17,13 +17,20 @@ use crate::sandbox::points::MountPoints;
 use crate::sandbox::terminal::Terminal;
 use crate::sandbox::{Exit, Facts, Network, Rootfs, Spec, failure};
 use crate::sys::signals::Listener;
-use crate::sys::spawn::{Child, Namespaces, Notice, spawn};
+use crate::sys::spawn::{Child, Namespaces, Notice, spawn, wait_for_starting};
 use crate::tree::{RelPath, Root};
 
 /// Runs the command of `spec` in `rootfs` and waits for it. Signals sent to this process meanwhile are passed on.
 ///
-/// Must be called with the capability to mount: as root, or in a user namespace of our own.
-pub(crate) fn run(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
+/// Must be called with the capability to mount: as root, or in a user namespace of our own. A detached root directory
+/// is unmounted when this returns, also if other threads run commands.
+pub(crate) fn run(rootfs: Rootfs, spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
+    let exit = run_and_clean(rootfs, spec, facts, reporter);
+    wait_for_starting();
+    exit
+}
+
+fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
     let root = detach(rootfs)?;
     let tree = Root::from_fd(root.try_clone().cannot("open", "/")?);
     let devices = Devices::make(facts, spec.shm_size, &spec.files)?;
@@ -131,14 +138,14 @@ fn perform(
     let mut program = plan::compile(spec, prepared, facts)?;
     let listener = Listener::new().cannot("listen to", "signals")?;
     let namespaces = Namespaces { network: spec.network == Network::None };
-    let child =
-        spawn(&mut program, namespaces).cannot("start", "the sandbox").map_err(|error| {
-            match error.kind() {
-                Kind::Denied => error
-                    .hint("run `kiln unshare` first, or look at `kiln info` for what this machine allows"),
-                _ => error,
+    let mut child = spawn(&mut program, namespaces).cannot("start", "the sandbox").map_err(|error| {
+        match error.kind() {
+            Kind::Denied => {
+                error.hint("run `kiln unshare` first, or look at `kiln info` for what this machine allows")
             }
-        })?;
+            _ => error,
+        }
+    })?;
     let notices = child.settle().cannot("hear from", "the sandbox")?;
     for notice in &notices {
         match notice {
@@ -155,8 +162,13 @@ fn perform(
     }
     // The container's files are the child's alone now; ours would keep its mounts from going.
     drop(program);
-    let relay = terminal.map(Terminal::relay).transpose()?;
-    attend(&child, &listener, relay)
+    let ended = terminal.map(Terminal::relay).transpose().and_then(|relay| attend(&child, &listener, relay));
+    if ended.is_err() {
+        // Nobody looks after it any more, and what it is mounted on is about to be cleaned up.
+        let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
+        reap(&child)?;
+    }
+    ended
 }
 
 /// Waits for the child, passing on signals and what goes through its terminal.

@@ -17,7 +17,7 @@ use crate::sys::spawn::{Command, Handle, Program, Step, View};
 use crate::tree::RelPath;
 
 /// What of `/proc` and `/sys` tells of the machine or changes it, hidden as every runtime does.
-const MASKED: [&str; 12] = [
+const MASKED: [&str; 13] = [
     "proc/acpi",
     "proc/asound",
     "proc/interrupts",
@@ -30,6 +30,7 @@ const MASKED: [&str; 12] = [
     "proc/timer_stats",
     "sys/firmware",
     "sys/devices/virtual/powercap",
+    "sys/fs/selinux",
 ];
 
 /// What of `/proc` may be read but not written.
@@ -82,6 +83,8 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     }
     let terminal = prepared.terminal.map(|terminal| program.hold(terminal));
     program.push(Step::Session(terminal));
+    // An image may name a path of /proc/self/fd as its working directory or command; there must be nothing of ours.
+    program.push(Step::Close);
     // While still root: the directory may be closed to the user, which is for the command to find out.
     program.push(Step::Directory(word(&spec.directory)?));
     privileges(&mut program, spec, facts);

@@ -182,3 +182,42 @@ fn capability_names_are_taken_as_people_write_them() {
         assert!(parse_capability(name).is_err(), "{name}");
     }
 }
+
+/// An overlay of `lower` that changes go to `upper` of, attached nowhere.
+fn overlay(lower: &Path, upper: &Path, work: &Path) -> OwnedFd {
+    use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+    let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();
+    // With an index a second mount of the same upper is refused: what is left of the first one shows.
+    for (key, value) in
+        [("lowerdir", lower), ("upperdir", upper), ("workdir", work), ("index", Path::new("on"))]
+    {
+        rustix::mount::fsconfig_set_string(&context, key, value).unwrap();
+    }
+    if Facts::probe().rootless {
+        rustix::mount::fsconfig_set_flag(&context, "userxattr").unwrap();
+    }
+    rustix::mount::fsconfig_create(&context).unwrap();
+    rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).unwrap()
+}
+
+#[test]
+fn a_detached_overlay_takes_only_what_the_command_made_and_is_free_at_once() {
+    if !can_run("a_detached_overlay_takes_only_what_the_command_made_and_is_free_at_once") {
+        return;
+    }
+    let image = Image::new();
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (upper, work) = (dir.path().join("upper"), dir.path().join("work"));
+    fs::create_dir(&upper).unwrap();
+    fs::create_dir(&work).unwrap();
+    fs::set_permissions(&upper, PermissionsExt::from_mode(0o755)).unwrap();
+    for turn in 0..20 {
+        let mut spec = script_spec(&format!("echo {turn} > /made; (sleep 100 &) ; true"));
+        spec.files = vec![File { at: "/etc/hosts".into(), content: b"x".to_vec() }];
+        let rootfs = Rootfs::Detached(overlay(image.path(), &upper, &work));
+        assert_eq!(run(rootfs, spec, &Facts::probe(), &crate::event::Silent).unwrap(), Exit::Code(0));
+        let names: Vec<_> = fs::read_dir(&upper).unwrap().map(|item| item.unwrap().file_name()).collect();
+        assert_eq!(names, ["made"]);
+        assert_eq!(fs::read_to_string(upper.join("made")).unwrap(), format!("{turn}\n"));
+    }
+}

@@ -142,6 +142,8 @@ impl Run {
             user,
         };
         give_pipes(spec.user.uid);
+        // A mount lives as long as a handle of it does, and the root directory is to be unmounted by the run.
+        drop(tree);
         sandbox::run(rootfs, spec, facts, reporter)
     }
 

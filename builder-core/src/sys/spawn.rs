@@ -7,6 +7,7 @@
 use std::ffi::{CStr, CString, c_char};
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use nix::libc;
 use rustix::process::{Gid, Pid, Uid};
@@ -139,7 +140,10 @@ pub(crate) enum Step {
     Loopback,
     /// Sets the host name.
     Hostname(CString),
-    /// Changes the working directory.
+    /// Closes every file but `0`–`2`. From here on no path of the container can lead to a file of ours, whether by
+    /// `/proc/self/fd` as working directory or as interpreter of the command.
+    Close,
+    /// Changes the working directory; not by way of the kernel's magic links.
     Directory(CString),
     /// Sets a resource limit; where `wanted` may not be had, the nearest to it that may.
     Limit {
@@ -167,8 +171,7 @@ pub(crate) enum Step {
     Capabilities(CapabilitySet),
     /// No later `execve` grants more.
     NoNewPrivileges,
-    /// Resets signals, marks all files but `0`–`2` to be closed, sets the umask, dies with the parent; then runs the
-    /// command.
+    /// Resets signals, sets the umask, dies with the parent; then runs the command.
     Exec(Command),
 }
 
@@ -257,11 +260,25 @@ pub(crate) struct Child {
     pub pidfd: OwnedFd,
     /// What it says until it runs the command.
     notices: OwnedFd,
+    /// Until then it has copies of all our files.
+    starting: Option<RwLockReadGuard<'static, ()>>,
+}
+
+/// Held while a child is between `clone` and `execve`.
+static STARTING: RwLock<()> = RwLock::new(());
+
+/// Waits until no child holds copies of files that this process has closed before the call.
+///
+/// Without it a mount that was closed could live on for a moment in a child of another thread, and its upper directory
+/// be refused as being in use.
+pub(crate) fn wait_for_starting() {
+    drop(STARTING.write().unwrap_or_else(PoisonError::into_inner));
 }
 
 impl Child {
     /// Waits until the command runs or the child has given up, and returns all it said.
-    pub(crate) fn settle(&self) -> io::Result<Vec<Notice>> {
+    pub(crate) fn settle(&mut self) -> io::Result<Vec<Notice>> {
+        let starting = self.starting.take();
         let mut bytes = Vec::new();
         let mut part = [0; 64 * Notice::SIZE];
         loop {
@@ -272,6 +289,7 @@ impl Child {
                 Err(error) => return Err(error.into()),
             }
         }
+        drop(starting);
         Ok(bytes.chunks_exact(Notice::SIZE).filter_map(Notice::from_bytes).collect())
     }
 }
@@ -296,6 +314,7 @@ pub(crate) fn spawn(program: &mut Program, namespaces: Namespaces) -> io::Result
     if namespaces.network {
         flags |= libc::CLONE_NEWNET;
     }
+    let starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     // No handler of the parent may run in the child; the child opens its mask again once handlers are gone.
     let blocked = Blocked::all();
     let (pid, pidfd) = clone(flags)?;
@@ -306,7 +325,7 @@ pub(crate) fn spawn(program: &mut Program, namespaces: Namespaces) -> io::Result
     // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Child { pid, pidfd, notices })
+    Ok(Child { pid, pidfd, notices, starting: Some(starting) })
 }
 
 /// `clone3`, or `clone` where it is refused. Returns 0 in the child; the second value is the parent's pidfd.
@@ -355,3 +374,6 @@ pub(crate) fn resource(name: &str) -> Option<u32> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

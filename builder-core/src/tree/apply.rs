@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::tree::content::Copier;
-use crate::tree::root::remove_all_at;
+use crate::tree::remove::remove_all_at;
 use crate::tree::walk::DIRECTORY;
 use crate::tree::{Content, Device, Entry, Marks, Meta, Node, RelPath, Root};
 use chain::{Chain, mark_opaque, times};

@@ -11,6 +11,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod ignore;
 mod merge;
 pub(crate) mod pattern;
+mod remove;
 mod resolve;
 mod root;
 pub(crate) mod users;

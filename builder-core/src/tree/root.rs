@@ -158,7 +158,7 @@ impl Root {
     /// Removes `path` and, if it is a directory, all that is in it; follows no symlink. `false` if nothing was there.
     pub fn remove_all(&self, path: impl AsRef<Path>) -> io::Result<bool> {
         let (dir, name) = self.parent(path)?;
-        remove_all_at(dir.as_fd(), &name)
+        crate::tree::remove::remove_all_at(dir.as_fd(), &name)
     }
 
     /// Removes one name that is not a directory.
@@ -177,39 +177,4 @@ impl Root {
 /// `openat2` takes no empty path; `/` and the empty path are the root itself.
 fn in_root(path: &Path) -> &Path {
     if path.as_os_str().is_empty() { Path::new(".") } else { path }
-}
-
-/// Removes `name` in `dir` and all that is in it, by handles: never through a symlink, however it is swapped.
-pub(crate) fn remove_all_at(dir: BorrowedFd<'_>, name: &OsStr) -> io::Result<bool> {
-    use rustix::io::Errno;
-    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
-        Ok(()) => return Ok(true),
-        Err(Errno::NOENT) => return Ok(false),
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-    let inner = match rustix::fs::openat(dir, name, flags, Mode::empty()) {
-        Err(Errno::ACCESS) => {
-            rustix::fs::chmodat(dir, name, Mode::from_raw_mode(0o700), AtFlags::empty())?;
-            rustix::fs::openat(dir, name, flags, Mode::empty())?
-        }
-        opened => opened?,
-    };
-    let mut names = Vec::new();
-    for item in rustix::fs::Dir::read_from(&inner)? {
-        let item = item?;
-        let bytes = item.file_name().to_bytes();
-        if bytes != b"." && bytes != b".." {
-            names.push(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).to_owned());
-        }
-    }
-    for name in names {
-        remove_all_at(inner.as_fd(), &name)?;
-    }
-    match rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR) {
-        Ok(()) => Ok(true),
-        Err(Errno::NOENT) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }

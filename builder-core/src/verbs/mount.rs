@@ -66,6 +66,7 @@ impl Umount {
             .hint("see what is mounted with `kiln mount`"));
         }
         rootfs::detach(&guard)?;
+        rootfs::settle(builder, &guard)?;
         Ok(guard.record.id.clone())
     }
 }

@@ -42,7 +42,7 @@ impl Env {
             let shm = PathBuf::from("/dev/shm");
             shm.is_dir().then_some(shm)
         });
-        let base = base.unwrap_or_else(std::env::temp_dir);
+        let base = base.unwrap_or_else(|| "/tmp".into());
         let dir = tempfile::Builder::new().prefix("kiln-it-").tempdir_in(base).expect("a scratch directory");
         let env = Env { dir, user: None };
         for below in ["bin", "as-buildah", "home", "tmp", "files"] {

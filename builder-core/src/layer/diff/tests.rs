@@ -204,11 +204,7 @@ fn marks_that_hide_something_stay() {
     }
     let expected = ["// false", "/a/ true", "/b gone"];
     assert_eq!(overlay.layer(), expected.map(str::to_owned).into());
-    assert_eq!(
-        diff(&overlay.parts(), None).filter(|entry| entry.is_ok()).count(),
-        2,
-        "b is no whiteout any more"
-    );
+    assert_eq!(diff(&overlay.parts(), None).filter(Result::is_ok).count(), 2, "b is no whiteout any more");
 }
 
 #[test]

@@ -143,3 +143,33 @@ fn the_old_root_cannot_be_reached() {
     let mounts: usize = seen.lines().find_map(|line| line.parse().ok()).unwrap();
     assert!(mounts < 32, "{seen}");
 }
+
+#[test]
+fn our_open_files_are_no_way_out() {
+    if !can_run("our_open_files_are_no_way_out") {
+        return;
+    }
+    let image = Image::new();
+    // A directory of the host that a careless caller left open for everyone.
+    let leak = fs::File::open("/bin").unwrap();
+    rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).unwrap();
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&leak);
+    for path in [
+        format!("/proc/self/fd/{fd}"),
+        format!("/link/{fd}"),
+        "/proc/self/fd/3".into(),
+        "/proc/1/root".into(),
+    ] {
+        let _ = symlink("/proc/self/fd", image.path().join("link"));
+        let mut inside = script_spec("true");
+        inside.directory.clone_from(&path);
+        error_of(&image, inside);
+        let error = error_of(&image, spec(&[&format!("{path}/busybox"), "true"]));
+        assert_eq!(error.kind(), Kind::NotFound, "{path}: {error:?}");
+    }
+    // Also as the interpreter of a script.
+    let script = image.path().join("bin/script");
+    fs::write(&script, format!("#!/proc/self/fd/{fd}/busybox true\n")).unwrap();
+    fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(error_of(&image, spec(&["script"])).kind(), Kind::NotFound);
+}

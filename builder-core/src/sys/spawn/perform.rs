@@ -57,6 +57,7 @@ pub(super) fn perform(program: &mut Program, say: &OwnedFd) -> ! {
                 tell(say, notice);
                 exit()
             }
+            Step::Close => close_others(say.as_raw_fd()),
             step => simple(step, &program.handles),
         };
         if let Err(errno) = done {
@@ -122,7 +123,18 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
         }
         Step::Loopback => loopback(),
         Step::Hostname(name) => rustix::system::sethostname(name.as_bytes()),
-        Step::Directory(path) => rustix::process::chdir(path.as_c_str()),
+        Step::Directory(path) => {
+            let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = rustix::fs::open(c"/", flags, Mode::empty())?;
+            rustix::process::fchdir(rustix::fs::openat2(
+                root,
+                path.as_c_str(),
+                flags,
+                Mode::empty(),
+                resolve,
+            )?)
+        }
         Step::Limit { resource, wanted } => limit(*resource, *wanted),
         Step::Session(terminal) => session(terminal.map(|handle| get(handles, handle)).transpose()?),
         Step::Seccomp(filter) => seccomp(filter),
@@ -140,7 +152,7 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             rustix::thread::set_capabilities(None, sets)
         }
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true),
-        Step::Create { .. } | Step::Copy { .. } | Step::Exec(_) => Err(Errno::INVAL),
+        Step::Create { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => Err(Errno::INVAL),
     }
 }
 
@@ -253,7 +265,7 @@ fn session(terminal: Option<BorrowedFd<'_>>) -> Answer {
     rustix::stdio::dup2_stderr(terminal)
 }
 
-fn seccomp(filter: &Filter) -> Answer {
+pub(super) fn seccomp(filter: &Filter) -> Answer {
     let length = u16::try_from(filter.len()).map_err(|_| Errno::TOOBIG)?;
     let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
     // SAFETY: the kernel only reads the program, which has `len` instructions and outlives the call.
@@ -326,7 +338,6 @@ fn exists(path: &CString) -> bool {
 fn prepare(say: &OwnedFd) -> Answer {
     rustix::process::umask(Mode::from_raw_mode(0o022));
     crate::sys::signals::reset();
-    close_others()?;
     // Changing the user clears it, so it is set last. If the parent is gone already nobody will end us.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     if reader_is_gone(say) { Err(Errno::PIPE) } else { Ok(()) }
@@ -339,18 +350,20 @@ fn reader_is_gone(say: &OwnedFd) -> bool {
     rustix::event::poll(&mut poll, Some(&now)).is_ok() && poll[0].revents().contains(PollFlags::ERR)
 }
 
-/// Marks every descriptor from 3 on to be closed by `execve`.
-fn close_others() -> Answer {
-    // SAFETY: takes three integers; marking descriptors closes none now.
-    let marked = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    if marked == 0 {
+/// Closes every descriptor from 3 on but `say`, which `execve` closes.
+fn close_others(say: i32) -> Answer {
+    let close_range = |first: i32, last: u32| {
+        // SAFETY: takes three integers. What owns these descriptors is never used nor dropped after this step.
+        first as u32 > last || unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0
+    };
+    if close_range(3, (say - 1) as u32) && close_range(say + 1, u32::MAX) {
         return Ok(());
     }
     // Refused by a filter around us: one by one, up to what may be open.
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(65_536);
-    for fd in 3..limit.min(1 << 20) as i32 {
-        // SAFETY: takes integers only; a number that is no open descriptor is refused.
-        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(1 << 20);
+    for fd in (3..limit.min(1 << 20) as i32).filter(|fd| *fd != say) {
+        // SAFETY: as above; a number that is no open descriptor is refused.
+        unsafe { libc::close(fd) };
     }
     Ok(())
 }

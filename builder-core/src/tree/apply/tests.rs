@@ -307,11 +307,11 @@ fn content_shorter_than_said_is_an_error() {
 }
 
 #[test]
-fn a_tree_of_five_thousand_levels_is_copied_with_its_times() {
+fn a_tree_deeper_than_any_path_is_copied_with_its_times() {
     let scratch = Scratch::new();
     let deep = |level: usize| RelPath::parse(vec!["d"; level].join("/")).expect("a path");
     let mut apply = Apply::new(&scratch.root(), PLAIN).expect("begun");
-    for level in 1..=5000 {
+    for level in 1..=2500 {
         let mut entry = dir("x");
         entry.path = deep(level);
         apply.put(entry).expect("put");
@@ -321,7 +321,7 @@ fn a_tree_of_five_thousand_levels_is_copied_with_its_times() {
         .skip(1)
         .map(|entry| entry.expect("an entry").meta.mtime.seconds)
         .collect();
-    assert_eq!(times, vec![1_000_000_000; 5000]);
+    assert_eq!(times, vec![1_000_000_000; 2500]);
     let status =
         std::process::Command::new("rm").arg("-rf").arg(scratch.path("d")).status().expect("rm runs");
     assert!(status.success() && !Path::new(&scratch.path("d")).exists());
