@@ -4,5 +4,6 @@
 
 mod copy;
 mod examples;
+mod power_cut;
 mod support;
 mod tidy;

@@ -101,7 +101,7 @@ impl Tag {
                     .because("a digest is not given, it follows from the content"));
             }
         }
-        names.iter().try_for_each(|name| builder.store.add_name(entry.id, name))
+        builder.store.add_names(entry.id, &names)
     }
 }
 
