@@ -23,6 +23,7 @@ pub(crate) use capabilities::{DEFAULT as DEFAULT_CAPABILITIES, parse as parse_ca
 pub(crate) use files::{hosts, nameserver_is_stub};
 pub(crate) use native::run;
 
+use crate::rootfs::Traces;
 use crate::tree::users::User;
 
 /// The root directory of the container.
@@ -65,6 +66,8 @@ pub(crate) struct Spec {
     pub terminal: bool,
     /// Bytes of `/dev/shm`.
     pub shm_size: u64,
+    /// Where what is made in the root directory is written down first, so that it can be taken away if we are killed.
+    pub traces: Option<Traces>,
 }
 
 /// One mount of the host's into the container.

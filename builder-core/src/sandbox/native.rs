@@ -11,6 +11,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Reporter};
+use crate::rootfs::Traces;
 use crate::sandbox::devices::Devices;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
@@ -34,7 +35,8 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
     let root = detach(rootfs)?;
     let tree = Root::from_fd(root.try_clone().cannot("open", "/")?);
     let devices = Devices::make(facts, spec.shm_size, &spec.files)?;
-    let points = mount_points(&tree, &spec, &devices);
+    let traces = spec.traces.take();
+    let points = mount_points(&tree, &spec, &devices, traces);
     let ended = points.1.and_then(|()| {
         let terminal =
             spec.terminal.then(|| Terminal::open(devices.terminals.as_fd(), spec.user.uid)).transpose()?;
@@ -67,8 +69,13 @@ fn detach(rootfs: Rootfs) -> Result<OwnedFd> {
 }
 
 /// Makes the missing places to mount on; what was made is returned also if the rest failed.
-fn mount_points(tree: &Root, spec: &Spec, devices: &Devices) -> (Vec<MountPoints>, Result<()>) {
-    let mut all = vec![MountPoints::default()];
+fn mount_points(
+    tree: &Root,
+    spec: &Spec,
+    devices: &Devices,
+    traces: Option<Traces>,
+) -> (Vec<MountPoints>, Result<()>) {
+    let mut all = vec![MountPoints::noted(traces)];
     let mut add = || {
         for path in ["/proc", "/sys", "/dev"] {
             // A link here would be mounted on elsewhere; the child refuses it, with a sentence of its own.

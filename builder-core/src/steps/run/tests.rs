@@ -43,7 +43,7 @@ impl Image {
     fn perform(&self, run: &Run, config: &RunConfig) -> Result<Exit> {
         let root = Root::open_host(self.root.path()).unwrap();
         let rootfs = Rootfs::Directory(root.fd().try_clone_to_owned().unwrap());
-        run.perform(rootfs, config, self.scratch.path(), &Facts::probe(), &Silent)
+        run.perform(rootfs, config, self.scratch.path(), None, &Facts::probe(), &Silent)
     }
 
     fn output(&self, change: impl FnOnce(&mut Run), config: &RunConfig, script: &str) -> String {
