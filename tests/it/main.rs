@@ -2,6 +2,7 @@
 //!
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
+mod concurrency;
 mod copy;
 mod examples;
 mod power_cut;
