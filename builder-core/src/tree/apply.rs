@@ -133,7 +133,7 @@ impl Apply {
     }
 
     fn put_directory(&mut self, path: &RelPath, name: &OsStr, meta: &Meta, opaque: bool) -> Result<()> {
-        let (dir, hides) = self.open_directory(name).cannot("make", path)?;
+        let (dir, hides) = self.open_directory(name, meta.mode).cannot("make", path)?;
         if opaque || hides {
             self.make_opaque(path, &dir)?;
         }
@@ -141,17 +141,19 @@ impl Apply {
         self.chain.push(name.to_owned(), dir, Some(meta.mtime))
     }
 
-    /// The directory `name`, made if need be, and whether it took the place of a whiteout.
-    fn open_directory(&self, name: &OsStr) -> std::io::Result<(OwnedFd, bool)> {
+    /// The directory `name`, made if need be, and whether it took the place of a whiteout. A new one has its mode at
+    /// once: one that a killed command leaves looks as if it had been there, and would keep another mode.
+    fn open_directory(&self, name: &OsStr, mode: u32) -> std::io::Result<(OwnedFd, bool)> {
         let top = self.chain.top();
+        let mode = Mode::from_raw_mode(mode & 0o777);
         let mut hides = false;
-        match rustix::fs::mkdirat(top, name, Mode::from_raw_mode(0o700)) {
+        match rustix::fs::mkdirat(top, name, mode) {
             Err(Errno::EXIST) => {
                 let stat = rustix::fs::statat(top, name, AtFlags::SYMLINK_NOFOLLOW)?;
                 if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
                     hides = self.options.marks.is_whiteout(&stat);
                     rustix::fs::unlinkat(top, name, AtFlags::empty())?;
-                    rustix::fs::mkdirat(top, name, Mode::from_raw_mode(0o700))?;
+                    rustix::fs::mkdirat(top, name, mode)?;
                 }
             }
             made => made?,

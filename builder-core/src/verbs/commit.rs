@@ -135,6 +135,7 @@ fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Res
     let mut newest = None;
     match rootfs::quieten(builder, guard)? {
         Quiet::Yes { alone, attached } => {
+            rootfs::clear_traces(builder, work, guard)?;
             builder.store.freeze(guard, now())?;
             drop(alone);
             rootfs::clear_mark(guard.dir());
