@@ -34,7 +34,8 @@ pub struct Args {
     #[arg(long)]
     no_hosts: bool,
     /// Give it a terminal
-    #[arg(long, short = 't', visible_alias = "tty", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, short = 't', visible_alias = "tty", value_name = "BOOL")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     terminal: Option<bool>,
     /// Run it as this user, with a group after a colon (default: the image's user)
     #[arg(long, short)]

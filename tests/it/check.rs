@@ -50,14 +50,15 @@ $ kiln check --deep --repair
 repaired: the blob `sha256:<id-1>` has the content of sha256:<id-2>, removed
 $ kiln check --deep
 $ kiln push -q base oci:out:x
-! Error: cannot write the layer `sha256:<id-3>`: its tree was not written by this program
-! hint: see what is damaged with `kiln check`
+! Error: cannot write the layer `sha256:<id-3>`: its blob is gone, and its tree was unpacked from a tar that only its maker can write
+! hint: pull the image again
 [125]
 $ kiln images
 REPOSITORY      TAG     IMAGE ID      CREATED       SIZE
 localhost/base  latest  <short-4>  <age>  211 B
 $ kiln pull -q oci:layout:localhost/base
 <id-4>
+$ kiln push -q base oci:out:x
 $ kiln check --deep
 "#,
     );

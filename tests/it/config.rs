@@ -16,7 +16,7 @@ $ kiln config --user u:g --workingdir /w --stop-signal SIGINT --arch arm64 --var
 $ kiln config --annotation x=y --onbuild 'RUN true' --history-comment why one
 $ kiln config --shell '["/bin/bash", "-c"]' --entrypoint '["/x", "y"]' --cmd 'a "b c" d' one
 $ kiln inspect --format '{{json .OCIv1}}' one
-{"Architecture":"arm64","Author":"A B <a@b>","Comment":"remark","Config":{"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"Shell":["/bin/bash","-c"],"StopSignal":"SIGINT","User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"},"Created":"<time>","History":[{"created":"<time>","created_by":"written by hand"}],"OS":"linux","RootFS":{"diff_ids":["sha256:<id-1>"],"type":"layers"},"Variant":"v8","architecture":"arm64","author":"A B <a@b>","comment":"remark","config":{"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"Shell":["/bin/bash","-c"],"StopSignal":"SIGINT","User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"},"created":"<time>","history":[{"created":"<time>","created_by":"written by hand"}],"os":"linux","rootfs":{"diff_ids":["sha256:<id-1>"],"type":"layers"},"variant":"v8"}
+{"architecture":"arm64","author":"A B <a@b>","comment":"remark","config":{"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"Shell":["/bin/bash","-c"],"StopSignal":"SIGINT","User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"},"created":"<time>","history":[{"created":"<time>","created_by":"written by hand"}],"os":"linux","rootfs":{"diff_ids":["sha256:<id-1>"],"type":"layers"},"variant":"v8"}
 $ kiln inspect --format '{{json .Docker.config}}' one
 {"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Image":"sha256:<id-2>","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"Shell":["/bin/bash","-c"],"StopSignal":"SIGINT","User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"}
 $ kiln inspect --format '{{json .ImageAnnotations}} {{.ImageCreatedBy}}' one
@@ -166,11 +166,11 @@ $ kiln config --add-history --env C=d --user u one
 $ BUILDAH_HISTORY=true kiln config --cmd /x one
 $ kiln config --created-by 'a script' --history-comment why one
 $ kiln commit -q one made >/dev/null
-$ kiln inspect --format '{{range .OCIv1.history}}{{.created_by}}|{{.comment}}|{{.empty_layer}}{{println}}{{end}}' made
-written by hand|<no value>|<no value>
-/bin/sh -c #(nop) USER u ENV C=d|<no value>|true
-/bin/sh -c #(nop) CMD /x|<no value>|true
-a script|why|<no value>
+$ kiln inspect --format '{{range .OCIv1.History}}{{.CreatedBy}}|{{.Comment}}|{{.EmptyLayer}}{{println}}{{end}}' made
+written by hand||false
+/bin/sh -c #(nop) USER u ENV C=d||true
+/bin/sh -c #(nop) CMD /x||true
+a script|why|false
 
 "#,
     );

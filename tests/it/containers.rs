@@ -60,8 +60,8 @@ $ kiln containers --format json
 {"Builder":"*","ContainerID":"<id-1>","ContainerName":"one","ImageID":"<id-2>","ImageName":"localhost/base:latest"}
 {"Builder":"*","ContainerID":"<id-3>","ContainerName":"working-container","ImageID":"","ImageName":"scratch"}
 $ kiln containers --format '{{.Nosuch}}'
-<no value>
-<no value>
+! Error: cannot fill in the format: map has no entry for key: Nosuch
+[125]
 $ kiln containers --format '{{'
 ! Error: cannot use the format `{{`: template: format:1:3: unclosed action
 ! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json

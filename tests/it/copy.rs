@@ -2,7 +2,7 @@
 
 use crate::support::{Env, Need, needs};
 
-/// A context with most of what a tree can hold.
+/// A context with most of what a tree can hold; in whole seconds, since Buildah rounds where Kiln keeps the time.
 const CONTEXT: &str = "
 mkdir -p context/d/sub context/e
 cd context
@@ -10,7 +10,7 @@ echo 1 >d/one; echo 2 >d/sub/two; echo 3 >e/three; echo a >a.txt; echo b >b.txt
 ln -s one d/link; ln -s d dirlink; ln -s d/one filelink; ln d/one d/hard
 chmod 4755 d/sub/two; chmod 1777 d/sub; chmod 2750 e
 mkfifo d/pipe
-touch -d '2001-02-03 04:05:06' d/one d/sub/two a.txt d/sub
+find . -exec touch -h -d '2001-02-03 04:05:06' {} +
 ";
 
 /// What both programs must make of [`CONTEXT`]; `$B` is the program, `$C` the container, `$M` where it is mounted.
@@ -19,6 +19,7 @@ mkdir -p $M/real $M/etc $M/x/old
 echo 'web:x:33:34::/:/bin/sh' >$M/etc/passwd
 echo 'web:x:34:' >$M/etc/group
 ln -s /real $M/to-real; ln -s ../../out $M/to-out; touch $M/x/old/kept
+touch -h -d '2001-02-03 04:05:06' $M/etc/passwd $M/etc/group $M/to-real $M/to-out $M/x/old/kept
 $B copy -q $C d /dst
 $B copy -q $C d/. e /several/
 $B copy -q $C a.txt /renamed
@@ -131,4 +132,21 @@ fn files_of_containers_and_images_keep_their_owner() {
     let root = env.ok(["mount", &container]);
     let owners = format!("cd {root}; stat -c '%n %u:%g' of-container of-image/file given");
     assert_eq!(env.run("sh", ["-c", &owners]), "of-container 5:6\nof-image/file 5:6\ngiven 9:9");
+}
+
+#[test]
+fn the_store_is_not_copied_into_itself() {
+    if !needs("the_store_is_not_copied_into_itself", &[Need::Root]) {
+        return;
+    }
+    let env = Env::new();
+    env.write("file", "content");
+    let container = env.ok(["from", "scratch"]);
+    // The directory above the story's files holds the store.
+    env.ok(["copy", "-q", &container, "..", "/all"]);
+    let root = env.ok(["mount", &container]);
+    assert_eq!(
+        env.run("sh", ["-c", &format!("cd {root}/all; ls -d files/file store || true")]),
+        "files/file"
+    );
 }

@@ -99,3 +99,14 @@ fn packages_are_installed_into_a_mounted_container() {
     assert_eq!(env.run("cat", [format!("{root}/usr/bin/kiln-hello")]), "hello");
     env.ok(["rm", &container]);
 }
+
+#[test]
+fn a_buildah_session_runs_under_that_name() {
+    if needs("a_buildah_session_runs_under_that_name", &[Need::Root, Need::Busybox]) {
+        let env = Env::new();
+        env.write("session.sh", std::fs::read(directory().join("buildah-session.sh")).expect("the example"));
+        let said = env.shell_as_buildah("unset KILN; bash session.sh").expect_ok("the session");
+        assert!(said.ends_with("the session is done"), "{said}");
+        assert!(env.store().exists(), "it was not this program that answered to the name");
+    }
+}

@@ -35,7 +35,7 @@ $ kiln tag base registry.example.com:5000/team/tool:1.2
 $ kiln from registry.example.com:5000/team/tool:1.2
 tool-working-container
 $ kiln from tool:1.2
-base-working-container-6
+tool-working-container-1
 $ kiln containers --format '{{.ContainerName}} {{.ImageName}}'
 base-working-container localhost/base:latest
 base-working-container-1 localhost/base:latest
@@ -43,9 +43,9 @@ base-working-container-2 localhost/base:latest
 base-working-container-3 localhost/base:latest
 base-working-container-4 localhost/base:latest
 base-working-container-5 localhost/base:latest
-base-working-container-6 localhost/base:latest
 mine localhost/base:latest
 tool-working-container registry.example.com:5000/team/tool:1.2
+tool-working-container-1 registry.example.com:5000/team/tool:1.2
 working-container scratch
 working-container-1 scratch
 working-container-2 scratch
@@ -139,7 +139,7 @@ $ kiln from oci:nowhere
 ! Error: cannot open the OCI layout `nowhere`: No such file or directory (os error 2)
 [125]
 $ kiln from oci:layout:other
-! Error: cannot find the image `other` in `layout`: it has 1 images: localhost/base
+! Error: cannot find the image `other` in `layout`: it has one image: localhost/base
 ! hint: name one of them: oci:layout:localhost/base
 [125]
 $ kiln from oci:layout:bad^name
@@ -149,8 +149,8 @@ $ kiln from oci:layout:bad^name
 $ kiln from --name taken base
 taken
 $ kiln from --name taken base
-! Error: cannot make the container `taken`: the name is in use by another container
-! hint: remove that one with `kiln rm taken`, or give another --name
+! Error: cannot name a container `taken`: another container has that name
+! hint: remove that one with `kiln rm taken`, or choose another name
 [125]
 $ kiln from --name '' base
 ! Error: cannot name a container ``: a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit

@@ -78,9 +78,8 @@ localhost/base           latest
 localhost/second         1
 other.example.com/third  latest
 $ kiln images --format '{{.Nosuch}}'
-<no value>
-<no value>
-<no value>
+! Error: cannot fill in the format: map has no entry for key: Nosuch
+[125]
 $ kiln images --format '{{'
 ! Error: cannot use the format `{{`: template: format:1:3: unclosed action
 ! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json

@@ -44,7 +44,8 @@ $ kiln --root other info --format '{{.store.GraphRoot}} {{.store.ImageStore.numb
 $ kiln info --root other --format '{{.store.GraphRoot}}'
 <dir>/files/other
 $ kiln info --format '{{.Nosuch}}'
-<no value>
+! Error: cannot fill in the format: map has no entry for key: Nosuch
+[125]
 $ kiln info --nosuch
 ! error: unexpected argument '--nosuch' found
 !

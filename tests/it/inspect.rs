@@ -336,6 +336,8 @@ $ kiln inspect --type image --format '{{.FromImageID}}' base
 <id-1>
 $ kiln inspect --format '{{index .OCIv1.Config.Labels "of"}} {{range .OCIv1.Config.Env}}<{{.}}>{{end}}' base
 base <PATH=/bin><KEPT=yes>
+$ kiln inspect --format '{{.OCIv1.RootFS.DiffIDs}} {{len .Docker.RootFS.DiffIDs}} {{range .History}}{{.CreatedBy}}{{end}}' base
+[sha256:<id-3>] 1 written by hand
 $ kiln inspect --format '{{json .OCIv1.config.Labels}}' "$(kiln images -q)"
 {"of":"base"}
 "#,

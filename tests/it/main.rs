@@ -13,6 +13,7 @@ mod images;
 mod info;
 mod inspect;
 mod mount;
+mod power_cut;
 mod prune;
 mod pull;
 mod push;

@@ -17,11 +17,8 @@ $ kiln mount one
 <dir>/store/containers/<id-1>/merged
 $ kiln mount one
 <dir>/store/containers/<id-1>/merged
-$ ls -A "$(kiln mount one)" "$(kiln mount two)"
-<dir>/store/containers/<id-1>/merged:
+$ ls -A "$(kiln mount one)"; ls -A "$(kiln mount two)"
 etc
-
-<dir>/store/containers/<id-2>/merged:
 $ kiln mount one two
 one <dir>/store/containers/<id-1>/merged
 two <dir>/store/containers/<id-2>/merged

@@ -49,7 +49,7 @@ $ kiln pull oci:nowhere:x
 ! Error: cannot open the OCI layout `nowhere`: No such file or directory (os error 2)
 [125]
 $ kiln pull oci:layout:other
-! Error: cannot find the image `other` in `layout`: it has 1 images: localhost/base
+! Error: cannot find the image `other` in `layout`: it has one image: localhost/base
 ! hint: name one of them: oci:layout:localhost/base
 [125]
 $ kiln pull docker://example.com/x
@@ -64,11 +64,15 @@ $ mkdir empty; kiln pull oci:empty
 ! hint: name a directory that has the files oci-layout and index.json
 [125]
 $ mkdir odd; echo '{}' >odd/oci-layout; kiln pull oci:odd
-! Error: cannot open the OCI layout `odd`: its layout version is None
+! Error: cannot open the OCI layout `odd`: oci-layout names no version
 ! hint: name a directory that has the files oci-layout and index.json
 [125]
+$ mkdir none; echo '{"imageLayoutVersion": "1.0.0"}' >none/oci-layout; echo '{"schemaVersion": 2, "manifests": []}' >none/index.json; kiln pull oci:none
+! Error: cannot choose an image in `none`: it has 0 images
+! hint: name one of them: oci:none:NAME
+[125]
 $ cp -r layout newer; echo '{"imageLayoutVersion": "9.0.0"}' >newer/oci-layout; kiln pull oci:newer
-! Error: cannot open the OCI layout `newer`: its layout version is Some("9.0.0")
+! Error: cannot open the OCI layout `newer`: its layout version is 9.0.0
 ! hint: name a directory that has the files oci-layout and index.json
 [125]
 $ cp -r layout broken; echo '{' >broken/index.json; kiln pull oci:broken

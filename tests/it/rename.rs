@@ -59,8 +59,8 @@ $ kiln rename nosuch x
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln rename one two
-! Error: cannot make the container `two`: the name is in use by another container
-! hint: remove that one with `kiln rm two`, or give another --name
+! Error: cannot name a container `two`: another container has that name
+! hint: remove that one with `kiln rm two`, or choose another name
 [125]
 $ kiln rename one one
 ! Error: cannot rename the container `one`: that is its name already

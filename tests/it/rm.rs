@@ -64,9 +64,9 @@ $ kiln from --name two base
 two
 $ kiln rm nosuch one other
 <id-1>
-! Error: cannot find the container `other`: no container in the store has this name or id
-! hint: see what there is with `kiln containers`
 ! Error: cannot find the container `nosuch`: no container in the store has this name or id
+! hint: see what there is with `kiln containers`
+! Error: cannot find the container `other`: no container in the store has this name or id
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln rm -a two

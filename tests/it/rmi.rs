@@ -126,9 +126,9 @@ $ kiln rmi nosuch
 $ kiln rmi nosuch base also-not
 untagged: localhost/base:latest
 <id-1>
-! Error: cannot find the image `also-not`: no image in the store has this name or id
-! hint: see what there is with `kiln images`
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id
+! hint: see what there is with `kiln images`
+! Error: cannot find the image `also-not`: no image in the store has this name or id
 ! hint: see what there is with `kiln images`
 [125]
 $ kiln images -q

@@ -13,8 +13,8 @@ $ kiln tag localhost/base:latest third:3 example.com/a/b:c
 $ kiln images --format '{{.Name}}:{{.Tag}} {{.ID}}'
 localhost/base:latest <short-1>
 localhost/second:latest <short-1>
-localhost/third:3 <short-1>
 example.com/a/b:c <short-1>
+localhost/third:3 <short-1>
 $ kiln tag "$(kiln images -q | head -n 1)" by-id
 $ kiln tag base base
 $ kiln from --name one base
@@ -23,8 +23,8 @@ $ kiln commit -q --timestamp 0 one other
 <id-2>
 $ kiln tag other second
 $ kiln images --format '{{.Name}}:{{.Tag}} {{.ID}}'
-localhost/third:3 <short-1>
 example.com/a/b:c <short-1>
+localhost/third:3 <short-1>
 localhost/by-id:latest <short-1>
 localhost/base:latest <short-1>
 localhost/other:latest <short-2>

@@ -19,15 +19,6 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// What a layer's media type ends with.
-    pub(crate) fn suffix(self) -> &'static str {
-        match self {
-            Compression::None => "",
-            Compression::Gzip => "+gzip",
-            Compression::Zstd => "+zstd",
-        }
-    }
-
     /// The level used unless another is asked for. For gzip 5, not the customary 6: with zlib-rs it takes a tenth less
     /// time for 0.2% more bytes.
     pub(crate) fn default_level(self) -> i32 {

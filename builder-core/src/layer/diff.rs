@@ -4,28 +4,20 @@
 //! nothing in the base is left out. So a sequence of edits gives the same layer, however it was cut into parts.
 
 use crate::error::Result;
-use crate::tree::{Apply, Devices, Entry, Finder, Marks, Node, Options, RelPath, Root, Stack, walk};
+use crate::tree::{Entry, Finder, Node, RelPath, Stack};
 
 /// The stream of `parts` over `base`; without a base nothing is there to be hidden.
 pub(crate) fn diff<'a>(
     parts: &Stack,
     base: Option<&'a Stack>,
 ) -> Diff<'a, impl Iterator<Item = Result<Entry>> + use<>> {
-    Diff { entries: parts.walk(), judge: Judge::new(base), dropped: 0 }
+    Diff { entries: parts.walk(), judge: Judge::new(base) }
 }
 
 /// The iterator of [`diff`].
 pub(crate) struct Diff<'a, I> {
     entries: I,
     judge: Judge<'a>,
-    dropped: u64,
-}
-
-impl<I> Diff<'_, I> {
-    /// How many marks were left out so far: if any, the trees say more than the layer.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
-    }
 }
 
 impl<I: Iterator<Item = Result<Entry>>> Iterator for Diff<'_, I> {
@@ -41,7 +33,6 @@ impl<I: Iterator<Item = Result<Entry>>> Iterator for Diff<'_, I> {
                 Err(error) => return Some(Err(error)),
                 Ok(false) => {}
                 Ok(true) => {
-                    self.dropped += 1;
                     if matches!(entry.node, Node::Whiteout) {
                         continue;
                     }
@@ -51,29 +42,6 @@ impl<I: Iterator<Item = Result<Entry>>> Iterator for Diff<'_, I> {
             return Some(Ok(entry));
         }
     }
-}
-
-/// Takes the marks out of the tree `part` that hide nothing in `base`, which is all that lies below it; the times of
-/// directories stay. Returns how many there were.
-pub(crate) fn strip_idle_marks(part: &Root, marks: Marks, base: Option<&Stack>) -> Result<u64> {
-    let options = Options { marks, devices: Devices::Skip, keep_times: true };
-    let mut judge = Judge::new(base);
-    // Begun with the first mark: most trees have none, and a look is then all it takes.
-    let mut edit: Option<Apply> = None;
-    let mut stripped = 0;
-    for entry in walk(part, marks) {
-        let entry = entry?;
-        if judge.is_idle(&entry)? {
-            let edit = match &mut edit {
-                Some(edit) => edit,
-                none => none.insert(Apply::new(part, options)?),
-            };
-            edit.unmark(&entry)?;
-            stripped += 1;
-        }
-    }
-    edit.map(Apply::finish).transpose()?;
-    Ok(stripped)
 }
 
 /// Tells which marks of a walk hide nothing.

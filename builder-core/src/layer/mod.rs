@@ -11,7 +11,7 @@ mod unpack;
 
 pub use compress::Compression;
 pub(crate) use compress::Encoder;
-pub(crate) use diff::{diff, strip_idle_marks};
+pub(crate) use diff::diff;
 pub(crate) use digest::Digesting;
 pub use tar::Times;
 pub(crate) use unpack::unpack;

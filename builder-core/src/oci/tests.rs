@@ -24,15 +24,24 @@ fn digest_takes_only_its_one_form() {
 
 #[test]
 fn config_keeps_what_it_does_not_know_and_dockers_fields() {
-    let text = r#"{"architecture":"amd64","os":"linux","config":{"Env":["A=1"],"Cmd":["x"],"Healthcheck":{"Test":["CMD","y"],"Interval":30},"OnBuild":["RUN z"],"Shell":["/bin/ash"],"MacAddress":"m"},"rootfs":{"type":"layers","diff_ids":[]},"container_config":{"a":[1,2]}}"#;
-    let config: ImageConfig = serde_json::from_str(text).unwrap();
+    let text = [
+        r#"{"architecture":"amd64","os":"linux","config":{"Env":["A=1"],"Cmd":["x"],"Healthcheck":"#,
+        r#"{"Test":["CMD","y"],"Interval":30},"OnBuild":["RUN z"],"Shell":["/bin/ash"],"MacAddress":"m"},"#,
+        r#""rootfs":{"type":"layers","diff_ids":[]},"container_config":{"a":[1,2]}}"#,
+    ]
+    .concat();
+    let config: ImageConfig = serde_json::from_str(&text).unwrap();
     assert_eq!(String::from_utf8(config.to_bytes()).unwrap(), text);
 }
 
 #[test]
 fn config_takes_nulls() {
-    let text = r#"{"architecture":"amd64","os":"linux","config":{"Env":null,"Labels":null,"Volumes":null,"OnBuild":null},"rootfs":{"type":"layers","diff_ids":null},"history":null}"#;
-    let config: ImageConfig = serde_json::from_str(text).unwrap();
+    let text = [
+        r#"{"architecture":"amd64","os":"linux","config":{"Env":null,"Labels":null,"Volumes":null,"#,
+        r#""OnBuild":null},"rootfs":{"type":"layers","diff_ids":null},"history":null}"#,
+    ]
+    .concat();
+    let config: ImageConfig = serde_json::from_str(&text).unwrap();
     assert!(config.config.env.is_empty() && config.history.is_empty());
 }
 

@@ -105,7 +105,7 @@ fn is_held_elsewhere(id: &str) -> bool {
 
 /// What a process has mounted, as text.
 fn mounts_of(process: &Path) -> Option<String> {
-    // The kernel makes the text anew for every read: a few large ones are much faster than the many of a growing buffer.
+    // The kernel makes the text anew for every read: a few large reads are much faster than many small ones.
     let mut text = Vec::with_capacity(64 << 10);
     fs::File::open(process.join("mountinfo")).ok()?.read_to_end(&mut text).ok()?;
     Some(String::from_utf8_lossy(&text).into_owned())

@@ -20,6 +20,13 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
     let errno = Errno::from_raw_os_error(errno);
     match step {
         Step::Exec(_) => exec(spec, errno),
+        Step::Inspect(_) => Error::invalid(format!(
+            "cannot run `{}`",
+            spec.args.first().map_or("", String::as_str)
+        ))
+        .because(
+            "it, or the interpreter or loader it names, is a loop or leads through /proc to another program",
+        ),
         Step::Mount { at, .. } => mount(&format!("/{}", at.to_string_lossy()), errno),
         Step::Directory(path) if errno == Errno::LOOP => {
             let path = path.to_string_lossy();

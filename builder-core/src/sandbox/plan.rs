@@ -87,8 +87,10 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     program.push(Step::Close);
     // While still root: the directory may be closed to the user, which is for the command to find out.
     program.push(Step::Directory(word(&spec.directory)?));
+    let command = command(spec)?;
+    program.push(Step::Inspect(command.candidates().to_vec()));
     privileges(&mut program, spec, facts);
-    program.push(Step::Exec(command(spec)?));
+    program.push(Step::Exec(command));
     Ok(program)
 }
 

@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use nix::libc;
+use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
 
-use crate::sys::spawn::Filter;
+use crate::sys::bpf::{ARCHITECTURE, ARGUMENTS, Instruction, NUMBER, answer, at_least, equal, load, skip};
+use crate::sys::{bpf, spawn::Filter};
 
 mod profile;
 
@@ -19,17 +20,16 @@ const AUDIT_X86_64: u32 = 0xc000_003e;
 const AUDIT_X86: u32 = 0x4000_0003;
 const AUDIT_AARCH64: u32 = 0xc000_00b7;
 
-/// Offsets into `struct seccomp_data`: number, architecture, and six arguments of 64 bits.
-const NUMBER: u32 = 0;
-const ARCHITECTURE: u32 = 4;
-const ARGUMENTS: u32 = 16;
+/// `AF_NETLINK` and `NETLINK_AUDIT`, of linux/socket.h and linux/netlink.h.
+const NETLINK: u32 = 16;
+const AUDIT: u32 = 9;
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Allow,
     /// Answered with this error number.
-    Errno(u32),
+    Refuse(Errno),
     /// Allowed where the first argument is in the list of the profile, else unknown.
     Personality,
     /// A socket of the kernel's audit subsystem is answered with `EINVAL`; all others are allowed.
@@ -37,8 +37,8 @@ enum Verdict {
 }
 
 /// What is not in the profile is answered as by a kernel that does not know the call, so that programs fall back.
-const UNKNOWN: Verdict = Verdict::Errno(libc::ENOSYS as u32);
-const REFUSED: Verdict = Verdict::Errno(libc::EPERM as u32);
+const UNKNOWN: Verdict = Verdict::Refuse(Errno::NOSYS);
+const REFUSED: Verdict = Verdict::Refuse(Errno::PERM);
 
 /// The default filter for a process with `capabilities`, for this machine's architecture.
 ///
@@ -56,8 +56,8 @@ pub(super) fn default_filter(capabilities: CapabilitySet) -> Option<Filter> {
     let mut program = vec![load(ARCHITECTURE)];
     for (architecture, numbers) in tables {
         let body = body(&ranges(&verdicts, numbers));
-        program.push(jump(libc::BPF_JEQ, *architecture, 1, 0));
-        program.push(skip(body.len()));
+        program.push(equal(*architecture, 1, 0));
+        program.push(skip(body.len() as u32));
         program.extend(body);
     }
     program.push(verdict(UNKNOWN));
@@ -125,9 +125,9 @@ fn search(ranges: &[(u32, Verdict)]) -> Filter {
     let (low, high) = (search(low), search(high));
     let mut code = Vec::with_capacity(low.len() + high.len() + 2);
     match u8::try_from(low.len()) {
-        Ok(length) => code.push(jump(libc::BPF_JGE, pivot, length, 0)),
+        Ok(length) => code.push(at_least(pivot, length, 0)),
         // A conditional jump reaches 255 instructions only.
-        Err(_) => code.extend([jump(libc::BPF_JGE, pivot, 0, 1), skip(low.len())]),
+        Err(_) => code.extend([at_least(pivot, 0, 1), skip(low.len() as u32)]),
     }
     code.extend(low);
     code.extend(high);
@@ -137,15 +137,14 @@ fn search(ranges: &[(u32, Verdict)]) -> Filter {
 /// What one range does; ends in an answer on every way.
 fn rule(what: Verdict) -> Filter {
     match what {
-        Verdict::Allow | Verdict::Errno(_) => vec![verdict(what)],
+        Verdict::Allow | Verdict::Refuse(_) => vec![verdict(what)],
         Verdict::Personality => {
             let values = profile::PERSONALITIES;
-            let mut code =
-                vec![load(high_half(0)), jump(libc::BPF_JEQ, 0, 1, 0), verdict(UNKNOWN), load(low_half(0))];
+            let mut code = vec![load(high_half(0)), equal(0, 1, 0), verdict(UNKNOWN), load(low_half(0))];
             for (index, value) in values.iter().enumerate() {
                 let rest = values.len() - 1 - index;
                 // Over the comparisons that are left and the refusal.
-                code.push(jump(libc::BPF_JEQ, *value as u32, rest as u8 + 1, 0));
+                code.push(equal(*value as u32, rest as u8 + 1, 0));
             }
             code.extend([verdict(UNKNOWN), verdict(Verdict::Allow)]);
             code
@@ -154,21 +153,20 @@ fn rule(what: Verdict) -> Filter {
             let allow = verdict(Verdict::Allow);
             let mut code = Vec::new();
             // The kernel takes both as `int` and ignores the upper halves; so must the filter.
-            for (argument, value) in [(0, libc::AF_NETLINK), (2, libc::NETLINK_AUDIT)] {
-                code.extend([load(low_half(argument)), jump(libc::BPF_JEQ, value as u32, 1, 0), allow]);
+            for (argument, value) in [(0, NETLINK), (2, AUDIT)] {
+                code.extend([load(low_half(argument)), equal(value, 1, 0), allow]);
             }
-            code.push(verdict(Verdict::Errno(libc::EINVAL as u32)));
+            code.push(verdict(Verdict::Refuse(Errno::INVAL)));
             code
         }
     }
 }
 
-fn verdict(verdict: Verdict) -> libc::sock_filter {
-    let value = match verdict {
-        Verdict::Errno(errno) => libc::SECCOMP_RET_ERRNO | errno,
-        Verdict::Allow | Verdict::Personality | Verdict::Socket => libc::SECCOMP_RET_ALLOW,
-    };
-    libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: value }
+fn verdict(verdict: Verdict) -> Instruction {
+    answer(match verdict {
+        Verdict::Refuse(errno) => bpf::errno(errno.raw_os_error() as u32),
+        Verdict::Allow | Verdict::Personality | Verdict::Socket => bpf::ALLOW,
+    })
 }
 
 /// Arguments lie low half first on every machine of the tables.
@@ -178,19 +176,6 @@ fn low_half(argument: u32) -> u32 {
 
 fn high_half(argument: u32) -> u32 {
     low_half(argument) + 4
-}
-
-fn load(offset: u32) -> libc::sock_filter {
-    libc::sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
-}
-
-fn jump(comparison: u32, value: u32, if_true: u8, if_false: u8) -> libc::sock_filter {
-    let code = (libc::BPF_JMP | comparison | libc::BPF_K) as u16;
-    libc::sock_filter { code, jt: if_true, jf: if_false, k: value }
-}
-
-fn skip(count: usize) -> libc::sock_filter {
-    libc::sock_filter { code: (libc::BPF_JMP | libc::BPF_JA) as u16, jt: 0, jf: 0, k: count as u32 }
 }
 
 #[cfg(test)]

@@ -51,6 +51,8 @@ pub(crate) struct Source<'a> {
     pub root: &'a Root,
     /// The directory in it at which relative sources begin and ignore patterns apply.
     pub base: RelPath,
+    /// The store's own directory, if it is in there: it is left out, for it grows by what is copied.
+    pub store: Option<RelPath>,
 }
 
 /// Where a copy puts its files.
@@ -91,7 +93,11 @@ impl Copy {
         to: &Target<'_>,
         reporter: &dyn Reporter,
     ) -> Result<CopySummary> {
-        let rules = Rules { context: Ignore::of_lines(&self.ignore)?, inside: Ignore::new(&self.excludes)? };
+        let rules = Rules {
+            context: Ignore::of_lines(&self.ignore)?,
+            inside: Ignore::new(&self.excludes)?,
+            never: from.store.clone(),
+        };
         let mode = self.chmod.as_deref().map(ModeChange::parse).transpose()?;
         let chosen = match &self.chown {
             Some(spec) => Some(users::owner(to.root, spec).cannot("give the files to", spec)?),

@@ -62,12 +62,13 @@ impl Store {
         Ok((digest, blob.size))
     }
 
-    /// Stores a small blob, synced: configs and manifests.
-    pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest> {
+    /// Stores a small blob, synced: configs and manifests. It stays at least as long as `work` lives.
+    pub fn put_blob(&self, work: &Work, bytes: &[u8]) -> Result<Digest> {
         let digest = Digest::of(bytes);
+        self.lease(work, [digest.hex().as_str()])?;
         let path = self.blob_path(digest);
         if !path.exists() {
-            durable::write(&path, bytes)?;
+            durable::write_from(work.dir(), &path, bytes)?;
         }
         Ok(digest)
     }

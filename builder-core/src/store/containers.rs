@@ -196,9 +196,10 @@ impl Store {
     pub fn remove_container(&self, guard: &ContainerGuard) -> Result<()> {
         let lock_path = self.root.join("locks/containers");
         let alone = lock::wait(&lock_path, Mode::Exclusive).cannot("lock", lock_path.display())?;
-        self.release_name(&guard.record.name, &guard.record.id)?;
         let gone = self.root.join("trash").join(random::hex(8));
         fs::rename(&guard.dir, &gone).cannot("remove the container", &guard.record.name)?;
+        // Only now: as long as the container is there its name must not look free.
+        self.release_name(&guard.record.name, &guard.record.id)?;
         drop(alone);
         super::work::remove_tree(&gone)
     }
@@ -256,8 +257,10 @@ impl Store {
         };
         let like = below.map_or_else(|| self.empty_dir(), |tree| self.tree_fs(&tree));
         copy_looks(&like, &fresh.join("fs")).cannot("make", fresh.display())?;
-        // What was there is an upper without files: a freshly made container's, or a leftover without `fs`.
+        // What was there is an upper without files: one made before and then not written down, or a leftover without
+        // `fs`. One with files is never removed so.
         let _ = fs::remove_file(upper.join("meta.json"));
+        let _ = fs::remove_dir(upper.join("fs"));
         let _ = fs::remove_dir(&upper);
         fs::rename(&fresh, &upper).cannot("make", upper.display())
     }

@@ -15,21 +15,26 @@ const SETTLE_AFTER: Duration = Duration::from_secs(60);
 
 /// Writes `path` so that it holds either its old content or all of `bytes`, and is on the disk when this returns.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = write_beside(path, bytes, true)?;
+    write_from(path.parent().expect("every file of the store is in a directory"), path, bytes)
+}
+
+/// As [`write`], but what is unfinished sits in `dir`, on the same file system: an owner's work, swept if it dies.
+pub(super) fn write_from(dir: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = write_temporary(dir, path, bytes, true)?;
     fs::rename(&temporary, path).cannot("write", path.display())?;
     sync_dir(path.parent().expect("every file of the store is in a directory"))
 }
 
 /// As [`write`], but left to the kernel to bring to the disk: whole, though perhaps the old content after a power cut.
 pub(super) fn write_lazily(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = write_beside(path, bytes, false)?;
+    let dir = path.parent().expect("every file of the store is in a directory");
+    let temporary = write_temporary(dir, path, bytes, false)?;
     fs::rename(&temporary, path).cannot("write", path.display())
 }
 
-fn write_beside(path: &Path, bytes: &[u8], sync: bool) -> Result<PathBuf> {
+fn write_temporary(dir: &Path, path: &Path, bytes: &[u8], sync: bool) -> Result<PathBuf> {
     let name = path.file_name().expect("a file has a name").to_string_lossy();
-    // Process and thread make the name unique; a leftover of a killed process with our id is overwritten.
-    let temporary = path.with_file_name(format!(".{name}.{}", crate::sys::random::hex(4)));
+    let temporary = dir.join(format!(".{name}.{}", crate::sys::random::hex(4)));
     let mut file = fs::OpenOptions::new()
         .create_new(true)
         .write(true)
@@ -42,6 +47,12 @@ fn write_beside(path: &Path, bytes: &[u8], sync: bool) -> Result<PathBuf> {
         return Err(error).cannot("write", path.display()).map_err(hint_full);
     }
     Ok(temporary)
+}
+
+/// Whether a temporary file is a killed process's: between writing and renaming one lie microseconds.
+pub(super) fn is_abandoned(temporary: &Path) -> bool {
+    let written = fs::symlink_metadata(temporary).and_then(|meta| meta.modified());
+    written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age >= SETTLE_AFTER))
 }
 
 /// Adds what helps when the disk is full.

@@ -8,7 +8,7 @@ use std::fs;
 
 use crate::error::{Context, Result};
 use crate::oci::{Digest, ImageConfig, MAX_MANIFEST, Manifest};
-use crate::store::{Store, TreeId};
+use crate::store::{Store, TreeId, durable};
 use crate::sys::lock::Mode;
 use crate::sys::random;
 
@@ -111,11 +111,21 @@ impl Store {
         fs::rename(path, gone).cannot("remove", path.display())
     }
 
-    /// Removes cache pointers to trees that are gone.
+    /// Removes cache pointers to trees that are gone, and files that a killed process was about to rename.
     fn remove_dangling(&self) -> Result<()> {
-        for dir in ["cache/diff", "cache/chain", "cache/parts"] {
+        for dir in ["cache/diff", "cache/chain", "cache/parts", "names", "images"] {
+            let pointers = dir.starts_with("cache/");
             let dir = self.root.join(dir);
             for item in fs::read_dir(&dir).cannot("read", dir.display())?.flatten() {
+                if item.file_name().as_encoded_bytes().starts_with(b".") {
+                    if durable::is_abandoned(&item.path()) {
+                        let _ = fs::remove_file(item.path());
+                    }
+                    continue;
+                }
+                if !pointers {
+                    continue;
+                }
                 let tree = fs::read_to_string(item.path()).ok().and_then(|text| TreeId::parse(text.trim()));
                 if tree.is_none_or(|tree| !self.has_tree(&tree)) {
                     let _ = fs::remove_file(item.path());

@@ -1,12 +1,12 @@
 //! The tag table: `images/index.json`, an OCI index whose entries name manifests. Edited under a lock, replaced whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::name::Reference;
 use crate::oci::{Descriptor, Digest, ImageConfig, Index, MAX_MANIFEST, Manifest};
-use crate::store::{Store, durable};
+use crate::store::{Store, Work, durable};
 use crate::sys::lock::{self, Mode};
 
 /// The annotation of the OCI specification that holds an image's name.
@@ -94,13 +94,14 @@ impl Store {
     /// Publishes an image: config and manifest first, then its names. A name that another image had moves.
     pub fn publish_image(
         &self,
+        work: &Work,
         config: &[u8],
         manifest: &[u8],
         media_type: &str,
         names: &[String],
     ) -> Result<Digest> {
-        let id = self.put_blob(config)?;
-        self.put_blob(manifest)?;
+        let id = self.put_blob(work, config)?;
+        self.put_blob(work, manifest)?;
         let descriptor = Descriptor::of(media_type, manifest);
         self.edit_index(|index| {
             let mut listed = entries(index);
@@ -121,19 +122,19 @@ impl Store {
         Ok(id)
     }
 
-    /// Gives an image one more name, taking it from whichever image had it.
-    pub fn add_name(&self, id: Digest, name: &Reference) -> Result<()> {
-        let name = name.to_string();
+    /// Gives an image more names, all at once, taking them from whichever images had them.
+    pub fn add_names(&self, id: Digest, names: &[Reference]) -> Result<()> {
+        let names: BTreeSet<String> = names.iter().map(ToString::to_string).collect();
         self.edit_index(|index| {
             let mut listed = entries(index);
             for entry in &mut listed {
-                entry.names.retain(|known| *known != name);
+                entry.names.retain(|known| !names.contains(known));
             }
             let Some(entry) = listed.iter_mut().find(|entry| entry.id == id) else {
                 return Err(Error::new(Kind::NotFound, format!("cannot tag the image `{}`", id.short()))
                     .because("it was removed meanwhile"));
             };
-            entry.names.push(name);
+            entry.names.extend(names);
             write_entries(index, &listed);
             Ok(())
         })

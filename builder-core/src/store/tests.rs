@@ -34,7 +34,9 @@ fn image(store: &Store, author: &str, names: &[&str]) -> Digest {
     };
     let names: Vec<String> =
         names.iter().map(|name| name.parse::<Reference>().unwrap().to_string()).collect();
-    store.publish_image(&config, &manifest.to_bytes(), media_type::MANIFEST, &names).unwrap()
+    store
+        .publish_image(&store.work().unwrap(), &config, &manifest.to_bytes(), media_type::MANIFEST, &names)
+        .unwrap()
 }
 
 fn container(store: &Store, name: &str) -> ContainerRecord {
@@ -130,7 +132,7 @@ fn a_name_moves_to_the_newest_image_and_leaves_the_other_unnamed() {
     for unknown in ["hell", "ello:2", "other.example/team/hello:2", "hello:3", ""] {
         assert!(store.find_image(unknown).is_err(), "`{unknown}` was found");
     }
-    store.add_name(first, &"hello".parse().unwrap()).unwrap();
+    store.add_names(first, &["hello".parse().unwrap()]).unwrap();
     assert_eq!(store.find_image("hello").unwrap().id, first);
     assert_eq!(store.find_image(&second.hex()).unwrap().names, ["host.example/team/hello:2"]);
 }
@@ -171,8 +173,42 @@ fn the_work_of_the_dead_is_swept_and_that_of_the_living_is_not() {
     fs::create_dir(&dead).unwrap();
     fs::write(dead.join("lock"), "").unwrap();
     fs::write(dead.join("half"), "x").unwrap();
-    assert_eq!(store.sweep().unwrap(), 1);
+    fs::create_dir(store.root.join("tmp/killed-before-it-was-locked")).unwrap();
+    assert_eq!(store.sweep().unwrap(), 2);
     assert!(living.dir().exists() && !dead.exists());
+}
+
+#[test]
+fn small_blobs_are_leased_and_their_unfinished_form_is_the_owners() {
+    let (_dir, store) = scratch();
+    let work = store.work().unwrap();
+    let blob = store.put_blob(&work, b"config").unwrap();
+    store.gc().unwrap();
+    assert!(store.has_blob(blob));
+    drop(work);
+    assert_eq!(store.gc().unwrap().blobs, 1);
+}
+
+#[test]
+fn gc_leaves_the_files_that_others_are_about_to_rename_and_takes_those_of_the_dead() {
+    let (_dir, store) = scratch();
+    let [young, old] = ["cache/diff/.young", "names/.old"].map(|name| store.root.join(name));
+    fs::write(&young, "").unwrap();
+    let file = fs::File::create(&old).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(120)).unwrap();
+    store.gc().unwrap();
+    assert!(young.exists() && !old.exists());
+}
+
+#[test]
+fn a_container_keeps_its_name_until_it_is_gone() {
+    let (_dir, store) = scratch();
+    container(&store, "c");
+    let guard = store.hold_container("c").unwrap();
+    // The removal fails at its last step but one, as if it were cut there.
+    fs::remove_dir(store.root.join("trash")).unwrap();
+    assert!(store.remove_container(&guard).is_err());
+    assert_eq!(store.free_name("c", true).unwrap_err().kind(), Kind::Exists);
 }
 
 #[test]
@@ -196,10 +232,17 @@ fn a_freeze_that_was_cut_short_is_finished_or_forgotten() {
     guard.save().unwrap();
     fs::rename(guard.dir().join("upper"), store.tree_dir(&tree)).unwrap();
     drop(guard);
-    let guard = store.hold_container("c").unwrap();
+    let mut guard = store.hold_container("c").unwrap();
     assert_eq!(guard.record.frozen, std::slice::from_ref(&tree));
     assert!(store.tree_fs(&tree).join("file").exists());
     assert_eq!(fs::read_dir(guard.upper()).unwrap().count(), 0);
+    // Cut after the fresh upper was made, before that was written down.
+    guard.record.pending = guard.record.frozen.pop();
+    guard.save().unwrap();
+    drop(guard);
+    let guard = store.hold_container("c").unwrap();
+    assert_eq!(guard.record.frozen, std::slice::from_ref(&tree));
+    assert!(guard.upper().exists());
 }
 
 #[test]

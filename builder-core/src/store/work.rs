@@ -64,10 +64,7 @@ impl Store {
     pub fn sweep(&self) -> Result<usize> {
         let mut swept = 0;
         for dir in self.owners()? {
-            // A directory without its lock file was made this moment, or its maker died at that moment: a minute tells.
-            if !dir.join("lock").exists() && younger_than_a_minute(&dir) {
-                continue;
-            }
+            // One whose maker has not locked it yet is taken too: it makes another then.
             let Ok(Some(_ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) else { continue };
             self.discard(&dir)?;
             swept += 1;
@@ -107,11 +104,6 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
     let parent = crate::tree::Root::open_host(parent).cannot("open", parent.display())?;
     parent.remove_all(name).cannot("remove", path.display())?;
     Ok(())
-}
-
-fn younger_than_a_minute(path: &Path) -> bool {
-    let made = fs::symlink_metadata(path).and_then(|meta| meta.modified());
-    made.ok().and_then(|made| made.elapsed().ok()).is_none_or(|age| age.as_secs() < 60)
 }
 
 impl Work {

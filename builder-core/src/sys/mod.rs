@@ -1,9 +1,11 @@
 //! The floor: the only place with `unsafe` and the only place that calls libc itself.
 //!
-//! `rustix`'s and `nix`'s safe calls may be used by the modules above where they work on handles; whatever those two do
-//! not offer safely (clone3, the flat system-call list of the sandbox child, raw xattr calls by handle) is wrapped here.
+//! `rustix`'s and `nix`'s safe calls may be used by the modules above where they work on handles; whatever those
+//! two do not offer safely (clone3, the flat system-call list of the sandbox child, raw xattr calls by handle) is
+//! wrapped here.
 #![allow(unsafe_code, reason = "this module is where it lives; each block says why it is sound")]
 
+pub(crate) mod bpf;
 pub(crate) mod lock;
 pub(crate) mod mount;
 pub(crate) mod mount_attr;

@@ -15,6 +15,7 @@ use rustix::thread::CapabilitySet;
 
 use super::signals::Blocked;
 
+mod interpreter;
 mod perform;
 
 /// An open file of a [`Program`]: one the parent opened, or one the child will.
@@ -154,6 +155,8 @@ pub(crate) enum Step {
     },
     /// Starts a session, with `0`–`2` and the controlling terminal being the handle where one is given.
     Session(Option<Handle>),
+    /// Makes sure that the command does not lead back to our own program. Needs the right to read any file.
+    Inspect(Vec<CString>),
     /// Installs a seccomp filter.
     Seccomp(Filter),
     /// Becomes the user; `groups` is absent where this user namespace allows no change of them.
@@ -188,6 +191,11 @@ pub(crate) struct Command {
 }
 
 impl Command {
+    /// The files that are tried, in order.
+    pub(crate) fn candidates(&self) -> &[CString] {
+        &self.candidates
+    }
+
     /// `candidates` are tried in order until one can be run; `env` is `NAME=value`.
     pub(crate) fn new(candidates: Vec<CString>, args: Vec<CString>, env: Vec<CString>) -> Self {
         Command { candidates, args: Words::new(args), env: Words::new(env) }

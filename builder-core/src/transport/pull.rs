@@ -37,7 +37,8 @@ pub(crate) fn pull_layout(
         }
         pull_layer(builder, &work, &layout, layer, *diff_id, builder.store.layer_tree(chain).is_some())?;
     }
-    builder.store.publish_image(&config_bytes, &manifest_bytes, manifest.format().manifest(), names)
+    let media_type = manifest.format().manifest();
+    builder.store.publish_image(&work, &config_bytes, &manifest_bytes, media_type, names)
 }
 
 fn pull_layer(

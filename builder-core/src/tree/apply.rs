@@ -110,24 +110,6 @@ impl Apply {
         Ok(())
     }
 
-    /// Takes the mark of an entry out of the tree: a whiteout goes, an opaque directory is one like any other. Directories
-    /// keep their times as the options say.
-    pub(crate) fn unmark(&mut self, entry: &Entry) -> Result<()> {
-        let path = &entry.path;
-        let (Some(name), Some(parent), Some(mark)) =
-            (path.name(), path.parent(), self.options.marks.opaque_name())
-        else {
-            return Ok(());
-        };
-        self.chain.enter(&parent, entry.meta.mtime)?;
-        let top = self.chain.top();
-        if matches!(entry.node, Node::Whiteout) {
-            return rustix::fs::unlinkat(top, name, AtFlags::empty()).cannot("remove the mark at", path);
-        }
-        let dir = rustix::fs::openat(top, name, DIRECTORY, Mode::empty()).cannot("open", path)?;
-        rustix::fs::fremovexattr(&dir, mark).cannot("remove the mark of", path)
-    }
-
     /// Ends the stream: the directories still open get their times.
     pub(crate) fn finish(self) -> Result<Stats> {
         self.chain.finish()?;

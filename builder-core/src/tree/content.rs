@@ -34,7 +34,6 @@ impl Content {
         let fd = match self {
             Content::Bytes(bytes) => return Ok(Opened::Bytes(bytes)),
             Content::Stream(stream) => return Ok(Opened::Stream(stream)),
-            Content::Open(fd) => fd,
             Content::At { dir, name } => {
                 let flags =
                     OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;

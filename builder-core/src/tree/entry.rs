@@ -194,8 +194,6 @@ pub(crate) enum Content {
         /// Its name there.
         name: std::ffi::OsString,
     },
-    /// An open file, read from its beginning.
-    Open(OwnedFd),
     /// The next bytes of a stream, such as a tar.
     Stream(Box<dyn Read>),
 }
@@ -205,7 +203,6 @@ impl fmt::Debug for Content {
         f.write_str(match self {
             Content::Bytes(_) => "Bytes",
             Content::At { .. } => "At",
-            Content::Open(_) => "Open",
             Content::Stream(_) => "Stream",
         })
     }

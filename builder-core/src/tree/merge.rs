@@ -31,11 +31,6 @@ impl Stack {
         Stack { parts, marks }
     }
 
-    /// How the parts keep their marks.
-    pub(crate) fn marks(&self) -> Marks {
-        self.marks
-    }
-
     /// The parts as one stream, in the order and with the promises of [`crate::tree::walk()`].
     ///
     /// A directory in it is opaque when it hides what is below the whole stack.
@@ -48,12 +43,7 @@ impl Stack {
         std::iter::from_fn(move || merge.next().map(|found| found.map(|found| links.name(found))))
     }
 
-    /// What is at `path`, symlinks not followed anywhere: the path is a name in the tree, not one that people write.
-    pub(crate) fn lookup(&self, path: &RelPath) -> Result<Option<Stat>> {
-        self.finder().lookup(path)
-    }
-
-    /// For many lookups, best in the order of a walk.
+    /// For lookups, best in the order of a walk.
     pub(crate) fn finder(&self) -> Finder<'_> {
         Finder { stack: self, place: None }
     }

@@ -5,11 +5,11 @@
 //! and then names one part with `*at` calls that follow nothing. No method gives an absolute path out.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{Mode, OFlags, ResolveFlags, Stat};
 
 use crate::tree::RelPath;
 
@@ -118,16 +118,6 @@ impl Root {
         Ok(bytes)
     }
 
-    /// Writes a regular file, over one that is there. The mode does not depend on the umask.
-    pub fn write(&self, path: impl AsRef<Path>, mode: u32, bytes: &[u8]) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        let fd = self.open(path, flags, Mode::from_raw_mode(0o600))?;
-        let mut file = std::fs::File::from(fd);
-        file.write_all(bytes)?;
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
-        Ok(())
-    }
-
     /// Makes the one directory `path`, its mode independent of the umask, and opens it.
     pub fn mkdir(&self, path: impl AsRef<Path>, mode: u32) -> io::Result<Root> {
         let (dir, name) = self.parent(path)?;
@@ -159,18 +149,6 @@ impl Root {
     pub fn remove_all(&self, path: impl AsRef<Path>) -> io::Result<bool> {
         let (dir, name) = self.parent(path)?;
         crate::tree::remove::remove_all_at(dir.as_fd(), &name)
-    }
-
-    /// Removes one name that is not a directory.
-    pub fn unlink(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        let (dir, name) = self.parent(path)?;
-        Ok(rustix::fs::unlinkat(&dir, &name, AtFlags::empty())?)
-    }
-
-    /// Removes one empty directory.
-    pub fn rmdir(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        let (dir, name) = self.parent(path)?;
-        Ok(rustix::fs::unlinkat(&dir, &name, AtFlags::REMOVEDIR)?)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`Scan`] reads the tree and says of every file which inode it is; [`Links`] turns later names of an inode into hard
 //! links. They are apart because a merge drops names in between. Neither recurses, and a scan holds no more than
-//! [`OPEN`] directories open (fewer where many are read side by side): it goes back up through `..` and checks that this is the directory it came from.
+//! [`OPEN`] directories open (fewer where many are read side by side): it goes back up through `..` and checks that
+//! this is the directory it came from.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, OsStr};

@@ -94,7 +94,7 @@ impl Commit {
                     Some(Location::Store(name)) => Some(name),
                     _ => None,
                 };
-                self.publish(store, &config, &manifest, name.as_ref())?
+                self.publish(store, &work, &config, &manifest, name.as_ref())?
             }
         };
         if self.rm {
@@ -117,13 +117,14 @@ impl Commit {
     fn publish(
         &self,
         store: &Store,
+        work: &Work,
         config: &[u8],
         manifest: &Manifest,
         name: Option<&Reference>,
     ) -> Result<Committed> {
         let names: Vec<String> = name.iter().map(ToString::to_string).collect();
         let bytes = manifest.to_bytes();
-        let id = store.publish_image(config, &bytes, manifest.format().manifest(), &names)?;
+        let id = store.publish_image(work, config, &bytes, manifest.format().manifest(), &names)?;
         Ok(Committed { id, manifest: Digest::of(&bytes), name: names.into_iter().next() })
     }
 }

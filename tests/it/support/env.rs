@@ -200,8 +200,8 @@ fn outcome(output: Output) -> Outcome {
     }
 }
 
-/// Detaches what a story left mounted, so that the removal of its directory cannot reach into it.
-fn detach_below(dir: &Path) {
+/// Detaches what a story left mounted below `dir`, so that the removal of its directory cannot reach into it.
+pub fn detach_below(dir: &Path) {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let mut points: Vec<_> = mounts.lines().filter_map(|line| line.split(' ').nth(4)).collect();
     points.reverse();

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, XattrFlags};
+use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 
 use super::*;
-use crate::tree::Content;
+use crate::tree::{Content, Marks, Root};
 
 mod kernel;
 
@@ -71,7 +71,7 @@ impl Overlay {
         let mut roots: Vec<Root> =
             (1..=last).rev().map(|part| Overlay::open(&self.dir.path().join(part.to_string()))).collect();
         roots.push(Overlay::open(&self.dir.path().join("base")));
-        let found = Stack::new(roots, Marks::User).lookup(&RelPath::parse(path).expect("a path"));
+        let found = Stack::new(roots, Marks::User).finder().lookup(&RelPath::parse(path).expect("a path"));
         found.expect("an answer").map(|stat| FileType::from_raw_mode(stat.st_mode))
     }
 
@@ -183,16 +183,6 @@ proptest! {
             let (Edit::Write(path, _) | Edit::MakeDirectory(path) | Edit::Remove(path)) = edit;
             prop_assert_eq!(whole.sort(path, true), cut.sort(path, true));
         }
-
-        // Stripping a single part leaves the same layer, and then nothing to strip.
-        let before = whole.layer();
-        strip_idle_marks(&Overlay::open(&whole.upper()), Marks::User, Some(&whole.base())).expect("stripped");
-        prop_assert_eq!(&before, &whole.layer());
-        let base = whole.base();
-        let parts = whole.parts();
-        let mut again = diff(&parts, Some(&base));
-        prop_assert!(again.by_ref().all(|entry: Result<Entry>| entry.is_ok()));
-        prop_assert_eq!(again.dropped(), 0);
     }
 }
 
@@ -205,22 +195,4 @@ fn marks_that_hide_something_stay() {
     let expected = ["// false", "/a/ true", "/b gone"];
     assert_eq!(overlay.layer(), expected.map(str::to_owned).into());
     assert_eq!(diff(&overlay.parts(), None).filter(Result::is_ok).count(), 2, "b is no whiteout any more");
-}
-
-#[test]
-fn stripping_keeps_the_times_of_directories() {
-    let overlay = Overlay::new(&[]);
-    let upper = overlay.upper();
-    fs::create_dir(upper.join("d")).expect("a directory");
-    let place = upper.join("d/w");
-    rustix::fs::mknodat(CWD, &place, FileType::CharacterDevice, Mode::empty(), 0).expect("a whiteout");
-    let at = rustix::fs::Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
-    let times = rustix::fs::Timestamps { last_access: at, last_modification: at };
-    rustix::fs::utimensat(CWD, upper.join("d"), &times, AtFlags::empty()).expect("a time");
-    let stripped =
-        strip_idle_marks(&Overlay::open(&upper), Marks::User, Some(&overlay.base())).expect("stripped");
-    assert_eq!(stripped, 1);
-    assert!(!place.exists() && fs::symlink_metadata(&place).is_err());
-    let found = fs::metadata(upper.join("d")).expect("it is there").modified().expect("a time");
-    assert_eq!(found, std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000));
 }

@@ -11,45 +11,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::sandbox::tests::spec;
 use crate::sandbox::{Exit, Facts, Mount, Rootfs, run};
+use crate::sys::bpf::interpret;
 use crate::testing::{not_run, require_root};
 use crate::tree::Root;
 
-/// What the kernel would answer to a call.
-fn interpret(program: &[libc::sock_filter], architecture: u32, number: u32, args: [u64; 3]) -> u32 {
-    let mut data = [0_u8; 64];
-    data[..4].copy_from_slice(&number.to_le_bytes());
-    data[4..8].copy_from_slice(&architecture.to_le_bytes());
-    for (index, arg) in args.iter().enumerate() {
-        data[16 + 8 * index..24 + 8 * index].copy_from_slice(&arg.to_le_bytes());
-    }
-    let (mut at, mut accumulator) = (0, 0_u32);
-    loop {
-        let instruction = program[at];
-        at += 1;
-        let code = u32::from(instruction.code);
-        let branch = |taken: bool| usize::from(if taken { instruction.jt } else { instruction.jf });
-        if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS {
-            let offset = instruction.k as usize;
-            accumulator = u32::from_le_bytes(data[offset..offset + 4].try_into().unwrap());
-        } else if code == libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K {
-            at += branch(accumulator == instruction.k);
-        } else if code == libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K {
-            at += branch(accumulator >= instruction.k);
-        } else if code == libc::BPF_JMP | libc::BPF_JA {
-            at += instruction.k as usize;
-        } else if code == libc::BPF_RET | libc::BPF_K {
-            return instruction.k;
-        } else {
-            panic!("an instruction the filter should not have: {code:#x}");
-        }
-    }
+fn errno(errno: Errno) -> u32 {
+    bpf::errno(errno.raw_os_error() as u32)
 }
-
-fn errno(errno: i32) -> u32 {
-    libc::SECCOMP_RET_ERRNO | errno as u32
-}
-
-const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 
 fn numbers(table: &str) -> BTreeMap<u32, &str> {
     let pairs = table.split_ascii_whitespace().map(|word| word.split_once('=').unwrap());
@@ -72,10 +40,10 @@ fn the_search_finds_what_the_table_says() {
             // Also the numbers of the x32 ABI, which nothing may use.
             for number in (0..1000).chain(0x4000_0000..0x4000_0400).chain([u32::MAX]) {
                 let expected = match names.get(&number).and_then(|name| verdicts.get(name)) {
-                    None => errno(libc::ENOSYS),
-                    Some(Verdict::Errno(number)) => libc::SECCOMP_RET_ERRNO | number,
+                    None => errno(Errno::NOSYS),
+                    Some(Verdict::Refuse(refusal)) => errno(*refusal),
                     // With all arguments 0 both of these are allowed.
-                    Some(Verdict::Allow | Verdict::Personality | Verdict::Socket) => ALLOW,
+                    Some(Verdict::Allow | Verdict::Personality | Verdict::Socket) => bpf::ALLOW,
                 };
                 let found = interpret(&filter, architecture, number, [0; 3]);
                 assert_eq!(found, expected, "{number} {:?} of {architecture:#x}", names.get(&number));
@@ -83,7 +51,7 @@ fn the_search_finds_what_the_table_says() {
         }
         assert_eq!(
             interpret(&filter, AUDIT_AARCH64, 0, [0; 3]),
-            errno(libc::ENOSYS),
+            errno(Errno::NOSYS),
             "another machine's calls"
         );
     }
@@ -93,20 +61,21 @@ fn the_search_finds_what_the_table_says() {
 #[cfg(target_arch = "x86_64")]
 fn arguments_decide_where_they_should() {
     let filter = default_filter(crate::sandbox::DEFAULT_CAPABILITIES).unwrap();
-    let ask = |number: i64, args| interpret(&filter, AUDIT_X86_64, number as u32, args);
+    // 135 is personality, 41 is socket.
+    let ask = |number: u32, args| interpret(&filter, AUDIT_X86_64, number, args);
     for allowed in profile::PERSONALITIES {
-        assert_eq!(ask(libc::SYS_personality, [allowed, 0, 0]), ALLOW, "{allowed:#x}");
+        assert_eq!(ask(135, [allowed, 0, 0]), bpf::ALLOW, "{allowed:#x}");
     }
     for refused in [1, 9, 0x40000, 0x20001, 1 << 32, u64::MAX] {
-        assert_eq!(ask(libc::SYS_personality, [refused, 0, 0]), errno(libc::ENOSYS), "{refused:#x}");
+        assert_eq!(ask(135, [refused, 0, 0]), errno(Errno::NOSYS), "{refused:#x}");
     }
-    assert_eq!(ask(libc::SYS_socket, [16, 3, 9]), errno(libc::EINVAL));
+    assert_eq!(ask(41, [16, 3, 9]), errno(Errno::INVAL));
     // The kernel drops the upper halves, so they must not open a way around.
-    assert_eq!(ask(libc::SYS_socket, [16 | 1 << 32, 3, 9 | 1 << 40]), errno(libc::EINVAL));
-    assert_eq!(ask(libc::SYS_socket, [16, 3, 0]), ALLOW);
-    assert_eq!(ask(libc::SYS_socket, [2, 3, 9]), ALLOW);
+    assert_eq!(ask(41, [16 | 1 << 32, 3, 9 | 1 << 40]), errno(Errno::INVAL));
+    assert_eq!(ask(41, [16, 3, 0]), bpf::ALLOW);
+    assert_eq!(ask(41, [2, 3, 9]), bpf::ALLOW);
     let audit = default_filter(CapabilitySet::AUDIT_WRITE).unwrap();
-    assert_eq!(interpret(&audit, AUDIT_X86_64, libc::SYS_socket as u32, [16, 3, 9]), ALLOW);
+    assert_eq!(interpret(&audit, AUDIT_X86_64, 41, [16, 3, 9]), bpf::ALLOW);
 }
 
 #[test]

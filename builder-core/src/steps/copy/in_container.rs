@@ -57,7 +57,8 @@ impl Copy {
             devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
             fingerprint: fingerprint || show,
         };
-        let from = Source { root: &source.root, base: source.base.clone() };
+        let store = store_within(builder, from);
+        let from = Source { root: &source.root, base: source.base.clone(), store };
         let done = self.perform(&from, &to, builder.reporter())?;
         if show {
             let mut guard = builder.store.hold_container(&target.id)?;
@@ -68,6 +69,17 @@ impl Copy {
         }
         Ok(done)
     }
+}
+
+/// Where the store is in a source of the host.
+fn store_within(builder: &Builder<'_>, from: &CopyFrom) -> Option<RelPath> {
+    let store = std::fs::canonicalize(builder.store.root()).ok()?;
+    let top = match from {
+        CopyFrom::Host(_) => PathBuf::from("/"),
+        CopyFrom::Context(dir) => std::fs::canonicalize(dir).ok()?,
+        CopyFrom::Other(_) => return None,
+    };
+    RelPath::parse(store.strip_prefix(top).ok()?).ok()
 }
 
 /// Opens the source; none if that is the target itself.

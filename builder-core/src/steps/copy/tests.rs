@@ -42,7 +42,7 @@ impl Scene {
     fn perform_in(&self, copy: &Copy, base: &str, workdir: &str) -> Result<CopySummary> {
         let context = Root::open_host(&self.path("context")).unwrap();
         let rootfs = Root::open_host(&self.path("rootfs")).unwrap();
-        let from = Source { root: &context, base: RelPath::parse(base).unwrap() };
+        let from = Source { root: &context, base: RelPath::parse(base).unwrap(), store: None };
         let to = Target { root: &rootfs, workdir, devices: Devices::Make, fingerprint: true };
         // Only root can give files away.
         let keep_owners = copy.keep_owners || !rustix::process::geteuid().is_root();
@@ -321,7 +321,7 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
 fn a_directory_is_not_copied_into_itself() {
     let scene = Scene::new();
     let rootfs = Root::open_host(&scene.path("rootfs")).unwrap();
-    let from = Source { root: &rootfs, base: RelPath::root() };
+    let from = Source { root: &rootfs, base: RelPath::root(), store: None };
     let to = Target { root: &rootfs, workdir: "/", devices: Devices::Make, fingerprint: false };
     for (source, destination) in [("/", "/x"), ("/etc", "/etc"), (".", "/etc/deep/er")] {
         let copy = Copy { keep_owners: true, ..copy(&[source], destination) };
@@ -330,6 +330,23 @@ fn a_directory_is_not_copied_into_itself() {
     }
     Copy { keep_owners: true, ..copy(&["/etc"], "/other") }.perform(&from, &to, &Silent).unwrap();
     assert!(scene.path("rootfs/other/passwd").exists());
+}
+
+#[test]
+fn the_store_is_left_out() {
+    let scene = Scene::new();
+    let context = Root::open_host(&scene.path("context")).unwrap();
+    let rootfs = Root::open_host(&scene.path("rootfs")).unwrap();
+    let store = Some(RelPath::parse("d/sub").unwrap());
+    let from = Source { root: &context, base: RelPath::root(), store };
+    let to = Target { root: &rootfs, workdir: "/", devices: Devices::Make, fingerprint: false };
+    for (source, destination) in [(".", "/all"), ("d", "/d"), ("d/sub", "/asked-for")] {
+        let copy = Copy { keep_owners: true, ..copy(&[source], destination) };
+        copy.perform(&from, &to, &Silent).unwrap();
+    }
+    assert!(scene.path("rootfs/all/d/one").exists() && scene.path("rootfs/d/one").exists());
+    assert!(!scene.path("rootfs/all/d/sub").exists() && !scene.path("rootfs/d/sub").exists());
+    assert!(scene.path("rootfs/asked-for/two").exists());
 }
 
 #[test]
@@ -366,7 +383,7 @@ fn a_failure_of_the_writer_ends_the_reader() {
     let rootfs = scene.path("rootfs");
     // A name that cannot be made: the container is the one file system object that takes no files.
     let from = Root::open_host(&scene.path("context")).unwrap();
-    let source = Source { root: &from, base: RelPath::root() };
+    let source = Source { root: &from, base: RelPath::root(), store: None };
     let proc = Root::open_host(Path::new("/proc/self")).unwrap();
     let to = Target { root: &proc, workdir: "/", devices: Devices::Make, fingerprint: true };
     assert!(copy(&["many"], "/").perform(&source, &to, &Silent).is_err());

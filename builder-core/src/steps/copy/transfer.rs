@@ -88,7 +88,7 @@ fn read_all(
         if pick.directory {
             let dir = from.root.subroot(pick.place.as_path()).cannot("open", &pick.place)?;
             let whole = renamed.is_some() || !pick.below.is_root();
-            reader.send(order, gather.directory(&dir, &pick.judged, under, whole))?;
+            reader.send(order, gather.directory(&dir, &pick.place, &pick.judged, under, whole))?;
         } else {
             let name = renamed.cloned().unwrap_or(under);
             reader.send(order, gather.file(from.root, &pick.place, name).transpose().into_iter())?;

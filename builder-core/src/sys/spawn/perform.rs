@@ -135,6 +135,7 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
                 resolve,
             )?)
         }
+        Step::Inspect(candidates) => candidates.iter().try_for_each(|path| super::interpreter::inspect(path)),
         Step::Limit { resource, wanted } => limit(*resource, *wanted),
         Step::Session(terminal) => session(terminal.map(|handle| get(handles, handle)).transpose()?),
         Step::Seccomp(filter) => seccomp(filter),

@@ -7,7 +7,7 @@ use rustix::process::{WaitId, WaitIdOptions};
 use super::*;
 use crate::testing::{not_run, require_root};
 
-const BUSYBOX: &std::ffi::CStr = c"/bin/busybox";
+const BUSYBOX: &CStr = c"/bin/busybox";
 
 fn command(args: &[&str]) -> Step {
     let words = |words: &[&str]| words.iter().map(|word| CString::new(*word).unwrap()).collect();

@@ -14,6 +14,8 @@ pub(crate) struct Rules {
     pub context: Ignore,
     /// By paths from each directory gathered.
     pub inside: Ignore,
+    /// One directory of the source tree, by its canonical place.
+    pub never: Option<RelPath>,
 }
 
 /// Gathers into one stream: names of one inode are hard links, also where they came from several sources.
@@ -41,25 +43,30 @@ impl<'a> Gather<'a> {
         Ok(Some(self.links.name(found)))
     }
 
-    /// All below `dir`, which has the path `place` in its context, under `to`; `dir` itself comes first if `whole`.
+    /// All below `dir`, which is at `place` and has the path `judged` in its context, under `to`; `dir` itself comes
+    /// first if `whole`.
     ///
     /// A directory that is left out, but has something in it that a later rule brings back, comes before that.
     pub(crate) fn directory(
         &mut self,
         dir: &Root,
         place: &RelPath,
+        judged: &RelPath,
         to: RelPath,
         whole: bool,
     ) -> impl Iterator<Item = Result<Entry>> {
         let top = Level {
             path: RelPath::root(),
-            context: self.rules.context.judge_from_root(place),
+            context: self.rules.context.judge_from_root(judged),
             inside: Verdict::default(),
             held: None,
         };
         let scan = Scan::new(dir, Marks::None, OPEN);
         let levels = vec![top];
-        Below { gather: self, scan, place: place.clone(), to, whole, levels, ready: VecDeque::new() }
+        // Of the place that never goes, what is left from here; nothing if it is elsewhere.
+        let never = self.rules.never.as_ref().and_then(|never| never.strip(place));
+        let judged = judged.clone();
+        Below { gather: self, scan, judged, never, to, whole, levels, ready: VecDeque::new() }
     }
 }
 
@@ -76,7 +83,8 @@ struct Level {
 struct Below<'g, 'a> {
     gather: &'g mut Gather<'a>,
     scan: Scan,
-    place: RelPath,
+    judged: RelPath,
+    never: Option<RelPath>,
     to: RelPath,
     whole: bool,
     levels: Vec<Level>,
@@ -113,6 +121,10 @@ impl Below<'_, '_> {
         if matches!(found.entry.node, Node::Socket) {
             return;
         }
+        if self.never.as_ref() == Some(&path) {
+            self.scan.prune();
+            return;
+        }
         let rules = self.gather.rules;
         if rules.context.is_empty() && rules.inside.is_empty() {
             self.ready.push_back(self.gather.links.name(found));
@@ -123,7 +135,7 @@ impl Below<'_, '_> {
             self.levels.pop();
         }
         let above = self.levels.last().expect("the top is never popped");
-        let in_context = self.place.append(&path);
+        let in_context = self.judged.append(&path);
         let context = rules.context.judge(above.context, &in_context);
         let inside = rules.inside.judge(above.inside, &path);
         let (out_context, out_inside) = (rules.context.leaves_out(context), rules.inside.leaves_out(inside));

@@ -285,7 +285,8 @@ fn holes_stay_holes_from_files_and_streams() {
     std::os::unix::fs::FileExt::write_all_at(&sparse, b"middle", 3 << 20).expect("written");
     let size = 8 << 20;
     let opened = || fs::File::open(&source).expect("it opens");
-    let copied = Node::File { size, content: Content::Open(opened().into()) };
+    let dir = std::sync::Arc::new(fs::File::open(scratch.outside()).expect("it opens").into());
+    let copied = Node::File { size, content: Content::At { dir, name: "sparse".into() } };
     let streamed = Node::File { size, content: Content::Stream(Box::new(opened())) };
     scratch.apply(PLAIN, vec![entry("a", 0o600, copied), entry("b", 0o600, streamed)]).expect("applied");
     for name in ["a", "b"] {

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use super::*;
 use crate::testing::require_root;
+use crate::tree::{Apply, Devices, Options, walk};
 
 /// Edits that leave every mark there is; each script is a part of its own.
 const EDITS: [&str; 3] = [

@@ -52,7 +52,7 @@ pub(super) fn take_content(entry: &mut Entry) -> Result<Option<Load>> {
             Load::Bytes(bytes)
         }
         Content::At { dir, name } => Load::At { size, dir, name },
-        Content::Open(_) | Content::Stream(_) => unreachable!("a directory tree gives names"),
+        Content::Stream(_) => unreachable!("a directory tree gives names"),
     }))
 }
 
