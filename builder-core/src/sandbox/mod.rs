@@ -25,14 +25,9 @@ pub(crate) use native::run;
 
 use crate::tree::users::User;
 
-/// The root directory of the container.
-#[derive(Debug)]
-pub(crate) enum Rootfs {
-    /// A mount that is attached nowhere (of `fsmount` or `open_tree`); it becomes the child's and goes with it.
-    Detached(OwnedFd),
-    /// A directory of this mount namespace, opened for reading; what is mounted in it is seen, too.
-    Directory(OwnedFd),
-}
+/// The root directory of the container: a mount that is attached nowhere (of `fsmount` or `open_tree`). It becomes the
+/// child's and goes with it.
+pub(crate) type Rootfs = OwnedFd;
 
 /// What a command runs as, in, and with. All is settled: nothing is looked up any more.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::OpenTreeFlags;
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::error::{Context, Error, Kind, Result};
@@ -22,8 +21,8 @@ use crate::tree::{RelPath, Root};
 
 /// Runs the command of `spec` in `rootfs` and waits for it. Signals sent to this process meanwhile are passed on.
 ///
-/// Must be called with the capability to mount: as root, or in a user namespace of our own. A detached root directory
-/// is unmounted when this returns, also if other threads run commands.
+/// Must be called with the capability to mount: as root, or in a user namespace of our own. The root directory is
+/// unmounted when this returns, also if other threads run commands.
 pub(crate) fn run(rootfs: Rootfs, spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
     let exit = run_and_clean(rootfs, spec, facts, reporter);
     wait_for_starting();
@@ -31,15 +30,14 @@ pub(crate) fn run(rootfs: Rootfs, spec: Spec, facts: &Facts, reporter: &dyn Repo
 }
 
 fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
-    let root = detach(rootfs)?;
-    let tree = Root::from_fd(root.try_clone().cannot("open", "/")?);
+    let tree = Root::from_fd(rootfs.try_clone().cannot("open", "/")?);
     let devices = Devices::make(facts, spec.shm_size, &spec.files)?;
     let points = mount_points(&tree, &spec, &devices);
     let ended = points.1.and_then(|()| {
         let terminal =
             spec.terminal.then(|| Terminal::open(devices.terminals.as_fd(), spec.user.uid)).transpose()?;
         let prepared = Prepared {
-            root,
+            root: rootfs,
             devices,
             mounts: std::mem::take(&mut spec.mounts),
             terminal: terminal.as_ref().map(Terminal::inner).transpose()?,
@@ -51,19 +49,6 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
     let exit = ended?;
     cleaned?;
     Ok(exit)
-}
-
-/// The root directory as a mount of its own that is attached nowhere.
-fn detach(rootfs: Rootfs) -> Result<OwnedFd> {
-    let directory = match rootfs {
-        Rootfs::Detached(mount) => return Ok(mount),
-        Rootfs::Directory(directory) => directory,
-    };
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH
-        | OpenTreeFlags::AT_RECURSIVE;
-    rustix::mount::open_tree(&directory, "", flags).cannot("mount", "the container's root directory")
 }
 
 /// Makes the missing places to mount on; what was made is returned also if the rest failed.

@@ -7,7 +7,6 @@ use std::path::Path;
 use super::*;
 use crate::error::Error;
 use crate::testing::{not_run, require_root};
-use crate::tree::Root;
 
 mod confinement;
 mod hostile;
@@ -47,8 +46,7 @@ impl Image {
     }
 
     fn rootfs(&self) -> Rootfs {
-        let root = Root::open_host(self.path()).unwrap();
-        Rootfs::Directory(root.fd().try_clone_to_owned().unwrap())
+        crate::sys::mount::clone_of(self.path()).unwrap()
     }
 
     fn run(&self, spec: Spec) -> Result<Exit, Error> {
@@ -214,7 +212,7 @@ fn a_detached_overlay_takes_only_what_the_command_made_and_is_free_at_once() {
     for turn in 0..20 {
         let mut spec = script_spec(&format!("echo {turn} > /made; (sleep 100 &) ; true"));
         spec.files = vec![File { at: "/etc/hosts".into(), content: b"x".to_vec() }];
-        let rootfs = Rootfs::Detached(overlay(image.path(), &upper, &work));
+        let rootfs = overlay(image.path(), &upper, &work);
         assert_eq!(run(rootfs, spec, &Facts::probe(), &crate::event::Silent).unwrap(), Exit::Code(0));
         let names: Vec<_> = fs::read_dir(&upper).unwrap().map(|item| item.unwrap().file_name()).collect();
         assert_eq!(names, ["made"]);

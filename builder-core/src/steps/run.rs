@@ -280,8 +280,7 @@ impl Run {
 }
 
 fn tree(rootfs: &Rootfs) -> Result<Root> {
-    let (Rootfs::Detached(fd) | Rootfs::Directory(fd)) = rootfs;
-    fd.try_clone().map(Root::from_fd).cannot("open", "the container's root directory")
+    rootfs.try_clone().map(Root::from_fd).cannot("open", "the container's root directory")
 }
 
 /// A file of the host, if there is one; not of any size.

@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::sandbox::tests::spec;
-use crate::sandbox::{Exit, Facts, Mount, Rootfs, run};
+use crate::sandbox::{Exit, Facts, Mount, run};
 use crate::sys::bpf::interpret;
 use crate::testing::{not_run, require_root};
-use crate::tree::Root;
 
 fn errno(errno: Errno) -> u32 {
     bpf::errno(errno.raw_os_error() as u32)
@@ -201,7 +200,7 @@ fn probe_under_kiln(dir: &Path) -> String {
     let mut spec = spec(&["/usr/bin/perl", "-e", PROBE]);
     spec.mounts = SHARED.iter().map(|path| mount(Path::new(path), path)).collect();
     spec.mounts.push(mount(&out, "/out"));
-    let root = Rootfs::Directory(Root::open_host(&rootfs).unwrap().fd().try_clone_to_owned().unwrap());
+    let root = crate::sys::mount::clone_of(&rootfs).unwrap();
     let exit = run(root, spec, &Facts::probe(), &crate::event::Silent).unwrap();
     assert_eq!(exit, Exit::Code(0));
     fs::read_to_string(out.join("calls")).unwrap()

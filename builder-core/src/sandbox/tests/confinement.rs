@@ -147,7 +147,8 @@ fn mounts_may_lie_in_one_another_and_in_dev() {
             mount(&inner.path().join("file"), "/dev/shm/x/file", true),
         ];
     };
-    let script = "cat /a/b/c/file /dev/thing /deep/new/file /dev/shm/x/file; echo x > /a/made; touch /a/b/c/x /dev/thing; true";
+    let script = "cat /a/b/c/file /dev/thing /deep/new/file /dev/shm/x/file; echo x > /a/made; \
+        touch /a/b/c/x /dev/thing; true";
     let seen = image.output(change, script);
     assert!(seen.starts_with("innerinnerinnerinner"), "{seen}");
     assert_eq!(seen.matches("Read-only file system").count(), 2, "{seen}");

@@ -214,7 +214,8 @@ fn it_works_in_a_user_namespace() {
     if inner() {
         let image = Image::new();
         assert!(Facts::probe().rootless);
-        let script = "id -u; echo x > /dev/null; head -c2 /dev/zero | wc -c; mount | grep -c sysfs; ls /sys/class | wc -l; \
+        let script = "id -u; echo x > /dev/null; head -c2 /dev/zero | wc -c; mount | grep -c sysfs; \
+            ls /sys/class | wc -l; \
             touch /sys/x; cat /proc/self/status; ls /proc/sys/kernel | wc -l; echo y > /proc/sys/kernel/hostname";
         for network in [Network::Host, Network::None] {
             let seen = image.output(|spec| spec.network = network, &format!("{script}; true"));

@@ -5,7 +5,7 @@ use std::fs;
 use crate::builder::{Builder, now};
 use crate::error::{Context, Result};
 use crate::rootfs;
-use crate::sandbox::{self, Exit, Facts};
+use crate::sandbox::{Exit, Facts};
 use crate::steps::container;
 use crate::steps::run::{Run, RunConfig};
 use crate::store::{LogEntry, Logged};
@@ -35,7 +35,6 @@ impl Run {
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;
         let mount = rootfs.mount.try_clone().cannot("open the container", name)?;
-        let mount = sandbox::Rootfs::Detached(mount);
         let exit = self.perform(mount, &config, &scratch, &Facts::probe(), builder.reporter())?;
         drop(rootfs);
         if let Some(line) = history.filter(|_| exit.code() == 0) {

@@ -41,8 +41,7 @@ impl Image {
     }
 
     fn perform(&self, run: &Run, config: &RunConfig) -> Result<Exit> {
-        let root = Root::open_host(self.root.path()).unwrap();
-        let rootfs = Rootfs::Directory(root.fd().try_clone_to_owned().unwrap());
+        let rootfs = crate::sys::mount::clone_of(self.root.path()).unwrap();
         run.perform(rootfs, config, self.scratch.path(), &Facts::probe(), &Silent)
     }
 

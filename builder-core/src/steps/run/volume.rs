@@ -90,8 +90,7 @@ impl FromStr for Volume {
         for option in options.split(',').filter(|option| !option.is_empty()) {
             let Some((_, group)) = OPTIONS.iter().find(|(name, _)| *name == option) else {
                 return Err(invalid().because(format!("there is no option `{option}`")).hint(
-                    "the options are ro, rw, O, z, Z, U, noexec, nosuid, nodev, bind and [r]private, slave, \
-                         shared",
+                    "use ro, rw, O, z, Z, U, noexec, nosuid, nodev, bind or [r]private, slave, shared",
                 ));
             };
             if groups.contains(group) && !chosen.contains(option) {
