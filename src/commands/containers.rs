@@ -57,7 +57,7 @@ impl Args {
             let heading = HEADING.map(str::to_owned);
             let [container_id, _, image_id, image_name, container_name] = heading;
             let heading = Row { container_id, builder: HEADING[1], image_id, image_name, container_name };
-            Format::parse(format)?.list(&heading, &rows)?;
+            Format::parse(format)?.strict().list(&heading, &rows)?;
             return Ok(Exit::Success);
         }
         let cells = listed.into_iter().map(|container| {

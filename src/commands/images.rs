@@ -89,7 +89,7 @@ impl Args {
                 created_at_raw: "CREATED AT".into(),
                 size: "SIZE".into(),
             };
-            Format::parse(format)?.list(&heading, &rows)?;
+            Format::parse(format)?.strict().list(&heading, &rows)?;
             return Ok(Exit::Success);
         }
         self.table(rows);

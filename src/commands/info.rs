@@ -40,7 +40,7 @@ impl Args {
             },
         });
         match &self.format {
-            Some(format) => ui::result(Format::parse(format)?.fill(&shown)?),
+            Some(format) => ui::result(Format::parse(format)?.strict().fill(&shown)?),
             None => ui::result_json(&shown),
         }
         Ok(Exit::Success)

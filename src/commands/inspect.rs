@@ -130,35 +130,47 @@ fn docker(config: &ImageConfig, image: Option<Digest>) -> Value {
     })
 }
 
-/// As Go's templates see it: fields of `OCIv1` and `Docker` by their Go names too, `.OCIv1.Config.Env` for
-/// `config.Env`.
+/// As Go's templates see it: fields by their Go names too, `.OCIv1.Config.Env` for `config.Env`, and none missing.
 fn for_template(shown: &Value) -> Value {
     let mut with_names = shown.clone();
     for part in ["OCIv1", "Docker"] {
-        let Some(fields) = with_names[part].as_object_mut() else { continue };
-        let named: Vec<(String, Value)> = fields
-            .iter()
-            .map(|(name, value)| (go_name(name), value.clone()))
-            .filter(|(name, _)| !fields.contains_key(name))
-            .collect();
-        fields.extend(named);
-        // A template may name a field that is empty; Go's structs have it all the same.
-        for name in ["Author", "Created", "Architecture", "OS", "Variant", "Comment"] {
-            fields.entry(name).or_insert_with(|| "".into());
-        }
-        if let Some(config) = fields.get_mut("Config").and_then(Value::as_object_mut) {
-            for name in ["User", "WorkingDir", "StopSignal", "Hostname", "Domainname"] {
-                config.entry(name).or_insert_with(|| "".into());
-            }
-            for name in ["Env", "Cmd", "Entrypoint", "OnBuild", "Shell"] {
-                config.entry(name).or_insert_with(|| json!([]));
-            }
-            for name in ["Labels", "Volumes", "ExposedPorts"] {
-                config.entry(name).or_insert_with(|| json!({}));
-            }
-        }
+        add_names(&mut with_names[part], &["Author", "Created", "Architecture", "OS", "Variant"], "".into());
+        add_names(&mut with_names[part], &["Comment"], "".into());
+        add_names(&mut with_names[part]["RootFS"], &["Type", "DiffIDs"], json!([]));
+        let config = &mut with_names[part]["Config"];
+        let words = ["User", "WorkingDir", "StopSignal", "Hostname", "Domainname"];
+        add_names(config, &words, "".into());
+        add_names(config, &["Env", "Cmd", "Entrypoint", "OnBuild", "Shell"], json!([]));
+        add_names(config, &["Labels", "Volumes", "ExposedPorts"], json!({}));
+        name_history(&mut with_names[part]["History"]);
     }
+    name_history(&mut with_names["History"]);
     with_names
+}
+
+fn name_history(entries: &mut Value) {
+    for entry in entries.as_array_mut().into_iter().flatten() {
+        add_names(entry, &["Created", "CreatedBy", "Author", "Comment"], "".into());
+        add_names(entry, &["EmptyLayer"], false.into());
+    }
+}
+
+/// Adds each field of an object under its Go name, and `default` for those of `all` that are not there, as Go's structs
+/// have every field. What `json` shows stays as it was.
+fn add_names(object: &mut Value, all: &[&str], default: Value) {
+    let plain = object.clone();
+    let Some(fields) = object.as_object_mut() else { return };
+    fields.entry(template::PLAIN).or_insert(plain);
+    let named: Vec<(String, Value)> = fields
+        .iter()
+        .filter(|(name, _)| *name != template::PLAIN)
+        .map(|(name, value)| (go_name(name), value.clone()))
+        .filter(|(name, _)| !fields.contains_key(name))
+        .collect();
+    fields.extend(named);
+    for name in all {
+        fields.entry(*name).or_insert_with(|| default.clone());
+    }
 }
 
 /// `config` → `Config`, `os.version` → `OSVersion`, `rootfs` → `RootFS`.
@@ -169,6 +181,9 @@ fn go_name(name: &str) -> String {
         "os.features" => "OSFeatures".into(),
         "rootfs" => "RootFS".into(),
         "container_config" => "ContainerConfig".into(),
+        "diff_ids" => "DiffIDs".into(),
+        "created_by" => "CreatedBy".into(),
+        "empty_layer" => "EmptyLayer".into(),
         _ => {
             let mut letters = name.chars();
             letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()

@@ -24,17 +24,16 @@ pub mod version;
 
 use builder_core::{Error, Format, Kind, Result};
 
-/// Runs `each` for every name and goes on after a failure; the first failure is what is returned, the rest are shown.
+/// Runs `each` for every name and goes on after a failure; the last failure is what is returned, those before are shown.
 pub fn for_each(names: &[String], mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
-    let mut first = None;
+    let mut last = Ok(());
     for name in names {
-        match each(name) {
-            Err(error) if first.is_none() => first = Some(error),
-            Err(error) => crate::ui::show_error(&error),
-            Ok(()) => {}
+        let Err(error) = each(name) else { continue };
+        if let Err(earlier) = std::mem::replace(&mut last, Err(error)) {
+            crate::ui::show_error(&earlier);
         }
     }
-    first.map_or(Ok(()), Err)
+    last
 }
 
 /// Writes a small file the user asked for, such as `--iidfile`.

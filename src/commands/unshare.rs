@@ -43,7 +43,9 @@ impl Args {
             let (name, container) = text.split_once('=').unwrap_or(("KILN_MOUNT", text));
             let mount = Mount { container: container.to_owned() }.perform(&builder)?;
             command.env(name, &mount.path);
-            mounted.push(mount.id);
+            if !mounted.contains(&mount.id) {
+                mounted.push(mount.id);
+            }
         }
         let failed = |cause: std::io::Error| {
             let kind = if cause.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Io };

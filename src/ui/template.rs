@@ -1,8 +1,11 @@
 //! `--format`: Go templates over the rows of a list or one object, as scripts use them.
 
 use builder_core::{Error, Result};
-use gotmpl::Template;
+use gotmpl::{MissingKey, Template};
 use serde::Serialize;
+
+/// The field of an object that holds it as JSON shows it, where templates see more names than that.
+pub const PLAIN: &str = "";
 
 /// A template that was parsed.
 pub struct Format {
@@ -53,6 +56,11 @@ impl Format {
         Ok(())
     }
 
+    /// Refuses a field that an object does not have, as Go does where an object always has all its fields.
+    pub fn strict(self) -> Self {
+        Format { template: self.template.missing_key(MissingKey::Error), ..self }
+    }
+
     /// Fills the template in for one object.
     pub fn fill(&self, object: &impl Serialize) -> Result<String> {
         let bad = |cause: String| Error::invalid("cannot fill in the format").because(cause);
@@ -89,6 +97,9 @@ fn plain(value: &gotmpl::Value) -> serde_json::Value {
         V::Float(value) => (*value).into(),
         V::String(text) => text.as_ref().into(),
         V::List(items) => items.iter().map(plain).collect(),
+        V::Map(fields) if fields.get(PLAIN).is_some() => {
+            fields.get(PLAIN).map_or(serde_json::Value::Null, plain)
+        }
         V::Map(fields) => fields.iter().map(|(name, value)| (name.to_string(), plain(value))).collect(),
         _ => serde_json::Value::Null,
     }

@@ -2,9 +2,29 @@
 //!
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
+mod check;
+mod commit;
 mod concurrency;
+mod config;
+mod containers;
 mod copy;
 mod examples;
+mod from;
+mod images;
+mod info;
+mod inspect;
+mod mount;
 mod power_cut;
+mod prune;
+mod pull;
+mod push;
+mod regression;
+mod rename;
+mod rm;
+mod rmi;
 mod support;
+mod tag;
 mod tidy;
+mod umount;
+mod unshare;
+mod version;

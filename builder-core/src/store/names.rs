@@ -53,9 +53,9 @@ impl Store {
             return Ok(wanted.to_owned());
         }
         if exact {
-            return Err(Error::new(Kind::Exists, format!("cannot make the container `{wanted}`"))
-                .because("the name is in use by another container")
-                .hint(format!("remove that one with `kiln rm {wanted}`, or give another --name")));
+            return Err(Error::new(Kind::Exists, format!("cannot name a container `{wanted}`"))
+                .because("another container has that name")
+                .hint(format!("remove that one with `kiln rm {wanted}`, or choose another name")));
         }
         (1..)
             .map(|number: u64| format!("{wanted}-{number}"))

@@ -34,7 +34,8 @@ impl Layout {
             serde_json::from_slice(&marker).map_err(|e| layout.not_a_layout(e))?;
         match version["imageLayoutVersion"].as_str() {
             Some(version) if version.starts_with("1.") => Ok(layout),
-            other => Err(layout.not_a_layout(format!("its layout version is {other:?}"))),
+            Some(other) => Err(layout.not_a_layout(format!("its layout version is {other}"))),
+            None => Err(layout.not_a_layout("oci-layout names no version")),
         }
     }
 
@@ -66,8 +67,9 @@ impl Layout {
         };
         let found = found.ok_or_else(|| {
             let error = Error::new(Kind::NotFound, sentence()).because(format!(
-                "it has {} images: {}",
-                index.manifests.len(),
+                "it has {}{}{}",
+                count(index.manifests.len()),
+                if names.is_empty() { "" } else { ": " },
                 names.join(", ")
             ));
             let first = names.first().unwrap_or(&"NAME");
@@ -121,6 +123,10 @@ impl Layout {
         }
         Ok(File::from(fd))
     }
+}
+
+fn count(images: usize) -> String {
+    if images == 1 { "one image".to_owned() } else { format!("{images} images") }
 }
 
 fn blob_name(digest: Digest) -> String {

@@ -139,7 +139,13 @@ impl<'a> Push<'a> {
         let mut record = store.tree(&tree)?;
         let times = record.exports.iter().filter(|export| export.diff_id == *diff_id);
         let times = times.filter_map(|export| profile_times(&export.profile)).next();
-        let times = times.ok_or_else(|| missing("its tree was not written by this program"))?;
+        let times = times.ok_or_else(|| {
+            Error::corrupt(sentence())
+                .because(
+                    "its blob is gone, and its tree was unpacked from a tar that only its maker can write",
+                )
+                .hint("pull the image again")
+        })?;
         let layer = TreeLayer { parts: store.parts_or_empty(&tree)?, below: below.to_vec() };
         let (export, sent) = self.tree(&layer, times)?;
         if export.diff_id != *diff_id {

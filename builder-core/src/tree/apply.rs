@@ -170,10 +170,10 @@ impl Apply {
         content: Content,
     ) -> Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = place(self.chain.top(), name, |top| {
-            rustix::fs::openat(top, name, flags, Mode::from_raw_mode(0o600))
-        })
-        .cannot("make", path)?;
+        // Made with its mode and by its owner most files need no more than a look.
+        let mode = Mode::from_raw_mode(meta.mode & 0o777);
+        let file = place(self.chain.top(), name, |top| rustix::fs::openat(top, name, flags, mode));
+        let file = file.cannot("make", path)?;
         self.copier.copy(content, size, file.as_fd()).cannot("write", path)?;
         self.stats.bytes += size;
         self.own(&file, meta, path)?;
@@ -301,9 +301,16 @@ impl Apply {
     /// Owner, mode and attributes of an open file or directory, in the order in which the kernel keeps them: a change
     /// of owner drops setuid and capabilities.
     fn own(&mut self, fd: &OwnedFd, meta: &Meta, path: &RelPath) -> Result<()> {
-        let owner = rustix::fs::fchown(fd, Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
-        owner.cannot("set the owner of", path).map_err(|error| explain_owner(error, meta))?;
-        rustix::fs::fchmod(fd, Mode::from_raw_mode(meta.mode)).cannot("set the mode of", path)?;
+        let is = rustix::fs::fstat(fd).cannot("read", path)?;
+        let owned = (is.st_uid, is.st_gid) == (meta.uid, meta.gid);
+        if !owned {
+            let owner = rustix::fs::fchown(fd, Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
+            owner.cannot("set the owner of", path).map_err(|error| explain_owner(error, meta))?;
+        }
+        // A change of owner takes set-user-id bits away.
+        if !owned || is.st_mode & 0o7777 != meta.mode {
+            rustix::fs::fchmod(fd, Mode::from_raw_mode(meta.mode)).cannot("set the mode of", path)?;
+        }
         for (name, value) in &meta.xattrs {
             match rustix::fs::fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()) {
                 Ok(()) => {}

@@ -6,6 +6,8 @@ use crate::name::Location;
 use crate::oci::Format;
 use crate::store::Work;
 use crate::store::containers::Base;
+use crate::store::images::ImageEntry;
+use crate::verbs::images::named_as;
 use crate::verbs::pull::Pull;
 
 /// Makes a working container.
@@ -53,7 +55,7 @@ impl From {
         } else {
             (self.image.clone(), builder.store.hold_image(work, &self.image)?)
         };
-        let name = name_of(&image.entry.names, &text).unwrap_or(text);
+        let name = name_of(&image.entry, &text).unwrap_or(text);
         Ok(Base {
             name,
             id: image.entry.id,
@@ -64,10 +66,8 @@ impl From {
 }
 
 /// The full name an image was meant by; its first one, if it was named by its id.
-fn name_of(names: &[String], text: &str) -> Option<String> {
-    let wanted = text.parse::<crate::name::Reference>().ok().map(|name| name.to_string());
-    let exact = wanted.and_then(|wanted| names.iter().find(|name| **name == wanted));
-    exact.or_else(|| names.first()).cloned()
+fn name_of(image: &ImageEntry, text: &str) -> Option<String> {
+    named_as(image, text).or_else(|| image.names.first().cloned())
 }
 
 /// What a container is named after: the last part of the image's path, or of a location's directory.

@@ -167,7 +167,7 @@ impl Rmi {
 }
 
 /// The full name by which `text` names the image, if it is not by id.
-fn named_as(entry: &ImageEntry, text: &str) -> Option<String> {
+pub(crate) fn named_as(entry: &ImageEntry, text: &str) -> Option<String> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     let wanted: Reference = text.parse().ok()?;
     let exact = entry.names.iter().find(|name| **name == wanted.to_string());

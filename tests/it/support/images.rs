@@ -62,6 +62,17 @@ pub fn write_layout(
     config_digest.trim_start_matches("sha256:").to_owned()
 }
 
+/// Writes an OCI layout with an image of two small files, for stories that run nothing. Returns the image id.
+pub fn write_small(dir: &Path, tag: &str) -> String {
+    let files = [
+        LayerFile { path: "etc/", mode: 0o755, bytes: b"" },
+        LayerFile { path: "etc/hello.conf", mode: 0o644, bytes: b"hello\n" },
+        LayerFile { path: "etc/passwd", mode: 0o644, bytes: b"root:x:0:0:root:/root:/bin/sh\n" },
+    ];
+    let config = json!({"Env": ["PATH=/bin", "KEPT=yes"], "Cmd": ["/bin/sh"], "Labels": {"of": "base"}});
+    write_layout(dir, tag, &files, &[], &config)
+}
+
 /// Writes an OCI layout with busybox, its usual applets, and passwd and group files. `None` without a static busybox.
 pub fn write_busybox(dir: &Path, tag: &str) -> Option<String> {
     let busybox = std::fs::read(static_busybox()?).expect("busybox is readable");

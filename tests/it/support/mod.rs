@@ -4,9 +4,11 @@ pub mod env;
 pub mod images;
 pub mod needs;
 pub mod redact;
+pub mod transcript;
 
 pub use env::Env;
 pub use needs::{Need, needs};
+pub use transcript::{tell, tell_as_buildah, with_base, with_base_for_user};
 
 #[cfg(test)]
 mod tests;

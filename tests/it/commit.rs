@@ -1,0 +1,325 @@
+//! Stories of `kiln commit`: images are made: names, formats, times, layers.
+
+use crate::support::{tell, with_base};
+
+#[test]
+fn an_image_is_made() {
+    let Some(env) = with_base("an_image_is_made") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln commit one
+<id-1>
+$ kiln images --format '{{.Name}}:{{.Tag}} {{.ID}}' | sort
+<none>:<none> <short-1>
+localhost/base:latest <short-2>
+$ kiln commit --timestamp 0 one made
+<id-3>
+$ kiln commit -q --timestamp 0 one localhost/made:latest
+<id-3>
+$ kiln commit -q --timestamp 0 one example.com/a/b:c
+<id-3>
+$ kiln images --format '{{.Name}}:{{.Tag}} {{.ID}}' | sort
+<none>:<none> <short-1>
+example.com/a/b:c <short-3>
+localhost/base:latest <short-2>
+localhost/made:latest <short-3>
+"#,
+    );
+}
+
+#[test]
+fn the_id_goes_to_a_file() {
+    let Some(env) = with_base("the_id_goes_to_a_file") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln commit -q --timestamp 0 --iidfile iid one made
+$ cat iid; echo
+sha256:<id-1>
+$ kiln images --no-trunc --format '{{.ID}} {{.Name}}' made
+sha256:<id-1> localhost/made
+$ kiln commit -q --iidfile no/such/dir one
+! Error: cannot write `no/such/dir`: No such file or directory (os error 2)
+[125]
+"#,
+    );
+}
+
+#[test]
+fn the_container_goes_with_rm() {
+    let Some(env) = with_base("the_container_goes_with_rm") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln mount one >/dev/null
+$ kiln commit -q --rm --timestamp 0 one made
+<id-1>
+$ kiln containers
+CONTAINER ID  BUILDER  IMAGE ID  IMAGE NAME  CONTAINER NAME
+$ kiln mount
+$ kiln from --name one base
+one
+$ kiln commit -q --rm one Not/A/Name
+! Error: cannot use the image name `Not/A/Name`: an image name has no upper-case letters
+[125]
+$ kiln containers --format '{{.ContainerName}}'
+one
+"#,
+    );
+}
+
+#[test]
+fn a_format_has_its_media_types() {
+    let Some(env) = with_base("a_format_has_its_media_types") else { return };
+    tell(
+        &env,
+        r#"
+$ types() { m=out/blobs/sha256/$(grep -o '[0-9a-f]\{64\}' out/index.json); cat "$m" | tr ',' '\n' | grep -o 'application/[a-z0-9.+-]*'; rm -r out; }
+> kiln from --name one base >/dev/null; kiln from --name two --format docker base >/dev/null
+> for words in one 'one --format docker' '-f oci one' two 'two --format oci'; do
+>     echo "$words:"; kiln commit -q --timestamp 0 $words made >/dev/null; kiln push -q made oci:out:x; types
+> done
+one:
+application/vnd.oci.image.manifest.v1+json
+application/vnd.oci.image.config.v1+json
+application/vnd.oci.image.layer.v1.tar+gzip
+application/vnd.oci.image.layer.v1.tar+gzip
+one --format docker:
+application/vnd.docker.distribution.manifest.v2+json
+application/vnd.docker.container.image.v1+json
+application/vnd.docker.image.rootfs.diff.tar.gzip
+application/vnd.docker.image.rootfs.diff.tar.gzip
+-f oci one:
+application/vnd.oci.image.manifest.v1+json
+application/vnd.oci.image.config.v1+json
+application/vnd.oci.image.layer.v1.tar+gzip
+application/vnd.oci.image.layer.v1.tar+gzip
+two:
+application/vnd.docker.distribution.manifest.v2+json
+application/vnd.docker.container.image.v1+json
+application/vnd.docker.image.rootfs.diff.tar.gzip
+application/vnd.docker.image.rootfs.diff.tar.gzip
+two --format oci:
+application/vnd.oci.image.manifest.v1+json
+application/vnd.oci.image.config.v1+json
+application/vnd.oci.image.layer.v1.tar+gzip
+application/vnd.oci.image.layer.v1.tar+gzip
+$ kiln commit --format zip one made
+! error: invalid value 'zip' for '--format <FORMAT>': a format is `oci` or `docker`
+!
+! For more information, try '--help'.
+[125]
+"#,
+    );
+}
+
+#[test]
+fn one_layer_over_the_base_or_one_in_all() {
+    let Some(env) = with_base("one_layer_over_the_base_or_one_in_all") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ echo 1 >"$(kiln mount one)/1"; kiln commit -q --timestamp 0 one first
+<id-1>
+$ echo 2 >"$(kiln mount one)/2"; kiln commit -q --timestamp 0 one second
+<id-2>
+$ rm "$(kiln mount one)/1"; kiln commit -q --timestamp 0 one third
+<id-3>
+$ for name in base first second third; do kiln inspect --format '{{len .OCIv1.rootfs.diff_ids}} {{len .OCIv1.history}}' $name; done
+1 1
+2 2
+2 2
+2 2
+$ kiln commit -q --timestamp 0 --squash one squashed
+<id-4>
+$ kiln inspect --format '{{len .OCIv1.rootfs.diff_ids}} {{len .OCIv1.history}} {{.OCIv1.Config.Env}}' squashed
+1 1 [PATH=/bin KEPT=yes]
+$ for name in base first second third squashed; do
+>     c=$(kiln from $name); (cd "$(kiln mount "$c")"; find . -type f | sort | tr '\n' ' '; echo)
+> done
+./etc/hello.conf ./etc/passwd 
+./1 ./etc/hello.conf ./etc/passwd 
+./1 ./2 ./etc/hello.conf ./etc/passwd 
+./2 ./etc/hello.conf ./etc/passwd 
+./2 ./etc/hello.conf ./etc/passwd 
+"#,
+    );
+}
+
+#[test]
+fn times_are_set_or_bounded() {
+    let Some(env) = with_base("times_are_set_or_bounded") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one scratch
+one
+$ cd "$(kiln mount one)"; mkdir d; echo a >d/old; echo b >d/new; touch -d @500000000 d/old; touch -d @1500000000 d/new d
+$ list() { rm -rf out; kiln push -qD "$1" oci:out:x; m=$(grep -o '[0-9a-f]\{64\}' out/index.json)
+>     l=$(grep -o '[0-9a-f]\{64\}' "out/blobs/sha256/$m" | tail -n 1)
+>     TZ=UTC tar -tvf "out/blobs/sha256/$l" --full-time | sed 's/  */ /g' | cut -d' ' -f4- | tr -- - /
+>     kiln inspect --format '{{.OCIv1.created}} {{range .OCIv1.history}}{{.created}}{{end}}' "$1"; }
+> for words in '--timestamp 1000000000' '--source-date-epoch 1000000000' '--source-date-epoch 1000000000 --rewrite-timestamp=false'; do
+>     echo "$words:"; kiln commit -q $words one made >/dev/null; list made | tr -- - /
+> done
+> echo SOURCE_DATE_EPOCH:; SOURCE_DATE_EPOCH=1000000000 kiln commit -q one made >/dev/null; list made | tr -- - /
+--timestamp 1000000000:
+2001/09/09 01:46:40 d/
+2001/09/09 01:46:40 d/new
+2001/09/09 01:46:40 d/old
+2001/09/09T01:46:40Z 2001/09/09T01:46:40Z
+--source-date-epoch 1000000000:
+2001/09/09 01:46:40 d/
+2001/09/09 01:46:40 d/new
+1985/11/05 00:53:20 d/old
+2001/09/09T01:46:40Z 2001/09/09T01:46:40Z
+--source-date-epoch 1000000000 --rewrite-timestamp=false:
+2017/07/14 02:40:00 d/
+2017/07/14 02:40:00 d/new
+1985/11/05 00:53:20 d/old
+2001/09/09T01:46:40Z 2001/09/09T01:46:40Z
+SOURCE_DATE_EPOCH:
+2001/09/09 01:46:40 d/
+2001/09/09 01:46:40 d/new
+1985/11/05 00:53:20 d/old
+2001/09/09T01:46:40Z 2001/09/09T01:46:40Z
+$ stat -c '%n %Y' "$(kiln mount one)"/d/* | sed 's|.*/d/||'
+new 1500000000
+old 500000000
+"#,
+    );
+}
+
+#[test]
+fn equal_content_gives_an_equal_id() {
+    let Some(env) = with_base("equal_content_gives_an_equal_id") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one scratch; kiln from --name two scratch
+one
+two
+$ m=$(kiln mount one); echo a >$m/a; echo b >$m/b; mkdir $m/d; echo c >$m/d/c; ln $m/a $m/hard
+$ m=$(kiln mount two); umask 077; mkdir -m 755 $m/d; echo c >$m/d/c; echo b >$m/b; echo gone >$m/gone; kiln commit -q two >/dev/null
+$ m=$(kiln mount two); rm $m/gone; echo a >$m/hard; ln $m/hard $m/a; chmod 644 $m/a $m/b $m/d/c
+$ kiln config --env A=b --label x=y one; kiln config --label x=y two; kiln config --env A=b two
+$ kiln commit -q --timestamp 0 one; kiln commit -q --timestamp 0 two
+<id-1>
+<id-1>
+$ kiln commit -q --timestamp 1 two
+<id-2>
+"#,
+    );
+}
+
+#[test]
+fn what_cannot_be_committed() {
+    let Some(env) = with_base("what_cannot_be_committed") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln commit
+! error: the following required arguments were not provided:
+!   <CONTAINER>
+!
+! Usage: kiln commit <CONTAINER> [IMAGE]
+!
+! For more information, try '--help'.
+[125]
+$ kiln commit nosuch
+! Error: cannot find the container `nosuch`: no container in the store has this name or id
+! hint: see what there is with `kiln containers`
+[125]
+$ kiln commit nosuch name
+! Error: cannot find the container `nosuch`: no container in the store has this name or id
+! hint: see what there is with `kiln containers`
+[125]
+$ kiln from --name one base
+one
+$ kiln commit one Upper
+! Error: cannot use the image name `Upper`: an image name has no upper-case letters
+[125]
+$ kiln commit one a:b:c
+! Error: cannot use the image name `a:b:c`: a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two
+[125]
+$ kiln commit one x@sha256:0000000000000000000000000000000000000000000000000000000000000000
+! Error: cannot commit to `localhost/x@sha256:<id-1>`: a digest is not given, it follows from the content
+[125]
+$ kiln commit one docker://example.com/x
+! Error: cannot use `docker://example.com/x`: this version has no `docker:` transport
+! hint: use an OCI layout: oci:DIRECTORY:NAME
+[125]
+$ kiln commit --nosuch one
+! error: unexpected argument '--nosuch' found
+!
+!   tip: to pass '--nosuch' as a value, use '-- --nosuch'
+!
+! Usage: kiln commit [OPTIONS] <CONTAINER> [IMAGE]
+!
+! For more information, try '--help'.
+[125]
+$ kiln commit --timestamp x one
+! error: invalid value 'x' for '--timestamp <SECONDS>': invalid digit found in string
+!
+! For more information, try '--help'.
+[125]
+$ kiln commit --timestamp 1 --source-date-epoch 1 one
+! error: the argument '--timestamp <SECONDS>' cannot be used with '--source-date-epoch <SECONDS>'
+!
+! Usage: kiln commit --timestamp <SECONDS> <CONTAINER> [IMAGE]
+!
+! For more information, try '--help'.
+[125]
+$ kiln commit --rewrite-timestamp one
+! Error: cannot rewrite timestamps: --rewrite-timestamp needs a time that no file may be later than
+! hint: add --source-date-epoch SECONDS
+[125]
+$ SOURCE_DATE_EPOCH=now kiln commit one
+! Error: cannot use SOURCE_DATE_EPOCH=`now`: invalid digit found in string
+! hint: SOURCE_DATE_EPOCH is a whole number of seconds since 1970
+[125]
+$ kiln commit one a b
+! error: unexpected argument 'b' found
+!
+! Usage: kiln commit [OPTIONS] <CONTAINER> [IMAGE]
+!
+! For more information, try '--help'.
+[125]
+$ kiln commit one oci:/proc/nosuch:x
+! Error: cannot make the OCI layout `/proc/nosuch`: No such file or directory (os error 2)
+[125]
+$ kiln images --format '{{.Name}}'
+localhost/base
+"#,
+    );
+}
+
+#[test]
+fn a_location_is_written_to() {
+    let Some(env) = with_base("a_location_is_written_to") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln commit -q --timestamp 0 one oci:out:made
+<id-1>
+$ kiln commit -q --timestamp 0 one same
+<id-1>
+$ kiln images --format '{{.Name}} {{.ID}}' | sort
+localhost/base <short-2>
+localhost/same <short-1>
+$ kiln --root elsewhere pull -q oci:out:made
+<id-1>
+"#,
+    );
+}

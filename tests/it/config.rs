@@ -1,0 +1,177 @@
+//! Stories of `kiln config`: what an image says of itself is set, removed and refused.
+
+use crate::support::{tell, with_base};
+
+#[test]
+fn values_are_set() {
+    let Some(env) = with_base("values_are_set") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln config --author 'A B <a@b>' --created-by me --comment remark --hostname host --domainname domain one
+$ kiln config --env A=b --env 'C=d e' -e EMPTY= --label a=b -l 'c=d=e' --port 80 -p 443/tcp --volume /v -v /w one
+$ kiln config --user u:g --workingdir /w --stop-signal SIGINT --arch arm64 --variant v8 --os linux one
+$ kiln config --annotation x=y --onbuild 'RUN true' --history-comment why one
+$ kiln config --shell '["/bin/bash", "-c"]' --entrypoint '["/x", "y"]' --cmd 'a "b c" d' one
+$ kiln inspect --format '{{json .OCIv1}}' one
+{"architecture":"arm64","author":"A B <a@b>","comment":"remark","config":{"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"Shell":["/bin/bash","-c"],"StopSignal":"SIGINT","User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"},"created":"<time>","history":[{"created":"<time>","created_by":"written by hand"}],"os":"linux","rootfs":{"diff_ids":["sha256:<id-1>"],"type":"layers"},"variant":"v8"}
+$ kiln inspect --format '{{json .Docker.config}}' one
+{"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Image":"sha256:<id-2>","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"Shell":["/bin/bash","-c"],"StopSignal":"SIGINT","User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"}
+$ kiln inspect --format '{{json .ImageAnnotations}} {{.ImageCreatedBy}}' one
+{"x":"y"} me
+"#,
+    );
+}
+
+#[test]
+fn values_are_removed() {
+    let Some(env) = with_base("values_are_removed") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln config --env A=1 --env B=2 --label a=1 --label b=2 --port 1 --port 2 --volume /1 --volume /2 --annotation p=1 --annotation q=2 one
+$ kiln config --env A- --label a- --port 1- --volume /1- --annotation p- one
+$ kiln inspect --format '{{.OCIv1.Config.Env}} {{.OCIv1.Config.Labels}} {{.OCIv1.Config.ExposedPorts}} {{.OCIv1.Config.Volumes}} {{.ImageAnnotations}}' one
+[PATH=/bin KEPT=yes B=2] map[b:2 of:base] map[2:map[]] map[/2:map[]] map[q:2]
+$ kiln config --unsetlabel b --unsetannotation q one
+$ kiln inspect --format '{{.OCIv1.Config.Labels}} {{.ImageAnnotations}}' one
+map[of:base] map[]
+$ kiln config --env - --label - --port - --volume - --annotation - --onbuild - one
+$ kiln inspect --format '{{.OCIv1.Config.Env}} {{.OCIv1.Config.Labels}} {{.OCIv1.Config.ExposedPorts}} {{.OCIv1.Config.Volumes}} {{.ImageAnnotations}}' one
+[] map[] map[] map[] map[]
+$ kiln config --entrypoint '' --cmd '' --user '' --workingdir '' one
+$ kiln inspect --format '{{json .OCIv1.config}}' one
+{}
+$ kiln config --env NOSUCH- --label nosuch- --unsetlabel nosuch one
+"#,
+    );
+}
+
+#[test]
+fn entrypoints_and_commands_are_parsed() {
+    let Some(env) = with_base("entrypoints_and_commands_are_parsed") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln config --entrypoint '["/x"]' one; kiln inspect --format '{{json .OCIv1.Config.Entrypoint}} {{json .OCIv1.Config.Cmd}}' one
+["/x"] ["/bin/sh"]
+! warning: the command ["/bin/sh"] becomes arguments of the new entrypoint
+! hint: to remove it: kiln config --cmd '' one
+$ kiln config --entrypoint '/x y' one; kiln inspect --format '{{json .OCIv1.Config.Entrypoint}}' one
+["/bin/sh","-c","/x y"]
+! warning: the command ["/bin/sh"] becomes arguments of the new entrypoint
+! hint: to remove it: kiln config --cmd '' one
+$ kiln config --entrypoint '[]' one; kiln inspect --format '{{json .OCIv1.Config.Entrypoint}}' one
+[]
+! warning: the command ["/bin/sh"] becomes arguments of the new entrypoint
+! hint: to remove it: kiln config --cmd '' one
+$ kiln config --entrypoint '["broken' one; kiln inspect --format '{{json .OCIv1.Config.Entrypoint}}' one
+["/bin/sh","-c","[\"broken"]
+! warning: the command ["/bin/sh"] becomes arguments of the new entrypoint
+! hint: to remove it: kiln config --cmd '' one
+$ kiln config --cmd '["a", "b c"]' one; kiln inspect --format '{{json .OCIv1.Config.Cmd}}' one
+["a","b c"]
+$ kiln config --cmd "a 'b c' \"d e\" f\\ g" one; kiln inspect --format '{{json .OCIv1.Config.Cmd}}' one
+["a","b c","d e","f g"]
+$ kiln config --cmd '[]' one; kiln inspect --format '{{json .OCIv1.Config.Cmd}}' one
+[]
+$ kiln config --cmd 'not "closed' one
+! Error: cannot split `not "closed` into words: a quote in it is not closed
+! hint: give --cmd a JSON list: --cmd '["word", "word"]'
+[125]
+$ kiln config --shell 'not "closed' one
+! Error: cannot split `not "closed` into words: a quote in it is not closed
+! hint: give --shell a JSON list: --shell '["word", "word"]'
+[125]
+"#,
+    );
+}
+
+#[test]
+fn what_cannot_be_set() {
+    let Some(env) = with_base("what_cannot_be_set") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln config
+! error: the following required arguments were not provided:
+!   <CONTAINER>
+!
+! Usage: kiln config <CONTAINER>
+!
+! For more information, try '--help'.
+[125]
+$ kiln config --env A=b
+! error: the following required arguments were not provided:
+!   <CONTAINER>
+!
+! Usage: kiln config --env <NAME=VALUE> <CONTAINER>
+!
+! For more information, try '--help'.
+[125]
+$ kiln from --name one base
+one
+$ kiln config nosuch
+! Error: cannot find the container `nosuch`: no container in the store has this name or id
+! hint: see what there is with `kiln containers`
+[125]
+$ kiln config --env A=b nosuch
+! Error: cannot find the container `nosuch`: no container in the store has this name or id
+! hint: see what there is with `kiln containers`
+[125]
+$ kiln config --nosuch one
+! error: unexpected argument '--nosuch' found
+!
+!   tip: a similar argument exists: '--os'
+!
+! Usage: kiln config --os <OS> <CONTAINER>
+!
+! For more information, try '--help'.
+[125]
+$ kiln config --env =x one
+! Error: cannot set `=x`: there is no name before `=`
+[125]
+$ kiln config --env NOT_SET_HERE one
+! Error: cannot set the variable `NOT_SET_HERE`: it is not set here, so there is no value to take
+! hint: give a value: --env NOT_SET_HERE=VALUE, or remove it: --env NOT_SET_HERE-
+[125]
+$ kiln config --label =x one
+! Error: cannot set `=x`: there is no name before `=`
+[125]
+$ kiln config --port 99999999 one
+$ kiln config --port a one
+$ kiln config one
+$ kiln inspect --format '{{json .OCIv1.config}}' one
+{"Cmd":["/bin/sh"],"Env":["PATH=/bin","KEPT=yes"],"ExposedPorts":{"99999999":{},"a":{}},"Labels":{"of":"base"}}
+"#,
+    );
+}
+
+#[test]
+fn edits_show_in_history_when_asked() {
+    let Some(env) = with_base("edits_show_in_history_when_asked") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln config --env A=b one
+$ kiln config --add-history --env C=d --user u one
+$ BUILDAH_HISTORY=true kiln config --cmd /x one
+$ kiln config --created-by 'a script' --history-comment why one
+$ kiln commit -q one made >/dev/null
+$ kiln inspect --format '{{range .OCIv1.History}}{{.CreatedBy}}|{{.Comment}}|{{.EmptyLayer}}{{println}}{{end}}' made
+written by hand||false
+/bin/sh -c #(nop) USER u ENV C=d||true
+/bin/sh -c #(nop) CMD /x||true
+a script|why|false
+
+"#,
+    );
+}

@@ -1,0 +1,87 @@
+//! Stories of `kiln containers`: the list of working containers in every form.
+
+use crate::support::{tell, with_base};
+
+#[test]
+fn containers_are_listed() {
+    let Some(env) = with_base("containers_are_listed") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln containers
+CONTAINER ID  BUILDER  IMAGE ID  IMAGE NAME  CONTAINER NAME
+$ kiln containers --json
+[]
+$ kiln containers -q
+$ kiln from --name one base
+one
+$ kiln from scratch
+working-container
+$ kiln containers
+CONTAINER ID  BUILDER  IMAGE ID      IMAGE NAME             CONTAINER NAME
+<short-1>     *     <short-2>  localhost/base:latest  one
+<short-3>     *                   scratch                working-container
+$ kiln list; kiln ls -q; kiln ps -n
+CONTAINER ID  BUILDER  IMAGE ID      IMAGE NAME             CONTAINER NAME
+<short-1>     *     <short-2>  localhost/base:latest  one
+<short-3>     *                   scratch                working-container
+<short-1>
+<short-3>
+<short-1>     *  <short-2>  localhost/base:latest  one
+<short-3>     *                scratch                working-container
+$ kiln containers --noheading --notruncate
+<id-1>     *  <id-2>  localhost/base:latest  one
+<id-3>     *                                                                    scratch                working-container
+$ kiln containers --json
+[
+  {
+    "id": "<id-1>",
+    "builder": true,
+    "imageid": "<id-2>",
+    "imagename": "localhost/base:latest",
+    "containername": "one"
+  },
+  {
+    "id": "<id-3>",
+    "builder": true,
+    "imageid": "",
+    "imagename": "scratch",
+    "containername": "working-container"
+  }
+]
+$ kiln containers --format '{{.ContainerID}} {{.Builder}} {{.ImageID}} {{.ImageName}} {{.ContainerName}}'
+<id-1> * <id-2> localhost/base:latest one
+<id-3> *  scratch working-container
+$ kiln containers --format 'table {{.ContainerName}}\t{{.ImageName}}'
+CONTAINER NAME     IMAGE NAME
+one                localhost/base:latest
+working-container  scratch
+$ kiln containers --format json
+{"Builder":"*","ContainerID":"<id-1>","ContainerName":"one","ImageID":"<id-2>","ImageName":"localhost/base:latest"}
+{"Builder":"*","ContainerID":"<id-3>","ContainerName":"working-container","ImageID":"","ImageName":"scratch"}
+$ kiln containers --format '{{.Nosuch}}'
+! Error: cannot fill in the format: map has no entry for key: Nosuch
+[125]
+$ kiln containers --format '{{'
+! Error: cannot use the format `{{`: template: format:1:3: unclosed action
+! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json
+[125]
+$ kiln containers --nosuch
+! error: unexpected argument '--nosuch' found
+!
+!   tip: a similar argument exists: '--no-trunc'
+!
+! Usage: kiln containers --notruncate
+!
+! For more information, try '--help'.
+[125]
+$ kiln containers extra
+! error: unexpected argument 'extra' found
+!
+! Usage: kiln containers [OPTIONS]
+!
+! For more information, try '--help'.
+[125]
+"#,
+    );
+}

@@ -1,0 +1,65 @@
+//! Stories of `kiln info`: the machine and the store.
+
+use crate::support::{tell, with_base};
+
+#[test]
+fn the_machine_and_the_store_are_shown() {
+    let Some(env) = with_base("the_machine_and_the_store_are_shown") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln info --format '{{.store.GraphRoot}} {{.store.GraphDriverName}} {{.store.ImageStore.number}} {{.store.ContainerStore.number}}'
+<dir>/store overlay 1 0
+$ kiln from base
+base-working-container
+$ kiln info --format '{{.store.ImageStore.number}} {{.store.ContainerStore.number}} {{.host.os}} {{.host.rootless}}'
+1 1 linux false
+$ kiln info | sed 's/: [^{]*$/:/'
+{
+  "host": {
+    "arch":
+    "cpus":
+    "hostname":
+    "kernel":
+    "os":
+    "rootless":
+    "MemTotal":
+    "MemFree":
+    "SwapTotal":
+    "SwapFree":
+  },
+  "store": {
+    "GraphRoot":
+    "GraphDriverName":
+    "ContainerStore": {
+      "number":
+    },
+    "ImageStore": {
+      "number":
+    }
+  }
+}
+$ kiln --root other info --format '{{.store.GraphRoot}} {{.store.ImageStore.number}}'
+<dir>/files/other 0
+$ kiln info --root other --format '{{.store.GraphRoot}}'
+<dir>/files/other
+$ kiln info --format '{{.Nosuch}}'
+! Error: cannot fill in the format: map has no entry for key: Nosuch
+[125]
+$ kiln info --nosuch
+! error: unexpected argument '--nosuch' found
+!
+! Usage: kiln info [OPTIONS]
+!
+! For more information, try '--help'.
+[125]
+$ kiln info extra
+! error: unexpected argument 'extra' found
+!
+! Usage: kiln info [OPTIONS]
+!
+! For more information, try '--help'.
+[125]
+"#,
+    );
+}

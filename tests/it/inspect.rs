@@ -1,0 +1,398 @@
+//! Stories of `kiln inspect`: all that is known, with Buildah's field names.
+
+use crate::support::{tell, with_base};
+
+#[test]
+fn a_container_is_shown() {
+    let Some(env) = with_base("a_container_is_shown") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln config --annotation x=y --env A=b one
+$ kiln inspect one
+{
+  "Type": "buildah 0.0.1",
+  "FromImage": "localhost/base:latest",
+  "FromImageID": "<id-1>",
+  "FromImageDigest": "sha256:<id-2>",
+  "Config": "{\"created\":\"<time>\",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"PATH=/bin\",\"KEPT=yes\"],\"Cmd\":[\"/bin/sh\"],\"Labels\":{\"of\":\"base\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:<id-3>\"]},\"history\":[{\"created\":\"<time>\",\"created_by\":\"written by hand\"}]}",
+  "Manifest": "",
+  "Container": "one",
+  "ContainerID": "<id-4>",
+  "MountPoint": "",
+  "ProcessLabel": "",
+  "MountLabel": "",
+  "ImageAnnotations": {
+    "x": "y"
+  },
+  "ImageCreatedBy": "",
+  "ImageHistoryComment": "",
+  "Format": "oci",
+  "OCIv1": {
+    "created": "<time>",
+    "architecture": "amd64",
+    "os": "linux",
+    "config": {
+      "Env": [
+        "PATH=/bin",
+        "KEPT=yes",
+        "A=b"
+      ],
+      "Cmd": [
+        "/bin/sh"
+      ],
+      "Labels": {
+        "of": "base"
+      }
+    },
+    "rootfs": {
+      "type": "layers",
+      "diff_ids": [
+        "sha256:<id-3>"
+      ]
+    },
+    "history": [
+      {
+        "created": "<time>",
+        "created_by": "written by hand"
+      }
+    ]
+  },
+  "Docker": {
+    "created": "<time>",
+    "author": "",
+    "comment": "",
+    "container_config": {
+      "Env": [
+        "PATH=/bin",
+        "KEPT=yes",
+        "A=b"
+      ],
+      "Cmd": [
+        "/bin/sh"
+      ],
+      "Labels": {
+        "of": "base"
+      },
+      "Hostname": "",
+      "Domainname": "",
+      "User": "",
+      "WorkingDir": "",
+      "StopSignal": "",
+      "Entrypoint": null,
+      "OnBuild": null,
+      "Volumes": null,
+      "Image": "sha256:<id-1>"
+    },
+    "config": {
+      "Env": [
+        "PATH=/bin",
+        "KEPT=yes",
+        "A=b"
+      ],
+      "Cmd": [
+        "/bin/sh"
+      ],
+      "Labels": {
+        "of": "base"
+      },
+      "Hostname": "",
+      "Domainname": "",
+      "User": "",
+      "WorkingDir": "",
+      "StopSignal": "",
+      "Entrypoint": null,
+      "OnBuild": null,
+      "Volumes": null,
+      "Image": "sha256:<id-1>"
+    },
+    "architecture": "amd64",
+    "variant": "",
+    "os": "linux",
+    "rootfs": {
+      "type": "layers",
+      "diff_ids": [
+        "sha256:<id-3>"
+      ]
+    },
+    "history": [
+      {
+        "created": "<time>",
+        "created_by": "written by hand"
+      }
+    ]
+  },
+  "History": [
+    {
+      "created": "<time>",
+      "created_by": "written by hand"
+    }
+  ]
+}
+$ kiln inspect --format '{{.FromImage}} {{.Container}} {{.OCIv1.Config.Env}} {{.OCIv1.OS}} {{.Docker.Config.Cmd}}' one
+localhost/base:latest one [PATH=/bin KEPT=yes A=b] linux [/bin/sh]
+$ kiln inspect --type container --format '{{.ContainerID}} {{.FromImageID}} {{.FromImageDigest}}' one
+<id-4> <id-1> sha256:<id-2>
+$ kiln inspect --format '{{.MountPoint}}' one
+
+$ test "$(kiln mount one)" = "$(kiln inspect --format '{{.MountPoint}}' one)"
+$ kiln from --name empty scratch
+empty
+$ kiln inspect empty
+{
+  "Type": "buildah 0.0.1",
+  "FromImage": "",
+  "FromImageID": "",
+  "FromImageDigest": "",
+  "Config": "",
+  "Manifest": "",
+  "Container": "empty",
+  "ContainerID": "<id-5>",
+  "MountPoint": "",
+  "ProcessLabel": "",
+  "MountLabel": "",
+  "ImageAnnotations": {},
+  "ImageCreatedBy": "",
+  "ImageHistoryComment": "",
+  "Format": "oci",
+  "OCIv1": {
+    "architecture": "amd64",
+    "os": "linux",
+    "config": {},
+    "rootfs": {
+      "type": "layers",
+      "diff_ids": []
+    }
+  },
+  "Docker": {
+    "created": null,
+    "author": "",
+    "comment": "",
+    "container_config": {
+      "Hostname": "",
+      "Domainname": "",
+      "User": "",
+      "WorkingDir": "",
+      "StopSignal": "",
+      "Env": null,
+      "Cmd": null,
+      "Entrypoint": null,
+      "OnBuild": null,
+      "Labels": null,
+      "Volumes": null,
+      "Image": ""
+    },
+    "config": {
+      "Hostname": "",
+      "Domainname": "",
+      "User": "",
+      "WorkingDir": "",
+      "StopSignal": "",
+      "Env": null,
+      "Cmd": null,
+      "Entrypoint": null,
+      "OnBuild": null,
+      "Labels": null,
+      "Volumes": null,
+      "Image": ""
+    },
+    "architecture": "amd64",
+    "variant": "",
+    "os": "linux",
+    "rootfs": {
+      "type": "layers",
+      "diff_ids": []
+    },
+    "history": []
+  },
+  "History": []
+}
+"#,
+    );
+}
+
+#[test]
+fn an_image_is_shown() {
+    let Some(env) = with_base("an_image_is_shown") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln inspect base
+{
+  "Type": "buildah 0.0.1",
+  "FromImage": "localhost/base:latest",
+  "FromImageID": "<id-1>",
+  "FromImageDigest": "sha256:<id-2>",
+  "Config": "{\"created\":\"<time>\",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"PATH=/bin\",\"KEPT=yes\"],\"Cmd\":[\"/bin/sh\"],\"Labels\":{\"of\":\"base\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:<id-3>\"]},\"history\":[{\"created\":\"<time>\",\"created_by\":\"written by hand\"}]}",
+  "Manifest": "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:<id-1>\",\"size\":345},\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:<id-4>\",\"size\":211}]}",
+  "Container": "",
+  "ContainerID": "",
+  "MountPoint": "",
+  "ProcessLabel": "",
+  "MountLabel": "",
+  "ImageAnnotations": {},
+  "ImageCreatedBy": "",
+  "OCIv1": {
+    "created": "<time>",
+    "architecture": "amd64",
+    "os": "linux",
+    "config": {
+      "Env": [
+        "PATH=/bin",
+        "KEPT=yes"
+      ],
+      "Cmd": [
+        "/bin/sh"
+      ],
+      "Labels": {
+        "of": "base"
+      }
+    },
+    "rootfs": {
+      "type": "layers",
+      "diff_ids": [
+        "sha256:<id-3>"
+      ]
+    },
+    "history": [
+      {
+        "created": "<time>",
+        "created_by": "written by hand"
+      }
+    ]
+  },
+  "Docker": {
+    "created": "<time>",
+    "author": "",
+    "comment": "",
+    "container_config": {
+      "Env": [
+        "PATH=/bin",
+        "KEPT=yes"
+      ],
+      "Cmd": [
+        "/bin/sh"
+      ],
+      "Labels": {
+        "of": "base"
+      },
+      "Hostname": "",
+      "Domainname": "",
+      "User": "",
+      "WorkingDir": "",
+      "StopSignal": "",
+      "Entrypoint": null,
+      "OnBuild": null,
+      "Volumes": null,
+      "Image": ""
+    },
+    "config": {
+      "Env": [
+        "PATH=/bin",
+        "KEPT=yes"
+      ],
+      "Cmd": [
+        "/bin/sh"
+      ],
+      "Labels": {
+        "of": "base"
+      },
+      "Hostname": "",
+      "Domainname": "",
+      "User": "",
+      "WorkingDir": "",
+      "StopSignal": "",
+      "Entrypoint": null,
+      "OnBuild": null,
+      "Volumes": null,
+      "Image": ""
+    },
+    "architecture": "amd64",
+    "variant": "",
+    "os": "linux",
+    "rootfs": {
+      "type": "layers",
+      "diff_ids": [
+        "sha256:<id-3>"
+      ]
+    },
+    "history": [
+      {
+        "created": "<time>",
+        "created_by": "written by hand"
+      }
+    ]
+  },
+  "History": [
+    {
+      "created": "<time>",
+      "created_by": "written by hand"
+    }
+  ]
+}
+$ kiln inspect --type image --format '{{.FromImageID}}' base
+<id-1>
+$ kiln inspect --format '{{index .OCIv1.Config.Labels "of"}} {{range .OCIv1.Config.Env}}<{{.}}>{{end}}' base
+base <PATH=/bin><KEPT=yes>
+$ kiln inspect --format '{{.OCIv1.RootFS.DiffIDs}} {{len .Docker.RootFS.DiffIDs}} {{range .History}}{{.CreatedBy}}{{end}}' base
+[sha256:<id-3>] 1 written by hand
+$ kiln inspect --format '{{json .OCIv1.config.Labels}}' "$(kiln images -q)"
+{"of":"base"}
+"#,
+    );
+}
+
+#[test]
+fn what_cannot_be_shown() {
+    let Some(env) = with_base("what_cannot_be_shown") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln inspect
+! error: the following required arguments were not provided:
+!   <NAME>
+!
+! Usage: kiln inspect <NAME>
+!
+! For more information, try '--help'.
+[125]
+$ kiln inspect nosuch
+! Error: cannot find a container or image `nosuch`
+! hint: see what there is with `kiln containers` and `kiln images`
+[125]
+$ kiln inspect --type image nosuch
+! Error: cannot find the image `nosuch`: no image in the store has this name or id
+! hint: see what there is with `kiln images`
+[125]
+$ kiln inspect --type container nosuch
+! Error: cannot find the container `nosuch`: no container in the store has this name or id
+! hint: see what there is with `kiln containers`
+[125]
+$ kiln inspect --type container base
+! Error: cannot find the container `base`: no container in the store has this name or id
+! hint: see what there is with `kiln containers`
+[125]
+$ kiln inspect --type other base
+! error: invalid value 'other' for '--type <KIND>'
+!   [possible values: container, image]
+!
+! For more information, try '--help'.
+[125]
+$ kiln inspect --format '{{' base
+! Error: cannot use the format `{{`: template: format:1:3: unclosed action
+! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json
+[125]
+$ kiln inspect --format '{{.Nosuch}}' base
+<no value>
+$ kiln inspect base base
+! error: unexpected argument 'base' found
+!
+! Usage: kiln inspect [OPTIONS] <NAME>
+!
+! For more information, try '--help'.
+[125]
+"#,
+    );
+}

@@ -1,0 +1,105 @@
+//! Stories of `kiln pull`: images come in, or are refused.
+
+use crate::support::{tell, with_base};
+
+#[test]
+fn images_come_from_a_layout() {
+    let Some(env) = with_base("images_come_from_a_layout") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln rmi base >/dev/null
+$ kiln pull oci:layout:localhost/base
+<id-1>
+! Unpacking layer <short-2>
+$ kiln pull -q oci:layout:localhost/base
+<id-1>
+$ kiln pull -q oci:layout
+<id-1>
+$ kiln pull -q base
+<id-1>
+$ kiln images --format '{{.Name}}:{{.Tag}}'
+localhost/base:latest
+localhost/layout:latest
+$ cat "$(kiln mount "$(kiln from base)")/etc/hello.conf"
+hello
+"#,
+    );
+}
+
+#[test]
+fn what_cannot_be_pulled() {
+    let Some(env) = with_base("what_cannot_be_pulled") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln pull
+! error: the following required arguments were not provided:
+!   <IMAGE>
+!
+! Usage: kiln pull <IMAGE>
+!
+! For more information, try '--help'.
+[125]
+$ kiln pull nosuch
+! Error: cannot pull `localhost/nosuch:latest`: it is not in the store, and this version talks to no registry
+! hint: pull from an OCI layout: kiln pull oci:DIRECTORY:NAME
+[125]
+$ kiln pull oci:nowhere:x
+! Error: cannot open the OCI layout `nowhere`: No such file or directory (os error 2)
+[125]
+$ kiln pull oci:layout:other
+! Error: cannot find the image `other` in `layout`: it has one image: localhost/base
+! hint: name one of them: oci:layout:localhost/base
+[125]
+$ kiln pull docker://example.com/x
+! Error: cannot use `docker://example.com/x`: this version has no `docker:` transport
+! hint: use an OCI layout: oci:DIRECTORY:NAME
+[125]
+$ kiln pull nosuch:tag:x
+! Error: cannot use the image name `nosuch:tag:x`: a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two
+[125]
+$ mkdir empty; kiln pull oci:empty
+! Error: cannot open the OCI layout `empty`: No such file or directory (os error 2)
+! hint: name a directory that has the files oci-layout and index.json
+[125]
+$ mkdir odd; echo '{}' >odd/oci-layout; kiln pull oci:odd
+! Error: cannot open the OCI layout `odd`: oci-layout names no version
+! hint: name a directory that has the files oci-layout and index.json
+[125]
+$ mkdir none; echo '{"imageLayoutVersion": "1.0.0"}' >none/oci-layout; echo '{"schemaVersion": 2, "manifests": []}' >none/index.json; kiln pull oci:none
+! Error: cannot choose an image in `none`: it has 0 images
+! hint: name one of them: oci:none:NAME
+[125]
+$ cp -r layout newer; echo '{"imageLayoutVersion": "9.0.0"}' >newer/oci-layout; kiln pull oci:newer
+! Error: cannot open the OCI layout `newer`: its layout version is 9.0.0
+! hint: name a directory that has the files oci-layout and index.json
+[125]
+$ cp -r layout broken; echo '{' >broken/index.json; kiln pull oci:broken
+! Error: cannot read the image index: EOF while parsing an object at line 2 column 0
+[125]
+$ cp -r layout bare; rm bare/blobs/sha256/*; kiln pull oci:bare
+! Error: cannot read the blob `sha256:<id-1>`: No such file or directory (os error 2)
+[125]
+$ kiln pull oci:layout oci:layout
+! error: unexpected argument 'oci:layout' found
+!
+! Usage: kiln pull [OPTIONS] <IMAGE>
+!
+! For more information, try '--help'.
+[125]
+$ kiln pull --nosuch oci:layout
+! error: unexpected argument '--nosuch' found
+!
+!   tip: to pass '--nosuch' as a value, use '-- --nosuch'
+!
+! Usage: kiln pull [OPTIONS] <IMAGE>
+!
+! For more information, try '--help'.
+[125]
+$ kiln images -q
+<short-2>
+$ kiln check
+"#,
+    );
+}

@@ -1,0 +1,170 @@
+//! Stories of `kiln push`: images go out, compressed as asked.
+
+use crate::support::{tell, with_base};
+
+#[test]
+fn images_go_to_a_layout() {
+    let Some(env) = with_base("images_go_to_a_layout") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln push base oci:out:localhost/base:1
+! Copying blob <short-1>
+$ kiln push -q --digestfile digest base oci:out:second
+$ cat digest; echo
+sha256:<id-2>
+$ kiln images --digests --no-trunc --format '{{.Digest}}'
+sha256:<id-2>
+$ cat out/oci-layout; echo
+{"imageLayoutVersion":"1.0.0"}
+$ ls out; ls out/blobs/sha256 | wc -l
+blobs
+index.json
+oci-layout
+3
+$ kiln --root elsewhere pull -q oci:out:second
+<id-3>
+$ kiln --root elsewhere images --no-trunc --digests --format '{{.ID}} {{.Digest}}'
+sha256:<id-3> sha256:<id-2>
+"#,
+    );
+}
+
+#[test]
+fn layers_made_here_are_compressed_as_asked() {
+    let Some(env) = with_base("layers_made_here_are_compressed_as_asked") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ echo new >"$(kiln mount one)/new"
+$ kiln commit -q --timestamp 1000000000 one made
+<id-1>
+$ for how in '' '--compression-format zstd' '--compression-format gzip' --disable-compression -D '--format docker' '--format oci'; do
+>     rm -rf out; kiln push -q $how made oci:out:x
+>     manifest=out/blobs/sha256/$(grep -o '[0-9a-f]\{64\}' out/index.json)
+>     grep -o 'application/[a-z0-9.+-]*' out/index.json "$manifest" | sed "s|$manifest|manifest|"
+> done
+out/index.json:application/vnd.oci.image.index.v1+json
+out/index.json:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.config.v1+json
+manifest:application/vnd.oci.image.layer.v1.tar+gzip
+manifest:application/vnd.oci.image.layer.v1.tar+gzip
+out/index.json:application/vnd.oci.image.index.v1+json
+out/index.json:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.config.v1+json
+manifest:application/vnd.oci.image.layer.v1.tar+gzip
+manifest:application/vnd.oci.image.layer.v1.tar+zstd
+out/index.json:application/vnd.oci.image.index.v1+json
+out/index.json:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.config.v1+json
+manifest:application/vnd.oci.image.layer.v1.tar+gzip
+manifest:application/vnd.oci.image.layer.v1.tar+gzip
+out/index.json:application/vnd.oci.image.index.v1+json
+out/index.json:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.config.v1+json
+manifest:application/vnd.oci.image.layer.v1.tar+gzip
+manifest:application/vnd.oci.image.layer.v1.tar
+out/index.json:application/vnd.oci.image.index.v1+json
+out/index.json:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.config.v1+json
+manifest:application/vnd.oci.image.layer.v1.tar+gzip
+manifest:application/vnd.oci.image.layer.v1.tar
+out/index.json:application/vnd.oci.image.index.v1+json
+out/index.json:application/vnd.docker.distribution.manifest.v2+json
+manifest:application/vnd.docker.distribution.manifest.v2+json
+manifest:application/vnd.docker.container.image.v1+json
+manifest:application/vnd.docker.image.rootfs.diff.tar.gzip
+manifest:application/vnd.docker.image.rootfs.diff.tar.gzip
+out/index.json:application/vnd.oci.image.index.v1+json
+out/index.json:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.manifest.v1+json
+manifest:application/vnd.oci.image.config.v1+json
+manifest:application/vnd.oci.image.layer.v1.tar+gzip
+manifest:application/vnd.oci.image.layer.v1.tar+gzip
+$ kiln images -n --format '{{.Name}}:{{.Tag}} {{.ID}}'
+localhost/made:latest <short-1>
+localhost/base:latest <short-2>
+"#,
+    );
+}
+
+#[test]
+fn what_cannot_be_pushed() {
+    let Some(env) = with_base("what_cannot_be_pushed") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln push
+! error: the following required arguments were not provided:
+!   <IMAGE>
+!   <TARGET>
+!
+! Usage: kiln push <IMAGE> <TARGET>
+!
+! For more information, try '--help'.
+[125]
+$ kiln push base
+! error: the following required arguments were not provided:
+!   <TARGET>
+!
+! Usage: kiln push <IMAGE> <TARGET>
+!
+! For more information, try '--help'.
+[125]
+$ kiln push nosuch oci:out:x
+! Error: cannot find the image `nosuch`: no image in the store has this name or id
+! hint: see what there is with `kiln images`
+[125]
+$ kiln push base docker://example.com/x
+! Error: cannot use `docker://example.com/x`: this version has no `docker:` transport
+! hint: use an OCI layout: oci:DIRECTORY:NAME
+[125]
+$ kiln push base nosuch
+! Error: cannot push to `nosuch`: this version talks to no registry
+! hint: push to an OCI layout: kiln push IMAGE oci:DIRECTORY:NAME
+[125]
+$ kiln push base oci:
+! Error: cannot use `oci:`: it names no directory
+! hint: write oci:DIRECTORY:NAME
+[125]
+$ kiln push base oci:/proc/nosuch/x
+! Error: cannot make the OCI layout `/proc/nosuch/x`: No such file or directory (os error 2)
+[125]
+$ echo file >file; kiln push base oci:file:x
+! Error: cannot make the OCI layout `file`: Not a directory (os error 20)
+[125]
+$ mkdir other; echo hi >other/file; kiln push -q base oci:other:x; ls other
+! Error: cannot make an OCI layout in `other`: the directory has other files in it
+! hint: name a new directory
+[125]
+$ kiln push --compression-format bzip2 base oci:out:x
+! error: invalid value 'bzip2' for '--compression-format <COMPRESSION_FORMAT>'
+!   [possible values: gzip, zstd]
+!
+!   tip: a similar value exists: 'gzip'
+!
+! For more information, try '--help'.
+[125]
+$ kiln push --nosuch base oci:out:x
+! error: unexpected argument '--nosuch' found
+!
+!   tip: to pass '--nosuch' as a value, use '-- --nosuch'
+!
+! Usage: kiln push [OPTIONS] <IMAGE> <TARGET>
+!
+! For more information, try '--help'.
+[125]
+$ ls
+file
+layout
+other
+"#,
+    );
+}

@@ -1,0 +1,79 @@
+//! Stories of `kiln umount`: containers are unmounted one by one or all together.
+
+use crate::support::{tell, with_base};
+
+#[test]
+fn containers_are_unmounted() {
+    let Some(env) = with_base("containers_are_unmounted") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln umount -a
+$ kiln from --name one base
+one
+$ kiln from --name two base
+two
+$ kiln mount one two >/dev/null
+$ kiln umount one
+<id-1>
+$ kiln mount
+two <dir>/store/containers/<id-2>/merged
+$ kiln unmount two
+<id-2>
+$ kiln mount
+$ kiln mount one two >/dev/null; kiln umount one two
+<id-1>
+<id-2>
+$ kiln mount one two >/dev/null; kiln umount --all
+<id-1>
+<id-2>
+$ kiln umount one
+! Error: cannot unmount the container `one`: it is not mounted here
+! hint: see what is mounted with `kiln mount`
+[125]
+$ kiln mount
+"#,
+    );
+}
+
+#[test]
+fn what_cannot_be_unmounted() {
+    let Some(env) = with_base("what_cannot_be_unmounted") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln umount
+! error: the following required arguments were not provided:
+!   <CONTAINERS>...
+!
+! Usage: kiln umount <CONTAINERS>...
+!
+! For more information, try '--help'.
+[125]
+$ kiln umount nosuch
+! Error: cannot find the container `nosuch`: no container in the store has this name or id
+! hint: see what there is with `kiln containers`
+[125]
+$ kiln from --name one base
+one
+$ kiln umount -a one
+! error: the argument '--all' cannot be used with '[CONTAINERS]...'
+!
+! Usage: kiln umount --all [CONTAINERS]...
+!
+! For more information, try '--help'.
+[125]
+$ kiln mount one >/dev/null; kiln umount nosuch one
+<id-1>
+! Error: cannot find the container `nosuch`: no container in the store has this name or id
+! hint: see what there is with `kiln containers`
+[125]
+$ cd "$(kiln mount one)"; kiln umount one
+! Error: cannot unmount the container `one`: Device or resource busy (os error 16)
+! hint: leave its directory first; `fuser -vm <dir>/store/containers/<id-1>/merged` names who is inside
+[125]
+$ kiln umount one
+<id-1>
+"#,
+    );
+}
