@@ -8,7 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use builder_core::{
-    Builder, Commit, Config, ConfigEdit, Copy, CopyFrom, Error, From, Host, Result, Rm, Settings, Silent, Times,
+    Builder, Commit, Config, ConfigEdit, Copy, CopyFrom, Error, From, Host, Result, Rm, Settings, Silent,
+    Times,
 };
 
 fn main() -> Result<()> {
