@@ -7,6 +7,7 @@ mod copy_upper;
 mod image;
 mod mounted;
 mod quiet;
+mod session;
 mod traces;
 pub(crate) mod trees;
 
@@ -14,4 +15,5 @@ pub(crate) use copy_upper::copy_upper;
 pub(crate) use image::open_image;
 pub(crate) use mounted::{Rootfs, attach, clear_mark, detach, is_attached, take_down};
 pub(crate) use quiet::{Quiet, quieten, settle};
+pub(crate) use session::begin as begin_session;
 pub(crate) use traces::{Traces, clear as clear_traces};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Event;
-use crate::rootfs::{quiet, traces, trees};
+use crate::rootfs::{quiet, session, traces, trees};
 use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::mount::{self, Overlay};
@@ -31,7 +31,7 @@ impl Rootfs {
             let mount = mount::clone_of(&merged).cannot("open the container", name)?;
             return Ok(Rootfs { mount, _use: shared });
         }
-        quiet::refuse_mounted_elsewhere(guard)?;
+        quiet::refuse_mounted_elsewhere(builder, guard)?;
         let alone = wait(builder, guard, Mode::Exclusive)?;
         traces::clear(builder, work, guard)?;
         let mount = overlay(builder, work, guard)?;
@@ -57,7 +57,7 @@ pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard)
     if is_attached(&merged)? {
         return Ok(merged);
     }
-    quiet::refuse_mounted_elsewhere(guard)?;
+    quiet::refuse_mounted_elsewhere(builder, guard)?;
     let _alone = wait(builder, guard, Mode::Exclusive)?;
     traces::clear(builder, work, guard)?;
     let made = overlay(builder, work, guard)?;
@@ -67,7 +67,7 @@ pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard)
         }
         _ => {}
     }
-    fs::write(mark(guard.dir()), b"").cannot("write", mark(guard.dir()).display())?;
+    session::note(&mark(guard.dir())).cannot("write", mark(guard.dir()).display())?;
     mount::attach(&made, &merged).cannot("mount the container", &guard.record.name)?;
     Ok(merged)
 }

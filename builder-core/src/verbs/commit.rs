@@ -66,12 +66,13 @@ impl Commit {
         let draft = container::draft(builder, &guard.record)?;
         let record = guard.record.clone();
         // The rest works on frozen trees and leases: the container is free again while they are read.
-        store.lease(&work, layer.parts.iter().map(TreeId::as_str))?;
+        let base = record.base.as_ref().map(|base| base.manifest.hex());
+        store.lease(&work, layer.parts.iter().map(TreeId::as_str).chain(base.as_deref()))?;
         drop(guard);
 
-        let tree = match layer.tree(store) {
-            Some(tree) => tree,
-            None => store.make_compound(&work, &layer.parts)?,
+        let tree = match layer.parts.as_slice() {
+            [tree] => tree.clone(),
+            parts => store.make_compound(&work, parts)?,
         };
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
@@ -136,7 +137,7 @@ fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Res
     match rootfs::quieten(builder, guard)? {
         Quiet::Yes { alone, attached } => {
             rootfs::clear_traces(builder, work, guard)?;
-            builder.store.freeze(guard, now())?;
+            builder.store.freeze(work, guard, now())?;
             drop(alone);
             rootfs::clear_mark(guard.dir());
             if attached {
