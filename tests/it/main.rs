@@ -12,6 +12,8 @@ mod from;
 mod images;
 mod info;
 mod inspect;
+mod interop;
+mod interop_buildah;
 mod mount;
 mod power_cut;
 mod prune;
