@@ -54,7 +54,7 @@ pub struct Umount {
 }
 
 impl Umount {
-    /// Takes it down and gives the container's id; `None` if it was not mounted here, so that doing it again is no error.
+    /// Takes it down and gives the container's id; `None` if it was not mounted here: doing it again is no error.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Option<String>> {
         let guard = builder.store.hold_container(&self.container)?;
         if !rootfs::is_attached(&guard.merged())? {
