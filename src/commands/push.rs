@@ -25,7 +25,7 @@ pub struct Args {
     /// Write the digest of the manifest to this file
     #[arg(long, value_name = "FILE")]
     digestfile: Option<PathBuf>,
-    /// The image's format there: oci or docker (default: as it is)
+    /// The image's format there: oci or docker (default: oci)
     #[arg(long, short, value_parser = parse_format)]
     format: Option<Format>,
     /// Do not tell what is copied
