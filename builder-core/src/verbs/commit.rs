@@ -30,6 +30,8 @@ pub struct Commit {
     pub times: Times,
     /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
     pub created: Option<i64>,
+    /// How the new layer is compressed in a location outside the store; the store keeps it as it is.
+    pub compression: Compression,
     /// Removes the container afterwards.
     pub rm: bool,
 }
@@ -77,7 +79,7 @@ impl Commit {
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
             Some(Location::Oci { dir, name }) => {
-                let mut push = Push::open(builder, &dir, Compression::Gzip)?;
+                let mut push = Push::open(builder, &dir, self.compression)?;
                 let (export, sent) = push.tree(&layer, self.times)?;
                 remember(store, &layer, &tree, &export)?;
                 // Only OCI manifests are found in a layout by the tools of the field.
