@@ -11,7 +11,7 @@ use crate::ui::{self, Talk, table};
 /// List the working containers
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print ids only
+    /// Print whole ids only
     #[arg(long, short)]
     quiet: bool,
     /// Print JSON: a list of objects with id, builder, imageid, imagename, containername
@@ -61,7 +61,7 @@ impl Args {
             return Ok(Exit::Success);
         }
         let cells = listed.into_iter().map(|container| {
-            let row = row(container, !self.notruncate);
+            let row = row(container, !self.notruncate && !self.quiet);
             match self.quiet {
                 true => vec![row.container_id],
                 false => vec![

@@ -24,7 +24,7 @@ pub mod version;
 
 use builder_core::{Error, Format, Kind, Result};
 
-/// Runs `each` for every name and goes on after a failure; the last failure is what is returned, those before are shown.
+/// Runs `each` for every name and goes on after a failure; the last one is what is returned, those before are shown.
 pub fn for_each(names: &[String], mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let mut last = Ok(());
     for name in names {

@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Unmounts each and prints its id.
+    /// Unmounts each that is mounted and prints its id.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
         if !context.host.is_privileged() {
@@ -33,7 +33,9 @@ impl Args {
             false => self.containers,
         };
         for_each(&names, |name| {
-            ui::result(Umount { container: name.to_owned() }.perform(&builder)?);
+            if let Some(id) = (Umount { container: name.to_owned() }).perform(&builder)? {
+                ui::result(id);
+            }
             Ok(())
         })?;
         Ok(Exit::Success)

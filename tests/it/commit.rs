@@ -81,36 +81,42 @@ fn a_format_has_its_media_types() {
     tell(
         &env,
         r#"
-$ types() { m=out/blobs/sha256/$(grep -o '[0-9a-f]\{64\}' out/index.json); cat "$m" | tr ',' '\n' | grep -o 'application/[a-z0-9.+-]*'; rm -r out; }
+$ types() { kiln inspect --format '{{.Manifest}}' made | tr ',' '\n' | grep -o 'application/[a-z0-9.+-]*'; }
 > kiln from --name one base >/dev/null; kiln from --name two --format docker base >/dev/null
 > for words in one 'one --format docker' '-f oci one' two 'two --format oci'; do
->     echo "$words:"; kiln commit -q --timestamp 0 $words made >/dev/null; kiln push -q made oci:out:x; types
+>     echo "$words:"; kiln commit -q --timestamp 0 $words made >/dev/null; types
 > done
 one:
 application/vnd.oci.image.manifest.v1+json
 application/vnd.oci.image.config.v1+json
 application/vnd.oci.image.layer.v1.tar+gzip
-application/vnd.oci.image.layer.v1.tar+gzip
+application/vnd.oci.image.layer.v1.tar
 one --format docker:
 application/vnd.docker.distribution.manifest.v2+json
 application/vnd.docker.container.image.v1+json
 application/vnd.docker.image.rootfs.diff.tar.gzip
-application/vnd.docker.image.rootfs.diff.tar.gzip
+application/vnd.docker.image.rootfs.diff.tar
 -f oci one:
 application/vnd.oci.image.manifest.v1+json
 application/vnd.oci.image.config.v1+json
 application/vnd.oci.image.layer.v1.tar+gzip
-application/vnd.oci.image.layer.v1.tar+gzip
+application/vnd.oci.image.layer.v1.tar
 two:
 application/vnd.docker.distribution.manifest.v2+json
 application/vnd.docker.container.image.v1+json
 application/vnd.docker.image.rootfs.diff.tar.gzip
-application/vnd.docker.image.rootfs.diff.tar.gzip
+application/vnd.docker.image.rootfs.diff.tar
 two --format oci:
 application/vnd.oci.image.manifest.v1+json
 application/vnd.oci.image.config.v1+json
 application/vnd.oci.image.layer.v1.tar+gzip
-application/vnd.oci.image.layer.v1.tar+gzip
+application/vnd.oci.image.layer.v1.tar
+$ kiln commit -q --timestamp 0 --format docker one oci:out:x; kiln commit -q --format docker one made >/dev/null; kiln push -q made oci:out:y
+<id-1>
+$ grep -o 'application/[a-z0-9.+-]*' out/index.json
+application/vnd.oci.image.index.v1+json
+application/vnd.oci.image.manifest.v1+json
+application/vnd.oci.image.manifest.v1+json
 $ kiln commit --format zip one made
 ! error: invalid value 'zip' for '--format <FORMAT>': a format is `oci` or `docker`
 !

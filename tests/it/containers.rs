@@ -25,8 +25,8 @@ $ kiln list; kiln ls -q; kiln ps -n
 CONTAINER ID  BUILDER  IMAGE ID      IMAGE NAME             CONTAINER NAME
 <short-1>     *     <short-2>  localhost/base:latest  one
 <short-3>     *                   scratch                working-container
-<short-1>
-<short-3>
+<id-1>
+<id-3>
 <short-1>     *  <short-2>  localhost/base:latest  one
 <short-3>     *                scratch                working-container
 $ kiln containers --noheading --notruncate

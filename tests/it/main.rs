@@ -13,6 +13,8 @@ mod from;
 mod images;
 mod info;
 mod inspect;
+mod interop;
+mod interop_buildah;
 mod mount;
 mod power_cut;
 mod prune;

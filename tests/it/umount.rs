@@ -28,9 +28,6 @@ $ kiln mount one two >/dev/null; kiln umount --all
 <id-1>
 <id-2>
 $ kiln umount one
-! Error: cannot unmount the container `one`: it is not mounted here
-! hint: see what is mounted with `kiln mount`
-[125]
 $ kiln mount
 "#,
     );

@@ -22,7 +22,7 @@ pub struct Commit {
     pub container: String,
     /// A name in the store or a location such as `oci:dir:name`; none for an image without a name.
     pub image: Option<String>,
-    /// The media types; as the container was made with, unless given.
+    /// The media types in the store; as the container was made with, unless given. A layout has the OCI's.
     pub format: Option<Format>,
     /// One layer with everything, the base's layers included.
     pub squash: bool,
@@ -30,6 +30,8 @@ pub struct Commit {
     pub times: Times,
     /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
     pub created: Option<i64>,
+    /// How the new layer is compressed in a location outside the store; the store keeps it as it is.
+    pub compression: Compression,
     /// Removes the container afterwards.
     pub rm: bool,
 }
@@ -77,10 +79,11 @@ impl Commit {
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
             Some(Location::Oci { dir, name }) => {
-                let mut push = Push::open(builder, &dir, Compression::Gzip)?;
+                let mut push = Push::open(builder, &dir, self.compression)?;
                 let (export, sent) = push.tree(&layer, self.times)?;
                 remember(store, &layer, &tree, &export)?;
-                let (config, mut manifest) = image.describe(store, &layer, &export)?;
+                // Only OCI manifests are found in a layout by the tools of the field.
+                let (config, mut manifest) = image.describe(store, &layer, &export, Format::Oci)?;
                 let below = manifest.layers.len() - 1;
                 push.layers(&mut manifest.layers[..below], &layer.below)?;
                 manifest.layers[below] = sent;
@@ -90,7 +93,8 @@ impl Commit {
             named => {
                 let export = layer.describe(store, self.times)?;
                 remember(store, &layer, &tree, &export)?;
-                let (config, manifest) = image.describe(store, &layer, &export)?;
+                let format = self.format.unwrap_or(record.format);
+                let (config, manifest) = image.describe(store, &layer, &export, format)?;
                 let name = match named {
                     Some(Location::Store(name)) => Some(name),
                     _ => None,
@@ -174,7 +178,13 @@ struct Image<'a> {
 
 impl Image<'_> {
     /// The bytes of its config, and the manifest it has in the store, where the new layer is not compressed.
-    fn describe(&self, store: &Store, layer: &TreeLayer, export: &Export) -> Result<(Vec<u8>, Manifest)> {
+    fn describe(
+        &self,
+        store: &Store,
+        layer: &TreeLayer,
+        export: &Export,
+        format: Format,
+    ) -> Result<(Vec<u8>, Manifest)> {
         let created = format_time(self.commit.created.unwrap_or_else(now));
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
@@ -203,7 +213,6 @@ impl Image<'_> {
             comment: self.comment(),
             empty_layer: false,
         });
-        let format = self.commit.format.unwrap_or(self.record.format);
         let config = config.to_bytes();
         let manifest = self.manifest(store, format, &config, export)?;
         Ok((config, manifest))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::builder::Builder;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::rootfs;
 
 /// Mounts a container.
@@ -54,20 +54,15 @@ pub struct Umount {
 }
 
 impl Umount {
-    /// Takes it down and gives the container's id.
-    pub fn perform(&self, builder: &Builder<'_>) -> Result<String> {
+    /// Takes it down and gives the container's id; `None` if it was not mounted here: doing it again is no error.
+    pub fn perform(&self, builder: &Builder<'_>) -> Result<Option<String>> {
         let guard = builder.store.hold_container(&self.container)?;
         if !rootfs::is_attached(&guard.merged())? {
-            return Err(Error::new(
-                Kind::NotFound,
-                format!("cannot unmount the container `{}`", guard.record.name),
-            )
-            .because("it is not mounted here")
-            .hint("see what is mounted with `kiln mount`"));
+            return Ok(None);
         }
         rootfs::detach(&guard)?;
         rootfs::settle(builder, &guard)?;
-        Ok(guard.record.id.clone())
+        Ok(Some(guard.record.id.clone()))
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Push {
     pub target: String,
     /// How layers that were built here are compressed.
     pub compression: Compression,
-    /// The media types; as the image has them, unless given.
+    /// The media types; the OCI's for a layout, unless given.
     pub format: Option<Format>,
 }
 
@@ -34,7 +34,8 @@ impl Push {
         let mut push = transport::Push::open(builder, &dir, self.compression)?;
         let mut manifest = image.manifest.clone();
         push.layers(&mut manifest.layers, &image.config.rootfs.diff_ids)?;
-        let format = self.format.unwrap_or_else(|| manifest.format());
+        // Only OCI manifests are found in a layout by the tools of the field.
+        let format = self.format.unwrap_or(Format::Oci);
         if manifest == image.manifest && format == manifest.format() {
             return push.publish_unchanged(
                 &image.config_bytes,

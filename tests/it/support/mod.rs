@@ -5,6 +5,7 @@ pub mod images;
 pub mod needs;
 pub mod redact;
 pub mod transcript;
+pub mod trees;
 
 pub use env::Env;
 pub use needs::{Need, needs};

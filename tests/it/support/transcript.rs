@@ -6,8 +6,8 @@
 //! [125]                    the exit code, unless it is 0
 //! ```
 //!
-//! A command goes on in lines that start with `> `. Each runs in a shell of its own, in the story's directory. Ids, times
-//! and the scratch directory are redacted over the whole story, so that an id keeps its number from command to command.
+//! A command goes on in lines that start with `> `. Each runs in a shell of its own, in the story's directory. Ids,
+//! times and the scratch directory are redacted over the whole story: an id keeps its number from command to command.
 //! With `KILN_TESTS_REWRITE` set, a story that differs is put into its source file as it went, for review.
 
 use std::panic::Location;

@@ -1,0 +1,139 @@
+//! The same words for Kiln, called by the name `buildah`, and for Buildah itself: same exit codes, same outputs.
+
+use crate::support::redact::redact;
+use crate::support::{Env, Need, needs};
+
+/// Commands whose stdout is the same but for ids, times and the width of columns; and their exit codes.
+const SAME: &str = r#"
+buildah from scratch
+buildah from scratch
+buildah rm working-container-1 >/dev/null; buildah from scratch
+buildah from --name mine scratch
+buildah from --name mine scratch
+buildah config --env A=b --cmd /x --label l=m working-container
+buildah commit -q working-container base
+buildah from localhost/base
+buildah from base
+buildah from base:latest
+buildah from localhost/base:other
+buildah from --nosuch base
+buildah from
+buildah containers -q | wc -l
+buildah containers -q | head -n 1 | wc -c
+buildah containers --noheading | grep -c '^[0-9a-f]\{12\} '
+buildah containers --json | grep -c '"containername": "base-working-container"'
+buildah containers --format 'table {{.ContainerName}}' | sort
+buildah containers --format '{{.Nosuch}}'
+buildah containers | head -n 1
+buildah images
+buildah images -n
+buildah images -q
+buildah images --no-trunc
+buildah images -q --no-trunc
+buildah images base
+buildah images nosuch
+buildah tag base second
+buildah images | sort
+buildah mount nosuch
+buildah mount
+test "$(buildah mount mine)" = "$(buildah inspect --format '{{.MountPoint}}' mine)"
+buildah mount | cut -d' ' -f1
+buildah mount mine base-working-container | cut -d' ' -f1
+buildah umount mine
+buildah umount mine
+buildah umount nosuch
+buildah umount
+buildah umount -a
+buildah umount -a
+buildah rename mine other
+buildah rename other working-container
+buildah rename nosuch x
+buildah rename other other
+buildah rename other
+buildah config --env A- other; buildah inspect --format '{{.OCIv1.Config.Env}}' other
+buildah config --env B=c --env - other; buildah inspect --format '{{.OCIv1.Config.Env}}' other
+buildah config --env B=c --env C=d other; buildah config --env B- other; buildah inspect --format '{{.OCIv1.Config.Env}}' other
+buildah config --entrypoint '["/x"]' other; buildah inspect --format '{{.OCIv1.Config.Entrypoint}} {{.OCIv1.Config.Cmd}}' other
+buildah config --entrypoint '/x y' other; buildah inspect --format '{{.OCIv1.Config.Entrypoint}}' other
+buildah config --entrypoint '["broken' other; buildah inspect --format '{{.OCIv1.Config.Entrypoint}}' other
+buildah config --entrypoint '' other; buildah inspect --format '{{.OCIv1.Config.Entrypoint}}' other
+buildah config --cmd 'a "b c" d' other; buildah inspect --format '{{.OCIv1.Config.Cmd}}' other
+buildah config --cmd '' other; buildah inspect --format '{{.OCIv1.Config.Cmd}}' other
+buildah config --volume /v --user u --workingdir /w other; buildah inspect --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.WorkingDir}}' other
+buildah config nosuch
+buildah config
+buildah inspect nosuch
+buildah inspect --type image nosuch
+buildah inspect --type container base
+buildah inspect --format '{{.FromImage}} {{.FromImageID}} {{.Container}} {{.Type}} {{.MountPoint}}' base-working-container
+buildah inspect --format '{{range .OCIv1.History}}{{.CreatedBy}}|{{.Comment}}|{{.EmptyLayer}}{{end}}' base
+buildah tag nosuch x
+buildah tag base Upper
+buildah tag base
+buildah rmi second
+buildah rmi base
+buildah rmi nosuch
+buildah rm nosuch
+buildah rm other
+buildah rm
+buildah rm -a | wc -l
+buildah rm -a
+buildah rmi -a
+buildah rmi -a
+buildah rmi
+buildah images
+buildah nosuch
+buildah from scratch
+buildah commit --iidfile iid working-container x; cat iid; echo
+buildah commit nosuch y
+buildah commit working-container Upper
+buildah commit --format zip working-container y
+buildah commit -q --rm --timestamp 0 working-container x
+buildah containers -q
+"#;
+
+#[test]
+fn kiln_answers_as_buildah_does() {
+    let test = "kiln_answers_as_buildah_does";
+    if !needs(test, &[Need::Root, Need::Program("buildah")]) {
+        return;
+    }
+    let env = Env::new();
+    env.write("ours/.keep", "");
+    let ours = told(&env, "cd ours", &|script| env.shell_as_buildah(script));
+    // The same again by Buildah, with a store of its own.
+    let at = env.path("peer").display().to_string();
+    let peer = format!(
+        "#!/bin/sh\nexec /usr/bin/buildah --root {at} --runroot {at}-run --storage-driver overlay \"$@\"\n"
+    );
+    let script = env.write("theirs/buildah", peer);
+    env.run("chmod", ["755".as_ref(), script.as_os_str()]);
+    let theirs = told(&env, "cd theirs; PATH=$PWD:$PATH", &|script| env.shell(script));
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        assert_eq!(ours, theirs);
+    }
+    assert_eq!(ours.len(), theirs.len());
+    assert!(ours.len() > 70, "{ours:#?}");
+}
+
+/// Each command with its exit code and stdout; a run of spaces is one.
+fn told(env: &Env, before: &str, run: &dyn Fn(&str) -> crate::support::env::Outcome) -> Vec<String> {
+    let commands = SAME.trim().lines();
+    let mut told = String::new();
+    for command in commands {
+        let outcome = run(&format!("set +e; {before}; {command}"));
+        // Buildah ends the output of a template without a line end.
+        let out: Vec<String> = outcome
+            .stdout
+            .trim_end()
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        told.push_str(&format!("\0{command}\n{}\n{}", outcome.code, out.join("\n")));
+    }
+    // Kiln's images of nothing are smaller, and it names no version of itself in labels.
+    let sizes = regex::Regex::new(r"\d[\d.]* (B|[kKMG]B)").expect("the pattern compiles");
+    let told = sizes.replace_all(&told, "<size>");
+    let told = redact(&told, env.path("").parent().expect("a directory"));
+    told.split('\0').map(str::to_owned).collect()
+}
