@@ -23,6 +23,7 @@ mod push;
 mod rename;
 mod rm;
 mod rmi;
+mod rootless;
 mod run;
 mod support;
 mod tag;
