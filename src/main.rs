@@ -1,5 +1,6 @@
 //! The `kiln` command: words to verb values to words. No logic, no state.
 
+mod args;
 mod cli;
 mod commands;
 mod exit;

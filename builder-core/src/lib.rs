@@ -44,6 +44,6 @@ pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, contain
 pub use verbs::from::{From, Made};
 pub use verbs::images::{ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image};
 pub use verbs::info::{Info, info};
-pub use verbs::mount::{Mount, Mounted, Umount};
+pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
 pub use verbs::pull::{Pull, Pulled};
 pub use verbs::push::Push;

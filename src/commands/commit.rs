@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Commit, Error, Format, Result, Times};
 
+use crate::args::CompressionArgs;
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -20,6 +21,8 @@ pub struct Args {
     /// The image's format: oci or docker (default: as the container was made with)
     #[arg(long, short, value_parser = parse_format)]
     format: Option<Format>,
+    #[command(flatten)]
+    compression: CompressionArgs,
     /// Write the image id to this file instead of printing it
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
@@ -57,6 +60,7 @@ impl Args {
             squash: self.squash,
             times,
             created,
+            compression: self.compression.chosen(),
             rm: self.rm,
         };
         let made = commit.perform(&builder)?;

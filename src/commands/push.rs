@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Compression, Format, Push, Result};
+use builder_core::{Format, Push, Result};
 
+use crate::args::CompressionArgs;
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -16,12 +17,8 @@ pub struct Args {
     image: String,
     /// Where to: oci:DIR[:NAME]
     target: String,
-    /// How layers that were built here are compressed
-    #[arg(long, value_parser = ["gzip", "zstd"], default_value = "gzip")]
-    compression_format: String,
-    /// Do not compress layers that were built here
-    #[arg(long, short = 'D')]
-    disable_compression: bool,
+    #[command(flatten)]
+    compression: CompressionArgs,
     /// Write the digest of the manifest to this file
     #[arg(long, value_name = "FILE")]
     digestfile: Option<PathBuf>,
@@ -37,12 +34,12 @@ impl Args {
     /// Pushes; the result is at the target.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: self.quiet };
-        let compression = match (self.disable_compression, self.compression_format.as_str()) {
-            (true, _) => Compression::None,
-            (false, "zstd") => Compression::Zstd,
-            (false, _) => Compression::Gzip,
+        let push = Push {
+            image: self.image,
+            target: self.target,
+            compression: self.compression.chosen(),
+            format: self.format,
         };
-        let push = Push { image: self.image, target: self.target, compression, format: self.format };
         let digest = push.perform(&context.privileged(&talk)?)?;
         if let Some(path) = &self.digestfile {
             write_file(path, &digest.to_string())?;

@@ -27,6 +27,7 @@ impl Args {
         let talk = Talk { quiet: true };
         let ids = (rustix::process::getuid(), rustix::process::getgid());
         let builder = context.privileged(&talk)?;
+        builder_core::begin_session(&builder)?;
         if self.command.is_empty() {
             self.command.push(Environment::get("SHELL").unwrap_or_else(|| "/bin/sh".into()));
         }

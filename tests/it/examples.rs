@@ -31,6 +31,26 @@ fn every_example_is_run_by_a_test() {
     assert_eq!(names, known);
 }
 
+/// The example program, which `cargo test` builds beside the command.
+fn library() -> PathBuf {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_kiln"));
+    binary.parent().expect("a directory of binaries").join("examples/library")
+}
+
+#[test]
+fn the_library_example_makes_the_same_image_twice() {
+    if !needs("the_library_example_makes_the_same_image_twice", &[Need::Root]) {
+        return;
+    }
+    let env = Env::new();
+    let file = env.write("greeting", "hello\n");
+    let make = || env.run(library().to_str().expect("a plain path"), [env.store(), file.clone()]);
+    let id = make();
+    assert!(id.starts_with("sha256:"), "{id}");
+    assert_eq!(make(), id);
+    assert_eq!(env.ok(["inspect", "--format", "{{.OCIv1.Config.Cmd}}", "example"]), "[/greeting]");
+}
+
 #[test]
 fn hello_runs() {
     if needs("hello_runs", &[Need::Root]) {

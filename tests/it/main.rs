@@ -4,6 +4,7 @@
 
 mod check;
 mod commit;
+mod concurrency;
 mod config;
 mod containers;
 mod copy;
@@ -20,6 +21,7 @@ mod power_cut;
 mod prune;
 mod pull;
 mod push;
+mod regression;
 mod rename;
 mod rm;
 mod rmi;

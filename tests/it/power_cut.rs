@@ -57,6 +57,7 @@ cut! {
     mount: Story {
         setup: &[BASE, CONTAINER],
         verb: &["mount", "c"],
+        view: "kiln mount; kiln containers",
         finish: "echo x > $(kiln mount c)/x; touch -d @1000000000 $(kiln mount c)/x; kiln umount c >/dev/null
             kiln commit -q --timestamp 1000000000 c worth",
         again: true,
@@ -66,13 +67,21 @@ cut! {
         setup: &[BASE, CONTAINER],
         before_each: "kiln mount c >/dev/null",
         verb: &["umount", "c"],
+        view: "kiln mount; kiln containers",
         finish: WORTH,
-        again: true,
         ..Story::default()
     };
     run: Story {
         setup: &[BASE, CONTAINER],
         verb: &["run", "c", "--", "sh", "-c", "echo run > /run.txt; mkdir -p /deep/er; rm -rf /d"],
+        finish: WORTH,
+        again: true,
+        ..Story::default()
+    };
+    run_while_mounted: Story {
+        setup: &[BASE, CONTAINER],
+        before_each: "kiln mount c >/dev/null",
+        verb: &["run", "c", "--", "sh", "-c", "echo run > /run.txt; rm -rf /d"],
         finish: WORTH,
         again: true,
         ..Story::default()

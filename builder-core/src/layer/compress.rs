@@ -8,11 +8,12 @@ use std::io::{self, Write};
 pub(crate) use decode::decode;
 
 /// How a layer is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Compression {
     /// Not at all.
     None,
     /// RFC 1952.
+    #[default]
     Gzip,
     /// RFC 8878.
     Zstd,

@@ -1,7 +1,10 @@
 //! A layer as the difference of some parts to their base.
 //!
-//! What counts is the base, not the marks that overlay happened to leave: a whiteout or an opaque directory that hides
-//! nothing in the base is left out. So a sequence of edits gives the same layer, however it was cut into parts.
+//! What counts is the base, not what overlay happened to leave: a whiteout or an opaque directory that hides nothing in
+//! the base is left out, and so is a directory that was copied up but is as it was. So a sequence of edits gives the
+//! same layer, however it was cut into parts.
+
+use std::collections::VecDeque;
 
 use crate::error::Result;
 use crate::tree::{Entry, Finder, Node, RelPath, Stack};
@@ -11,36 +14,48 @@ pub(crate) fn diff<'a>(
     parts: &Stack,
     base: Option<&'a Stack>,
 ) -> Diff<'a, impl Iterator<Item = Result<Entry>> + use<>> {
-    Diff { entries: parts.walk(), judge: Judge::new(base) }
+    Diff { entries: parts.walk(), judge: Judge::new(base), held: Vec::new(), ready: VecDeque::new() }
 }
 
 /// The iterator of [`diff`].
 pub(crate) struct Diff<'a, I> {
     entries: I,
     judge: Judge<'a>,
+    /// Directories down to where the stream is that are as in the base: left out unless something in them is not.
+    /// (With what is in them they stay: unpackers of single layers take a missing one for 0755, root's.)
+    held: Vec<Entry>,
+    ready: VecDeque<Entry>,
+}
+
+impl<I: Iterator<Item = Result<Entry>>> Diff<'_, I> {
+    fn step(&mut self) -> Result<Option<Entry>> {
+        while self.ready.is_empty() {
+            let Some(mut entry) = self.entries.next().transpose()? else { return Ok(None) };
+            if self.judge.is_idle(&entry)? {
+                if matches!(entry.node, Node::Whiteout) {
+                    continue;
+                }
+                entry.node = Node::Directory { opaque: false };
+            }
+            while self.held.last().is_some_and(|above| !entry.path.starts_with(&above.path)) {
+                self.held.pop();
+            }
+            if self.judge.is_unchanged(&entry)? {
+                self.held.push(entry);
+            } else {
+                self.ready.extend(self.held.drain(..));
+                self.ready.push_back(entry);
+            }
+        }
+        Ok(self.ready.pop_front())
+    }
 }
 
 impl<I: Iterator<Item = Result<Entry>>> Iterator for Diff<'_, I> {
     type Item = Result<Entry>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let mut entry = match self.entries.next()? {
-                Ok(entry) => entry,
-                Err(error) => return Some(Err(error)),
-            };
-            match self.judge.is_idle(&entry) {
-                Err(error) => return Some(Err(error)),
-                Ok(false) => {}
-                Ok(true) => {
-                    if matches!(entry.node, Node::Whiteout) {
-                        continue;
-                    }
-                    entry.node = Node::Directory { opaque: false };
-                }
-            }
-            return Some(Ok(entry));
-        }
+        self.step().transpose()
     }
 }
 
@@ -73,6 +88,18 @@ impl<'a> Judge<'a> {
         self.closed = Some(path.clone());
         // Over a file a directory needs no mark: it takes the file's place. A directory that is not there is empty.
         base.is_empty(path)
+    }
+
+    /// Whether the entry, the next of a walk, is a directory that the base has just so. Where a mark hides the base, or
+    /// there is none, nothing is.
+    fn is_unchanged(&mut self, entry: &Entry) -> Result<bool> {
+        if !matches!(entry.node, Node::Directory { opaque: false }) || self.closed.is_some() {
+            return Ok(false);
+        }
+        match &mut self.base {
+            Some(base) => base.has_directory(&entry.path, &entry.meta),
+            None => Ok(false),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Event;
-use crate::rootfs::{quiet, trees};
+use crate::rootfs::{quiet, session, traces, trees};
 use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::mount::{self, Overlay};
@@ -31,22 +31,24 @@ impl Rootfs {
             let mount = mount::clone_of(&merged).cannot("open the container", name)?;
             return Ok(Rootfs { mount, _use: shared });
         }
-        quiet::refuse_mounted_elsewhere(guard)?;
+        quiet::refuse_mounted_elsewhere(builder, guard)?;
         let alone = wait(builder, guard, Mode::Exclusive)?;
+        traces::clear(builder, work, guard)?;
         let mount = overlay(builder, work, guard)?;
         Ok(Rootfs { mount, _use: alone })
     }
 
     /// As a capability to the tree.
     pub fn root(&self) -> Result<Root> {
-        let fd = rustix::fs::openat(
-            &self.mount,
-            ".",
-            rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
-            rustix::fs::Mode::empty(),
-        );
-        fd.map(Root::from_fd).cannot("open", "/")
+        root(&self.mount)
     }
+}
+
+/// The top of a mount as a capability.
+pub(super) fn root(mount: &OwnedFd) -> Result<Root> {
+    let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(mount, ".", flags, rustix::fs::Mode::empty());
+    fd.map(Root::from_fd).cannot("open", "/")
 }
 
 /// Mounts a held container where the user sees it, and says where. Mounting it again is no change.
@@ -55,8 +57,9 @@ pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard)
     if is_attached(&merged)? {
         return Ok(merged);
     }
-    quiet::refuse_mounted_elsewhere(guard)?;
+    quiet::refuse_mounted_elsewhere(builder, guard)?;
     let _alone = wait(builder, guard, Mode::Exclusive)?;
+    traces::clear(builder, work, guard)?;
     let made = overlay(builder, work, guard)?;
     match fs::create_dir(&merged) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -64,7 +67,7 @@ pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard)
         }
         _ => {}
     }
-    fs::write(mark(guard.dir()), b"").cannot("write", mark(guard.dir()).display())?;
+    session::note(&mark(guard.dir())).cannot("write", mark(guard.dir()).display())?;
     mount::attach(&made, &merged).cannot("mount the container", &guard.record.name)?;
     Ok(merged)
 }
@@ -120,7 +123,7 @@ fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) -> Result<Loc
     lock::wait(&path, mode).cannot("lock", path.display())
 }
 
-fn overlay(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<OwnedFd> {
+pub(super) fn overlay(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<OwnedFd> {
     let store = &builder.store;
     let name = &guard.record.name;
     if let Some(base) = &guard.record.base {

@@ -12,7 +12,8 @@ use std::path::Path;
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::mounted::{clear_mark, detach, is_attached, lowers, mark};
-use crate::store::ContainerGuard;
+use crate::rootfs::session;
+use crate::store::{ContainerGuard, Store};
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::mount::{self, Overlay};
 
@@ -51,11 +52,11 @@ pub(crate) fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Q
             done => done?,
         }
         // Only now: namespaces that follow ours (services of systemd do) have lost their copies with ours.
-        if is_held_elsewhere(&guard.record.id) {
+        if is_held_elsewhere(&builder.store, guard) {
             mount::attach(&spare, &guard.merged()).cannot("mount the container", &guard.record.name)?;
             return Ok(Quiet::No);
         }
-    } else if is_held_elsewhere(&guard.record.id) {
+    } else if is_held_elsewhere(&builder.store, guard) {
         return Ok(Quiet::No);
     }
     if is_busy(builder, guard)? {
@@ -71,8 +72,8 @@ pub(crate) fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Q
 }
 
 /// Refuses to mount an upper a second time while another mount namespace shows it: the kernel calls that undefined.
-pub(super) fn refuse_mounted_elsewhere(guard: &ContainerGuard) -> Result<()> {
-    if !mark(guard.dir()).exists() || !is_held_elsewhere(&guard.record.id) {
+pub(super) fn refuse_mounted_elsewhere(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()> {
+    if !mark(guard.dir()).exists() || !is_held_elsewhere(&builder.store, guard) {
         return Ok(());
     }
     let name = &guard.record.name;
@@ -83,10 +84,14 @@ pub(super) fn refuse_mounted_elsewhere(guard: &ContainerGuard) -> Result<()> {
 
 /// Whether a mount namespace other than ours has a mount of this container.
 ///
-/// Overlay names its upper in `mountinfo`, and that has the container's id in it. Processes we may not look at cannot
-/// have been given a mount of ours.
-fn is_held_elsewhere(id: &str) -> bool {
-    let Ok(ours) = fs::metadata("/proc/self/ns/mnt").map(|meta| meta.ino()) else { return false };
+/// Overlay names its upper in `mountinfo`, and that has the container's id in it. Of the processes that we may not look
+/// at, only those of another session of ours can have a mount of it.
+fn is_held_elsewhere(store: &Store, guard: &ContainerGuard) -> bool {
+    if session::lives_elsewhere(store, &mark(guard.dir())) {
+        return true;
+    }
+    let id = &guard.record.id;
+    let Ok(ours) = session::ours() else { return false };
     let mut seen = HashSet::from([ours]);
     let Ok(processes) = fs::read_dir("/proc") else { return false };
     for process in processes.flatten() {
@@ -95,7 +100,7 @@ fn is_held_elsewhere(id: &str) -> bool {
         }
         let Ok(namespace) = fs::metadata(process.path().join("ns/mnt")) else { continue };
         if seen.insert(namespace.ino())
-            && mounts_of(&process.path()).is_some_and(|mounts| mounts.contains(id))
+            && mounts_of(&process.path()).is_some_and(|mounts| mounts.contains(id.as_str()))
         {
             return true;
         }
@@ -118,7 +123,10 @@ pub(crate) fn settle(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()
     let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? else {
         return Ok(());
     };
-    if !is_attached(&guard.merged())? && !is_held_elsewhere(&guard.record.id) && !is_busy(builder, guard)? {
+    if !is_attached(&guard.merged())?
+        && !is_held_elsewhere(&builder.store, guard)
+        && !is_busy(builder, guard)?
+    {
         clear_mark(guard.dir());
     }
     Ok(())

@@ -23,6 +23,7 @@ pub(crate) use capabilities::{DEFAULT as DEFAULT_CAPABILITIES, parse as parse_ca
 pub(crate) use files::{hosts, nameserver_is_stub};
 pub(crate) use native::run;
 
+use crate::rootfs::Traces;
 use crate::tree::users::User;
 
 /// The root directory of the container: a mount that is attached nowhere (of `fsmount` or `open_tree`). It becomes the
@@ -60,6 +61,8 @@ pub(crate) struct Spec {
     pub terminal: bool,
     /// Bytes of `/dev/shm`.
     pub shm_size: u64,
+    /// Where what is made in the root directory is written down first, so that it can be taken away if we are killed.
+    pub traces: Option<Traces>,
 }
 
 /// One mount of the host's into the container.

@@ -10,6 +10,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Reporter};
+use crate::rootfs::Traces;
 use crate::sandbox::devices::Devices;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
@@ -32,7 +33,8 @@ pub(crate) fn run(rootfs: Rootfs, spec: Spec, facts: &Facts, reporter: &dyn Repo
 fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
     let tree = Root::from_fd(rootfs.try_clone().cannot("open", "/")?);
     let devices = Devices::make(facts, spec.shm_size, &spec.files)?;
-    let points = mount_points(&tree, &spec, &devices);
+    let traces = spec.traces.take();
+    let points = mount_points(&tree, &spec, &devices, traces);
     let ended = points.1.and_then(|()| {
         let terminal =
             spec.terminal.then(|| Terminal::open(devices.terminals.as_fd(), spec.user.uid)).transpose()?;
@@ -52,8 +54,13 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
 }
 
 /// Makes the missing places to mount on; what was made is returned also if the rest failed.
-fn mount_points(tree: &Root, spec: &Spec, devices: &Devices) -> (Vec<MountPoints>, Result<()>) {
-    let mut all = vec![MountPoints::default()];
+fn mount_points(
+    tree: &Root,
+    spec: &Spec,
+    devices: &Devices,
+    traces: Option<Traces>,
+) -> (Vec<MountPoints>, Result<()>) {
+    let mut all = vec![MountPoints::noted(traces)];
     let mut add = || {
         for path in ["/proc", "/sys", "/dev"] {
             // A link here would be mounted on elsewhere; the child refuses it, with a sentence of its own.

@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::rootfs::Traces;
 use crate::tree::{RelPath, Root};
 
 /// What was made in one tree, in the order it was made.
@@ -21,6 +22,8 @@ pub(super) struct MountPoints {
     made: Vec<Made>,
     /// The directories that were there before and got something new in them, with the time they had.
     touched: Vec<(RelPath, OwnedFd, Timespec)>,
+    /// Where each is written down before it is made.
+    traces: Option<Traces>,
 }
 
 /// One name that was not there.
@@ -34,6 +37,11 @@ struct Made {
 }
 
 impl MountPoints {
+    /// None yet; those to come are written down in `traces`.
+    pub(super) fn noted(traces: Option<Traces>) -> Self {
+        MountPoints { traces, ..MountPoints::default() }
+    }
+
     /// Sees to it that `path` leads to a directory (or, with `is_dir` false, to anything else) to mount on.
     pub(super) fn add(&mut self, root: &Root, path: &Path, is_dir: bool) -> Result<()> {
         let show = || path.display().to_string();
@@ -64,6 +72,9 @@ impl MountPoints {
     fn make(&mut self, root: &Root, above: &RelPath, name: OsString, is_dir: bool) -> io::Result<()> {
         let directory = root.open(above.as_path(), OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
         let before = modified(directory.as_fd())?;
+        if let Some(traces) = &mut self.traces {
+            traces.note(above.join(&name).as_path(), before)?;
+        }
         if is_dir {
             rustix::fs::mkdirat(&directory, &name, Mode::from_raw_mode(0o755))?;
         } else {

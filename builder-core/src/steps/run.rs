@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Result};
 use crate::event::Reporter;
+use crate::rootfs::Traces;
 use crate::sandbox::{self, Exit, Facts, File, Mount, Network, Rootfs, Seccomp, Spec};
 use crate::tree::users::{self, User};
 use crate::tree::{RelPath, Root};
@@ -105,6 +106,7 @@ impl Run {
         rootfs: Rootfs,
         config: &RunConfig,
         scratch: &Path,
+        traces: Option<Traces>,
         facts: &Facts,
         reporter: &dyn Reporter,
     ) -> Result<Exit> {
@@ -139,6 +141,7 @@ impl Run {
             network: self.network,
             terminal: self.terminal,
             shm_size: self.shm_size.unwrap_or(SHM_SIZE),
+            traces,
             user,
         };
         give_pipes(spec.user.uid);

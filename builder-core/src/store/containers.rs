@@ -207,13 +207,15 @@ impl Store {
     /// Freezes the upper of a held container into a tree, if anything is in it, and gives the container a fresh one.
     ///
     /// The caller has made sure that nothing has the upper mounted.
-    pub fn freeze(&self, guard: &mut ContainerGuard, now: i64) -> Result<Option<TreeId>> {
+    pub fn freeze(&self, work: &Work, guard: &mut ContainerGuard, now: i64) -> Result<Option<TreeId>> {
         let upper = guard.upper();
         let mut items = fs::read_dir(&upper).cannot("read", upper.display())?;
         if items.next().is_none() {
             return Ok(None);
         }
         let tree = TreeId::new();
+        // A prune may have read our record before it named the tree.
+        self.lease(work, [tree.as_str()])?;
         let record = serde_json::to_vec(&LayerRecord::default()).expect("plain data");
         durable::write_lazily(&guard.dir.join("upper/meta.json"), &record)?;
         self.note_unsynced(&tree)?;

@@ -72,6 +72,24 @@ impl Store {
             .hint("see what there is with `kiln images`"))
     }
 
+    /// The image that `text` names, read and leased: it stays as long as `work` lives.
+    ///
+    /// One that is removed at this moment is looked for again: its name may be another's by now.
+    pub fn hold_image(&self, work: &Work, text: &str) -> Result<StoredImage> {
+        const TRIES: usize = 8;
+        let mut tried = 1;
+        loop {
+            let entry = self.find_image(text)?;
+            self.lease(work, [entry.manifest.digest.hex().as_str()])?;
+            match self.load_image(entry) {
+                Err(error) if error.kind() == Kind::NotFound && tried < TRIES => tried += 1,
+                loaded => {
+                    return loaded.map_err(|error| error.hint("see what is damaged with `kiln check`"));
+                }
+            }
+        }
+    }
+
     /// Reads an image's manifest and config, digests checked.
     pub fn load_image(&self, entry: ImageEntry) -> Result<StoredImage> {
         let manifest_bytes = self.read_blob(entry.manifest.digest, MAX_MANIFEST)?;

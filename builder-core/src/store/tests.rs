@@ -249,12 +249,60 @@ fn a_freeze_that_was_cut_short_is_finished_or_forgotten() {
 fn freezing_an_untouched_container_makes_no_tree() {
     let (_dir, store) = scratch();
     container(&store, "c");
+    let work = store.work().unwrap();
     let mut guard = store.hold_container("c").unwrap();
-    assert_eq!(store.freeze(&mut guard, 0).unwrap(), None);
+    assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
     fs::create_dir(guard.upper().join("d")).unwrap();
-    let tree = store.freeze(&mut guard, 0).unwrap().unwrap();
-    assert_eq!(store.freeze(&mut guard, 0).unwrap(), None);
+    let tree = store.freeze(&work, &mut guard, 0).unwrap().unwrap();
+    assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
     assert_eq!(guard.record.frozen, [tree]);
+}
+
+#[test]
+fn a_tree_that_is_being_frozen_is_leased_before_it_has_a_name() {
+    let (_dir, store) = scratch();
+    container(&store, "c");
+    let work = store.work().unwrap();
+    let mut guard = store.hold_container("c").unwrap();
+    fs::create_dir(guard.upper().join("d")).unwrap();
+    let tree = store.freeze(&work, &mut guard, 0).unwrap().unwrap();
+    // As a prune sees it that read the record before the freeze.
+    guard.record.frozen.clear();
+    guard.save().unwrap();
+    store.gc().unwrap();
+    assert!(store.has_tree(&tree));
+}
+
+#[test]
+fn the_trash_is_emptied_by_many_at_once() {
+    let (dir, store) = scratch();
+    let deep = store.root.join("trash/tree").join(["d"; 20].join("/"));
+    fs::create_dir_all(&deep).unwrap();
+    for number in 0..200 {
+        fs::create_dir(store.root.join(format!("trash/tree/d/{number}"))).unwrap();
+        fs::write(deep.join(number.to_string()), "").unwrap();
+    }
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..4).map(|_| open(&dir)).collect();
+        let all: Vec<_> = all.into_iter().map(|store| scope.spawn(move || store.empty_trash())).collect();
+        all.into_iter().for_each(|one| one.join().unwrap().unwrap());
+    });
+    assert_eq!(fs::read_dir(store.root.join("trash")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_held_image_stays_until_its_holder_is_done() {
+    let (_dir, store) = scratch();
+    let id = image(&store, "a", &["a"]);
+    let work = store.work().unwrap();
+    let held = store.hold_image(&work, "a").unwrap();
+    store.remove_image(id, |_| true).unwrap();
+    store.gc().unwrap();
+    assert!(store.has_blob(id) && store.has_blob(held.entry.manifest.digest));
+    assert_eq!(store.hold_image(&work, "a").unwrap_err().kind(), Kind::NotFound);
+    drop(work);
+    store.gc().unwrap();
+    assert!(!store.has_blob(id));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! dead and is swept.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -31,7 +31,7 @@ impl Store {
         // Between making and locking it a sweep may take it; then it is made again.
         let lock = lock::wait(&dir.join("lock"), Mode::Exclusive);
         let lock = match lock {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return self.work(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.work(),
             lock => lock.cannot("lock", dir.display())?,
         };
         let leases = File::create(dir.join("leases")).cannot("make", dir.display())?;
@@ -82,7 +82,7 @@ impl Store {
     pub(super) fn discard(&self, path: &Path) -> Result<()> {
         let gone = self.root.join("trash").join(random::hex(8));
         match fs::rename(path, &gone) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             renamed => renamed.cannot("remove", path.display())?,
         }
         remove_tree(&gone)
@@ -102,8 +102,19 @@ impl Store {
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let parent = crate::tree::Root::open_host(parent).cannot("open", parent.display())?;
-    parent.remove_all(name).cannot("remove", path.display())?;
-    Ok(())
+    // Two that empty the trash at once take names from under each other; each round something is gone.
+    let mut removed = parent.remove_all(name);
+    while removed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) && is_there(path) {
+        removed = parent.remove_all(name);
+    }
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).cannot("remove", path.display()),
+        _ => Ok(()),
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 impl Work {

@@ -19,7 +19,16 @@ pub(crate) enum Mode {
 /// A held lock; dropping it frees it.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Lock {
+    /// Hands the lock on to every program that this process becomes or starts: the last to end frees it.
+    pub(crate) fn bequeath(self) -> io::Result<()> {
+        rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())?;
+        std::mem::forget(self.file);
+        Ok(())
+    }
 }
 
 /// Waits for the lock on the file `path`, which is made if it is missing.
@@ -38,7 +47,7 @@ pub(crate) fn wait(path: &Path, mode: Mode) -> io::Result<Lock> {
         }
         // The file may have been removed or replaced while we waited; then the lock guards nothing.
         if is_still(&file, path)? {
-            return Ok(Lock { _file: file });
+            return Ok(Lock { file });
         }
     }
 }
@@ -51,7 +60,7 @@ pub(crate) fn attempt(path: &Path, mode: Mode) -> io::Result<Option<Lock>> {
         Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,
     };
     match rustix::fs::flock(&file, operation) {
-        Ok(()) if is_still(&file, path)? => Ok(Some(Lock { _file: file })),
+        Ok(()) if is_still(&file, path)? => Ok(Some(Lock { file })),
         Ok(()) | Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }

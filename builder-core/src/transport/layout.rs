@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::oci::{Descriptor, Digest, Hasher, Index, MAX_MANIFEST, Manifest, host_architecture, is_index};
@@ -143,7 +144,13 @@ impl LayoutWriter {
     pub fn open(path: &Path) -> Result<Self> {
         let marker = path.join("oci-layout");
         let is_new = !marker.exists();
-        let others = || fs::read_dir(path).is_ok_and(|mut items| items.next().is_some());
+        // What a killed one of us made before the marker is no other's.
+        let ours = |item: &fs::DirEntry| {
+            item.file_name() == "blobs" || item.file_name().as_encoded_bytes().starts_with(MARKER_UNFINISHED)
+        };
+        let others = || {
+            fs::read_dir(path).is_ok_and(|items| items.filter_map(io::Result::ok).any(|item| !ours(&item)))
+        };
         if is_new && !path.join("index.json").exists() && others() {
             return Err(Error::invalid(format!("cannot make an OCI layout in `{}`", path.display()))
                 .because("the directory has other files in it")
@@ -151,7 +158,7 @@ impl LayoutWriter {
         }
         fs::create_dir_all(path.join("blobs/sha256")).cannot("make the OCI layout", path.display())?;
         if is_new {
-            fs::write(&marker, br#"{"imageLayoutVersion":"1.0.0"}"#).cannot("write", marker.display())?;
+            write_marker(path).cannot("write", marker.display())?;
         }
         Ok(LayoutWriter { path: path.to_owned() })
     }
@@ -232,6 +239,23 @@ impl Drop for LayoutBlob {
     fn drop(&mut self) {
         // Published blobs have no file of this name any more.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// What the marker file is called until it is whole, but for some random digits.
+const MARKER_UNFINISHED: &[u8] = b".oci-layout.";
+
+/// Writes the file `oci-layout`, whole or not at all. One that another process was faster with stays, and its lock.
+fn write_marker(path: &Path) -> io::Result<()> {
+    let unfinished = format!("{}{}", String::from_utf8_lossy(MARKER_UNFINISHED), random::hex(4));
+    let unfinished = path.join(unfinished);
+    fs::write(&unfinished, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    let marker = path.join("oci-layout");
+    match rustix::fs::renameat_with(CWD, &unfinished, CWD, &marker, RenameFlags::NOREPLACE) {
+        Err(Errno::EXIST) => fs::remove_file(&unfinished),
+        // A file system that cannot refuse to replace, such as NFS.
+        Err(Errno::INVAL) => fs::rename(&unfinished, &marker),
+        renamed => renamed.map_err(io::Error::from),
     }
 }
 

@@ -133,7 +133,7 @@ impl Apply {
     }
 
     fn put_directory(&mut self, path: &RelPath, name: &OsStr, meta: &Meta, opaque: bool) -> Result<()> {
-        let (dir, hides) = self.open_directory(name).cannot("make", path)?;
+        let (dir, hides) = self.open_directory(name, meta.mode).cannot("make", path)?;
         if opaque || hides {
             self.make_opaque(path, &dir)?;
         }
@@ -141,17 +141,19 @@ impl Apply {
         self.chain.push(name.to_owned(), dir, Some(meta.mtime))
     }
 
-    /// The directory `name`, made if need be, and whether it took the place of a whiteout.
-    fn open_directory(&self, name: &OsStr) -> std::io::Result<(OwnedFd, bool)> {
+    /// The directory `name`, made if need be, and whether it took the place of a whiteout. A new one has its mode at
+    /// once: one that a killed command leaves looks as if it had been there, and would keep another mode.
+    fn open_directory(&self, name: &OsStr, mode: u32) -> std::io::Result<(OwnedFd, bool)> {
         let top = self.chain.top();
+        let mode = Mode::from_raw_mode(mode & 0o777);
         let mut hides = false;
-        match rustix::fs::mkdirat(top, name, Mode::from_raw_mode(0o700)) {
+        match rustix::fs::mkdirat(top, name, mode) {
             Err(Errno::EXIST) => {
                 let stat = rustix::fs::statat(top, name, AtFlags::SYMLINK_NOFOLLOW)?;
                 if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
                     hides = self.options.marks.is_whiteout(&stat);
                     rustix::fs::unlinkat(top, name, AtFlags::empty())?;
-                    rustix::fs::mkdirat(top, name, Mode::from_raw_mode(0o700))?;
+                    rustix::fs::mkdirat(top, name, mode)?;
                 }
             }
             made => made?,
@@ -168,10 +170,10 @@ impl Apply {
         content: Content,
     ) -> Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = place(self.chain.top(), name, |top| {
-            rustix::fs::openat(top, name, flags, Mode::from_raw_mode(0o600))
-        })
-        .cannot("make", path)?;
+        // Made with its mode and by its owner most files need no more than a look.
+        let mode = Mode::from_raw_mode(meta.mode & 0o777);
+        let file = place(self.chain.top(), name, |top| rustix::fs::openat(top, name, flags, mode));
+        let file = file.cannot("make", path)?;
         self.copier.copy(content, size, file.as_fd()).cannot("write", path)?;
         self.stats.bytes += size;
         self.own(&file, meta, path)?;
@@ -299,9 +301,16 @@ impl Apply {
     /// Owner, mode and attributes of an open file or directory, in the order in which the kernel keeps them: a change
     /// of owner drops setuid and capabilities.
     fn own(&mut self, fd: &OwnedFd, meta: &Meta, path: &RelPath) -> Result<()> {
-        let owner = rustix::fs::fchown(fd, Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
-        owner.cannot("set the owner of", path).map_err(|error| explain_owner(error, meta))?;
-        rustix::fs::fchmod(fd, Mode::from_raw_mode(meta.mode)).cannot("set the mode of", path)?;
+        let is = rustix::fs::fstat(fd).cannot("read", path)?;
+        let owned = (is.st_uid, is.st_gid) == (meta.uid, meta.gid);
+        if !owned {
+            let owner = rustix::fs::fchown(fd, Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
+            owner.cannot("set the owner of", path).map_err(|error| explain_owner(error, meta))?;
+        }
+        // A change of owner takes set-user-id bits away.
+        if !owned || is.st_mode & 0o7777 != meta.mode {
+            rustix::fs::fchmod(fd, Mode::from_raw_mode(meta.mode)).cannot("set the mode of", path)?;
+        }
         for (name, value) in &meta.xattrs {
             match rustix::fs::fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()) {
                 Ok(()) => {}

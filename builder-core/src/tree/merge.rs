@@ -14,8 +14,8 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Result};
 use crate::sys::xattr;
-use crate::tree::walk::{DIRECTORY, Found, Links, OPEN, Scan};
-use crate::tree::{Entry, Marks, Node, RelPath, Root};
+use crate::tree::walk::{Attributes, DIRECTORY, Found, Links, OPEN, Scan, meta_of};
+use crate::tree::{Entry, Marks, Meta, Node, RelPath, Root};
 
 /// Parts on top of each other.
 #[derive(Debug)]
@@ -132,6 +132,16 @@ impl Finder<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether `path` is a directory that looks just so: mode, owner, time and attributes.
+    pub(crate) fn has_directory(&mut self, path: &RelPath, looks: &Meta) -> Result<bool> {
+        use std::os::fd::AsFd;
+        let marks = self.stack.marks;
+        let Some(dir) = self.dirs(path)?.first() else { return Ok(false) };
+        let mut found = meta_of(&rustix::fs::fstat(dir).cannot("read", path)?);
+        Attributes::default().read(dir.as_fd(), c".", marks, &mut found.xattrs).cannot("read", path)?;
+        Ok(found == *looks)
     }
 
     /// Whether the directory `path` shows no name.

@@ -121,7 +121,8 @@ impl Root {
     /// Makes the one directory `path`, its mode independent of the umask, and opens it.
     pub fn mkdir(&self, path: impl AsRef<Path>, mode: u32) -> io::Result<Root> {
         let (dir, name) = self.parent(path)?;
-        rustix::fs::mkdirat(&dir, &name, Mode::from_raw_mode(0o700))?;
+        // As far as it can be at once: a killed command leaves what its repetition would make.
+        rustix::fs::mkdirat(&dir, &name, Mode::from_raw_mode(mode & 0o777))?;
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
         let made = rustix::fs::openat(&dir, &name, flags, Mode::empty())?;
         rustix::fs::fchmod(&made, Mode::from_raw_mode(mode))?;

@@ -364,14 +364,14 @@ pub(crate) fn is_carried(name: &[u8]) -> bool {
 
 /// Buffers for reading attributes, kept between files.
 #[derive(Debug, Default)]
-struct Attributes {
+pub(super) struct Attributes {
     names: Vec<u8>,
     value: Vec<u8>,
 }
 
 impl Attributes {
     /// Puts what a layer carries in `into`; whether the directory is marked opaque.
-    fn read(
+    pub(super) fn read(
         &mut self,
         dir: BorrowedFd<'_>,
         file: &CStr,

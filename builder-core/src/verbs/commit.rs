@@ -30,6 +30,8 @@ pub struct Commit {
     pub times: Times,
     /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
     pub created: Option<i64>,
+    /// How the new layer is compressed in a location outside the store; the store keeps it as it is.
+    pub compression: Compression,
     /// Removes the container afterwards.
     pub rm: bool,
 }
@@ -66,17 +68,18 @@ impl Commit {
         let draft = container::draft(builder, &guard.record)?;
         let record = guard.record.clone();
         // The rest works on frozen trees and leases: the container is free again while they are read.
-        store.lease(&work, layer.parts.iter().map(TreeId::as_str))?;
+        let base = record.base.as_ref().map(|base| base.manifest.hex());
+        store.lease(&work, layer.parts.iter().map(TreeId::as_str).chain(base.as_deref()))?;
         drop(guard);
 
-        let tree = match layer.tree(store) {
-            Some(tree) => tree,
-            None => store.make_compound(&work, &layer.parts)?,
+        let tree = match layer.parts.as_slice() {
+            [tree] => tree.clone(),
+            parts => store.make_compound(&work, parts)?,
         };
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
             Some(Location::Oci { dir, name }) => {
-                let mut push = Push::open(builder, &dir, Compression::Gzip)?;
+                let mut push = Push::open(builder, &dir, self.compression)?;
                 let (export, sent) = push.tree(&layer, self.times)?;
                 remember(store, &layer, &tree, &export)?;
                 // Only OCI manifests are found in a layout by the tools of the field.
@@ -137,7 +140,8 @@ fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Res
     let mut newest = None;
     match rootfs::quieten(builder, guard)? {
         Quiet::Yes { alone, attached } => {
-            builder.store.freeze(guard, now())?;
+            rootfs::clear_traces(builder, work, guard)?;
+            builder.store.freeze(work, guard, now())?;
             drop(alone);
             rootfs::clear_mark(guard.dir());
             if attached {

@@ -1,9 +1,10 @@
 //! `from`: makes a working container of an image, or from nothing.
 
 use crate::builder::{Builder, now};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::name::Location;
 use crate::oci::Format;
+use crate::store::Work;
 use crate::store::containers::Base;
 use crate::store::images::ImageEntry;
 use crate::verbs::images::named_as;
@@ -33,15 +34,7 @@ impl From {
     /// Makes the container. Its files are mounted only when they are asked for.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Made> {
         let work = builder.store.work()?;
-        let base = if self.image == "scratch" { None } else { Some(self.base(builder)?) };
-        if let Some(base) = &base {
-            // From here on a prune leaves it; and if one was faster, say so instead of making a broken container.
-            builder.store.lease(&work, [base.manifest.hex().as_str()])?;
-            if !builder.store.has_blob(base.manifest) {
-                return Err(Error::new(Kind::NotFound, format!("cannot start from `{}`", self.image))
-                    .because("the image was removed meanwhile"));
-            }
-        }
+        let base = if self.image == "scratch" { None } else { Some(self.base(builder, &work)?) };
         let after = match &base {
             None => "working-container".to_owned(),
             Some(base) => format!("{}-working-container", base_name(&base.name)),
@@ -52,14 +45,16 @@ impl From {
         Ok(Made { name: record.name, id: record.id })
     }
 
-    fn base(&self, builder: &Builder<'_>) -> Result<Base> {
-        let (text, entry) = if Location::has_transport(&self.image) {
+    fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
+        let (text, image) = if Location::has_transport(&self.image) {
             let pulled = Pull { source: self.image.clone() }.perform(builder)?;
-            (pulled.name.unwrap_or_else(|| self.image.clone()), builder.store.find_image(&pulled.id.hex())?)
+            (
+                pulled.name.unwrap_or_else(|| self.image.clone()),
+                builder.store.hold_image(work, &pulled.id.hex())?,
+            )
         } else {
-            (self.image.clone(), builder.store.find_image(&self.image)?)
+            (self.image.clone(), builder.store.hold_image(work, &self.image)?)
         };
-        let image = builder.store.load_image(entry)?;
         let name = name_of(&image.entry, &text).unwrap_or(text);
         Ok(Base {
             name,

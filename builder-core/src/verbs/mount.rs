@@ -65,3 +65,9 @@ impl Umount {
         Ok(Some(guard.record.id.clone()))
     }
 }
+
+/// Says that the mount namespace of this process is a session: what it mounts stays mounted for as long as any process
+/// lives that this one becomes or starts, and other commands must reckon with that.
+pub fn begin_session(builder: &Builder<'_>) -> Result<()> {
+    crate::rootfs::begin_session(&builder.store)
+}

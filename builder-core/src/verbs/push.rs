@@ -29,9 +29,8 @@ impl Push {
                 .hint("push to an OCI layout: kiln push IMAGE oci:DIRECTORY:NAME"));
         };
         let store = &builder.store;
-        let image = store.load_image(store.find_image(&self.image)?)?;
         let work = store.work()?;
-        store.lease(&work, [image.entry.manifest.digest.hex().as_str()])?;
+        let image = store.hold_image(&work, &self.image)?;
         let mut push = transport::Push::open(builder, &dir, self.compression)?;
         let mut manifest = image.manifest.clone();
         push.layers(&mut manifest.layers, &image.config.rootfs.diff_ids)?;

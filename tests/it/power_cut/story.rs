@@ -7,7 +7,7 @@ use crate::support::env::detach_below;
 use crate::support::{Env, images};
 
 /// How many cuts a test run makes per verb; `KILN_POWER_CUT=all` makes all of them.
-const CUTS: usize = 14;
+const CUTS: usize = 20;
 
 /// One verb, and the world it is done in. The scripts run in the story's directory, with `layout` (an image, named
 /// `base`) and `tree` (a small directory) in it.

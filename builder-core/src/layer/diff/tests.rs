@@ -196,3 +196,29 @@ fn marks_that_hide_something_stay() {
     assert_eq!(overlay.layer(), expected.map(str::to_owned).into());
     assert_eq!(diff(&overlay.parts(), None).filter(Result::is_ok).count(), 2, "b is no whiteout any more");
 }
+
+#[test]
+fn a_directory_that_is_as_it_was_is_left_out_unless_something_in_it_is_not() {
+    let overlay = Overlay::new(&["a/b/x".to_owned(), "c/y".to_owned()]);
+    let upper = overlay.upper();
+    for path in ["a", "a/b", "c"] {
+        let (base, made) = (overlay.dir.path().join("base").join(path), upper.join(path));
+        fs::create_dir(&made).expect("a directory");
+        let looks = fs::metadata(&base).expect("it is there");
+        fs::set_permissions(&made, looks.permissions()).expect("a mode");
+        fs::File::open(&made)
+            .expect("it opens")
+            .set_modified(looks.modified().expect("a time"))
+            .expect("a time");
+    }
+    let names = || -> Vec<String> {
+        let (parts, base) = (overlay.parts(), overlay.base());
+        diff(&parts, Some(&base)).map(|entry| entry.expect("an entry").path.to_string()).skip(1).collect()
+    };
+    assert_eq!(names(), Vec::<String>::new());
+    fs::write(upper.join("a/b/new"), "").expect("a file");
+    assert_eq!(names(), ["/a", "/a/b", "/a/b/new"]);
+    fs::set_permissions(upper.join("c"), std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .expect("a mode");
+    assert_eq!(names(), ["/a", "/a/b", "/a/b/new", "/c"]);
+}

@@ -105,12 +105,11 @@ fn open(builder: &Builder<'_>, work: &Work, from: &CopyFrom, target: &str) -> Re
 }
 
 fn image(builder: &Builder<'_>, work: &Work, name: &str) -> Result<Opened> {
-    let entry = builder.store.find_image(name).map_err(|error| match error.kind() {
+    let held = builder.store.hold_image(work, name).map_err(|error| match error.kind() {
         Kind::NotFound => Error::new(Kind::NotFound, format!("cannot find a container or image `{name}`"))
             .hint("see what there is with `kiln containers` and `kiln images`"),
         _ => error,
     })?;
-    builder.store.lease(work, [entry.manifest.digest.hex().as_str()])?;
-    let root = rootfs::open_image(builder, work, entry.manifest.digest)?;
+    let root = rootfs::open_image(builder, work, held.entry.manifest.digest)?;
     Ok(Opened { root, base: RelPath::root(), _rootfs: None })
 }

@@ -31,11 +31,12 @@ impl Run {
             image_id: record.base.as_ref().map(|base| base.id.hex()).unwrap_or_default(),
         };
         let id = record.id.clone();
+        let traces = Some(rootfs::Traces::new(&guard));
         drop(guard);
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;
         let mount = rootfs.mount.try_clone().cannot("open the container", name)?;
-        let exit = self.perform(mount, &config, &scratch, &Facts::probe(), builder.reporter())?;
+        let exit = self.perform(mount, &config, &scratch, traces, &Facts::probe(), builder.reporter())?;
         drop(rootfs);
         if let Some(line) = history.filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;

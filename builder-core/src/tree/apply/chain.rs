@@ -173,7 +173,7 @@ impl Chain {
 
 /// Makes a directory no entry speaks of.
 fn make(top: BorrowedFd<'_>, name: &OsStr) -> std::io::Result<OwnedFd> {
-    rustix::fs::mkdirat(top, name, Mode::from_raw_mode(0o700))?;
+    rustix::fs::mkdirat(top, name, Mode::from_raw_mode(0o755))?;
     let dir = rustix::fs::openat(top, name, DIRECTORY, Mode::empty())?;
     if rustix::process::geteuid().is_root() {
         rustix::fs::fchown(&dir, Some(Uid::ROOT), Some(Gid::ROOT))?;

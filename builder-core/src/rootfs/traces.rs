@@ -1,0 +1,134 @@
+//! What a run makes in a container to mount on, written down before it is made: a run takes it away again itself, and
+//! for one that was killed the next command that has the container to itself does.
+//!
+//! One file per run in the container's `traces/`, made when there is something to write down. A record is the time the
+//! directory above had (seconds and nanoseconds), then the path, ended by a zero byte.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Timespec, Timestamps};
+use rustix::io::Errno;
+
+use crate::builder::Builder;
+use crate::error::{Context, Result};
+use crate::rootfs::mounted;
+use crate::store::{ContainerGuard, Work};
+use crate::sys::random;
+use crate::tree::Root;
+
+/// The most bytes read of one run's traces: a run makes a few dozen places.
+const LIMIT: u64 = 1 << 20;
+
+/// The traces of one run that lives. Dropping them says that the run has taken them away.
+#[derive(Debug)]
+pub(crate) struct Traces {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Traces {
+    /// Those of a new run in a held container.
+    pub fn new(guard: &ContainerGuard) -> Self {
+        Traces { path: directory(guard.dir()).join(random::hex(8)), file: None }
+    }
+
+    /// Says that `path` is about to be made in a directory with the time `before`.
+    pub fn note(&mut self, path: &Path, before: Timespec) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                fs::create_dir_all(self.path.parent().expect("it is in a directory"))?;
+                none.insert(File::create(&self.path)?)
+            }
+        };
+        let mut record = format!("{} {} ", before.tv_sec, before.tv_nsec).into_bytes();
+        record.extend_from_slice(path.as_os_str().as_bytes());
+        record.push(0);
+        file.write_all(&record)
+    }
+}
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn directory(container: &Path) -> PathBuf {
+    container.join("traces")
+}
+
+/// Takes away what killed runs left in a container. The caller has the upper to itself, and it is not mounted.
+pub(crate) fn clear(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<()> {
+    let directory = directory(guard.dir());
+    let left: Vec<PathBuf> = match fs::read_dir(&directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        items => items.cannot("read", directory.display())?.flatten().map(|item| item.path()).collect(),
+    };
+    if left.is_empty() {
+        return Ok(());
+    }
+    // Through the overlay, so that what a lower layer has stays hidden where it was.
+    let root = mounted::root(&mounted::overlay(builder, work, guard)?)?;
+    for path in left {
+        let mut records = Vec::new();
+        let file = File::open(&path).cannot("read", path.display())?;
+        file.take(LIMIT).read_to_end(&mut records).cannot("read", path.display())?;
+        take_away(&root, &records).cannot("clear the container", &guard.record.name)?;
+        fs::remove_file(&path).cannot("remove", path.display())?;
+    }
+    Ok(())
+}
+
+/// Removes what the records name, the last first, where it is still as empty as it was made.
+fn take_away(root: &Root, records: &[u8]) -> io::Result<()> {
+    // What follows the last zero byte was cut short, and nothing was made after it.
+    let whole = records.split_inclusive(|byte| *byte == 0).filter_map(|record| record.strip_suffix(&[0]));
+    for (path, before) in whole.filter_map(parse).collect::<Vec<_>>().into_iter().rev() {
+        let (above, name) = match root.parent(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            found => found?,
+        };
+        let stat = match rustix::fs::statat(&above, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => continue,
+            stat => stat?,
+        };
+        let removed = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => rustix::fs::unlinkat(&above, &name, AtFlags::REMOVEDIR),
+            FileType::RegularFile if stat.st_size == 0 => {
+                rustix::fs::unlinkat(&above, &name, AtFlags::empty())
+            }
+            _ => continue,
+        };
+        match removed {
+            Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => continue,
+            removed => removed?,
+        }
+        let keep = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+        let times = Timestamps { last_access: keep, last_modification: before };
+        let above = root.open(
+            path.parent().unwrap_or(Path::new("/")),
+            rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::RDONLY,
+            rustix::fs::Mode::empty(),
+        )?;
+        rustix::fs::futimens(&above, &times)?;
+    }
+    Ok(())
+}
+
+fn parse(record: &[u8]) -> Option<(PathBuf, Timespec)> {
+    let mut parts = record.splitn(3, |byte| *byte == b' ');
+    let mut number = || std::str::from_utf8(parts.next()?).ok()?.parse::<i64>().ok();
+    let before = Timespec { tv_sec: number()?, tv_nsec: number()? };
+    let path = std::ffi::OsString::from_vec(parts.next()?.to_vec());
+    let path = PathBuf::from(path);
+    path.file_name().is_some().then_some((path, before))
+}
+
+#[cfg(test)]
+mod tests;

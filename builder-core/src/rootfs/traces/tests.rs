@@ -1,0 +1,43 @@
+//! What killed runs leave, in plain directories: no privileges, no mounts.
+
+use std::os::unix::fs::MetadataExt;
+
+use super::*;
+
+#[test]
+fn what_was_made_goes_and_what_was_used_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Root::open_host(dir.path()).unwrap();
+    let path = dir.path().join("traces/one");
+    let mut traces = Traces { path: path.clone(), file: None };
+    let before = Timespec { tv_sec: 1_000_000_000, tv_nsec: 5 };
+    for (name, is_dir) in
+        [("proc", true), ("etc", true), ("etc/hosts", false), ("used", false), ("full", true)]
+    {
+        traces.note(name.as_ref(), before).unwrap();
+        let made = dir.path().join(name);
+        if is_dir { fs::create_dir(made).unwrap() } else { fs::write(made, "").unwrap() }
+    }
+    traces.note("never made".as_ref(), before).unwrap();
+    fs::write(dir.path().join("used"), "by the command").unwrap();
+    fs::write(dir.path().join("full/file"), "").unwrap();
+    let mut records = fs::read(&path).unwrap();
+    records.extend_from_slice(b"1 2 cut sho");
+    take_away(&root, &records).unwrap();
+    let left: Vec<_> = ["proc", "etc", "used", "full"].map(|name| dir.path().join(name).exists()).into();
+    assert_eq!(left, [false, false, true, true]);
+    assert_eq!(fs::metadata(dir.path()).unwrap().mtime(), 1_000_000_000);
+    drop(traces);
+    assert!(!path.exists());
+}
+
+#[test]
+fn damaged_records_take_nothing_away() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("proc")).unwrap();
+    let root = Root::open_host(dir.path()).unwrap();
+    for records in [&b"proc\0"[..], b"1 proc\0", b"x y proc\0", b"1 2 proc", b"\0\0", b"1 2 \0"] {
+        take_away(&root, records).unwrap();
+    }
+    assert!(dir.path().join("proc").exists());
+}

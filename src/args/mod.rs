@@ -1,0 +1,5 @@
+//! Argument types that several commands share.
+
+mod compression;
+
+pub use compression::CompressionArgs;

@@ -1,0 +1,6 @@
+//! What must never come back: layers that change after their commit, images that depend on how the work was cut into
+//! steps, on the machine or on the moment.
+
+mod edits;
+mod held;
+mod reproducible;
