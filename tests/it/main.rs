@@ -21,6 +21,7 @@ mod power_cut;
 mod prune;
 mod pull;
 mod push;
+mod readme;
 mod regression;
 mod rename;
 mod rm;

@@ -156,7 +156,8 @@ $ ls -A "$KILN_ROOT/layers" "$KILN_ROOT/containers"
 /// Made in a container by either kind of user.
 const CONTENT: &str = "
 kiln pull -q oci:layout:localhost/base >/dev/null; C=$(kiln from base)
-echo file >file; chmod 644 file; kiln copy -q --chown 33:44 $C file /srv/file; kiln copy -q --chmod 4755 $C file /srv/set
+echo file >file; chmod 644 file; kiln copy -q --chown 33:44 $C file /srv/file
+kiln copy -q --chmod 4755 $C file /srv/set
 kiln config --env A=b $C
 kiln unshare sh -c 'cd $(kiln mount '$C'); umask 022; mkdir d; echo a >d/a; ln d/a d/b; chown 7:8 d/a; ln -s a d/l
     rm etc/hello.conf; chmod 1777 d; touch -d @5 d/a; setfattr -n user.x -v y d/a; mkfifo d/p'

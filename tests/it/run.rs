@@ -367,7 +367,8 @@ fn a_signal_reaches_the_command() {
 /// Lines of /proc/self/status, and limits, that say what a command may do.
 const POWERS: &str = "busybox grep -E '^(Cap|NoNewPrivs|Seccomp:|Groups)' /proc/self/status; busybox ls /proc/self/fd
     busybox ls /proc/1/exe >/dev/null; busybox cat /proc/self/comm; umask; busybox ls /dev /dev/pts
-    busybox grep -E '^(Max (core|stack|pending|address))' /proc/self/limits; busybox stat -c '%a %t:%T' /dev/null /dev/shm
+    busybox grep -E '^(Max (core|stack|pending|address))' /proc/self/limits
+    busybox stat -c '%a %t:%T' /dev/null /dev/shm
     for f in /proc/kcore /proc/keys /proc/timer_list; do busybox head -c 1 $f 2>/dev/null | busybox wc -c; done
     for f in /proc/sys/kernel/printk /proc/sysrq-trigger /sys/x; do echo 1 2>&1 >$f | busybox sed 's/.*: //'; done";
 
