@@ -17,7 +17,7 @@ pub(crate) fn copy_upper(
     guard: &ContainerGuard,
 ) -> Result<Option<TreeId>> {
     let upper = guard.upper();
-    if fs::read_dir(&upper).cannot("read", upper.display())?.next().is_none() {
+    if builder.store.is_untouched(guard)? {
         return Ok(None);
     }
     builder.report(Event::warning(format!(

@@ -4,7 +4,7 @@
 //! tree before that rename (`pending`); whoever opens a container finds the tree there, or the upper still in place.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub(crate) struct ContainerRecord {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// When it was made, seconds since the epoch.
+    /// When it was made, nanoseconds since the epoch: a script makes several in one second, and lists have an order.
     pub created: i64,
     /// The image it started from; none for one made from nothing.
     pub base: Option<Base>,
@@ -208,9 +208,7 @@ impl Store {
     ///
     /// The caller has made sure that nothing has the upper mounted.
     pub fn freeze(&self, work: &Work, guard: &mut ContainerGuard, now: i64) -> Result<Option<TreeId>> {
-        let upper = guard.upper();
-        let mut items = fs::read_dir(&upper).cannot("read", upper.display())?;
-        if items.next().is_none() {
+        if self.is_untouched(guard)? {
             return Ok(None);
         }
         let tree = TreeId::new();
@@ -227,6 +225,27 @@ impl Store {
         guard.record.log.push(LogEntry { at: now, did: Logged::Froze(tree.clone()) });
         guard.save()?;
         Ok(Some(tree))
+    }
+
+    /// Whether the upper of a held container says nothing that the layers below do not.
+    pub fn is_untouched(&self, guard: &ContainerGuard) -> Result<bool> {
+        let upper = guard.upper();
+        if fs::read_dir(&upper).cannot("read", upper.display())?.next().is_some() {
+            return Ok(false);
+        }
+        let base = guard.record.base.as_ref().map(|base| base.layers.as_slice()).unwrap_or_default();
+        let below = self.top_below(base, &guard.record.frozen);
+        let looks = |dir: &Path| fs::symlink_metadata(dir).map(|meta| (meta.mode(), meta.uid(), meta.gid()));
+        Ok(looks(&upper).cannot("read", upper.display())? == looks(&below).cannot("read", below.display())?)
+    }
+
+    /// The directory that is the top directory below an upper.
+    fn top_below(&self, base: &[Digest], frozen: &[TreeId]) -> PathBuf {
+        let tree = match frozen.last() {
+            Some(tree) => Some(tree.clone()),
+            None => self.layer_tree(base).and_then(|tree| self.parts(&tree).ok()?.into_iter().next()),
+        };
+        tree.map_or_else(|| self.empty_dir(), |tree| self.tree_fs(&tree))
     }
 
     /// Brings a container to rest whose freeze was cut short at any point; does nothing to one that is at rest.
@@ -253,12 +272,7 @@ impl Store {
         let mut private = fs::DirBuilder::new();
         private.recursive(true).mode(0o700);
         private.create(fresh.join("fs")).cannot("make", fresh.display())?;
-        let below = match frozen.last() {
-            Some(tree) => Some(tree.clone()),
-            None => self.layer_tree(base).and_then(|tree| self.parts(&tree).ok()?.into_iter().next()),
-        };
-        let like = below.map_or_else(|| self.empty_dir(), |tree| self.tree_fs(&tree));
-        copy_looks(&like, &fresh.join("fs")).cannot("make", fresh.display())?;
+        copy_looks(&self.top_below(base, frozen), &fresh.join("fs")).cannot("make", fresh.display())?;
         // What was there is an upper without files: one made before and then not written down, or a leftover without
         // `fs`. One with files is never removed so.
         let _ = fs::remove_file(upper.join("meta.json"));
@@ -275,7 +289,7 @@ impl Store {
 
 /// Gives `made` the owner, mode and modification time of the directory `like`.
 fn copy_looks(like: &Path, made: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::fs::PermissionsExt;
     let looks = fs::symlink_metadata(like)?;
     std::os::unix::fs::lchown(made, Some(looks.uid()), Some(looks.gid()))?;
     fs::set_permissions(made, fs::Permissions::from_mode(looks.mode() & 0o7777))?;

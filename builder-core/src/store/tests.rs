@@ -256,6 +256,11 @@ fn freezing_an_untouched_container_makes_no_tree() {
     let tree = store.freeze(&work, &mut guard, 0).unwrap().unwrap();
     assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
     assert_eq!(guard.record.frozen, [tree]);
+    // Another mode of the top directory is a change as well.
+    let other = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    fs::set_permissions(guard.upper(), other).unwrap();
+    assert!(store.freeze(&work, &mut guard, 0).unwrap().is_some());
+    assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
 }
 
 #[test]
