@@ -53,7 +53,9 @@ fn append(tar: &mut Vec<u8>, name: &[u8], kind: EntryType, link: &[u8], bytes: &
     fields.linkname[..cut(link).len()].copy_from_slice(&cut(link));
     header.set_entry_type(kind);
     header.set_mode(if kind == EntryType::Directory { 0o777 } else { 0o666 });
-    (header.set_uid(0), header.set_gid(0), header.set_mtime(1));
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(1);
     header.set_size(bytes.len() as u64);
     header.set_device_major(1).expect("a small number");
     header.set_device_minor(3).expect("a small number");
