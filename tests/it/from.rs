@@ -72,12 +72,8 @@ $ kiln from --cidfile no/such/dir scratch
     );
 }
 
-#[test]
-fn what_cannot_be_started_from() {
-    let Some(env) = with_base("what_cannot_be_started_from") else { return };
-    tell(
-        &env,
-        r#"
+/// Images that are not there, and words that make no sense.
+const REFUSED: &str = r#"
 $ kiln from
 ! error: the following required arguments were not provided:
 !   <IMAGE>
@@ -160,6 +156,10 @@ $ kiln from --name a/b base
 [125]
 $ kiln containers --format '{{.ContainerName}}'
 taken
-"#,
-    );
+"#;
+
+#[test]
+fn what_cannot_be_started_from() {
+    let Some(env) = with_base("what_cannot_be_started_from") else { return };
+    tell(&env, REFUSED);
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tar::EntryType;
 
+use crate::support::env::finish;
 use crate::support::trees::{Listing, list};
 use crate::support::{Env, Need, images, needs};
 
@@ -52,7 +53,9 @@ fn append(tar: &mut Vec<u8>, name: &[u8], kind: EntryType, link: &[u8], bytes: &
     fields.linkname[..cut(link).len()].copy_from_slice(&cut(link));
     header.set_entry_type(kind);
     header.set_mode(if kind == EntryType::Directory { 0o777 } else { 0o666 });
-    (header.set_uid(0), header.set_gid(0), header.set_mtime(1));
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(1);
     header.set_size(bytes.len() as u64);
     header.set_device_major(1).expect("a small number");
     header.set_device_minor(3).expect("a small number");
@@ -143,7 +146,8 @@ fn attacks(canary: &Canary) -> Vec<(String, Vec<Vec<u8>>)> {
     add("a name that ends", &[&[file(b"a\0b"), file(b"\0")]]);
     add("a link to nothing", &[&[entry("l", EntryType::Link, "nowhere", b"")]]);
     add("a link to itself", &[&[entry("l", EntryType::Link, "l", b""), symlink("s", "s"), file("s/x")]]);
-    add("a deep name", &[&[file("d/".repeat(30_000) + "x")]]);
+    // Deep enough to take minutes where each level costs as much as all above it.
+    add("deep names", &[&["a/", "b/", "c/", "d/"].map(|part| file(part.repeat(30_000) + "x"))]);
     add("a long name", &[&[file("x".repeat(70_000))]]);
     attacks
 }
@@ -161,7 +165,8 @@ fn layers_that_reach_outside_touch_nothing() {
     for (what, layers) in attacks {
         let layout = env.path("layout");
         images::write_tars(&layout, "evil", &layers, &json!({}));
-        let pulled = env.kiln(["pull", "-q", "oci:layout:evil"]);
+        let mut command = env.command("timeout");
+        let pulled = finish(command.args(["30", "kiln", "pull", "-q", "oci:layout:evil"]));
         canary.assert_alive(&what);
         if pulled.code == 0 {
             taken += 1;
@@ -208,7 +213,7 @@ fn peak(env: &Env, args: &[&str]) -> (i32, String, u64) {
     let timed = ["--quiet", "-o", &peak.display().to_string(), "-f", "%M", "timeout", "30", "kiln"]
         .map(str::to_owned);
     let args = timed.into_iter().chain(args.iter().map(ToString::to_string));
-    let outcome = crate::support::env::finish(env.command("time").args(args));
+    let outcome = finish(env.command("time").args(args));
     let text = std::fs::read_to_string(&peak).expect("what time measured");
     (outcome.code, outcome.stderr, text.trim().parse().expect("a number"))
 }
@@ -246,8 +251,7 @@ fn places_we_touch_are_never_followed_outside() {
     let mut worked = 0;
     for script in &scripts {
         let container = odd_container(&env, script);
-        let verbs: [&[&str]; 6] = [
-            &["run", &container, "/bin/busybox", "true"],
+        let verbs: [&[&str]; 5] = [
             &["run", "--user", "user", &container, "/bin/busybox", "true"],
             &["run", "--network", "none", "--workingdir", "/w", &container, "/bin/busybox", "true"],
             &["run", "-v", &format!("{at}:/w/x:ro"), &container, "/bin/busybox", "true"],
@@ -255,7 +259,7 @@ fn places_we_touch_are_never_followed_outside() {
             &["commit", "-q", &container],
         ];
         // To hash eight gigabytes of nothing takes its time.
-        let verbs = &verbs[..if script.contains("truncate") { 5 } else { 6 }];
+        let verbs = &verbs[..if script.contains("truncate") { 4 } else { 5 }];
         for verb in verbs {
             let (code, said, memory) = peak(&env, verb);
             canary.assert_alive(&format!("{script}: {verb:?}"));
@@ -269,7 +273,7 @@ fn places_we_touch_are_never_followed_outside() {
         env.ok(["rm", &container]);
         env.ok(["prune"]);
     }
-    assert!(worked > scripts.len() * 3, "{worked} of {}", scripts.len() * 6);
+    assert!(worked > scripts.len() * 2, "{worked} of {}", scripts.len() * 5);
 }
 
 #[test]

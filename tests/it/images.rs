@@ -2,12 +2,8 @@
 
 use crate::support::{Env, tell, with_base};
 
-#[test]
-fn images_are_listed() {
-    let Some(env) = with_base("images_are_listed") else { return };
-    tell(
-        &env,
-        r#"
+/// The list in every form.
+const LISTED: &str = r#"
 $ kiln images
 REPOSITORY      TAG     IMAGE ID      CREATED       SIZE
 localhost/base  latest  <short-1>  <age>  211 B
@@ -100,8 +96,12 @@ $ kiln images one two
 !
 ! For more information, try '--help'.
 [125]
-"#,
-    );
+"#;
+
+#[test]
+fn images_are_listed() {
+    let Some(env) = with_base("images_are_listed") else { return };
+    tell(&env, LISTED);
 }
 
 #[test]

@@ -2,12 +2,8 @@
 
 use crate::support::{tell, with_base};
 
-#[test]
-fn a_container_is_shown() {
-    let Some(env) = with_base("a_container_is_shown") else { return };
-    tell(
-        &env,
-        r#"
+/// A container with a base and one without.
+const CONTAINER: &str = r#"
 $ kiln from --name one base
 one
 $ kiln config --annotation x=y --env A=b one
@@ -209,16 +205,16 @@ $ kiln inspect empty
   },
   "History": []
 }
-"#,
-    );
-}
+"#;
 
 #[test]
-fn an_image_is_shown() {
-    let Some(env) = with_base("an_image_is_shown") else { return };
-    tell(
-        &env,
-        r#"
+fn a_container_is_shown() {
+    let Some(env) = with_base("a_container_is_shown") else { return };
+    tell(&env, CONTAINER);
+}
+
+/// An image, whole and in parts.
+const IMAGE: &str = r#"
 $ kiln inspect base
 {
   "Type": "buildah 0.0.1",
@@ -340,8 +336,12 @@ $ kiln inspect --format '{{.OCIv1.RootFS.DiffIDs}} {{len .Docker.RootFS.DiffIDs}
 [sha256:<id-3>] 1 written by hand
 $ kiln inspect --format '{{json .OCIv1.config.Labels}}' "$(kiln images -q)"
 {"of":"base"}
-"#,
-    );
+"#;
+
+#[test]
+fn an_image_is_shown() {
+    let Some(env) = with_base("an_image_is_shown") else { return };
+    tell(&env, IMAGE);
 }
 
 #[test]

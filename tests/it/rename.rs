@@ -21,8 +21,8 @@ one
 $ kiln rename "$(kiln containers -q | head -n 1)" by-id
 $ kiln containers --format '{{.ContainerName}}'
 by-id
-other
 two
+one
 "#,
     );
 }

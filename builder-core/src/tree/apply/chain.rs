@@ -77,7 +77,8 @@ impl Chain {
         if let Some(far) = self.levels.len().checked_sub(OPEN)
             && let Some(dir) = self.levels[far].dir.take()
         {
-            let stat = rustix::fs::fstat(&dir).cannot("read", self.path())?;
+            // The path of a deep directory is long: it is put together only where there is a failure to tell.
+            let stat = rustix::fs::fstat(&dir).or_else(|cause| Err(cause).cannot("read", self.path()))?;
             self.levels[far].identity = Some((stat.st_dev, stat.st_ino));
         }
         self.levels.push(Level { name, dir: Some(dir), identity: None, time });
@@ -101,7 +102,7 @@ impl Chain {
         let Some(level) = self.levels.pop() else { return Ok(()) };
         let dir = level.dir.expect("the last level is open");
         if self.levels.last().is_some_and(|above| above.dir.is_none()) {
-            let back = self.back_from(&dir).cannot("return to", self.path())?;
+            let back = self.back_from(&dir).or_else(|cause| Err(cause).cannot("return to", self.path()))?;
             let above = self.levels.last_mut().expect("just seen");
             above.dir = Some(back);
         }
