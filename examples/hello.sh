@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # Builds a runnable image from nothing but one file, shows it, and runs it. Needs no registry and no root.
 #
-#   examples/hello.sh            with `kiln` on the path, or KILN=/path/to/kiln
+#   examples/hello.sh            with KILN=/path/to/kiln, or `kiln` on the path, or built here first
 set -euo pipefail
-kiln=${KILN:-kiln}
+kiln=${KILN:-$(command -v kiln || true)}
+if [ -z "$kiln" ]; then
+    here=$(cd "$(dirname "$0")/.." && pwd)
+    echo "building kiln, once ..." >&2
+    cargo build --quiet --release --manifest-path "$here/Cargo.toml" --bin kiln
+    kiln=${CARGO_TARGET_DIR:-$here/target}/release/kiln
+fi
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -39,6 +39,13 @@ impl std::fmt::Debug for Builder<'_> {
     }
 }
 
+/// The clock, in nanoseconds since the epoch.
+pub(crate) fn now_nanoseconds() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| i64::try_from(age.as_nanos()).unwrap_or(i64::MAX))
+}
+
 /// The clock, in whole seconds since the epoch.
 pub(crate) fn now() -> i64 {
     SystemTime::now()

@@ -55,6 +55,8 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
         let mut listed = images(&context.builder(&talk)?)?;
+        // Of those made in one second, which is as exact as an image says it, the last to come is the newest.
+        listed.reverse();
         listed.sort_by(|a, b| b.created.cmp(&a.created));
         if let Some(wanted) = &self.image {
             let wanted_name: Reference = wanted.parse()?;

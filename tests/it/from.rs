@@ -37,18 +37,18 @@ tool-working-container
 $ kiln from tool:1.2
 tool-working-container-1
 $ kiln containers --format '{{.ContainerName}} {{.ImageName}}'
-base-working-container localhost/base:latest
-base-working-container-1 localhost/base:latest
-base-working-container-2 localhost/base:latest
-base-working-container-3 localhost/base:latest
-base-working-container-4 localhost/base:latest
-base-working-container-5 localhost/base:latest
-mine localhost/base:latest
-tool-working-container registry.example.com:5000/team/tool:1.2
-tool-working-container-1 registry.example.com:5000/team/tool:1.2
 working-container scratch
 working-container-1 scratch
 working-container-2 scratch
+base-working-container localhost/base:latest
+base-working-container-2 localhost/base:latest
+base-working-container-1 localhost/base:latest
+mine localhost/base:latest
+base-working-container-3 localhost/base:latest
+base-working-container-4 localhost/base:latest
+base-working-container-5 localhost/base:latest
+tool-working-container registry.example.com:5000/team/tool:1.2
+tool-working-container-1 registry.example.com:5000/team/tool:1.2
 "#,
     );
 }

@@ -148,8 +148,7 @@ fn buildah_starts_from_what_we_push_and_we_from_what_it_does() {
 fn podman_and_runc_run_what_we_push() {
     let test = "podman_and_runc_run_what_we_push";
     let env = Env::new();
-    let programs =
-        [Need::Program("podman"), Need::Program("crun"), Need::Program("runc"), Need::Program("umoci")];
+    let programs = [Need::Program("podman"), Need::Program("runc"), Need::Program("umoci")];
     if !needs(test, &programs) || debian(&env, test).is_none() {
         return;
     }
@@ -167,7 +166,7 @@ fn podman_and_runc_run_what_we_push() {
             "--cgroup-manager",
             "cgroupfs",
             "--runtime",
-            "crun",
+            "runc",
         ];
         let id =
             env.run("podman", [&podman[..], &["pull", "-q", &format!("oci:{}:latest", form.0)]].concat());
@@ -176,8 +175,6 @@ fn podman_and_runc_run_what_we_push() {
             "--rm",
             "--network",
             "host",
-            "--cgroups",
-            "disabled",
             "--security-opt",
             "seccomp=unconfined",
             "--ulimit",

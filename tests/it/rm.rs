@@ -16,17 +16,17 @@ $ kiln from --name three scratch
 three
 $ kiln containers --notruncate --format '{{.ContainerID}} {{.ContainerName}}'
 <id-1> one
-<id-2> three
-<id-3> two
+<id-2> two
+<id-3> three
 $ kiln rm one
 <id-1>
 $ kiln mount two >/dev/null; kiln delete two
-<id-3>
+<id-2>
 $ kiln from --name four scratch
 four
 $ kiln delete -a
+<id-3>
 <id-4>
-<id-2>
 $ kiln rm --all
 $ kiln containers
 CONTAINER ID  BUILDER  IMAGE ID  IMAGE NAME  CONTAINER NAME

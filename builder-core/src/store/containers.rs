@@ -22,7 +22,7 @@ pub(crate) struct ContainerRecord {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// When it was made, seconds since the epoch.
+    /// When it was made, nanoseconds since the epoch: a script makes several in one second, and lists have an order.
     pub created: i64,
     /// The image it started from; none for one made from nothing.
     pub base: Option<Base>,

@@ -32,7 +32,7 @@ fn info(record: crate::store::ContainerRecord) -> ContainerInfo {
     ContainerInfo {
         id: record.id,
         name: record.name,
-        created: record.created,
+        created: record.created.div_euclid(1_000_000_000),
         image: record.base.as_ref().map_or_else(|| "scratch".into(), |base| base.name.clone()),
         image_id: record.base.map(|base| base.id),
     }

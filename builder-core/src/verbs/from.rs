@@ -1,6 +1,6 @@
 //! `from`: makes a working container of an image, or from nothing.
 
-use crate::builder::{Builder, now};
+use crate::builder::{Builder, now_nanoseconds};
 use crate::error::Result;
 use crate::name::Location;
 use crate::oci::Format;
@@ -41,7 +41,8 @@ impl From {
         };
         let exact = self.name.is_some();
         let name = self.name.clone().unwrap_or(after);
-        let record = builder.store.make_container(&work, &name, exact, base, self.format, now())?;
+        let record =
+            builder.store.make_container(&work, &name, exact, base, self.format, now_nanoseconds())?;
         Ok(Made { name: record.name, id: record.id })
     }
 

@@ -64,7 +64,11 @@ impl Env {
         // The build directory need not be open to everyone.
         let copy = env.dir.path().join("bin/kiln");
         std::fs::remove_file(&copy).expect("the link goes");
-        std::fs::copy(env!("CARGO_BIN_EXE_kiln"), &copy).expect("kiln is copied");
+        // By a process of its own: a child that another test starts meanwhile would hold our file open for writing, and
+        // a program that is written to cannot be started.
+        let copied =
+            Command::new("cp").arg(env!("CARGO_BIN_EXE_kiln")).arg(&copy).status().expect("cp starts");
+        assert!(copied.success(), "kiln is copied");
         for below in ["", "home", "tmp", "files"] {
             let path = env.dir.path().join(below);
             let owner = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));

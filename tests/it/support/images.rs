@@ -28,19 +28,28 @@ pub fn write_layout(
     links: &[(&str, &str)],
     config: &serde_json::Value,
 ) -> String {
+    write_tars(dir, tag, &[layer(files, links)], config)
+}
+
+/// As [`write_layout`], of layers that are tars already, the lowest first.
+pub fn write_tars(dir: &Path, tag: &str, tars: &[Vec<u8>], config: &serde_json::Value) -> String {
     std::fs::create_dir_all(dir.join("blobs/sha256")).expect("the layout's directories");
     std::fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("oci-layout");
-    let tar = layer(files, links);
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(&tar).expect("compression into memory");
-    let blob = encoder.finish().expect("compression into memory");
-    let (layer_digest, layer_size) = put(dir, &blob);
+    let (mut layers, mut diff_ids) = (Vec::new(), Vec::new());
+    for tar in tars {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(tar).expect("compression into memory");
+        let (digest, size) = put(dir, &encoder.finish().expect("compression into memory"));
+        layers.push(json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+                           "digest": digest, "size": size}));
+        diff_ids.push(format!("sha256:{}", hex(tar)));
+    }
     let config = json!({
         "created": "2001-02-03T04:05:06Z",
         "architecture": architecture(),
         "os": "linux",
         "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex(&tar))]},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
         "history": [{"created": "2001-02-03T04:05:06Z", "created_by": "written by hand"}],
     });
     let (config_digest, config_size) = put(dir, config.to_string().as_bytes());
@@ -49,8 +58,7 @@ pub fn write_layout(
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json",
                    "digest": config_digest, "size": config_size},
-        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
-                    "digest": layer_digest, "size": layer_size}],
+        "layers": layers,
     });
     let (digest, size) = put(dir, manifest.to_string().as_bytes());
     let index = json!({
