@@ -69,5 +69,5 @@ impl Umount {
 /// Says that the mount namespace of this process is a session: what it mounts stays mounted for as long as any process
 /// lives that this one becomes or starts, and other commands must reckon with that.
 pub fn begin_session(builder: &Builder<'_>) -> Result<()> {
-    crate::rootfs::begin_session(&builder.store)
+    rootfs::begin_session(&builder.store)
 }

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{Env, Need, images, needs};
 
+/// What is done to a good store.
+type Damage = (&'static str, fn(&Env));
+
 /// A store with `base` (pulled), `made` (built on it) and a container `c` of `made`.
 fn store(test: &str) -> Option<Env> {
     if !needs(test, &[Need::Root, Need::Busybox]) {
@@ -74,7 +77,7 @@ fn is_found_and_mended(env: &Env, what: &str) {
 #[test]
 fn a_flipped_bit_anywhere_in_the_store_is_found_and_mended() {
     let test = "faults::a_flipped_bit_anywhere_in_the_store_is_found_and_mended";
-    let damages: [(&str, fn(&Env)); 9] = [
+    let damages: [Damage; 9] = [
         ("a layer's blob", |env| flip(&first_layer(env, "base"))),
         ("a config", |env| flip(&blob(env, &inspected(env, "made", "{{.FromImageID}}")))),
         ("a manifest", |env| flip(&blob(env, &inspected(env, "made", "{{.FromImageDigest}}")))),
