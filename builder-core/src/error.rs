@@ -147,7 +147,11 @@ impl<T> Context<T> for std::io::Result<T> {
             };
             match cause.downcast::<Error>() {
                 Ok(inner) => Error::new(kind, format!("cannot {verb} `{object}`")).because(inner),
-                Err(cause) => Error::new(kind, format!("cannot {verb} `{object}`")).because(cause),
+                Err(cause) => {
+                    let hint = cause.raw_os_error().and_then(hint_for);
+                    let error = Error::new(kind, format!("cannot {verb} `{object}`")).because(cause);
+                    hint.into_iter().fold(error, Error::hint)
+                }
             }
         })
     }
@@ -169,6 +173,15 @@ impl<T> Context<T> for Result<T> {
     fn cannot(self, verb: &str, object: impl fmt::Display) -> Result<T> {
         self.map_err(|cause| Error::new(cause.kind, format!("cannot {verb} `{object}`")).because(cause))
     }
+}
+
+/// What helps wherever the operating system fails like this.
+fn hint_for(code: i32) -> Option<&'static str> {
+    use rustix::io::Errno;
+    let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error).contains(&code);
+    full.then_some(
+        "make room on that disk, e.g. with `kiln prune`, or use a store on another one with --root DIR",
+    )
 }
 
 fn kind_of(error: &std::io::Error) -> Kind {

@@ -41,8 +41,9 @@ fn script(worker: usize) -> String {
             kiln commit -q $c kept-{worker}-$round >/dev/null || echo commit failed
             kiln commit -q $c shared >/dev/null || echo commit failed
             kiln tag shared also-shared || echo tag failed
-            kiln from --name s{worker}-$round also-shared >/dev/null && kiln run s{worker}-$round cat /made >/dev/null &&
-                kiln rm s{worker}-$round >/dev/null || echo from failed
+            s=s{worker}-$round
+            kiln from --name $s also-shared >/dev/null && kiln run $s cat /made >/dev/null &&
+                kiln rm $s >/dev/null || echo from failed
             kiln images -q >/dev/null || echo images failed
             kiln containers -q >/dev/null || echo containers failed
             case $(({worker} % 4)) in

@@ -9,6 +9,7 @@ mod config;
 mod containers;
 mod copy;
 mod examples;
+mod faults;
 mod from;
 mod hostile;
 mod images;

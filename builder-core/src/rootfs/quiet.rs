@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
@@ -73,8 +74,21 @@ pub(crate) fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Q
 
 /// Refuses to mount an upper a second time while another mount namespace shows it: the kernel calls that undefined.
 pub(super) fn refuse_mounted_elsewhere(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()> {
-    if !mark(guard.dir()).exists() || !is_held_elsewhere(&builder.store, guard) {
+    // A container or a service that is just being started has a copy of all mounts, for a moment.
+    const TRIES: usize = 20;
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mark = mark(guard.dir());
+    if !mark.exists() {
         return Ok(());
+    }
+    for _ in 0..TRIES {
+        if !is_held_elsewhere(&builder.store, guard) {
+            return Ok(());
+        }
+        if session::lives_elsewhere(&builder.store, &mark) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
     }
     let name = &guard.record.name;
     Err(Error::new(Kind::InUse, format!("cannot open the container `{name}`"))

@@ -94,19 +94,21 @@ fn take_away(root: &Root, records: &[u8]) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             found => found?,
         };
-        let stat = match rustix::fs::statat(&above, &name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => continue,
-            stat => stat?,
-        };
-        let removed = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => rustix::fs::unlinkat(&above, &name, AtFlags::REMOVEDIR),
-            FileType::RegularFile if stat.st_size == 0 => {
-                rustix::fs::unlinkat(&above, &name, AtFlags::empty())
-            }
-            _ => continue,
+        let removed = match rustix::fs::statat(&above, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            // Never made, or removed without the time above being put back.
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error),
+            Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => rustix::fs::unlinkat(&above, &name, AtFlags::REMOVEDIR),
+                FileType::RegularFile if stat.st_size == 0 => {
+                    rustix::fs::unlinkat(&above, &name, AtFlags::empty())
+                }
+                _ => continue,
+            },
         };
         match removed {
-            Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => continue,
+            Err(Errno::NOTEMPTY | Errno::EXIST) => continue,
+            Err(Errno::NOENT) => {}
             removed => removed?,
         }
         let keep = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };

@@ -70,8 +70,7 @@ pub(crate) fn unpack(
     let devices = if builder.host.is_rootless() { Devices::Skip } else { Devices::Make };
     let options = Options { marks: store.form(), devices, keep_times: true };
     let unpacked = layer::unpack(&mut blob, &root, options)
-        .map_err(|error| Error::new(error.kind(), sentence()).because(error))
-        .map_err(crate::store::hint_full)?;
+        .map_err(|error| Error::new(error.kind(), sentence()).because(error))?;
     let whole = Export {
         // Someone else's writer made this tar: it is kept as a blob, not made again from the tree.
         profile: String::new(),
@@ -80,7 +79,11 @@ pub(crate) fn unpack(
         size: unpacked.size,
         blobs: vec![descriptor.clone()],
     };
-    let found = blob.finish().cannot("read the blob", descriptor.digest)?;
+    let (found, size) = blob.finish().cannot("read the blob", descriptor.digest)?;
+    if size != descriptor.size {
+        return Err(Error::corrupt(sentence())
+            .because(format!("its blob has {size} bytes, and its descriptor says {}", descriptor.size)));
+    }
     if found != descriptor.digest {
         return Err(Error::corrupt(sentence()).because(format!("its content has the digest {found}")));
     }
@@ -111,10 +114,10 @@ struct Checked<R> {
 }
 
 impl<R: Read> Checked<R> {
-    /// Reads what the decoder left over, and gives the digest of the whole.
-    fn finish(mut self) -> io::Result<Digest> {
+    /// Reads what the decoder left over, and gives the digest and the length of the whole.
+    fn finish(mut self) -> io::Result<(Digest, u64)> {
         io::copy(&mut self, &mut io::sink())?;
-        Ok(self.hasher.finish())
+        Ok((self.hasher.finish(), self.size))
     }
 }
 

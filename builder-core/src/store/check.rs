@@ -7,10 +7,14 @@ use std::fs;
 use std::io::{self, Read};
 
 use crate::error::{Context, Error, Result};
+use crate::layer::tar::Profile;
+use crate::layer::{self, Digesting, Times};
 use crate::oci::{Descriptor, Digest, Hasher, Index, MAX_MANIFEST, Manifest};
 use crate::store::export::{TreeLayer, profile_times};
 use crate::store::images::ImageEntry;
+use crate::store::layers::Export;
 use crate::store::{ContainerRecord, Store, TreeId, containers, durable};
+use crate::tree::{Devices, Marks, Options, Root, Stack};
 
 /// How thoroughly to look, and whether to mend.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +40,9 @@ pub struct Finding {
     /// Whether it is no longer so.
     pub repaired: bool,
 }
+
+/// The top directory of a tar that does not speak of it has the time it was unpacked at.
+const ANY_TIME: Times = Times::Set(0);
 
 impl Store {
     /// Looks at everything in the store.
@@ -193,14 +200,19 @@ impl Store {
     }
 
     /// Writes the tree's tar again, in every way it was written, and compares. A tree that was unpacked from someone
-    /// else's tar has none of ours to compare with; reading all of it has to do.
+    /// else's tar is compared with its blob, unpacked once more; without that blob, reading all of it has to do.
     fn check_tree(&self, tree: &TreeId) -> Result<()> {
         let record = self.tree(tree)?;
         let parts = self.parts_or_empty(tree)?;
         for export in &record.exports {
             let layer = TreeLayer { parts: parts.clone(), below: export.below.clone() };
             let Some(times) = profile_times(&export.profile) else {
-                layer.write(self, crate::layer::Times::Keep, &mut io::sink())?;
+                let found = layer.write(self, ANY_TIME, &mut io::sink())?.diff_id;
+                if let Some(wanted) = self.unpacked_again(export)?
+                    && wanted != found
+                {
+                    return Err(Error::corrupt("its files are not those of its blob"));
+                }
                 continue;
             };
             let below_is_here = (1..=layer.below.len()).all(|end| self.has_layer(&layer.below[..end]));
@@ -216,6 +228,27 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// What the tree of a layer would be, were it unpacked now. None if its blob is not kept, or is damaged itself.
+    fn unpacked_again(&self, export: &Export) -> Result<Option<Digest>> {
+        let whole =
+            |blob: &&Descriptor| matches!(self.digest_of(blob.digest), Ok(Some(d)) if d == blob.digest);
+        let Some(blob) = export.blobs.iter().find(whole) else { return Ok(None) };
+        let work = self.work()?;
+        let top = work.dir().join("again");
+        fs::create_dir(&top).cannot("make", top.display())?;
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&top, open).cannot("make", top.display())?;
+        let root = Root::open_host(&top).cannot("open", top.display())?;
+        let devices = if self.form() == Marks::User { Devices::Skip } else { Devices::Make };
+        let options = Options { marks: self.form(), devices, keep_times: true };
+        layer::unpack(&mut self.open_blob(blob.digest)?, &root, options)?;
+        let tree = Stack::new(vec![root], self.form());
+        let mut digesting = Digesting::new(io::sink());
+        layer::tar::write(layer::diff(&tree, None), &Profile { times: ANY_TIME }, &mut digesting)?;
+        let (_, digest, _) = digesting.finish().cannot("read", "the layer")?;
+        Ok(Some(Digest::from_bytes(digest)))
     }
 
     /// Checks a tree from before another boot that perhaps never reached the disk. One that can be unpacked again is

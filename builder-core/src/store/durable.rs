@@ -44,7 +44,7 @@ fn write_temporary(dir: &Path, path: &Path, bytes: &[u8], sync: bool) -> Result<
     let written = file.write_all(bytes).and_then(|()| if sync { file.sync_data() } else { Ok(()) });
     if let Err(error) = written {
         let _ = fs::remove_file(&temporary);
-        return Err(error).cannot("write", path.display()).map_err(hint_full);
+        return Err(error).cannot("write", path.display());
     }
     Ok(temporary)
 }
@@ -53,19 +53,6 @@ fn write_temporary(dir: &Path, path: &Path, bytes: &[u8], sync: bool) -> Result<
 pub(super) fn is_abandoned(temporary: &Path) -> bool {
     let written = fs::symlink_metadata(temporary).and_then(|meta| meta.modified());
     written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age >= SETTLE_AFTER))
-}
-
-/// Adds what helps when the disk is full.
-pub(crate) fn hint_full(error: crate::Error) -> crate::Error {
-    match error.os_error() {
-        Some(code)
-            if code == rustix::io::Errno::NOSPC.raw_os_error()
-                || code == rustix::io::Errno::DQUOT.raw_os_error() =>
-        {
-            error.hint("make room, e.g. with `kiln prune`, or use a store on another disk with --root DIR")
-        }
-        _ => error,
-    }
 }
 
 /// Brings the names in a directory to the disk.

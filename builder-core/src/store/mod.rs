@@ -29,7 +29,6 @@ use crate::tree::Marks;
 
 pub use check::{CheckOptions, CheckReport, Finding};
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
-pub(crate) use durable::hint_full;
 pub use gc::Reclaimed;
 pub(crate) use layers::{LayerRecord, TreeId};
 pub(crate) use work::Work;

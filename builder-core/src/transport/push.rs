@@ -9,7 +9,6 @@ use crate::event::Event;
 use crate::layer::{Compression, Encoder, Times};
 use crate::oci::{Descriptor, Digest, Format, Manifest, media_type};
 use crate::store::export::{TreeLayer, profile_times};
-use crate::store::hint_full;
 use crate::store::layers::Export;
 use crate::transport::layout::LayoutWriter;
 
@@ -61,8 +60,8 @@ impl<'a> Push<'a> {
         let level = self.compression.default_level();
         let encoder = Encoder::new(self.compression, level, workers, self.layout.blob()?);
         let mut encoder = encoder.cannot("write", "the layer")?;
-        let mut export = layer.write(&self.builder.store, times, &mut encoder).map_err(hint_full)?;
-        let blob = encoder.finish().cannot("write the layer", export.diff_id).map_err(hint_full)?;
+        let mut export = layer.write(&self.builder.store, times, &mut encoder)?;
+        let blob = encoder.finish().cannot("write the layer", export.diff_id)?;
         let (digest, size) = self.layout.publish(blob)?;
         let sent = Descriptor::new(media_type, digest, size);
         export.blobs.push(sent.clone());
@@ -113,7 +112,7 @@ impl<'a> Push<'a> {
         self.builder.report(Event::Began { task: task.clone(), bytes: Some(layer.size) });
         let mut blob = self.layout.blob()?;
         let mut source = self.builder.store.open_blob(layer.digest)?;
-        std::io::copy(&mut source, &mut blob).cannot("copy the blob", layer.digest).map_err(hint_full)?;
+        std::io::copy(&mut source, &mut blob).cannot("copy the blob", layer.digest)?;
         blob.flush().cannot("copy the blob", layer.digest)?;
         let (found, _) = self.layout.publish(blob)?;
         if found != layer.digest {

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
-use nix::libc;
-use nix::sys::ptrace::{self, Options};
+use nix::fcntl::OFlag;
+use nix::sys::ptrace::{self, Event, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -30,6 +30,7 @@ const EVENT_STOP: i32 = 128;
 
 /// Runs the program of `command` with its arguments. With `cut` (counted from 1) it and all its children are killed
 /// before the so-manyeth writing call.
+#[expect(clippy::zombie_processes, reason = "whoever follows it waits for it")]
 pub fn run(command: &mut Command, cut: Option<usize>) -> End {
     // The shell stops itself until we are attached, then becomes the program.
     let mut words = vec![command.get_program().to_owned()];
@@ -120,7 +121,7 @@ impl Tracer {
 
     fn event(&mut self, pid: Pid, signal: Signal, event: i32) {
         self.live.insert(pid);
-        if event == libc::PTRACE_EVENT_EXEC {
+        if event == Event::PTRACE_EVENT_EXEC as i32 {
             if pid == self.main {
                 self.started = true;
             } else {
@@ -171,89 +172,37 @@ fn call(pid: Pid) -> Option<(i64, [u64; 4])> {
     Some(call)
 }
 
+/// The system calls of this machine, `name=number`.
+const NUMBERS: &str = if cfg!(target_arch = "x86_64") {
+    include_str!("../../../builder-core/src/sandbox/seccomp/numbers/x86_64.txt")
+} else {
+    include_str!("../../../builder-core/src/sandbox/seccomp/numbers/aarch64.txt")
+};
+
+/// The calls that change files, mounts or locks, by name.
+const WRITING: &str = "openat openat2 write writev pwrite64 pwritev renameat renameat2 linkat symlinkat unlinkat mkdirat
+    mknodat fchmod fchmodat fchmodat2 fchown fchownat setxattr lsetxattr fsetxattr removexattr lremovexattr
+    fremovexattr utimensat truncate ftruncate fallocate copy_file_range sendfile splice ioctl mount umount2 move_mount
+    mount_setattr pivot_root fsconfig fsync fdatasync syncfs flock open creat rename link symlink unlink mkdir rmdir
+    chmod chown lchown";
+
+/// The name of a system call that changes something.
+fn writing(pid: Pid, number: i64, [_, second, third, _]: [u64; 4]) -> Option<&'static str> {
+    let mut known = NUMBERS.split_whitespace().filter_map(|entry| entry.split_once('='));
+    let (name, _) = known.find(|(_, known)| known.parse() == Ok(number))?;
+    let changes = match name {
+        "openat" => opens_to_write(third),
+        "open" => opens_to_write(second),
+        "openat2" => opens_to_write(ptrace::read(pid, third as ptrace::AddressType).ok()?.cast_unsigned()),
+        // Only the command that makes the mount (`FSCONFIG_CMD_CREATE`, linux/mount.h).
+        "fsconfig" => second == 6,
+        _ => WRITING.split_whitespace().any(|writing| writing == name),
+    };
+    changes.then_some(name)
+}
+
 /// Whether an `open` with these flags can change anything.
 fn opens_to_write(flags: u64) -> bool {
-    let writing = libc::O_CREAT | libc::O_WRONLY | libc::O_RDWR | libc::O_TRUNC;
-    flags & u64::try_from(writing).expect("flags are positive") != 0
+    let writing = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_RDWR | OFlag::O_TRUNC;
+    flags & u64::try_from(writing.bits()).expect("flags are positive") != 0
 }
-
-/// The name of a system call that changes files, mounts or locks.
-fn writing(pid: Pid, number: i64, [_, second, third, _]: [u64; 4]) -> Option<&'static str> {
-    match number {
-        libc::SYS_openat => return opens_to_write(third).then_some("openat"),
-        libc::SYS_openat2 => {
-            let flags = ptrace::read(pid, third as ptrace::AddressType).ok()?.cast_unsigned();
-            return opens_to_write(flags).then_some("openat2");
-        }
-        libc::SYS_fsconfig => {
-            // Only the command that makes the mount (`FSCONFIG_CMD_CREATE`, linux/mount.h) changes anything.
-            return (second == 6).then_some("fsconfig");
-        }
-        _ => {}
-    }
-    CALLS.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
-}
-
-const CALLS: &[(i64, &str)] = &[
-    (libc::SYS_write, "write"),
-    (libc::SYS_writev, "writev"),
-    (libc::SYS_pwrite64, "pwrite64"),
-    (libc::SYS_pwritev, "pwritev"),
-    (libc::SYS_renameat, "renameat"),
-    (libc::SYS_renameat2, "renameat2"),
-    (libc::SYS_linkat, "linkat"),
-    (libc::SYS_symlinkat, "symlinkat"),
-    (libc::SYS_unlinkat, "unlinkat"),
-    (libc::SYS_mkdirat, "mkdirat"),
-    (libc::SYS_mknodat, "mknodat"),
-    (libc::SYS_fchmod, "fchmod"),
-    (libc::SYS_fchmodat, "fchmodat"),
-    (libc::SYS_fchmodat2, "fchmodat2"),
-    (libc::SYS_fchown, "fchown"),
-    (libc::SYS_fchownat, "fchownat"),
-    (libc::SYS_setxattr, "setxattr"),
-    (libc::SYS_lsetxattr, "lsetxattr"),
-    (libc::SYS_fsetxattr, "fsetxattr"),
-    (libc::SYS_removexattr, "removexattr"),
-    (libc::SYS_lremovexattr, "lremovexattr"),
-    (libc::SYS_fremovexattr, "fremovexattr"),
-    (libc::SYS_utimensat, "utimensat"),
-    (libc::SYS_truncate, "truncate"),
-    (libc::SYS_ftruncate, "ftruncate"),
-    (libc::SYS_fallocate, "fallocate"),
-    (libc::SYS_copy_file_range, "copy_file_range"),
-    (libc::SYS_sendfile, "sendfile"),
-    (libc::SYS_splice, "splice"),
-    (libc::SYS_ioctl, "ioctl"),
-    (libc::SYS_mount, "mount"),
-    (libc::SYS_umount2, "umount2"),
-    (libc::SYS_move_mount, "move_mount"),
-    (libc::SYS_mount_setattr, "mount_setattr"),
-    (libc::SYS_pivot_root, "pivot_root"),
-    (libc::SYS_fsync, "fsync"),
-    (libc::SYS_fdatasync, "fdatasync"),
-    (libc::SYS_syncfs, "syncfs"),
-    (libc::SYS_flock, "flock"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_open, "open"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_creat, "creat"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_rename, "rename"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_link, "link"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_symlink, "symlink"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_unlink, "unlink"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_mkdir, "mkdir"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_rmdir, "rmdir"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_chmod, "chmod"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_chown, "chown"),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_lchown, "lchown"),
-];

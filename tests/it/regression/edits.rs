@@ -51,9 +51,10 @@ impl Numbers {
             15 => format!("mv -T {directory} moved && ln -s moved {directory}"),
             16 => format!("rm -f {path}; mkfifo {path}"),
             17 => format!("setfattr -n user.number -v {number} {path}"),
-            // A linked file is not written to afterwards: an overlay copies up one name only, cut or not.
+            // A linked file is neither written to nor moved with its directory afterwards: an overlay copies up one
+            // name only, and `mv` copies what is in a layer below.
             18 => format!(
-                "rm -f linked.*; echo {number} > linked.1; ln linked.1 linked.2; ln linked.1 {directory}/l"
+                "rm -rf links; mkdir links; echo {number} > links/1; ln links/1 links/2; ln links/1 l{number}"
             ),
             _ => format!("chmod {} .", ["755", "750", "711"][self.index(3)]),
         }

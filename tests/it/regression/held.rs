@@ -99,9 +99,14 @@ fn a_namespace_that_holds_the_mount_never_changes_a_committed_layer() {
     let Some(env) = with_container(test) else { return };
     for unmounted in [false, true] {
         let mount = env.ok(["mount", "c"]);
-        // Private: what is unmounted outside stays mounted in there.
+        // Of all mounts only ours is held: the others belong to tests beside this one.
         let mut command = env.command("unshare");
-        let mut inside = Shell::start(command.args(["-m", "--propagation", "private", "/bin/sh"]));
+        let mut inside = Shell::start(command.args(["-m", "--propagation", "slave", "/bin/sh"]));
+        let hold = env.path("hold").display().to_string();
+        inside.does(&format!(
+            "mkdir -p {hold}; mount -t tmpfs none {hold} && mount --make-private {hold} && mkdir {hold}/m &&
+             mount --bind {mount} {hold}/m"
+        ));
         if unmounted {
             env.ok(["umount", "c"]);
         }
@@ -109,12 +114,12 @@ fn a_namespace_that_holds_the_mount_never_changes_a_committed_layer() {
         let before = content(&env, "held");
         assert!(before.1.contains("one\n"), "{}", before.1);
         inside.does(&format!(
-            "cd {mount}; echo changed > one; echo more > d/more; rm d/d; mkdir new; chmod 700 d; sync -f ."
+            "cd {hold}/m; echo changed > one; echo more > d/more; rm d/d; mkdir new; chmod 700 d; sync -f ."
         ));
         assert_eq!(content(&env, "held"), before, "the committed image changed, unmounted: {unmounted}");
         assert_eq!(env.ok(["check", "--deep"]), "");
         // What was written in there was written to the container, and the next commit has it.
-        assert_eq!(inside.does(&format!("cat {mount}/one")), "changed\n");
+        assert_eq!(inside.does(&format!("cat {hold}/m/one")), "changed\n");
         drop(inside);
         env.shell(&format!("{COMMIT} after")).expect_ok("the commit when nobody holds it");
         let after = content(&env, "after");

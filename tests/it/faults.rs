@@ -1,0 +1,5 @@
+//! Faults from outside: images that are damaged or lie, damage inside the store, a full disk.
+
+mod full_disk;
+mod layouts;
+mod stored;
