@@ -27,8 +27,13 @@ impl Rootfs {
         let name = &guard.record.name;
         let merged = guard.merged();
         if is_attached(&merged)? {
-            let shared = wait(builder, guard, Mode::Shared)?;
             let mount = mount::clone_of(&merged).cannot("open the container", name)?;
+            // Before anything is added to what a killed run left, unless a living one is beside it.
+            let path = guard.dir().join("use");
+            if let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? {
+                traces::clear_mounted(&root(&mount)?, guard)?;
+            }
+            let shared = wait(builder, guard, Mode::Shared)?;
             return Ok(Rootfs { mount, _use: shared });
         }
         quiet::refuse_mounted_elsewhere(builder, guard)?;

@@ -65,22 +65,35 @@ fn directory(container: &Path) -> PathBuf {
 
 /// Takes away what killed runs left in a container. The caller has the upper to itself, and it is not mounted.
 pub(crate) fn clear(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<()> {
-    let directory = directory(guard.dir());
-    let left: Vec<PathBuf> = match fs::read_dir(&directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        items => items.cannot("read", directory.display())?.flatten().map(|item| item.path()).collect(),
-    };
+    let left = left(guard)?;
     if left.is_empty() {
         return Ok(());
     }
-    // Through the overlay, so that what a lower layer has stays hidden where it was.
-    let root = mounted::root(&mounted::overlay(builder, work, guard)?)?;
+    // Through an overlay, so that what a lower layer has stays hidden where it was.
+    clear_through(&mounted::root(&mounted::overlay(builder, work, guard)?)?, guard, &left)
+}
+
+/// As [`clear`], through a mount of the container that is there. The caller has that to itself.
+pub(super) fn clear_mounted(root: &Root, guard: &ContainerGuard) -> Result<()> {
+    clear_through(root, guard, &left(guard)?)
+}
+
+/// What the runs wrote down that were killed: all that is there, where no run lives.
+fn left(guard: &ContainerGuard) -> Result<Vec<PathBuf>> {
+    let directory = directory(guard.dir());
+    match fs::read_dir(&directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        items => Ok(items.cannot("read", directory.display())?.flatten().map(|item| item.path()).collect()),
+    }
+}
+
+fn clear_through(root: &Root, guard: &ContainerGuard, left: &[PathBuf]) -> Result<()> {
     for path in left {
         let mut records = Vec::new();
-        let file = File::open(&path).cannot("read", path.display())?;
+        let file = File::open(path).cannot("read", path.display())?;
         file.take(LIMIT).read_to_end(&mut records).cannot("read", path.display())?;
-        take_away(&root, &records).cannot("clear the container", &guard.record.name)?;
-        fs::remove_file(&path).cannot("remove", path.display())?;
+        take_away(root, &records).cannot("clear the container", &guard.record.name)?;
+        fs::remove_file(path).cannot("remove", path.display())?;
     }
     Ok(())
 }
