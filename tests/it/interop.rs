@@ -152,6 +152,9 @@ fn podman_and_runc_run_what_we_push() {
     if !needs(test, &programs) || debian(&env, test).is_none() {
         return;
     }
+    // Podman takes no runroot of more than 50 characters.
+    let short = tempfile::Builder::new().prefix("kiln-p").tempdir_in("/dev/shm").expect("a short directory");
+    let runroot = short.path().display().to_string();
     let words = ["/usr/bin/dpkg-query", "-W", "-f", "${Status}", "dpkg"];
     for form in [FORMS[0], FORMS[1]] {
         push(&env, form);
@@ -160,7 +163,7 @@ fn podman_and_runc_run_what_we_push() {
             "--root",
             &at,
             "--runroot",
-            &format!("{at}-run"),
+            &runroot,
             "--storage-driver",
             "overlay",
             "--cgroup-manager",

@@ -27,6 +27,17 @@ struct Overlay {
     parts: usize,
 }
 
+/// Dates a directory and all directories in it long ago.
+fn age(dir: &Path) {
+    for item in fs::read_dir(dir).expect("it opens").flatten() {
+        if item.file_type().expect("a sort").is_dir() {
+            age(&item.path());
+        }
+    }
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::open(dir).expect("it opens").set_modified(long_ago).expect("a time");
+}
+
 impl Overlay {
     fn new(base: &[String]) -> Self {
         let dir = tempfile::tempdir_in("/dev/shm").expect("a scratch directory");
@@ -38,6 +49,8 @@ impl Overlay {
                 fs::write(path, "base").expect("a file");
             }
         }
+        // Older than any edit: a directory that is edited here never looks as it did.
+        age(&dir.path().join("base"));
         let mut overlay = Overlay { dir, parts: 0 };
         overlay.freeze();
         overlay
@@ -201,15 +214,15 @@ fn marks_that_hide_something_stay() {
 fn a_directory_that_is_as_it_was_is_left_out_unless_something_in_it_is_not() {
     let overlay = Overlay::new(&["a/b/x".to_owned(), "c/y".to_owned()]);
     let upper = overlay.upper();
-    for path in ["a", "a/b", "c"] {
-        let (base, made) = (overlay.dir.path().join("base").join(path), upper.join(path));
-        fs::create_dir(&made).expect("a directory");
-        let looks = fs::metadata(&base).expect("it is there");
-        fs::set_permissions(&made, looks.permissions()).expect("a mode");
-        fs::File::open(&made)
-            .expect("it opens")
-            .set_modified(looks.modified().expect("a time"))
-            .expect("a time");
+    let paths = ["a", "a/b", "c"];
+    for path in paths {
+        fs::create_dir(upper.join(path)).expect("a directory");
+    }
+    for path in paths {
+        let looks = fs::metadata(overlay.dir.path().join("base").join(path)).expect("it is there");
+        let made = fs::File::open(upper.join(path)).expect("it opens");
+        made.set_permissions(looks.permissions()).expect("a mode");
+        made.set_modified(looks.modified().expect("a time")).expect("a time");
     }
     let names = || -> Vec<String> {
         let (parts, base) = (overlay.parts(), overlay.base());
