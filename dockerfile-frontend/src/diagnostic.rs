@@ -21,6 +21,12 @@ pub enum Severity {
 /// The longest excerpt of a line, in characters.
 const MAX_EXCERPT: usize = 100;
 
+/// The longest message, in characters: it may quote what the file has.
+const MAX_MESSAGE: usize = 300;
+
+/// How many findings have an excerpt. To look for its line costs time, and nobody reads on from here.
+const MAX_EXCERPTS: usize = 200;
+
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -87,7 +93,7 @@ impl fmt::Display for Diagnostic {
         write!(f, "{severity}: {}\n  --> {}:{}", self.message, self.file, self.line())?;
         if let Some(excerpt) = &self.excerpt {
             let number = excerpt.line.to_string();
-            write!(f, "\n   {number} | {}", excerpt.text)?;
+            write!(f, "\n   {}", format!("{number} | {}", excerpt.text).trim_end())?;
             if let Some((start, width)) = excerpt.mark {
                 let gap = " ".repeat(number.len());
                 write!(f, "\n   {gap} | {}{}", " ".repeat(start), "^".repeat(width.max(1)))?;
@@ -116,7 +122,7 @@ pub(crate) struct Added<'d>(&'d mut Diagnostic);
 impl Added<'_> {
     /// Says what should stand there.
     pub(crate) fn expected(self, what: impl Into<String>) -> Self {
-        self.0.expected = Some(what.into());
+        self.0.expected = Some(clip(&what.into(), 0, MAX_MESSAGE));
         self
     }
 
@@ -155,17 +161,17 @@ impl<'a> Diagnostics<'a> {
     }
 
     fn add(&mut self, severity: Severity, span: Span, part: Option<&str>, message: String) -> Added<'_> {
-        let diagnostic = Diagnostic {
-            severity,
-            excerpt: Some(excerpt(self.source, span, part)),
-            ..Diagnostic::error(self.source.name(), span, message)
-        };
+        let excerpt = (self.found.len() < MAX_EXCERPTS).then(|| excerpt(self.source, span, part));
+        let message = clip(&message, 0, MAX_MESSAGE);
+        let diagnostic =
+            Diagnostic { severity, excerpt, ..Diagnostic::error(self.source.name(), span, message) };
         self.found.push(diagnostic);
         Added(self.found.last_mut().expect("one was pushed"))
     }
 
-    /// All of them, as they were found.
-    pub(crate) fn into_found(self) -> Vec<Diagnostic> {
+    /// All of them, in the order of the file.
+    pub(crate) fn into_found(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|diagnostic| diagnostic.span.first);
         self.found
     }
 }
@@ -178,29 +184,28 @@ fn excerpt(source: &Source, span: Span, part: Option<&str>) -> Excerpt {
         lines().find_map(|(line, text)| text.find(part).map(|start| (line, text, start, part)))
     });
     let Some((line, text, start, part)) = place else {
-        return Excerpt { line: span.first, text: clip(without_end(source.line(span.first)), 0), mark: None };
+        return Excerpt {
+            line: span.first,
+            text: clip(without_end(source.line(span.first)), 0, MAX_EXCERPT),
+            mark: None,
+        };
     };
     let before = text[..start].chars().count();
     // A part far to the right is shown with a little of what stands before it.
     let skipped = if before > MAX_EXCERPT / 2 { before - MAX_EXCERPT / 4 } else { 0 };
     let width = part.chars().count().min(MAX_EXCERPT - (before - skipped));
-    Excerpt { line, text: clip(text, skipped), mark: Some((before - skipped, width)) }
+    Excerpt { line, text: clip(text, skipped, MAX_EXCERPT), mark: Some((before - skipped, width)) }
 }
 
-/// At most [`MAX_EXCERPT`] characters after `skipped`, each one column wide and without power over a terminal.
-fn clip(text: &str, skipped: usize) -> String {
-    let shown = text.chars().skip(skipped).take(MAX_EXCERPT);
-    shown
-        .map(|c| {
-            if c == '\t' {
-                ' '
-            } else if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
+/// At most `most` characters after `skipped`, each one column wide and without power over a terminal.
+fn clip(text: &str, skipped: usize, most: usize) -> String {
+    let shown = text.chars().skip(skipped).take(most);
+    let plain = |letter: char| match letter {
+        '\t' => ' ',
+        _ if letter.is_control() => char::REPLACEMENT_CHARACTER,
+        _ => letter,
+    };
+    shown.map(plain).collect()
 }
 
 /// The one of `known` that `word` was most likely meant to be: at most a third of its letters differ.

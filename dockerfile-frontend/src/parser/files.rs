@@ -1,9 +1,11 @@
 //! `COPY` and `ADD`.
 
+use std::collections::HashMap;
+
 use super::Line;
 use super::flags::{Flags, Takes};
 use crate::ast::{Add, Copy, CopySource};
-use crate::lexer::Opening;
+use crate::lexer::{Heredoc, Opening};
 
 /// The flags of both.
 const SHARED: [(&str, Takes); 4] =
@@ -67,8 +69,17 @@ fn paths(line: &mut Line) -> Option<(Vec<CopySource>, String)> {
         line.wrong(destination, "a heredoc cannot be the destination", "a path in the image");
         return None;
     }
+    let mut heredocs: HashMap<&str, &Heredoc> = HashMap::new();
+    for heredoc in &statement.heredocs {
+        if heredocs.insert(&heredoc.name, heredoc).is_some() {
+            let message = format!("two heredocs are called `{}`, and so would their files", heredoc.name);
+            line.wrong(&heredoc.name, message, "a name for each");
+            return None;
+        }
+    }
+    // Each text is taken once: a word that only looks the same, in quotes, is a path.
     let sources = sources.iter().map(|source| {
-        let heredoc = name(source).and_then(|name| statement.heredocs.iter().rfind(|doc| doc.name == name));
+        let heredoc = name(source).and_then(|name| heredocs.remove(name.as_str()));
         heredoc.map_or_else(|| CopySource::Path(source.clone()), |doc| CopySource::Heredoc(doc.clone()))
     });
     Some((sources.collect(), destination.clone()))

@@ -96,8 +96,10 @@ impl MountText {
             let number = |radix| u32::from_str_radix(&text, radix).map(Some).map_err(|_| bad());
             let filled = || Some(text.clone()).filter(|text| !text.is_empty());
             match option.name.as_str() {
-                "type" => mount.kind = choice(&KINDS, &text).ok_or_else(bad)?,
-                "sharing" => sharing = Some(choice(&SHARINGS, &text).ok_or_else(bad)?),
+                "type" => mount.kind = choice(&KINDS, &text).ok_or_else(|| one_of(bad(), &KINDS))?,
+                "sharing" => {
+                    sharing = Some(choice(&SHARINGS, &text).ok_or_else(|| one_of(bad(), &SHARINGS))?)
+                }
                 "from" => mount.from = filled(),
                 "source" => mount.source = filled(),
                 "target" => mount.target = filled(),
@@ -153,6 +155,12 @@ impl MountText {
 
 fn choice<T: Copy>(known: &[(&str, T)], text: &str) -> Option<T> {
     known.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, value)| *value)
+}
+
+/// A complaint with all that could stand there.
+fn one_of<T>(complaint: String, known: &[(&str, T)]) -> String {
+    let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+    format!("{complaint}, only one of {}", words.join(", "))
 }
 
 /// The words for yes and no that Go's flags take.

@@ -23,10 +23,12 @@ pub struct Directive {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Directives {
     /// `syntax`: the image of another front end, which Kiln knows of and does not use.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub syntax: Option<Directive>,
     /// `escape`: the character that escapes and continues lines, `\` or `` ` ``.
     pub escape: char,
     /// `check`: which checks to skip, and whether a warning is an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Directive>,
 }
 
