@@ -6,6 +6,7 @@
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::source::{Source, Span, without_end};
 
@@ -24,8 +25,8 @@ const MAX_EXCERPT: usize = 100;
 /// The longest message, in characters: it may quote what the file has.
 const MAX_MESSAGE: usize = 300;
 
-/// How many findings have an excerpt. To look for its line costs time, and nobody reads on from here.
-const MAX_EXCERPTS: usize = 200;
+/// How many findings of each severity are kept. A file with more is no Dockerfile, and each costs time and memory.
+const MAX_FOUND: usize = 500;
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
     /// What messages call the file.
-    pub file: String,
+    pub file: Arc<str>,
     /// Where it is.
     pub span: Span,
     /// What is wrong: one sentence, lower case, no full stop.
@@ -42,7 +43,8 @@ pub struct Diagnostic {
     pub expected: Option<String>,
     /// What helps.
     pub hint: Option<String>,
-    excerpt: Option<Excerpt>,
+    /// Boxed, so that a result with a diagnostic stays small.
+    excerpt: Option<Box<Excerpt>>,
 }
 
 /// The line that matters, cut to [`MAX_EXCERPT`], and the part of it that is meant.
@@ -56,10 +58,10 @@ struct Excerpt {
 
 impl Diagnostic {
     /// An error without an excerpt.
-    pub(crate) fn error(file: impl Into<String>, span: Span, message: impl Into<String>) -> Self {
+    pub(crate) fn error(file: Arc<str>, span: Span, message: impl Into<String>) -> Self {
         Diagnostic {
             severity: Severity::Error,
-            file: file.into(),
+            file,
             span,
             message: message.into(),
             expected: None,
@@ -114,26 +116,34 @@ impl fmt::Display for Diagnostic {
 pub(crate) struct Diagnostics<'a> {
     source: &'a Source,
     found: Vec<Diagnostic>,
+    /// How many warnings and errors are among them.
+    kept: [usize; 2],
 }
 
-/// The finding just added, for what else there is to say of it.
-pub(crate) struct Added<'d>(&'d mut Diagnostic);
+/// The finding just added, for what else there is to say of it; none where there are too many already.
+pub(crate) struct Added<'d>(Option<&'d mut Diagnostic>);
 
 impl Added<'_> {
     /// Says what should stand there.
-    pub(crate) fn expected(self, what: impl Into<String>) -> Self {
-        self.0.expected = Some(clip(&what.into(), 0, MAX_MESSAGE));
+    pub(crate) fn expected(mut self, what: impl Into<String>) -> Self {
+        if let Some(diagnostic) = &mut self.0 {
+            diagnostic.expected = Some(clip(&what.into(), 0, MAX_MESSAGE));
+        }
         self
     }
 
     /// Says what helps.
     pub(crate) fn hint(self, hint: impl Into<String>) {
-        self.0.hint = Some(hint.into());
+        if let Some(diagnostic) = self.0 {
+            diagnostic.hint = Some(hint.into());
+        }
     }
 
     /// Hints at the one of `known` that `word` is nearest to, if one is near enough.
     pub(crate) fn nearest(self, word: &str, known: &[&str], show: impl Fn(&str) -> String) {
-        if let Some(known) = nearest(word, known) {
+        if self.0.is_some()
+            && let Some(known) = nearest(word, known)
+        {
             self.hint(format!("did you mean `{}`?", show(known)));
         }
     }
@@ -142,7 +152,7 @@ impl Added<'_> {
 impl<'a> Diagnostics<'a> {
     /// Nothing found yet.
     pub(crate) fn new(source: &'a Source) -> Self {
-        Diagnostics { source, found: Vec::new() }
+        Diagnostics { source, found: Vec::new(), kept: [0; 2] }
     }
 
     /// Adds an error; `part` is the text within `span` that is meant.
@@ -161,12 +171,16 @@ impl<'a> Diagnostics<'a> {
     }
 
     fn add(&mut self, severity: Severity, span: Span, part: Option<&str>, message: String) -> Added<'_> {
-        let excerpt = (self.found.len() < MAX_EXCERPTS).then(|| excerpt(self.source, span, part));
+        let kept = &mut self.kept[usize::from(severity == Severity::Error)];
+        if *kept == MAX_FOUND {
+            return Added(None);
+        }
+        *kept += 1;
+        let excerpt = Some(Box::new(excerpt(self.source, span, part)));
         let message = clip(&message, 0, MAX_MESSAGE);
-        let diagnostic =
-            Diagnostic { severity, excerpt, ..Diagnostic::error(self.source.name(), span, message) };
-        self.found.push(diagnostic);
-        Added(self.found.last_mut().expect("one was pushed"))
+        let file = self.source.shared_name();
+        self.found.push(Diagnostic { severity, excerpt, ..Diagnostic::error(file, span, message) });
+        Added(self.found.last_mut())
     }
 
     /// All of them, in the order of the file.

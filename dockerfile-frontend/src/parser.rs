@@ -124,13 +124,18 @@ fn take_heredocs(statement: &mut Statement, lexer: &mut Lexer, source: &Source, 
     }
     let first_of_body = statement.span.last + 1;
     for opening in openings(&statement.text) {
-        let content = lexer.heredoc_body(&opening, &mut statement.span.last).unwrap_or_else(|rest| {
+        let body = lexer.heredoc_body(&opening, &mut statement.span.last);
+        let ends = body.is_ok();
+        if !ends {
             let message = format!("the heredoc `{}` does not end", opening.name);
             let expected = format!("a line with `{}` and nothing else", opening.name);
             faults.error(statement.span, Some("<<"), message).expected(expected);
-            rest
-        });
-        statement.heredocs.push(opening.with(content));
+        }
+        statement.heredocs.push(opening.with(body.unwrap_or_else(|rest| rest)));
+        if !ends {
+            // There is nothing left for the others.
+            break;
+        }
     }
     if let Some(number) = (first_of_body..=statement.span.last).find(|&number| !source.is_readable(number)) {
         faults.error(Span::line(number), None, "the heredoc is not in UTF-8").expected("text in UTF-8");

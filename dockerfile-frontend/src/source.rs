@@ -6,6 +6,8 @@ mod directives;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
@@ -14,6 +16,9 @@ pub use directives::{Directive, Directives};
 
 /// The most bytes a Dockerfile may have. The longest ones of the field, which are generated, have some hundred KiB.
 pub const MAX_BYTES: usize = 8 << 20;
+
+/// The most lines: each may be an instruction, and an instruction takes some hundred bytes of memory.
+const MAX_LINES: usize = 500_000;
 
 /// The lines an instruction stands on, counted from 1, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,10 +37,10 @@ impl Span {
     }
 }
 
-/// A Dockerfile's text, without a byte order mark and without NUL, at most [`MAX_BYTES`] long.
+/// A Dockerfile's text, without a byte order mark and without NUL, at most [`MAX_BYTES`] and [`MAX_LINES`] long.
 #[derive(Debug, Clone)]
 pub struct Source {
-    name: String,
+    name: Arc<str>,
     text: String,
     /// Where each line starts. A line ends with `\n` or with the text.
     starts: Vec<usize>,
@@ -44,8 +49,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Takes the bytes of the file that messages call `name`. Refuses NUL, and more than [`MAX_BYTES`].
-    pub fn new(name: impl Into<String>, bytes: &[u8]) -> Result<Self, Diagnostic> {
+    /// Takes the bytes of the file that messages call `name`. Refuses NUL, and files too long.
+    pub fn new(name: impl Into<Arc<str>>, bytes: &[u8]) -> Result<Self, Diagnostic> {
         let name = name.into();
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         if bytes.len() > MAX_BYTES {
@@ -74,6 +79,10 @@ impl Source {
         if starts.last() == Some(&text.len()) {
             starts.pop();
         }
+        if starts.len() > MAX_LINES {
+            let message = format!("the file has more than {MAX_LINES} lines");
+            return Err(Diagnostic::error(name, Span::line(MAX_LINES), message));
+        }
         Ok(Source { name, text, starts, unreadable })
     }
 
@@ -81,6 +90,11 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The same, for findings to keep.
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
     }
 
     /// How many lines there are.

@@ -82,7 +82,7 @@ impl Statement {
         match keyword {
             _ if rest.is_empty() => {}
             K::Run | K::Cmd | K::Entrypoint | K::Shell => {
-                self.take_json_or(rest, |rest| vec![rest.to_owned()])?
+                self.take_json_or(rest, |rest| vec![rest.to_owned()])?;
             }
             K::Add | K::Copy | K::Volume => self.take_json_or(rest, words)?,
             K::From | K::Expose => self.arguments = words(rest),

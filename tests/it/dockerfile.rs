@@ -112,12 +112,12 @@ $ kiln dockerfile dump nosuch
 ! Error: cannot read `nosuch`: No such file or directory (os error 2)
 [125]
 $ printf 'FROM a\nRUN b \\\n\n  c\n' | kiln dockerfile dump -
+(from "a")
+(run "b   c")
 ! warning: a blank line stands inside a continued instruction
 !   --> -:3
 !    3 |
 ! hint: remove it, or end the line before without the escape
-(from "a")
-(run "b   c")
 "#,
     );
 }
@@ -129,10 +129,22 @@ fn words_are_expanded() {
         &env,
         r#"
 $ printf '%s\n' 'a  $x' '${p##*/}' '${y:-"d e"}' '${y:?give it}' "it's" '' | kiln dockerfile lex --env x=1 --env p=a/b
-<TAB>
+ok	a  1
+ok	b
+ok	d e
+error	y: give it
+error	a single quote is not closed
+ok	
 $ printf '%s\n' '$x "$x" d\ e' | kiln dockerfile lex --words --env 'x=a b'
+ok	a,b,a b,d e
 $ printf '%s\n' '`$x C:\d' | kiln dockerfile lex --escape '`' --env x
+ok	$x C:\d
 $ kiln dockerfile lex --escape x < /dev/null
+! error: invalid value 'x' for '--escape <C>'
+!   [possible values: \, `]
+!
+! For more information, try '--help'.
+[125]
 "#,
     );
 }

@@ -30,19 +30,22 @@ pub struct Run {
 /// `--network`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "each is named as its word")]
 pub enum NetworkMode {
+    /// What the build was given.
     Default,
+    /// Loopback only.
     None,
+    /// The host's own.
     Host,
 }
 
 /// `--security`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "each is named as its word")]
 pub enum Security {
+    /// As usual.
     Sandbox,
+    /// With all privileges, where the user allows it.
     Insecure,
 }
 
@@ -77,13 +80,17 @@ pub struct MountOption {
 
 /// What is mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs, reason = "each is named as its word")]
 pub enum MountKind {
+    /// Files of the context, a stage or an image.
     #[default]
     Bind,
+    /// A directory that lives on from build to build.
     Cache,
+    /// An empty directory in memory.
     Tmpfs,
+    /// A file, or variable, that never comes into the image.
     Secret,
+    /// The socket of an SSH agent.
     Ssh,
 }
 

@@ -98,7 +98,7 @@ impl MountText {
             match option.name.as_str() {
                 "type" => mount.kind = choice(&KINDS, &text).ok_or_else(|| one_of(bad(), &KINDS))?,
                 "sharing" => {
-                    sharing = Some(choice(&SHARINGS, &text).ok_or_else(|| one_of(bad(), &SHARINGS))?)
+                    sharing = Some(choice(&SHARINGS, &text).ok_or_else(|| one_of(bad(), &SHARINGS))?);
                 }
                 "from" => mount.from = filled(),
                 "source" => mount.source = filled(),

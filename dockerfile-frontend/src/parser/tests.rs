@@ -199,7 +199,10 @@ fn files_need_a_stage() {
 #[test]
 fn all_mistakes_are_told_in_order() {
     let parsed = parsed("FROM a\nCOPY b\nFOO\nENV x\nRUN ok\n");
-    assert_eq!(parsed.diagnostics.iter().map(|found| found.line()).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(
+        parsed.diagnostics.iter().map(super::super::diagnostic::Diagnostic::line).collect::<Vec<_>>(),
+        [2, 3, 4]
+    );
     assert_eq!(parsed.dockerfile.instructions.len(), 2);
 }
 
@@ -211,6 +214,9 @@ fn large_files_are_read_in_one_pass() {
     // Each of these had a way to take time or memory that grows with the square of the file.
     let wrong = format!("FROM a\nRUN {} b", "--mount=x \\\n".repeat(100_000));
     assert!(parsed(&wrong).has_errors());
+    assert!(parsed(&"x\n".repeat(400_000)).has_errors());
+    // Many warnings do not hide an error.
+    assert!(parsed(&format!("FROM a\n{}NOSUCH", "RUN a \\\n\nb\n".repeat(1_000))).has_errors());
     let names: String = (0..50_000).map(|number| format!(" <<a{number}")).collect();
     let ends: String = (0..50_000).map(|number| format!("a{number}\n")).collect();
     assert!(!parsed(&format!("FROM a\nCOPY{names} /b/\n{ends}")).has_errors());

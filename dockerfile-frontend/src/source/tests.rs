@@ -1,5 +1,6 @@
 //! Tests of `source`.
 
+use super::MAX_LINES;
 use crate::diagnostic::Severity;
 use crate::{MAX_BYTES, Source, parse};
 
@@ -19,8 +20,10 @@ fn lines_are_counted_with_every_kind_of_end() {
 fn what_is_no_text_is_refused() {
     let nul = Source::new("D", b"FROM a\nRUN \0").unwrap_err();
     assert_eq!((nul.line(), nul.severity), (2, Severity::Error));
-    assert!(Source::new("D", &vec![b'\n'; MAX_BYTES + 1]).is_err());
-    assert!(Source::new("D", &vec![b'\n'; MAX_BYTES]).is_ok());
+    assert!(Source::new("D", &vec![b'a'; MAX_BYTES + 1]).is_err());
+    assert!(Source::new("D", &vec![b'a'; MAX_BYTES]).is_ok());
+    assert!(Source::new("D", "\n".repeat(MAX_LINES + 1).as_bytes()).is_err());
+    assert!(Source::new("D", "\n".repeat(MAX_LINES).as_bytes()).is_ok());
 }
 
 #[test]
