@@ -37,6 +37,7 @@ enum Verb {
     #[command(visible_aliases = ["list", "ls", "ps"])]
     Containers(c::containers::Args),
     Copy(c::copy::Args),
+    Dockerfile(c::dockerfile::Args),
     From(c::from::Args),
     Images(c::images::Args),
     Info(c::info::Args),
@@ -107,6 +108,7 @@ fn run(verb: Verb, context: &Context) -> Result<Exit> {
         Verb::Config(args) => args.run(context),
         Verb::Containers(args) => args.run(context),
         Verb::Copy(args) => args.run(context),
+        Verb::Dockerfile(args) => args.run(context),
         Verb::From(args) => args.run(context),
         Verb::Images(args) => args.run(context),
         Verb::Info(args) => args.run(context),

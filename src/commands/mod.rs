@@ -5,6 +5,7 @@ pub mod commit;
 pub mod config;
 pub mod containers;
 pub mod copy;
+pub mod dockerfile;
 pub mod from;
 pub mod images;
 pub mod info;

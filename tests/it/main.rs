@@ -8,6 +8,7 @@ mod concurrency;
 mod config;
 mod containers;
 mod copy;
+mod dockerfile;
 mod examples;
 mod faults;
 mod from;

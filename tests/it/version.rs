@@ -51,6 +51,7 @@ $ kiln
 !   config      Edit what the image of a working container will say of itself
 !   containers  List the working containers [aliases: list, ls, ps]
 !   copy        Copy files into a working container
+!   dockerfile  Look into a Dockerfile as the parser does
 !   from        Make a working container of an image, or from `scratch`
 !   images      List the images
 !   info        Show what this machine and the store are, as JSON
