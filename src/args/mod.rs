@@ -2,4 +2,4 @@
 
 mod compression;
 
-pub use compression::CompressionArgs;
+pub use compression::{CommitCompressionArgs, CompressionArgs};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Commit, Error, Format, Result, Times};
 
-use crate::args::CompressionArgs;
+use crate::args::CommitCompressionArgs;
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long, short, value_parser = parse_format)]
     format: Option<Format>,
     #[command(flatten)]
-    compression: CompressionArgs,
+    compression: CommitCompressionArgs,
     /// Write the image id to this file instead of printing it
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,

@@ -329,3 +329,30 @@ $ kiln --root elsewhere pull -q oci:out:made
 "#,
     );
 }
+
+#[test]
+fn a_commit_to_a_layout_is_compressed_only_if_that_is_asked_for() {
+    let test = "a_commit_to_a_layout_is_compressed_only_if_that_is_asked_for";
+    let Some(env) = with_base(test) else { return };
+    env.ok(["from", "--name", "c", "base"]);
+    let gzip = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let cases: [(&[&str], &str); 6] = [
+        (&[], "application/vnd.oci.image.layer.v1.tar"),
+        (&["-D"], "application/vnd.oci.image.layer.v1.tar"),
+        (&["-D=false"], gzip),
+        (&["--compression-format", "gzip"], gzip),
+        (&["--compression-format", "zstd"], "application/vnd.oci.image.layer.v1.tar+zstd"),
+        (
+            &["--disable-compression=true", "--compression-format", "zstd"],
+            "application/vnd.oci.image.layer.v1.tar",
+        ),
+    ];
+    for (flags, expected) in cases {
+        env.ok([&["commit", "-q"], flags, &["c", "oci:out:x"]].concat());
+        env.ok(["pull", "-q", "oci:out:x"]);
+        let manifest = env.ok(["inspect", "--type", "image", "--format", "{{.Manifest}}", "x"]);
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("a manifest");
+        let last = manifest["layers"].as_array().and_then(|layers| layers.last()).expect("a layer");
+        assert_eq!(last["mediaType"], expected, "{flags:?}");
+    }
+}

@@ -145,7 +145,7 @@ $ mkdir other; echo hi >other/file; kiln push -q base oci:other:x; ls other
 ! hint: name a new directory
 [125]
 $ kiln push --compression-format bzip2 base oci:out:x
-! error: invalid value 'bzip2' for '--compression-format <COMPRESSION_FORMAT>'
+! error: invalid value 'bzip2' for '--compression-format <FORMAT>'
 !   [possible values: gzip, zstd]
 !
 !   tip: a similar value exists: 'gzip'
