@@ -16,7 +16,7 @@ use crate::sandbox::{Facts, Mount};
 use crate::sys::mount_attr::{self, Propagation};
 
 /// The options there are, and the group of which at most one may be given.
-const OPTIONS: [(&str, &str); 26] = [
+const OPTIONS: [(&str, &str); 23] = [
     ("ro", "access"),
     ("rw", "access"),
     ("O", "access"),
@@ -39,10 +39,7 @@ const OPTIONS: [(&str, &str); 26] = [
     ("rshared", "propagation"),
     ("unbindable", "propagation"),
     ("runbindable", "propagation"),
-    ("copy", "copy"),
-    ("nocopy", "copy"),
     ("idmap", "idmap"),
-    ("cached", "cached"),
 ];
 
 /// A host directory or file to be mounted into a container.
