@@ -1,5 +1,7 @@
 //! Argument types that several commands share.
 
 mod compression;
+mod globals;
 
 pub use compression::{CommitCompressionArgs, CompressionArgs};
+pub use globals::Globals;
