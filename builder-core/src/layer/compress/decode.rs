@@ -104,8 +104,10 @@ impl<R: Read> Read for Decoder<R> {
 /// The decompressors say of bad bytes `InvalidInput` or nothing; errors of the source stay what they are.
 fn as_corrupt(error: io::Error) -> io::Error {
     let is_ours = error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Error>);
-    let is_vague =
-        matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::Other);
+    let is_vague = matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::Other
+    );
     if is_vague && !is_ours && error.raw_os_error().is_none() {
         return io::Error::new(io::ErrorKind::InvalidData, error);
     }
