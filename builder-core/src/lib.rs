@@ -35,7 +35,7 @@ pub use oci::{
     Index, Manifest, Platform, RootFs, host_architecture,
 };
 pub use sandbox::{Exit, Network};
-pub use settings::Settings;
+pub use settings::{Driver, Settings};
 pub use steps::{Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
 pub use verbs::check::check;

@@ -1,6 +1,7 @@
 //! Argument types that several commands share.
 
 mod compression;
+mod globals;
 pub mod sources;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use builder_core::{Error, Kind, Result};
 
 pub use compression::{CommitCompressionArgs, CompressionArgs};
+pub use globals::Globals;
 
 /// A time as Go writes it: `500ms`, `2s`, `1m30s`.
 pub fn duration(text: &str) -> std::result::Result<Duration, String> {
