@@ -10,7 +10,7 @@ pub(crate) mod tar;
 mod unpack;
 
 pub use compress::Compression;
-pub(crate) use compress::Encoder;
+pub(crate) use compress::{Encoder, decode};
 pub(crate) use diff::diff;
 pub(crate) use digest::Digesting;
 pub use tar::Times;
