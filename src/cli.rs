@@ -32,12 +32,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Add(Box<c::add::Args>),
     Check(c::check::Args),
     Commit(c::commit::Args),
     Config(Box<c::config::Args>),
     #[command(visible_aliases = ["list", "ls", "ps"])]
     Containers(c::containers::Args),
-    Copy(c::copy::Args),
+    Copy(Box<c::copy::Args>),
     Dockerfile(c::dockerfile::Args),
     From(c::from::Args),
     Images(c::images::Args),
@@ -121,6 +122,7 @@ pub fn main() -> ExitCode {
 
 fn run(verb: Verb, context: &Context) -> Result<Exit> {
     match verb {
+        Verb::Add(args) => args.run(context),
         Verb::Check(args) => args.run(context),
         Verb::Commit(args) => args.run(context),
         Verb::Config(args) => args.run(context),
