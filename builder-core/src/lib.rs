@@ -35,8 +35,8 @@ pub use oci::{
     Index, Manifest, Platform, RootFs, host_architecture,
 };
 pub use sandbox::{Exit, Network};
-pub use settings::Settings;
-pub use steps::{Config, Copy, CopyFrom, CopySummary, Limit, Run, Volume};
+pub use settings::{Driver, Settings};
+pub use steps::{Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
 pub use transport::{Wanted, Which};
 pub use verbs::check::check;

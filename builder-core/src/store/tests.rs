@@ -8,7 +8,7 @@ use crate::name::Reference;
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, Manifest, media_type};
 
 fn settings(dir: &tempfile::TempDir) -> Settings {
-    Settings { root: dir.path().join("store"), sync_full: false }
+    Settings { root: dir.path().join("store"), ..Settings::default() }
 }
 
 fn open(dir: &tempfile::TempDir) -> Store {
