@@ -7,11 +7,10 @@ mod registries;
 mod short_name;
 
 pub(crate) use hub::{api_host, hub_alias, is_hub};
-pub use location::Location;
 pub use location::{Location, Pick};
 pub use reference::Reference;
 pub(crate) use registries::{Endpoint, Registries};
-pub(crate) use short_name::resolve;
+pub(crate) use short_name::{Meant, resolve};
 
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ pub(crate) use download::Download;
 pub(crate) use failure::Failure;
 pub use retry::Retry;
 pub use tls::Tls;
-pub(crate) use url::Url;
+pub(crate) use url::{Url, escape};
 
 #[cfg(test)]
 mod tests;
