@@ -80,7 +80,8 @@ impl Commit {
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
                 let sink = open::sink(&location)?;
-                // What the place does not take is not written there: no other tool finds Docker's manifests in a layout.
+                // What the place does not take is not written there: no other tool finds Docker's manifests in a
+                // layout.
                 let format = self.format.filter(|format| sink.formats().contains(format));
                 let format = format.unwrap_or(sink.formats()[0]);
                 let mut options = CopyOptions { format: Some(format), ..CopyOptions::default() };
