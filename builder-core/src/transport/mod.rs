@@ -4,7 +4,6 @@
 //! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
 //! asked for.
 
-#[allow(dead_code, unused_imports, reason = "the registry client comes next")]
 pub(crate) mod http;
 mod blobs;
 mod convert;
@@ -15,6 +14,7 @@ mod layout;
 mod local;
 pub(crate) mod open;
 mod platform;
+pub(crate) mod registry;
 mod sink;
 mod source;
 mod unfinished;
