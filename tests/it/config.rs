@@ -100,20 +100,12 @@ fn what_cannot_be_set() {
         &env,
         r#"
 $ kiln config
-! error: the following required arguments were not provided:
-!   <CONTAINER>
-!
-! Usage: kiln config <CONTAINER>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln config`: <CONTAINER> is missing
+! hint: it is used so: kiln config <CONTAINER>
 [125]
 $ kiln config --env A=b
-! error: the following required arguments were not provided:
-!   <CONTAINER>
-!
-! Usage: kiln config --env <NAME=VALUE> <CONTAINER>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln config`: <CONTAINER> is missing
+! hint: it is used so: kiln config --env <NAME=VALUE> <CONTAINER>
 [125]
 $ kiln from --name one base
 one
@@ -126,13 +118,8 @@ $ kiln config --env A=b nosuch
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln config --nosuch one
-! error: unexpected argument '--nosuch' found
-!
-!   tip: a similar argument exists: '--os'
-!
-! Usage: kiln config --os <OS> <CONTAINER>
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln config` has no such flag
+! hint: did you mean `--os`? see `kiln config --help`
 [125]
 $ kiln config --env =x one
 ! Error: cannot set `=x`: there is no name before `=`
