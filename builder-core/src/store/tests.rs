@@ -311,18 +311,6 @@ fn a_held_image_stays_until_its_holder_is_done() {
 }
 
 #[test]
-fn a_blob_with_another_digest_is_not_published() {
-    use std::io::Write;
-    let (_dir, store) = scratch();
-    let work = store.work().unwrap();
-    let mut blob = store.blob_writer(&work).unwrap();
-    blob.write_all(b"real").unwrap();
-    let claimed = Digest::of(b"claimed");
-    assert_eq!(store.publish_blob(&work, blob, Some(claimed)).unwrap_err().kind(), Kind::Corrupt);
-    assert!(!store.has_blob(claimed) && !store.has_blob(Digest::of(b"real")));
-}
-
-#[test]
 fn check_finds_damage_and_repair_leaves_none() {
     let (_dir, store) = scratch();
     let id = image(&store, "a", &["a"]);
