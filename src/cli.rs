@@ -42,6 +42,7 @@ macro_rules! verbs {
 }
 
 verbs! {
+    add "add";
     check "check";
     commit "commit";
     config "config";
@@ -64,34 +65,6 @@ verbs! {
     umount "umount" or "unmount";
     unshare "unshare";
     version "version";
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Add(Box<c::add::Args>),
-    Check(c::check::Args),
-    Commit(c::commit::Args),
-    Config(Box<c::config::Args>),
-    #[command(visible_aliases = ["list", "ls", "ps"])]
-    Containers(c::containers::Args),
-    Copy(Box<c::copy::Args>),
-    Dockerfile(c::dockerfile::Args),
-    From(c::from::Args),
-    Images(c::images::Args),
-    Info(c::info::Args),
-    Inspect(c::inspect::Args),
-    Mount(c::mount::Args),
-    Prune(c::prune::Args),
-    Pull(c::pull::Args),
-    Push(c::push::Args),
-    Rename(c::rename::Args),
-    #[command(visible_alias = "delete")]
-    Rm(c::rm::Args),
-    Rmi(c::rmi::Args),
-    Run(Box<c::run::Args>),
-    Tag(c::tag::Args),
-    #[command(visible_alias = "unmount")]
-    Umount(c::umount::Args),
-    Unshare(c::unshare::Args),
-    Version(c::version::Args),
 }
 
 /// What every command is handed: the flags of all verbs, how to get at the store, and as whom.
@@ -257,30 +230,5 @@ mod tests {
         };
         assert!(prune(&["--all"]) && prune(&["-a"]) && prune(&["--all=true"]) && prune(&["--all=1"]));
         assert!(!prune(&["--all=false"]) && !prune(&["--all", "--all=f"]));
-fn run(verb: Verb, context: &Context) -> Result<Exit> {
-    match verb {
-        Verb::Add(args) => args.run(context),
-        Verb::Check(args) => args.run(context),
-        Verb::Commit(args) => args.run(context),
-        Verb::Config(args) => args.run(context),
-        Verb::Containers(args) => args.run(context),
-        Verb::Copy(args) => args.run(context),
-        Verb::Dockerfile(args) => args.run(context),
-        Verb::From(args) => args.run(context),
-        Verb::Images(args) => args.run(context),
-        Verb::Info(args) => args.run(context),
-        Verb::Inspect(args) => args.run(context),
-        Verb::Mount(args) => args.run(context),
-        Verb::Prune(args) => args.run(context),
-        Verb::Pull(args) => args.run(context),
-        Verb::Push(args) => args.run(context),
-        Verb::Rename(args) => args.run(context),
-        Verb::Rm(args) => args.run(context),
-        Verb::Rmi(args) => args.run(context),
-        Verb::Run(args) => args.run(context),
-        Verb::Tag(args) => args.run(context),
-        Verb::Umount(args) => args.run(context),
-        Verb::Unshare(args) => args.run(context),
-        Verb::Version(args) => args.run(context),
     }
 }

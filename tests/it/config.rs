@@ -123,6 +123,7 @@ $ kiln config --nosuch one
 [125]
 $ kiln config --env =x one
 ! Error: cannot set `=x`: there is no name before `=`
+! hint: give NAME=VALUE
 [125]
 $ kiln config --env NOT_SET_HERE one
 ! Error: cannot set the variable `NOT_SET_HERE`: it is not set here, so there is no value to take
@@ -130,6 +131,7 @@ $ kiln config --env NOT_SET_HERE one
 [125]
 $ kiln config --label =x one
 ! Error: cannot set `=x`: there is no name before `=`
+! hint: give NAME=VALUE
 [125]
 $ kiln config --port 99999999 one
 $ kiln config --port a one
@@ -155,7 +157,8 @@ $ kiln config --created-by 'a script' --history-comment why one
 $ kiln commit -q one made >/dev/null
 $ kiln inspect --format '{{range .OCIv1.History}}{{.CreatedBy}}|{{.Comment}}|{{.EmptyLayer}}{{println}}{{end}}' made
 written by hand||false
-/bin/sh -c #(nop) USER u ENV C=d||true
+/bin/sh -c #(nop) USER u||true
+/bin/sh -c #(nop) ENV C=d||true
 /bin/sh -c #(nop) CMD /x||true
 a script|why|false
 
