@@ -38,7 +38,7 @@ enum Verb {
     Containers(c::containers::Args),
     Copy(c::copy::Args),
     Dockerfile(c::dockerfile::Args),
-    From(c::from::Args),
+    From(Box<c::from::Args>),
     Images(c::images::Args),
     Info(c::info::Args),
     Inspect(c::inspect::Args),

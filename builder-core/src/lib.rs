@@ -34,9 +34,13 @@ pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, host_architecture,
 };
-pub use sandbox::{Exit, Network};
+pub use sandbox::{Exit, Network, Resources, Space};
 pub use settings::Settings;
-pub use steps::{Config, Copy, CopyFrom, CopySummary, Limit, Run, Volume};
+pub use steps::{
+    Config, Copy, CopyFrom, CopySummary, Device, Dns, HostAddress, HostEntry, Isolation, Limit, MountKind,
+    MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces,
+    SshAgent, Volume, parse_size,
+};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
