@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     // An ordinary user's process moves into a user namespace of its own; before any thread starts.
     let host = Host::look();
     host.enter(Path::new("/etc"))?;
-    let settings = Settings { root: PathBuf::from(store), sync_full: false };
+    let settings = Settings { root: PathBuf::from(store), ..Settings::default() };
     let builder = Builder::open(&settings, host, &Silent)?;
 
     // Every verb is a plain value, and is performed.
@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     copy.perform_in(&builder, &container, &CopyFrom::Host(PathBuf::from("/")), false, false)?;
     let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
     let edits = vec![ConfigEdit::Cmd(Some(vec![format!("/{name}")]))];
-    Config { container: container.clone(), edits, history: None }.perform(&builder)?;
+    Config { container: container.clone(), edits, history: Vec::new() }.perform(&builder)?;
     let image = Commit {
         container: container.clone(),
         image: Some("example".into()),

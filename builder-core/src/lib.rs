@@ -1,10 +1,11 @@
 //! Kiln's library: named working containers over copy-on-write layers, and the images made from them.
 //!
 //! The modules are private; what is re-exported here is the whole public API. Inside the crate a module uses only
-//! those to its left: `sys · error event settings · oci name · tree · layer · host · store · builder · rootfs ·
+//! those to its left: `sys · error event settings · oci name · tree · layer · host · store · auth · builder · rootfs ·
 //! transport · sandbox · steps · verbs`. The library never prints, never reads the environment or the home directory,
 //! and starts no thread before namespaces are set up.
 
+mod auth;
 mod builder;
 mod error;
 mod event;
@@ -29,19 +30,20 @@ pub use error::{Error, Kind, Result};
 pub use event::{Event, Reporter, Silent};
 pub use host::Host;
 pub use layer::{Compression, Times};
-pub use name::{Location, Reference};
+pub use name::{Location, Pick, Reference};
 pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space};
-pub use settings::Settings;
+pub use settings::{Driver, Settings};
 pub use steps::{
-    Config, Copy, CopyFrom, CopySummary, Device, Dns, HostAddress, HostEntry, Isolation, Limit, MountKind,
-    MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces,
-    SshAgent, Volume, parse_size,
+    Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
+    MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
+    Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
+pub use transport::{Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};

@@ -1,5 +1,6 @@
 //! One verb, one file: its words as a clap struct, and `run`, which makes a verb value of them and draws the result.
 
+pub mod add;
 pub mod check;
 pub mod commit;
 pub mod config;

@@ -24,7 +24,6 @@ use rustix::thread::CapabilitySet;
 
 pub(crate) use capabilities::{DEFAULT as DEFAULT_CAPABILITIES, parse as parse_capability};
 pub use cgroup::Resources;
-pub(crate) use devices::file_system;
 pub(crate) use files::{hosts, name_servers, nameserver_is_stub, resolver};
 pub(crate) use native::run;
 pub(crate) use pasta::NAME_SERVER;

@@ -1,10 +1,12 @@
 //! The verbs that change a container, each a plain value that is written down, printed and then performed.
 
+pub(crate) mod add;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod copy;
 pub(crate) mod run;
 
+pub use add::{Fetch, Unpack, is_git, is_remote};
 pub use config::Config;
 pub use copy::{Copy, CopyFrom, CopySummary};
 pub use run::{

@@ -7,11 +7,13 @@
 
 pub(crate) mod bpf;
 pub(crate) mod helper;
+pub(crate) mod in_root;
 pub(crate) mod lock;
 pub(crate) mod mount;
 pub(crate) mod mount_attr;
 pub(crate) mod random;
 pub(crate) mod signals;
 pub(crate) mod spawn;
+pub(crate) mod threads;
 pub(crate) mod userns;
 pub(crate) mod xattr;

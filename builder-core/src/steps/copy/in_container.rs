@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::builder::{Builder, now};
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs;
+use crate::steps::add;
 use crate::steps::container;
 use crate::steps::copy::{Copy, CopySummary, Source, Target};
 use crate::store::{LogEntry, Logged, Work};
@@ -41,6 +42,8 @@ impl Copy {
         let work = builder.store.work()?;
         // Named first: a source that is the target itself would otherwise wait for it.
         let target = builder.store.find_container(name)?;
+        let fetched =
+            add::fetch(&self.sources, self.checksum.as_deref(), self.keep_git_dir, &self.fetch, work.dir())?;
         let source = open(builder, &work, from, &target.id)?;
         let guard = builder.store.hold_container(&target.id)?;
         let into = rootfs::Rootfs::open(builder, &work, &guard)?;
@@ -58,12 +61,13 @@ impl Copy {
             fingerprint: fingerprint || show,
         };
         let store = store_within(builder, from);
-        let from = Source { root: &source.root, base: source.base.clone(), store };
+        let from = Source { root: &source.root, base: source.base.clone(), store, fetched };
         let done = self.perform(&from, &to, builder.reporter())?;
         if show {
             let mut guard = builder.store.hold_container(&target.id)?;
             let digest = done.digest.as_deref().unwrap_or_default();
-            let line = format!("/bin/sh -c #(nop) COPY {}:{digest} in {} ", done.kind, self.destination);
+            let verb = if self.unpack == add::Unpack::Nothing { "COPY" } else { "ADD" };
+            let line = format!("/bin/sh -c #(nop) {verb} {}:{digest} in {} ", done.kind, self.destination);
             guard.record.log.push(LogEntry { at: now(), did: Logged::History(line) });
             guard.save()?;
         }

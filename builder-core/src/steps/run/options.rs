@@ -1,7 +1,7 @@
 //! The options that volumes and mounts share, and what each does to a mount.
 
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
@@ -79,8 +79,8 @@ impl MountOptions {
         !self.has("bind")
     }
 
-    /// Sets what they say on a detached mount.
-    pub(super) fn apply(&self, mount: BorrowedFd<'_>, read_only: bool) -> Result<(), Errno> {
+    /// The detached mount with what they say set on it.
+    pub(super) fn apply(&self, mount: OwnedFd, read_only: bool) -> Result<OwnedFd, Errno> {
         let mut attributes = MountAttrFlags::empty();
         for (asked, attribute) in [
             (read_only || self.has("ro"), MountAttrFlags::MOUNT_ATTR_RDONLY),
@@ -92,9 +92,10 @@ impl MountOptions {
                 attributes |= attribute;
             }
         }
-        if !attributes.is_empty() {
-            mount_attr::restrict(mount, attributes, self.recursive())?;
-        }
+        let mount = match attributes.is_empty() {
+            true => mount,
+            false => mount_attr::restrict(mount, attributes, self.recursive())?,
+        };
         let (how, below) = self.propagation();
         mount_attr::propagate(mount, how, below)
     }

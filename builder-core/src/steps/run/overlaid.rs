@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid};
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags};
+use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
+use rustix::mount::OpenTreeFlags;
 
 use crate::sandbox::Facts;
+use crate::sys::mount::{self, Overlay};
 
 /// Opens a directory of the host as a lower layer.
 pub(super) fn open(path: &Path) -> io::Result<OwnedFd> {
@@ -21,20 +22,17 @@ pub(super) fn overlay(lower: BorrowedFd<'_>, scratch: &Path, facts: &Facts) -> i
     let (upper, work) = (scratch.join("upper"), scratch.join("work"));
     fs::create_dir_all(&upper)?;
     fs::create_dir_all(&work)?;
-    let (upper_fd, work) = (open(&upper)?, open(&work)?);
     // The new top directory is what the command sees of the old one.
-    like(lower, upper_fd.as_fd(), &upper)?;
-    // By number, so that no character of a path needs to be escaped.
-    let name = |fd: BorrowedFd<'_>| format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    rustix::mount::fsconfig_set_string(&context, "lowerdir", name(lower))?;
-    rustix::mount::fsconfig_set_string(&context, "upperdir", name(upper_fd.as_fd()))?;
-    rustix::mount::fsconfig_set_string(&context, "workdir", name(work.as_fd()))?;
-    if facts.rootless {
-        rustix::mount::fsconfig_set_flag(&context, "userxattr")?;
-    }
-    rustix::mount::fsconfig_create(&context)?;
-    Ok(rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
+    let stat = rustix::fs::fstat(lower)?;
+    std::os::unix::fs::lchown(&upper, Some(stat.st_uid), Some(stat.st_gid))?;
+    fs::set_permissions(&upper, PermissionsExt::from_mode(stat.st_mode & 0o7777))?;
+    mount::overlay(&Overlay {
+        // By number: it may be a directory that no path of ours leads to.
+        lowers: &[format!("/proc/self/fd/{}", lower.as_raw_fd()).into()],
+        upper: Some((&upper, &work)),
+        userxattr: facts.rootless,
+        probe: false,
+    })
 }
 
 /// A mount of a copy of the regular file `source`, which lies in `scratch`. Attached nowhere.
@@ -60,11 +58,4 @@ pub(super) fn clone(dir: BorrowedFd<'_>, path: &Path, recursive: bool) -> io::Re
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
     Ok(rustix::mount::open_tree(dir, path, flags)?)
-}
-
-fn like(model: BorrowedFd<'_>, made: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
-    let stat = rustix::fs::fstat(model)?;
-    let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-    rustix::fs::chownat(made, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
-    fs::set_permissions(path, PermissionsExt::from_mode(stat.st_mode & 0o7777))
 }

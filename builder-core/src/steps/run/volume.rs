@@ -142,7 +142,7 @@ impl Volume {
             }
             false => source,
         };
-        self.options.apply(source.as_fd(), false).cannot("mount", &show)?;
+        let source = self.options.apply(source, false).cannot("mount", &show)?;
         Ok(Mount { source, is_dir, at: self.target.clone() })
     }
 }

@@ -9,7 +9,7 @@ use crate::tree::Marks;
 #[test]
 fn copies_are_shared_alone_or_ones_own() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { root: dir.path().join("store"), sync_full: false };
+    let settings = Settings { root: dir.path().join("store"), ..Settings::default() };
     let store = Store::open(&settings, Marks::Trusted).unwrap();
     let work = store.work().unwrap();
     let filled = AtomicUsize::new(0);

@@ -8,12 +8,13 @@ use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
 use rustix::mount::MountAttrFlags;
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::sandbox::{Facts, File, Mount, file_system};
+use crate::sandbox::{Facts, File, Mount};
 use crate::steps::run::mount::{MountKind, RunMount, Sharing};
 use crate::steps::run::options::give;
 use crate::steps::run::secrets::Secret;
 use crate::steps::run::{Run, Scene, overlaid};
 use crate::store::CacheUse;
+use crate::sys::mount::file_system;
 use crate::tree::users::User;
 use crate::tree::{self, Apply, Devices, Marks, RelPath, Root};
 
@@ -96,7 +97,7 @@ impl Place<'_> {
             let owner = (self.user.uid, self.user.gid);
             give(source.as_fd(), owner).cannot("give to the container's user", at.display())?;
         }
-        mount.options.apply(source.as_fd(), mount.read_only).cannot("mount", at.display())?;
+        let source = mount.options.apply(source, mount.read_only).cannot("mount", at.display())?;
         let is_dir = is_dir(&source).cannot("mount", at.display())?;
         into.mounts.push(Mount { source, is_dir, at });
         Ok(())
