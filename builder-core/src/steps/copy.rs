@@ -8,6 +8,7 @@ mod plan;
 mod transfer;
 
 pub use in_container::CopyFrom;
+pub(crate) use in_container::files_of;
 
 use serde::{Deserialize, Serialize};
 
