@@ -19,6 +19,7 @@ use std::path::PathBuf;
 
 use rustix::thread::CapabilitySet;
 
+pub use capabilities::default_capabilities;
 pub(crate) use capabilities::{DEFAULT as DEFAULT_CAPABILITIES, parse as parse_capability};
 pub(crate) use files::{hosts, nameserver_is_stub};
 pub(crate) use native::run;
