@@ -256,8 +256,8 @@ $ kiln commit one x@sha256:00000000000000000000000000000000000000000000000000000
 ! Error: cannot commit to `localhost/x@sha256:<id-1>`: a digest is not given, it follows from the content
 [125]
 $ kiln commit one docker://example.com/x
-! Error: cannot use `docker://example.com/x`: this version has no `docker:` transport
-! hint: use an OCI layout: oci:DIRECTORY:NAME
+! Error: cannot use `docker://example.com/x:latest`: it is in no place outside the store
+! hint: name a location such as oci:DIRECTORY:NAME
 [125]
 $ kiln commit --nosuch one
 ! Error: cannot understand `--nosuch`: `kiln commit` has no such flag

@@ -111,8 +111,8 @@ $ kiln from --format zip base
 ! hint: see `kiln from --help`
 [125]
 $ kiln from docker://example.com/base
-! Error: cannot use `docker://example.com/base`: this version has no `docker:` transport
-! hint: use an OCI layout: oci:DIRECTORY:NAME
+! Error: cannot use `docker://example.com/base:latest`: it is in no place outside the store
+! hint: name a location such as oci:DIRECTORY:NAME
 [125]
 $ kiln from oci:
 ! Error: cannot use `oci:`: it names no directory

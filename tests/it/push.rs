@@ -9,12 +9,13 @@ fn images_go_to_a_layout() {
         &env,
         r#"
 $ kiln push base oci:out:localhost/base:1
-! Copying blob <short-1>
+! Copying config <short-1>
+! Copying blob <short-2>
 $ kiln push -q --digestfile digest base oci:out:second
 $ cat digest; echo
-sha256:<id-2>
+sha256:<id-3>
 $ kiln images --digests --no-trunc --format '{{.Digest}}'
-sha256:<id-2>
+sha256:<id-3>
 $ cat out/oci-layout; echo
 {"imageLayoutVersion":"1.0.0"}
 $ ls out; ls out/blobs/sha256 | wc -l
@@ -23,9 +24,9 @@ index.json
 oci-layout
 3
 $ kiln --root elsewhere pull -q oci:out:second
-<id-3>
+<id-1>
 $ kiln --root elsewhere images --no-trunc --digests --format '{{.ID}} {{.Digest}}'
-sha256:<id-3> sha256:<id-2>
+sha256:<id-1> sha256:<id-3>
 "#,
     );
 }
@@ -114,12 +115,12 @@ $ kiln push nosuch oci:out:x
 ! hint: see what there is with `kiln images`
 [125]
 $ kiln push base docker://example.com/x
-! Error: cannot use `docker://example.com/x`: this version has no `docker:` transport
-! hint: use an OCI layout: oci:DIRECTORY:NAME
+! Error: cannot use `docker://example.com/x:latest`: it is in no place outside the store
+! hint: name a location such as oci:DIRECTORY:NAME
 [125]
 $ kiln push base nosuch
-! Error: cannot push to `nosuch`: this version talks to no registry
-! hint: push to an OCI layout: kiln push IMAGE oci:DIRECTORY:NAME
+! Error: cannot use `localhost/nosuch:latest`: it is in no place outside the store
+! hint: name a location such as oci:DIRECTORY:NAME
 [125]
 $ kiln push base oci:
 ! Error: cannot use `oci:`: it names no directory
