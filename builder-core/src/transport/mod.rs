@@ -10,8 +10,6 @@ mod convert;
 mod copy;
 mod files;
 mod fresh;
-#[allow(dead_code, unused_imports, reason = "the registry client comes next")]
-pub(crate) mod http;
 mod layout;
 mod local;
 pub(crate) mod open;
