@@ -45,14 +45,17 @@ verbs! {
     add "add";
     check "check";
     commit "commit";
+    completion "completion";
     config "config";
     containers "containers" or "list", "ls", "ps";
     copy "copy";
     dockerfile "dockerfile";
     from "from";
+    history "history";
     images "images";
     info "info";
     inspect "inspect";
+    man "man";
     mount "mount";
     prune "prune";
     pull "pull";

@@ -36,6 +36,7 @@ pub use oci::{
     Index, Manifest, Platform, RootFs, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space};
+pub use sandbox::{Exit, Network, default_capabilities};
 pub use settings::{Driver, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
@@ -46,9 +47,14 @@ pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
 pub use transport::{Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
-pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};
+pub use verbs::containers::{
+    ContainerDetails, ContainerInfo, Containers, Rename, Rm, containers, inspect_container,
+};
 pub use verbs::from::{From, Made};
-pub use verbs::images::{ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image};
+pub use verbs::history::{HistoryLine, history};
+pub use verbs::images::{
+    ImageDetails, ImageInfo, Images, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image,
+};
 pub use verbs::info::{Info, info};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
 pub use verbs::pull::{Pull, Pulled};

@@ -1,5 +1,6 @@
 //! Argument types that several commands share.
 
+pub mod change;
 mod compression;
 pub mod duration;
 mod globals;

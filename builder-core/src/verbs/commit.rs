@@ -7,7 +7,7 @@ use crate::builder::{Builder, now};
 use crate::error::{Error, Result};
 use crate::layer::{Compression, Times};
 use crate::name::{Location, Reference};
-use crate::oci::{Descriptor, Digest, Draft, Format, History, Manifest, media_type};
+use crate::oci::{ConfigEdit, Descriptor, Digest, Draft, Format, History, Manifest, media_type};
 use crate::rootfs::{self, Quiet};
 use crate::steps::container;
 use crate::store::export::{TreeLayer, layer_trees};
@@ -34,6 +34,12 @@ pub struct Commit {
     pub compression: Compression,
     /// Removes the container afterwards.
     pub rm: bool,
+    /// What this image says of itself beside what the container does; the container stays as it is.
+    pub edits: Vec<ConfigEdit>,
+    /// Whether the image tells nothing of what made it.
+    pub omit_history: bool,
+    /// Whether the manifest has no annotation of when the image was made.
+    pub omit_created_annotation: bool,
 }
 
 /// An image that was made.
@@ -65,7 +71,8 @@ impl Commit {
         }
         let parts = freeze(builder, &work, &mut guard)?;
         let layer = self.layer(store, &guard, parts)?;
-        let draft = container::draft(builder, &guard.record)?;
+        let mut draft = container::draft(builder, &guard.record)?;
+        self.edits.iter().for_each(|edit| draft.apply(edit));
         let record = guard.record.clone();
         // The rest works on frozen trees and leases: the container is free again while they are read.
         let base = record.base.as_ref().map(|base| base.manifest.hex());
@@ -219,8 +226,17 @@ impl Image<'_> {
             comment: self.comment(),
             empty_layer: false,
         });
+        if self.commit.omit_history {
+            config.history.clear();
+        }
+        let created = config.created.clone();
         let config = config.to_bytes();
-        let manifest = self.manifest(store, format, &config, export)?;
+        let mut manifest = self.manifest(store, format, &config, export)?;
+        if let Some(created) =
+            created.filter(|_| format == Format::Oci && !self.commit.omit_created_annotation)
+        {
+            manifest.annotations.insert("org.opencontainers.image.created".into(), created);
+        }
         Ok((config, manifest))
     }
 

@@ -4,6 +4,7 @@ pub mod check;
 pub mod commit;
 pub mod containers;
 pub mod from;
+pub mod history;
 pub mod images;
 pub mod info;
 pub mod mount;
