@@ -2,6 +2,7 @@
 
 mod compression;
 mod globals;
+mod registry;
 pub mod sources;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use builder_core::{Error, Kind, Result};
 
 pub use compression::{CommitCompressionArgs, CompressionArgs};
 pub use globals::Globals;
+pub use registry::{RegistryArgs, parse_bool};
 
 /// A time as Go writes it: `500ms`, `2s`, `1m30s`.
 pub fn duration(text: &str) -> std::result::Result<Duration, String> {

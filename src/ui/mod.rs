@@ -3,6 +3,7 @@
 mod error;
 mod level;
 mod progress;
+mod secret;
 pub mod table;
 pub mod template;
 pub mod text;
@@ -11,6 +12,7 @@ pub mod usage;
 pub use error::show_error;
 pub use level::{Level, debug};
 pub use progress::Talk;
+pub use secret::{ask, ask_secret};
 
 use std::io::Write;
 

@@ -4,12 +4,12 @@
 //! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
 //! asked for.
 
-pub(crate) mod http;
 mod blobs;
 mod convert;
 mod copy;
 mod files;
 mod fresh;
+pub(crate) mod http;
 mod layout;
 mod local;
 pub(crate) mod open;
@@ -23,5 +23,7 @@ pub(crate) use convert::Recompress;
 pub use copy::Which;
 pub(crate) use copy::{CopyOptions, copy_image};
 pub(crate) use fresh::send_layer;
+pub use http::Retry;
 pub(crate) use local::{StoreSink, StoreSource};
 pub use platform::Wanted;
+pub use registry::Access;

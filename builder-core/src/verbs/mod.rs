@@ -6,6 +6,8 @@ pub mod containers;
 pub mod from;
 pub mod images;
 pub mod info;
+pub mod login;
 pub mod mount;
 pub mod pull;
 pub mod push;
+pub mod remote;
