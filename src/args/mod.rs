@@ -1,8 +1,10 @@
 //! Argument types that several commands share.
 
 mod compression;
+pub mod duration;
 mod globals;
 mod registry;
+pub mod list;
 pub mod sources;
 
 use std::path::PathBuf;
