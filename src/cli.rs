@@ -55,6 +55,8 @@ verbs! {
     images "images";
     info "info";
     inspect "inspect";
+    login "login";
+    logout "logout";
     man "man";
     mount "mount";
     prune "prune";

@@ -25,6 +25,7 @@ mod transport;
 mod tree;
 mod verbs;
 
+pub use auth::Credentials;
 pub use builder::Builder;
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Reporter, Silent};
@@ -35,16 +36,15 @@ pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, host_architecture,
 };
-pub use sandbox::{Exit, Network, Resources, Space};
-pub use sandbox::{Exit, Network, default_capabilities};
-pub use settings::{Driver, Settings};
+pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
+pub use settings::{Driver, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
     Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
-pub use transport::{Wanted, Which};
+pub use transport::{Access, Retry, Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{
@@ -56,6 +56,8 @@ pub use verbs::images::{
     ImageDetails, ImageInfo, Images, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image,
 };
 pub use verbs::info::{Info, info};
+pub use verbs::login::{LogIn, LogOut, LoggedIn};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
 pub use verbs::pull::{Pull, Pulled};
 pub use verbs::push::Push;
+pub use verbs::remote::Remote;

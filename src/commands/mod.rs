@@ -13,6 +13,8 @@ pub mod history;
 pub mod images;
 pub mod info;
 pub mod inspect;
+pub mod login;
+pub mod logout;
 pub mod man;
 pub mod mount;
 pub mod prune;

@@ -23,5 +23,7 @@ pub(crate) use convert::Recompress;
 pub use copy::Which;
 pub(crate) use copy::{CopyOptions, copy_image};
 pub(crate) use fresh::send_layer;
+pub use http::Retry;
 pub(crate) use local::{StoreSink, StoreSource};
 pub use platform::Wanted;
+pub use registry::Access;

@@ -2,29 +2,47 @@
 
 use std::path::Path;
 
+use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::name::{Location, Pick};
 use crate::transport::layout::{LayoutSink, LayoutSource};
+use crate::transport::registry::{Access, Gateway, RegistrySink, RegistrySource};
 use crate::transport::sink::Sink;
 use crate::transport::source::Source;
 use crate::tree::Root;
 
 /// Opens a location outside the store for reading one image.
-pub(crate) fn source(location: &Location) -> Result<Box<dyn Source>> {
+pub(crate) fn source<'a>(
+    builder: &'a Builder<'_>,
+    location: &Location,
+    access: &Access,
+) -> Result<Box<dyn Source + 'a>> {
     match location {
         Location::Oci { dir, pick } => {
             let root = Root::open_host(dir).cannot("open the OCI layout", dir.display())?;
             let place = format!("oci:{}", dir.display());
             Ok(Box::new(LayoutSource::open(Box::new(root), place, pick.clone())?))
         }
+        Location::Registry(name) => {
+            let gateway = Gateway::open(&builder.registries, access, builder.reporter())?;
+            Ok(Box::new(RegistrySource::open(&gateway, name, builder.reporter())?))
+        }
         _ => Err(not_a_place(location)),
     }
 }
 
 /// Opens a location outside the store for writing one image.
-pub(crate) fn sink(location: &Location) -> Result<Box<dyn Sink>> {
+pub(crate) fn sink<'a>(
+    builder: &'a Builder<'_>,
+    location: &Location,
+    access: &Access,
+) -> Result<Box<dyn Sink + 'a>> {
     match location {
         Location::Oci { dir, pick } => Ok(Box::new(layout_sink(location, dir, pick)?)),
+        Location::Registry(name) => {
+            let gateway = Gateway::open(&builder.registries, access, builder.reporter())?;
+            Ok(Box::new(RegistrySink::open(&gateway, name)?))
+        }
         _ => Err(not_a_place(location)),
     }
 }

@@ -13,6 +13,7 @@ use crate::steps::container;
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
+use crate::transport::registry::Access;
 use crate::transport::{CopyOptions, StoreSource, copy_image, open, send_layer};
 
 /// Makes an image of a container.
@@ -40,6 +41,8 @@ pub struct Commit {
     pub omit_history: bool,
     /// Whether the manifest has no annotation of when the image was made.
     pub omit_created_annotation: bool,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// An image that was made.
@@ -86,7 +89,7 @@ impl Commit {
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
-                let sink = open::sink(&location)?;
+                let sink = open::sink(builder, &location, &self.access)?;
                 // What the place does not take is not written there: no other tool finds Docker's manifests in a
                 // layout.
                 let format = self.format.filter(|format| sink.formats().contains(format));

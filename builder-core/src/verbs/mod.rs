@@ -7,6 +7,8 @@ pub mod from;
 pub mod history;
 pub mod images;
 pub mod info;
+pub mod login;
 pub mod mount;
 pub mod pull;
 pub mod push;
+pub mod remote;

@@ -2,8 +2,10 @@
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
+use crate::event::Event;
 use crate::name::{Location, Pick, Reference};
 use crate::oci::Digest;
+use crate::transport::registry::{Access, Gateway};
 use crate::transport::{CopyOptions, StoreSink, copy_image, open};
 
 /// Brings an image into the store.
@@ -11,6 +13,8 @@ use crate::transport::{CopyOptions, StoreSink, copy_image, open};
 pub struct Pull {
     /// Where it is: `oci:dir[:name]`.
     pub source: String,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// An image that was brought.
@@ -26,23 +30,41 @@ impl Pull {
     /// Copies what is missing, unpacks it, and names it.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Pulled> {
         match Location::parse(&self.source)? {
-            Location::Store(name) => match builder.store.find_image(&self.source) {
+            Location::Store(_) => match builder.store.find_image(&self.source) {
                 Ok(entry) => Ok(Pulled { id: entry.id, name: entry.names.first().cloned() }),
-                Err(_) => Err(Error::new(Kind::Unsupported, format!("cannot pull `{name}`"))
-                    .because("it is not in the store, and this version talks to no registry")
-                    .hint("pull from an OCI layout: kiln pull oci:DIRECTORY:NAME")),
+                Err(error) if error.kind() != Kind::NotFound => Err(error),
+                Err(_) => self.bring_named(builder),
             },
-            location => bring(builder, &location),
+            location => bring(builder, &location, &self.access),
         }
+    }
+
+    /// Brings the image that a name without transport means, from the first registry that has it.
+    fn bring_named(&self, builder: &Builder<'_>) -> Result<Pulled> {
+        let meant =
+            Gateway::open(&builder.registries, &self.access, builder.reporter())?.resolve(&self.source)?;
+        let mut failed = None;
+        for name in meant.names {
+            match bring(builder, &Location::Registry(name), &self.access) {
+                Ok(pulled) => return Ok(pulled),
+                Err(error) => {
+                    if let Some(earlier) = failed.replace(error) {
+                        builder.report(Event::warning(format!("{earlier:?}")));
+                    }
+                }
+            }
+        }
+        Err(failed.unwrap_or_else(|| Error::new(Kind::NotFound, format!("cannot find `{}`", self.source))))
     }
 }
 
 /// Copies an image into the store.
-fn bring(builder: &Builder<'_>, location: &Location) -> Result<Pulled> {
-    let source = open::source(location)?;
+fn bring(builder: &Builder<'_>, location: &Location, access: &Access) -> Result<Pulled> {
+    let source = open::source(builder, location, access)?;
     let name = match location {
         Location::Oci { dir, pick: Pick::Name(name) } => name_for(dir, Some(name)),
         Location::Oci { dir, .. } => name_for(dir, None),
+        Location::Registry(name) => Some(name.to_string()),
         _ => None,
     };
     let work = builder.store.work()?;
