@@ -79,7 +79,7 @@ impl Commit {
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
-                let sink = open::sink(&location)?;
+                let sink = open::sink(&location, work.dir())?;
                 // What the place does not take is not written there: no other tool finds Docker's manifests in a
                 // layout.
                 let format = self.format.filter(|format| sink.formats().contains(format));

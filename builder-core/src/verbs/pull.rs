@@ -39,13 +39,13 @@ impl Pull {
 
 /// Copies an image into the store.
 fn bring(builder: &Builder<'_>, location: &Location) -> Result<Pulled> {
-    let source = open::source(location)?;
     let name = match location {
         Location::Oci { dir, pick: Pick::Name(name) } => name_for(dir, Some(name)),
         Location::Oci { dir, .. } => name_for(dir, None),
         _ => None,
     };
     let work = builder.store.work()?;
+    let source = open::source(location, work.dir())?;
     let sink = StoreSink::new(builder, &work, name.iter().cloned().collect());
     let copied = copy_image(&*source, &sink, &CopyOptions::default(), builder.reporter())?;
     let id =

@@ -26,7 +26,7 @@ impl Push {
         let location = Location::parse(&self.target)?;
         let work = builder.store.work()?;
         let source = StoreSource::new(builder, builder.store.hold_image(&work, &self.image)?);
-        let sink = open::sink(&location)?;
+        let sink = open::sink(&location, work.dir())?;
         let options = CopyOptions {
             format: self.format,
             recompress: Recompress { to: Some(self.compression), level: None, force: false },
