@@ -4,16 +4,16 @@
 //! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
 //! asked for.
 
-mod archive;
+pub(crate) mod archive;
 mod blobs;
 mod convert;
 mod copy;
-mod directory;
-mod files;
+pub(crate) mod directory;
+pub(crate) mod files;
 mod fresh;
 #[allow(dead_code, unused_imports, reason = "the registry client comes next")]
 pub(crate) mod http;
-mod layout;
+pub(crate) mod layout;
 mod local;
 pub(crate) mod open;
 mod platform;
@@ -23,7 +23,10 @@ mod unfinished;
 
 pub(crate) use convert::Recompress;
 pub use copy::Which;
-pub(crate) use copy::{CopyOptions, copy_image};
+pub(crate) use copy::{CopyOptions, add_image, copy_image};
 pub(crate) use fresh::send_layer;
 pub(crate) use local::{StoreSink, StoreSource};
+pub(crate) use open::Places;
 pub use platform::Wanted;
+pub(crate) use sink::{Sink, Wants};
+pub(crate) use source::Source;

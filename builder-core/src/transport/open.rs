@@ -13,8 +13,15 @@ use crate::transport::sink::Sink;
 use crate::transport::source::Source;
 use crate::tree::Root;
 
-/// Opens a location outside the store for reading one image. Large temporary files go to `scratch`.
-pub(crate) fn source(location: &Location, scratch: &Path) -> Result<Box<dyn Source>> {
+/// What opening a location may need.
+#[derive(Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// Where large temporary files go.
+    pub scratch: &'a Path,
+}
+
+/// Opens a location outside the store for reading one image.
+pub(crate) fn source<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
     match location {
         Location::Oci { dir, pick } => {
             let root = Root::open_host(dir).cannot("open the OCI layout", dir.display())?;
@@ -22,7 +29,7 @@ pub(crate) fn source(location: &Location, scratch: &Path) -> Result<Box<dyn Sour
             Ok(Box::new(LayoutSource::open(Box::new(root), place, pick.clone())?))
         }
         Location::OciArchive { path, .. } | Location::DockerArchive { path, .. } => {
-            in_archive(location, Kept::open(path, scratch)?)
+            in_archive(location, Kept::open(path, places.scratch)?)
         }
         Location::Dir(path) => Ok(Box::new(DirSource::open(path)?)),
         _ => Err(not_a_place(location)),
@@ -45,20 +52,20 @@ pub(crate) fn in_archive(location: &Location, archive: Kept) -> Result<Box<dyn S
     }
 }
 
-/// Opens a location outside the store for writing one image. Large temporary files go to `scratch`.
-pub(crate) fn sink(location: &Location, scratch: &Path) -> Result<Box<dyn Sink>> {
+/// Opens a location outside the store for writing one image.
+pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Sink + 'a>> {
     match location {
         Location::Oci { dir, pick } => Ok(Box::new(LayoutSink::open(dir, name_of(location, pick)?)?)),
         Location::OciArchive { path, pick } => {
             let name = name_of(location, pick)?;
-            Ok(Box::new(LayoutArchiveSink::begin(Output::to(path)?, name, scratch)?))
+            Ok(Box::new(LayoutArchiveSink::begin(Output::to(path)?, name, places.scratch)?))
         }
         Location::DockerArchive { path, pick } => {
             let names = match name_of(location, pick)? {
                 Some(name) => vec![name.parse::<Reference>()?.to_string()],
                 None => Vec::new(),
             };
-            Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, scratch)?))
+            Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, places.scratch)?))
         }
         Location::Dir(path) => Ok(Box::new(DirSink::open(path)?)),
         _ => Err(not_a_place(location)),

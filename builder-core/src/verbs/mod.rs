@@ -3,9 +3,12 @@
 pub mod check;
 pub mod commit;
 pub mod containers;
+pub mod copy_image;
 pub mod from;
 pub mod images;
 pub mod info;
+pub mod load;
 pub mod mount;
 pub mod pull;
 pub mod push;
+pub mod save;

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::layer::Compression;
 use crate::name::Location;
 use crate::oci::{Digest, Format};
-use crate::transport::{CopyOptions, Recompress, StoreSource, copy_image, open};
+use crate::transport::{CopyOptions, Places, Recompress, StoreSource, copy_image, open};
 
 /// Takes an image out of the store.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +26,7 @@ impl Push {
         let location = Location::parse(&self.target)?;
         let work = builder.store.work()?;
         let source = StoreSource::new(builder, builder.store.hold_image(&work, &self.image)?);
-        let sink = open::sink(&location, work.dir())?;
+        let sink = open::sink(Places { scratch: work.dir() }, &location)?;
         let options = CopyOptions {
             format: self.format,
             recompress: Recompress { to: Some(self.compression), level: None, force: false },

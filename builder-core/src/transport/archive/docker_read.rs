@@ -33,6 +33,7 @@ pub(crate) struct Item {
 pub(crate) struct DockerArchiveSource {
     files: Box<dyn Files>,
     name: String,
+    tags: Vec<String>,
     config: Vec<u8>,
     raw: RawManifest,
     /// The entry of each layer.
@@ -87,7 +88,8 @@ impl DockerArchiveSource {
             Pick::Name(name) => format!("{place}:{name}"),
             pick => format!("{place}{}", pick.as_written()),
         };
-        Ok(DockerArchiveSource { files, name, config, raw, entries })
+        let tags = item.repo_tags.clone().unwrap_or_default();
+        Ok(DockerArchiveSource { files, name, tags, config, raw, entries })
     }
 }
 
@@ -134,6 +136,10 @@ fn plain_size(files: &dyn Files, entry: &str) -> io::Result<u64> {
 impl Source for DockerArchiveSource {
     fn name(&self) -> String {
         self.name.clone()
+    }
+
+    fn tags(&self) -> Result<Vec<String>> {
+        Ok(self.tags.clone())
     }
 
     fn manifest(&self) -> Result<RawManifest> {

@@ -37,11 +37,6 @@ impl LayoutArchiveSink {
         Ok(LayoutArchiveSink { place, written: Mutex::new(written) })
     }
 
-    /// Says what the next image is called.
-    pub fn next_is_called(&self, name: Option<String>) {
-        self.written().name = name;
-    }
-
     fn written(&self) -> std::sync::MutexGuard<'_, Written> {
         self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

@@ -9,7 +9,7 @@ mod layout_write;
 mod read;
 mod write;
 
-pub(crate) use docker_read::DockerArchiveSource;
+pub(crate) use docker_read::{DockerArchiveSource, items as docker_items};
 pub(crate) use docker_write::DockerArchiveSink;
 pub(crate) use layout_write::LayoutArchiveSink;
 pub(crate) use read::{ArchiveFiles, Kept};

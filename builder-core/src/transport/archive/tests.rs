@@ -9,7 +9,7 @@ use crate::layer::{Compression, Encoder};
 use crate::name::Location;
 use crate::oci::{Digest, ImageConfig};
 use crate::transport::copy::{CopyOptions, copy_image};
-use crate::transport::open;
+use crate::transport::open::{self, Places};
 
 /// Writes an archive of one image, as Docker does; `layer` is the entry and its content. What leads out of it is only
 /// named, as no such entry can be written.
@@ -35,7 +35,7 @@ fn location(path: &Path, rest: &str) -> Location {
 }
 
 fn copy(from: &Location, to: &Location, scratch: &Path) -> Result<Digest> {
-    let (source, sink) = (open::source(from, scratch)?, open::sink(to, scratch)?);
+    let (source, sink) = (open::source(Places { scratch }, from)?, open::sink(Places { scratch }, to)?);
     Ok(copy_image(&*source, &*sink, &CopyOptions::default(), &Silent)?.manifest.digest)
 }
 
@@ -60,8 +60,9 @@ fn an_image_goes_through_every_kind_of_place_and_comes_back_the_same() {
         copy(&from, &to, dir.path()).unwrap();
         from = to;
     }
-    let last = open::source(&from, dir.path()).unwrap();
-    let first = open::source(&location(&at("first.tar"), "@0"), dir.path()).unwrap();
+    let places = Places { scratch: dir.path() };
+    let last = open::source(places, &from).unwrap();
+    let first = open::source(places, &location(&at("first.tar"), "@0")).unwrap();
     assert_eq!(last.manifest().unwrap(), first.manifest().unwrap());
 }
 

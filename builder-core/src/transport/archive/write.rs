@@ -32,6 +32,13 @@ impl Output {
         Ok(Output::Path(path.to_owned()))
     }
 
+    /// Standard output.
+    pub fn stdout() -> Result<Self> {
+        use std::os::fd::AsFd;
+        let fd = io::stdout().as_fd().try_clone_to_owned().cannot("write", "standard output")?;
+        Ok(Output::Stream(File::from(fd), "standard output".into()))
+    }
+
     /// How messages call it.
     pub fn name(&self) -> String {
         match self {
