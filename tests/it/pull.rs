@@ -36,12 +36,8 @@ fn what_cannot_be_pulled() {
         &env,
         r#"
 $ kiln pull
-! error: the following required arguments were not provided:
-!   <IMAGE>
-!
-! Usage: kiln pull <IMAGE>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln pull`: <IMAGE> is missing
+! hint: it is used so: kiln pull <IMAGE>
 [125]
 $ kiln pull nosuch
 ! Error: cannot pull `localhost/nosuch:latest`: it is not in the store, and this version talks to no registry
@@ -84,20 +80,12 @@ $ cp -r layout bare; rm bare/blobs/sha256/*; kiln pull oci:bare
 ! Error: cannot read the blob `sha256:<id-1>`: No such file or directory (os error 2)
 [125]
 $ kiln pull oci:layout oci:layout
-! error: unexpected argument 'oci:layout' found
-!
-! Usage: kiln pull [OPTIONS] <IMAGE>
-!
-! For more information, try '--help'.
+! Error: cannot understand `oci:layout`: `kiln pull` takes no further word
+! hint: see `kiln pull --help`
 [125]
 $ kiln pull --nosuch oci:layout
-! error: unexpected argument '--nosuch' found
-!
-!   tip: to pass '--nosuch' as a value, use '-- --nosuch'
-!
-! Usage: kiln pull [OPTIONS] <IMAGE>
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln pull` has no such flag
+! hint: see `kiln pull --help`
 [125]
 $ kiln images -q
 <short-2>

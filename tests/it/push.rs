@@ -103,21 +103,12 @@ fn what_cannot_be_pushed() {
         &env,
         r#"
 $ kiln push
-! error: the following required arguments were not provided:
-!   <IMAGE>
-!   <TARGET>
-!
-! Usage: kiln push <IMAGE> <TARGET>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln push`: <IMAGE> and <TARGET> are missing
+! hint: it is used so: kiln push <IMAGE> <TARGET>
 [125]
 $ kiln push base
-! error: the following required arguments were not provided:
-!   <TARGET>
-!
-! Usage: kiln push <IMAGE> <TARGET>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln push`: <TARGET> is missing
+! hint: it is used so: kiln push <IMAGE> <TARGET>
 [125]
 $ kiln push nosuch oci:out:x
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id
@@ -146,21 +137,12 @@ $ mkdir other; echo hi >other/file; kiln push -q base oci:other:x; ls other
 ! hint: name a new directory
 [125]
 $ kiln push --compression-format bzip2 base oci:out:x
-! error: invalid value 'bzip2' for '--compression-format <FORMAT>'
-!   [possible values: gzip, zstd]
-!
-!   tip: a similar value exists: 'gzip'
-!
-! For more information, try '--help'.
+! Error: cannot use `--compression-format=bzip2`: it may be gzip or zstd
+! hint: did you mean `gzip`? see `kiln push --help`
 [125]
 $ kiln push --nosuch base oci:out:x
-! error: unexpected argument '--nosuch' found
-!
-!   tip: to pass '--nosuch' as a value, use '-- --nosuch'
-!
-! Usage: kiln push [OPTIONS] <IMAGE> <TARGET>
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln push` has no such flag
+! hint: see `kiln push --help`
 [125]
 $ ls
 file

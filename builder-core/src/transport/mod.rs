@@ -5,6 +5,7 @@
 //! asked for.
 
 pub(crate) mod archive;
+pub(crate) mod http;
 mod blobs;
 mod convert;
 mod copy;
@@ -17,6 +18,7 @@ pub(crate) mod layout;
 mod local;
 pub(crate) mod open;
 mod platform;
+pub(crate) mod registry;
 mod sink;
 mod source;
 mod unfinished;
