@@ -53,6 +53,8 @@ verbs! {
     images "images";
     info "info";
     inspect "inspect";
+    login "login";
+    logout "logout";
     mount "mount";
     prune "prune";
     pull "pull";

@@ -25,6 +25,7 @@ mod transport;
 mod tree;
 mod verbs;
 
+pub use auth::Credentials;
 pub use builder::Builder;
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Reporter, Silent};
@@ -36,19 +37,21 @@ pub use oci::{
     Index, Manifest, Platform, RootFs, host_architecture,
 };
 pub use sandbox::{Exit, Network};
-pub use settings::{Driver, Settings};
+pub use settings::{Driver, Proxies, RegistrySettings, Settings};
 pub use steps::{Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
-pub use transport::{Wanted, Which};
+pub use transport::{Access, Retry, Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};
-pub use verbs::copy_image::{CopiedImage, CopyImage, Layers};
+pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
 pub use verbs::from::{From, Made};
 pub use verbs::images::{ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image};
 pub use verbs::info::{Info, info};
 pub use verbs::load::{Load, LoadFrom, Loaded};
+pub use verbs::login::{LogIn, LogOut, LoggedIn};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
 pub use verbs::pull::{Pull, Pulled};
 pub use verbs::push::Push;
+pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};

@@ -57,8 +57,6 @@ pub struct RegistrySettings {
     pub signature_dirs: Vec<PathBuf>,
     /// The proxies of this process.
     pub proxies: Proxies,
-    /// Whether someone can be asked, on a terminal.
-    pub interactive: bool,
 }
 
 /// The proxies of this process, as the environment names them.

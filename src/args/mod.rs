@@ -4,6 +4,7 @@ mod compression;
 pub mod duration;
 mod globals;
 pub mod list;
+mod registry;
 pub mod sources;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use builder_core::{Error, Kind, Result};
 
 pub use compression::{CommitCompressionArgs, CompressionArgs};
 pub use globals::Globals;
+pub use registry::{RegistryArgs, parse_bool};
 
 /// A time as Go writes it: `500ms`, `2s`, `1m30s`.
 pub fn duration(text: &str) -> std::result::Result<Duration, String> {

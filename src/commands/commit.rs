@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Commit, Error, Format, Result, Times};
 
-use crate::args::CommitCompressionArgs;
+use crate::args::{CommitCompressionArgs, RegistryArgs};
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -26,6 +26,8 @@ pub struct Args {
     /// Write the image id to this file instead of printing it
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Do not tell what is written
     #[arg(long, short)]
     quiet: bool,
@@ -62,6 +64,7 @@ impl Args {
             created,
             compression: self.compression.chosen(),
             rm: self.rm,
+            access: self.registry.access()?,
         };
         let made = commit.perform(&builder)?;
         match &self.iidfile {

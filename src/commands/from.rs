@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Format, From, Result};
 
+use crate::args::RegistryArgs;
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -23,6 +24,8 @@ pub struct Args {
     /// The format that a commit of it writes: oci or docker
     #[arg(long, short, value_parser = parse_format, default_value = "oci")]
     format: Format,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
@@ -33,7 +36,9 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: self.quiet };
         let builder = context.privileged(&talk)?;
-        let made = From { image: self.image, name: self.name, format: self.format }.perform(&builder)?;
+        let made =
+            From { image: self.image, name: self.name, format: self.format, access: self.registry.access()? }
+                .perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;
         }

@@ -11,6 +11,8 @@ pub mod from;
 pub mod images;
 pub mod info;
 pub mod inspect;
+pub mod login;
+pub mod logout;
 pub mod mount;
 pub mod prune;
 pub mod pull;

@@ -5,14 +5,12 @@
 //! asked for.
 
 pub(crate) mod archive;
-pub(crate) mod http;
 mod blobs;
 mod convert;
 mod copy;
 pub(crate) mod directory;
 pub(crate) mod files;
 mod fresh;
-#[allow(dead_code, unused_imports, reason = "the registry client comes next")]
 pub(crate) mod http;
 pub(crate) mod layout;
 mod local;
@@ -27,8 +25,10 @@ pub(crate) use convert::Recompress;
 pub use copy::Which;
 pub(crate) use copy::{CopyOptions, add_image, copy_image};
 pub(crate) use fresh::send_layer;
+pub use http::Retry;
 pub(crate) use local::{StoreSink, StoreSource};
 pub(crate) use open::Places;
 pub use platform::Wanted;
+pub use registry::Access;
 pub(crate) use sink::{Sink, Wants};
 pub(crate) use source::Source;

@@ -2,13 +2,18 @@
 
 use std::path::Path;
 
+use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
+use crate::event::Reporter;
 use crate::name::{Location, Pick, Reference};
+use crate::settings::RegistrySettings;
+use crate::store::Work;
 use crate::transport::archive::{
     ArchiveFiles, DockerArchiveSink, DockerArchiveSource, Kept, LayoutArchiveSink, Output,
 };
 use crate::transport::directory::{DirSink, DirSource};
 use crate::transport::layout::{LayoutSink, LayoutSource};
+use crate::transport::registry::{Access, Gateway, RegistrySink, RegistrySource};
 use crate::transport::sink::Sink;
 use crate::transport::source::Source;
 use crate::tree::Root;
@@ -18,6 +23,19 @@ use crate::tree::Root;
 pub(crate) struct Places<'a> {
     /// Where large temporary files go.
     pub scratch: &'a Path,
+    /// What is known of registries.
+    pub registries: &'a RegistrySettings,
+    /// What this command says of them.
+    pub access: &'a Access,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl<'a> Places<'a> {
+    /// As a builder has them.
+    pub fn of(builder: &'a Builder<'_>, work: &'a Work, access: &'a Access) -> Self {
+        Places { scratch: work.dir(), registries: &builder.registries, access, reporter: builder.reporter() }
+    }
 }
 
 /// Opens a location outside the store for reading one image.
@@ -32,6 +50,10 @@ pub(crate) fn source<'a>(places: Places<'a>, location: &Location) -> Result<Box<
             in_archive(location, Kept::open(path, places.scratch)?)
         }
         Location::Dir(path) => Ok(Box::new(DirSource::open(path)?)),
+        Location::Registry(name) => {
+            let gateway = Gateway::open(places.registries, places.access, places.reporter)?;
+            Ok(Box::new(RegistrySource::open(&gateway, name, places.reporter)?))
+        }
         _ => Err(not_a_place(location)),
     }
 }
@@ -68,6 +90,10 @@ pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dy
             Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, places.scratch)?))
         }
         Location::Dir(path) => Ok(Box::new(DirSink::open(path)?)),
+        Location::Registry(name) => {
+            let gateway = Gateway::open(places.registries, places.access, places.reporter)?;
+            Ok(Box::new(RegistrySink::open(&gateway, name)?))
+        }
         _ => Err(not_a_place(location)),
     }
 }

@@ -13,6 +13,7 @@ use crate::steps::container;
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
+use crate::transport::registry::Access;
 use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
 
 /// Makes an image of a container.
@@ -34,6 +35,8 @@ pub struct Commit {
     pub compression: Compression,
     /// Removes the container afterwards.
     pub rm: bool,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// An image that was made.
@@ -79,7 +82,7 @@ impl Commit {
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
-                let sink = open::sink(Places { scratch: work.dir() }, &location)?;
+                let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
                 // What the place does not take is not written there: no other tool finds Docker's manifests in a
                 // layout.
                 let format = self.format.filter(|format| sink.formats().contains(format));

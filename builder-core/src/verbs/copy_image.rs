@@ -1,12 +1,16 @@
 //! `image copy`: an image, or an index of several, from one place to another; neither need be the store.
 
+use std::path::Path;
+
 use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::event::Reporter;
 use crate::layer::Compression;
 use crate::name::{Location, Pick, Reference};
 use crate::oci::{Digest, Format};
+use crate::settings::RegistrySettings;
 use crate::store::Work;
+use crate::transport::registry::Access;
 use crate::transport::{
     CopyOptions, Places, Recompress, Sink, Source, StoreSink, StoreSource, Wanted, Wants, Which, copy_image,
     open,
@@ -35,6 +39,10 @@ pub struct CopyImage {
     pub remove_signatures: bool,
     /// Further names at the target.
     pub additional_tags: Vec<Reference>,
+    /// How a registry is reached that is the source.
+    pub from: Access,
+    /// How a registry is reached that is the target.
+    pub to: Access,
 }
 
 /// The form that layers get at the target.
@@ -62,6 +70,19 @@ pub struct CopiedImage {
     pub id: Option<Digest>,
 }
 
+/// What a copy needs to know of where it runs.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The store, where it has a part in it.
+    pub builder: Option<&'a Builder<'a>>,
+    /// Where large temporary files go, where the store has none.
+    pub scratch: &'a Path,
+    /// What is known of registries.
+    pub registries: &'a RegistrySettings,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+}
+
 impl Layers {
     /// What the engine is told.
     pub(crate) fn options(self, level: Option<i32>) -> (Option<Wants>, Recompress) {
@@ -83,16 +104,18 @@ impl CopyImage {
         [&self.source, &self.target].iter().any(|place| matches!(place, Location::Store(_)))
     }
 
-    /// Copies. `builder` may be left out where the store has no part; large temporary files then go to `scratch`.
-    pub fn perform(
-        &self,
-        builder: Option<&Builder<'_>>,
-        scratch: &std::path::Path,
-        reporter: &dyn Reporter,
-    ) -> Result<CopiedImage> {
-        let held = builder.map(|builder| Ok((builder, builder.store.work()?))).transpose()?;
+    /// Copies.
+    pub fn perform(&self, surroundings: &Surroundings<'_>) -> Result<CopiedImage> {
+        let held = surroundings.builder.map(|builder| Ok((builder, builder.store.work()?))).transpose()?;
         let store = held.as_ref().map(|(builder, work)| (*builder, work));
-        let places = Places { scratch: store.map_or(scratch, |(_, work)| work.dir()) };
+        let reporter = surroundings.reporter;
+        let from = Places {
+            scratch: store.map_or(surroundings.scratch, |(_, work)| work.dir()),
+            registries: surroundings.registries,
+            access: &self.from,
+            reporter,
+        };
+        let to = Places { access: &self.to, ..from };
         let (wants, recompress) = self.layers.options(self.level);
         let options = CopyOptions {
             which: self.which.clone(),
@@ -103,12 +126,12 @@ impl CopyImage {
             preserve_digests: self.preserve_digests,
             remove_signatures: self.remove_signatures,
         };
-        let source = self.source(places, store)?;
-        let copied = copy_image(&*source, &*self.sink(places, store)?, &options, reporter)?;
+        let source = self.source(from, store)?;
+        let copied = copy_image(&*source, &*self.sink(to, store)?, &options, reporter)?;
         for tag in &self.additional_tags {
             let target = renamed(&self.target, tag)?;
             let again = CopyImage { target, additional_tags: Vec::new(), ..self.clone() };
-            copy_image(&*source, &*again.sink(places, store)?, &options, reporter)?;
+            copy_image(&*source, &*again.sink(to, store)?, &options, reporter)?;
         }
         Ok(CopiedImage { digest: copied.manifest.digest, id: copied.config })
     }

@@ -4,14 +4,16 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::builder::Builder;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::name::{Location, Pick, Reference};
 use crate::oci::Digest;
 use crate::store::Work;
 use crate::transport::archive::{self, ArchiveFiles, Kept};
+use crate::transport::directory::DirSource;
 use crate::transport::files::Files;
 use crate::transport::layout::LayoutSource;
-use crate::transport::{CopyOptions, Places, Source, StoreSink, copy_image, open};
+use crate::transport::{CopyOptions, Source, StoreSink, copy_image, open};
+use crate::tree::Root;
 
 /// Brings all images of an archive or a directory into the store.
 #[derive(Debug)]
@@ -58,18 +60,15 @@ struct One<'a> {
 
 impl One<'_> {
     fn directory(&self, path: &Path) -> Result<Vec<Loaded>> {
-        let dir = path.to_owned();
         if !path.join("oci-layout").exists() {
-            let source = open::source(Places { scratch: self.work.dir() }, &Location::Dir(dir))?;
-            return Ok(vec![self.image(&*source)?]);
+            return Ok(vec![self.image(&DirSource::open(path)?)?]);
         }
-        let pick = |pick| Location::Oci { dir: dir.clone(), pick };
-        let open = |location: &Location| open::source(Places { scratch: self.work.dir() }, location);
-        let root = crate::tree::Root::open_host(path);
-        let root = crate::error::Context::cannot(root, "open the directory", path.display())?;
-        let count =
-            LayoutSource::open(Box::new(root), format!("oci:{}", path.display()), Pick::Only)?.index()?;
-        (0..count.manifests.len()).map(|place| self.image(&*open(&pick(Pick::Index(place)))?)).collect()
+        let open = |pick| {
+            let root = Root::open_host(path).cannot("open the directory", path.display())?;
+            LayoutSource::open(Box::new(root), format!("oci:{}", path.display()), pick)
+        };
+        let count = open(Pick::Only)?.index()?.manifests.len();
+        (0..count).map(|place| self.image(&open(Pick::Index(place))?)).collect()
     }
 
     fn archive(&self, archive: Kept, path: &Path) -> Result<Vec<Loaded>> {

@@ -2,8 +2,10 @@
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
+use crate::event::Event;
 use crate::name::{Location, Pick, Reference};
 use crate::oci::Digest;
+use crate::transport::registry::{Access, Gateway};
 use crate::transport::{CopyOptions, Places, Source, StoreSink, copy_image, open};
 use crate::verbs::load::looks_like_a_tag;
 
@@ -12,6 +14,8 @@ use crate::verbs::load::looks_like_a_tag;
 pub struct Pull {
     /// Where it is: `oci:dir[:name]`.
     pub source: String,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// An image that was brought.
@@ -27,21 +31,38 @@ impl Pull {
     /// Copies what is missing, unpacks it, and names it.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Pulled> {
         match Location::parse(&self.source)? {
-            Location::Store(name) => match builder.store.find_image(&self.source) {
+            Location::Store(_) => match builder.store.find_image(&self.source) {
                 Ok(entry) => Ok(Pulled { id: entry.id, name: entry.names.first().cloned() }),
-                Err(_) => Err(Error::new(Kind::Unsupported, format!("cannot pull `{name}`"))
-                    .because("it is not in the store, and this version talks to no registry")
-                    .hint("pull from an OCI layout: kiln pull oci:DIRECTORY:NAME")),
+                Err(error) if error.kind() != Kind::NotFound => Err(error),
+                Err(_) => self.bring_named(builder),
             },
-            location => bring(builder, &location),
+            location => bring(builder, &location, &self.access),
         }
+    }
+
+    /// Brings the image that a name without transport means, from the first registry that has it.
+    fn bring_named(&self, builder: &Builder<'_>) -> Result<Pulled> {
+        let meant =
+            Gateway::open(&builder.registries, &self.access, builder.reporter())?.resolve(&self.source)?;
+        let mut failed = None;
+        for name in meant.names {
+            match bring(builder, &Location::Registry(name), &self.access) {
+                Ok(pulled) => return Ok(pulled),
+                Err(error) => {
+                    if let Some(earlier) = failed.replace(error) {
+                        builder.report(Event::warning(format!("{earlier:?}")));
+                    }
+                }
+            }
+        }
+        Err(failed.unwrap_or_else(|| Error::new(Kind::NotFound, format!("cannot find `{}`", self.source))))
     }
 }
 
 /// Copies an image into the store.
-fn bring(builder: &Builder<'_>, location: &Location) -> Result<Pulled> {
+fn bring(builder: &Builder<'_>, location: &Location, access: &Access) -> Result<Pulled> {
     let work = builder.store.work()?;
-    let source = open::source(Places { scratch: work.dir() }, location)?;
+    let source = open::source(Places::of(builder, &work, access), location)?;
     let names = names_for(location, &*source)?;
     let sink = StoreSink::new(builder, &work, names.clone());
     let copied = copy_image(&*source, &sink, &CopyOptions::default(), builder.reporter())?;
@@ -63,6 +84,7 @@ fn names_for(location: &Location, source: &dyn Source) -> Result<Vec<String>> {
         Location::OciArchive { path, .. } => (path, source.tags()?.into_iter().next()),
         Location::Oci { dir, pick: Pick::Name(name) } => (dir, Some(name.clone())),
         Location::Oci { dir, .. } | Location::Dir(dir) => (dir, None),
+        Location::Registry(name) => return Ok(vec![name.to_string()]),
         _ => return Ok(Vec::new()),
     };
     let full = |text: &str| {

@@ -35,7 +35,9 @@ fn location(path: &Path, rest: &str) -> Location {
 }
 
 fn copy(from: &Location, to: &Location, scratch: &Path) -> Result<Digest> {
-    let (source, sink) = (open::source(Places { scratch }, from)?, open::sink(Places { scratch }, to)?);
+    let (registries, access) = Default::default();
+    let places = Places { scratch, registries: &registries, access: &access, reporter: &Silent };
+    let (source, sink) = (open::source(places, from)?, open::sink(places, to)?);
     Ok(copy_image(&*source, &*sink, &CopyOptions::default(), &Silent)?.manifest.digest)
 }
 
@@ -60,7 +62,8 @@ fn an_image_goes_through_every_kind_of_place_and_comes_back_the_same() {
         copy(&from, &to, dir.path()).unwrap();
         from = to;
     }
-    let places = Places { scratch: dir.path() };
+    let (registries, access) = Default::default();
+    let places = Places { scratch: dir.path(), registries: &registries, access: &access, reporter: &Silent };
     let last = open::source(places, &from).unwrap();
     let first = open::source(places, &location(&at("first.tar"), "@0")).unwrap();
     assert_eq!(last.manifest().unwrap(), first.manifest().unwrap());
