@@ -50,14 +50,17 @@ pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{
     ContainerDetails, ContainerInfo, Containers, Rename, Rm, containers, inspect_container,
 };
+pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};
 pub use verbs::images::{
     ImageDetails, ImageInfo, Images, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image,
 };
 pub use verbs::info::{Info, info};
+pub use verbs::load::{Load, LoadFrom, Loaded};
 pub use verbs::login::{LogIn, LogOut, LoggedIn};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
 pub use verbs::pull::{Pull, Pulled};
 pub use verbs::push::Push;
 pub use verbs::remote::Remote;
+pub use verbs::save::{Save, SaveForm};

@@ -14,7 +14,7 @@ use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, StoreSource, copy_image, open, send_layer};
+use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
 
 /// Makes an image of a container.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -89,7 +89,7 @@ impl Commit {
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
-                let sink = open::sink(builder, &location, &self.access)?;
+                let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
                 // What the place does not take is not written there: no other tool finds Docker's manifests in a
                 // layout.
                 let format = self.format.filter(|format| sink.formats().contains(format));

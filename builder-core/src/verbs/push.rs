@@ -6,7 +6,7 @@ use crate::layer::Compression;
 use crate::name::Location;
 use crate::oci::{Digest, Format};
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Recompress, StoreSource, copy_image, open};
+use crate::transport::{CopyOptions, Places, Recompress, StoreSource, copy_image, open};
 
 /// Takes an image out of the store.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ impl Push {
         let location = Location::parse(&self.target)?;
         let work = builder.store.work()?;
         let source = StoreSource::new(builder, builder.store.hold_image(&work, &self.image)?);
-        let sink = open::sink(builder, &location, &self.access)?;
+        let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
         let options = CopyOptions {
             format: self.format,
             recompress: Recompress { to: Some(self.compression), level: None, force: false },
