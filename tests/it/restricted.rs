@@ -107,7 +107,8 @@ $ # What was changed a moment ago may be changed again without another time: it 
 $ # Only what changed since is a part of its own.
 > trees() { ls "$KILN_ROOT/layers" | sort >$1; }; trees before
 > kiln unshare sh -c 'cd $(kiln mount p); rm many/7; echo eight >many/8; mv many/9 .; ln file twin; cd /; kiln umount p' >/dev/null
-> kiln commit -q p two | wc -l; trees after; cd "$KILN_ROOT/layers/$(comm -13 ../files/before ../files/after | head -n 1)/fs"
+> kiln commit -q p two | wc -l; trees after; cd "$KILN_ROOT/layers"
+> for tree in $(comm -13 ../../files/before ../../files/after); do [ ! -d $tree/fs ] || cd $tree/fs; done
 > find . -printf '%P %y %n\n' | sort
 1
  d 3
