@@ -75,6 +75,7 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         mount_program: storage.mount_program,
         read_only_stores: storage.read_only_stores,
         ignore_chown_errors: storage.ignore_chown_errors,
+        search_path: Environment::get("PATH"),
     })
 }
 

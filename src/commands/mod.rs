@@ -7,6 +7,7 @@ pub mod config;
 pub mod containers;
 pub mod copy;
 pub mod dockerfile;
+pub mod doctor;
 pub mod from;
 pub mod images;
 pub mod info;

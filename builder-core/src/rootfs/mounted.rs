@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::builder::Builder;
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
+use crate::host::probe::Knob;
 use crate::rootfs::{plain, quiet, session, traces, trees};
 use crate::settings::Driver;
 use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
@@ -149,9 +150,9 @@ pub(super) fn show(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -
             });
             plain::open(builder, work, guard)
         }
-        Err(error) => Err(error).cannot("mount the container", name).map_err(|error| {
-            error.hint("overlay needs a store on a local file system such as ext4, xfs or btrfs: --root DIR")
-        }),
+        Err(error) => Err(error)
+            .cannot("mount the container", name)
+            .map_err(|error| error.hint(Knob::OverlayStore.fix())),
     }
 }
 

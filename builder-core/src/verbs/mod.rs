@@ -3,6 +3,7 @@
 pub mod check;
 pub mod commit;
 pub mod containers;
+pub mod doctor;
 pub mod from;
 pub mod images;
 pub mod info;
