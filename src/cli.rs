@@ -50,6 +50,7 @@ verbs! {
     containers "containers" or "list", "ls", "ps";
     copy "copy";
     dockerfile "dockerfile";
+    doctor "doctor";
     from "from";
     history "history";
     images "images";

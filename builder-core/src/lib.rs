@@ -51,6 +51,7 @@ pub use verbs::containers::{
     ContainerDetails, ContainerInfo, Containers, Rename, Rm, containers, inspect_container,
 };
 pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
+pub use verbs::doctor::{Check, State as CheckState, doctor};
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};
 pub use verbs::images::{

@@ -8,6 +8,7 @@ pub mod config;
 pub mod containers;
 pub mod copy;
 pub mod dockerfile;
+pub mod doctor;
 pub mod from;
 pub mod history;
 pub mod images;

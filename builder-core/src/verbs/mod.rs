@@ -4,6 +4,7 @@ pub mod check;
 pub mod commit;
 pub mod containers;
 pub mod copy_image;
+pub mod doctor;
 pub mod from;
 pub mod history;
 pub mod images;
