@@ -16,6 +16,7 @@ pub(crate) mod layout;
 mod local;
 pub(crate) mod open;
 mod platform;
+mod policy;
 pub(crate) mod registry;
 mod sink;
 mod source;
