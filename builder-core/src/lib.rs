@@ -26,7 +26,7 @@ mod verbs;
 
 pub use builder::Builder;
 pub use error::{Error, Kind, Result};
-pub use event::{Event, Reporter, Silent};
+pub use event::{Event, Fate, Reporter, Silent};
 pub use host::Host;
 pub use layer::{Compression, Times};
 pub use name::{Location, Reference};

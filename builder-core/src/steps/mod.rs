@@ -3,7 +3,11 @@
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod copy;
+mod explain;
+pub(crate) mod hand;
+mod key;
 pub(crate) mod run;
+pub(crate) mod timeline;
 
 pub use config::Config;
 pub use copy::{Copy, CopyFrom, CopySummary};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::oci::{ConfigEdit, Digest, Format};
-use crate::store::{LayerRecord, Store, TreeId, Work, durable};
+use crate::store::{LayerRecord, Step, Store, TreeId, Work, durable};
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::random;
 
@@ -38,6 +38,26 @@ pub(crate) struct ContainerRecord {
     /// What was done, in order.
     #[serde(default)]
     pub log: Vec<LogEntry>,
+    /// Whether each verb is a step, taken from the cache where it is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+}
+
+/// What a new container is to be.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewContainer {
+    /// Its name, or what it is named after.
+    pub name: String,
+    /// Whether it is to have just that name.
+    pub exact: bool,
+    /// The image it starts from.
+    pub base: Option<Base>,
+    /// In which format a commit writes, unless told otherwise.
+    pub format: Format,
+    /// When it is made, nanoseconds since the epoch.
+    pub created: i64,
+    /// Whether each verb is a step, taken from the cache where it is known.
+    pub cached: bool,
 }
 
 /// The image a container started from, kept though its name may move or go.
@@ -70,8 +90,10 @@ pub(crate) enum Logged {
     Config(Vec<ConfigEdit>),
     /// Did something that the image's history shall show, as this line.
     History(String),
-    /// Froze the upper into this tree.
+    /// Froze the upper into this tree, or took this tree from the cache.
     Froze(TreeId),
+    /// Began a step of a cached container; what follows, up to the next, is what it did.
+    Step(Box<Step>),
 }
 
 /// A container held by this process: nobody else changes its record meanwhile. The lock goes with the guard.
@@ -87,16 +109,9 @@ pub(crate) struct ContainerGuard {
 const MAX_RECORD: u64 = 64 << 20;
 
 impl Store {
-    /// Makes a container named `name`, or after it (`exact` false), from what `base` says.
-    pub fn make_container(
-        &self,
-        work: &Work,
-        name: &str,
-        exact: bool,
-        base: Option<Base>,
-        format: Format,
-        created: i64,
-    ) -> Result<ContainerRecord> {
+    /// Makes a container.
+    pub fn make_container(&self, work: &Work, new: NewContainer) -> Result<ContainerRecord> {
+        let NewContainer { name, exact, base, format, created, cached } = new;
         let id = random::hex(32);
         let making = work.dir().join(&id);
         let mut private = fs::DirBuilder::new();
@@ -107,7 +122,7 @@ impl Store {
         self.make_upper(&making, base.as_ref().map(|base| base.layers.as_slice()).unwrap_or_default(), &[])?;
         let lock_path = self.root.join("locks/containers");
         let _alone = lock::wait(&lock_path, Mode::Exclusive).cannot("lock", lock_path.display())?;
-        let name = self.free_name(name, exact)?;
+        let name = self.free_name(&name, exact)?;
         let record = ContainerRecord {
             id,
             name,
@@ -117,6 +132,7 @@ impl Store {
             frozen: Vec::new(),
             pending: None,
             log: Vec::new(),
+            cached,
         };
         write_record(&making, &record)?;
         // The name first: one whose container does not exist is free, so nothing is lost between the two.
@@ -207,7 +223,7 @@ impl Store {
     /// Freezes the upper of a held container into a tree, if anything is in it, and gives the container a fresh one.
     ///
     /// The caller has made sure that nothing has the upper mounted.
-    pub fn freeze(&self, work: &Work, guard: &mut ContainerGuard, now: i64) -> Result<Option<TreeId>> {
+    pub fn freeze(&self, work: &Work, guard: &mut ContainerGuard) -> Result<Option<TreeId>> {
         if self.is_untouched(guard)? {
             return Ok(None);
         }
@@ -222,9 +238,14 @@ impl Store {
         fs::rename(guard.dir.join("upper"), self.tree_dir(&tree))
             .cannot("freeze the container", &guard.record.name)?;
         self.finish_freeze(guard)?;
-        guard.record.log.push(LogEntry { at: now, did: Logged::Froze(tree.clone()) });
-        guard.save()?;
         Ok(Some(tree))
+    }
+
+    /// Puts a tree that is there, and leased, on a held container whose upper is untouched, as if it had been frozen.
+    pub fn adopt(&self, guard: &mut ContainerGuard, tree: &TreeId) -> Result<()> {
+        guard.record.pending = Some(tree.clone());
+        guard.save()?;
+        self.finish_freeze(guard)
     }
 
     /// Whether the upper of a held container says nothing that the layers below do not.
@@ -261,7 +282,11 @@ impl Store {
         if pending.is_none() {
             return Ok(());
         }
-        guard.record.frozen.extend(frozen);
+        if let Some(tree) = frozen {
+            let at = guard.record.log.last().map_or(guard.record.created / 1_000_000_000, |entry| entry.at);
+            guard.record.log.push(LogEntry { at, did: Logged::Froze(tree.clone()) });
+            guard.record.frozen.push(tree);
+        }
         guard.save()
     }
 
