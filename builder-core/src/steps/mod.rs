@@ -5,6 +5,7 @@ pub(crate) mod container;
 pub(crate) mod copy;
 mod explain;
 pub(crate) mod hand;
+pub(crate) mod history;
 mod key;
 pub(crate) mod run;
 pub(crate) mod timeline;

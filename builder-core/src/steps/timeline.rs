@@ -19,7 +19,8 @@ use crate::steps::hand::{self, Cut};
 use crate::steps::key::{Definition, Framed};
 use crate::store::layers::{TreeContent, chain_id};
 use crate::store::{
-    ContainerGuard, LogEntry, Logged, Outcome, Printed, Step, StepRecord, Store, TreeId, Work,
+    ContainerGuard, ContainerRecord, LogEntry, Logged, Outcome, Printed, Step, StepRecord, Store, TreeId,
+    Work,
 };
 use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::Root;
@@ -241,7 +242,7 @@ where
 }
 
 /// Appends a recorded step to the log, with the tree it left.
-fn append(
+pub(crate) fn append(
     store: &Store,
     guard: &mut ContainerGuard,
     record: &StepRecord,
@@ -298,10 +299,15 @@ pub(crate) fn reattach(
     Ok(())
 }
 
+/// From when on, nanoseconds since the epoch, a modification time only says that the build made it.
+pub(crate) fn since(record: &ContainerRecord) -> i64 {
+    record.created - TICK
+}
+
 /// What the container's files are now, by content: equal for containers that later steps cannot tell apart.
 pub(crate) fn state(builder: &Builder<'_>, guard: &mut ContainerGuard) -> Result<Digest> {
     let store = &builder.store;
-    let since = guard.record.created - TICK;
+    let since = since(&guard.record);
     let known = guard
         .record
         .log
@@ -328,7 +334,7 @@ pub(crate) fn state(builder: &Builder<'_>, guard: &mut ContainerGuard) -> Result
             Logged::Froze(tree) => {
                 let mut framed = Framed::new("kiln files 1 +");
                 framed.add(state.hex());
-                framed.add(content(store, tree, since)?.hex());
+                framed.add(content(store, tree, since)?.digest.hex());
                 state = framed.finish();
             }
             Logged::Step(_) => {
@@ -352,18 +358,19 @@ fn remember(guard: &mut ContainerGuard, place: Option<usize>, state: Digest) {
 }
 
 /// What a tree is by content: remembered, or read now.
-fn content(store: &Store, tree: &TreeId, since: i64) -> Result<Digest> {
+pub(crate) fn content(store: &Store, tree: &TreeId, since: i64) -> Result<TreeContent> {
     let mut record = store.tree(tree)?;
     if let Some(known) = record.content {
-        return Ok(known.digest);
+        return Ok(known);
     }
     let until = now_nanoseconds();
     let path = store.tree_fs(tree);
     let root = Root::open_host(&path).cannot("open the layer", tree)?;
-    let digest = fingerprint::of_tree(&root, store.form(), since, until)?;
-    record.content = Some(TreeContent { digest, since, until });
+    let (digest, bytes) = fingerprint::of_tree(&root, store.form(), since, until)?;
+    let content = TreeContent { digest, bytes, since, until };
+    record.content = Some(content);
     store.write_tree_record(tree, &record)?;
-    Ok(digest)
+    Ok(content)
 }
 
 fn milliseconds(took: Duration) -> u64 {

@@ -35,6 +35,9 @@ pub(crate) struct ContainerRecord {
     /// The tree its upper is being renamed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<TreeId>,
+    /// Whether its upper is to be made anew, whatever is in it: what it lies on was exchanged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renew: bool,
     /// What was done, in order.
     #[serde(default)]
     pub log: Vec<LogEntry>,
@@ -58,6 +61,10 @@ pub(crate) struct NewContainer {
     pub created: i64,
     /// Whether each verb is a step, taken from the cache where it is known.
     pub cached: bool,
+    /// Frozen parts over the base, the oldest first.
+    pub frozen: Vec<TreeId>,
+    /// What was done.
+    pub log: Vec<LogEntry>,
 }
 
 /// The image a container started from, kept though its name may move or go.
@@ -111,7 +118,7 @@ const MAX_RECORD: u64 = 64 << 20;
 impl Store {
     /// Makes a container.
     pub fn make_container(&self, work: &Work, new: NewContainer) -> Result<ContainerRecord> {
-        let NewContainer { name, exact, base, format, created, cached } = new;
+        let NewContainer { name, exact, base, format, created, cached, frozen, log } = new;
         let id = random::hex(32);
         let making = work.dir().join(&id);
         let mut private = fs::DirBuilder::new();
@@ -119,7 +126,8 @@ impl Store {
         for dir in [making.clone(), making.join("upper"), making.join("work")] {
             private.create(&dir).cannot("make", dir.display())?;
         }
-        self.make_upper(&making, base.as_ref().map(|base| base.layers.as_slice()).unwrap_or_default(), &[])?;
+        let layers = base.as_ref().map(|base| base.layers.as_slice()).unwrap_or_default();
+        self.make_upper(&making, layers, &frozen)?;
         let lock_path = self.root.join("locks/containers");
         let _alone = lock::wait(&lock_path, Mode::Exclusive).cannot("lock", lock_path.display())?;
         let name = self.free_name(&name, exact)?;
@@ -129,9 +137,10 @@ impl Store {
             created,
             base,
             format,
-            frozen: Vec::new(),
+            frozen,
             pending: None,
-            log: Vec::new(),
+            renew: false,
+            log,
             cached,
         };
         write_record(&making, &record)?;
@@ -241,11 +250,53 @@ impl Store {
         Ok(Some(tree))
     }
 
-    /// Puts a tree that is there, and leased, on a held container whose upper is untouched, as if it had been frozen.
+    /// Puts a tree that is there, and leased, on a held container, as if its upper had been frozen into it. What is in
+    /// the upper goes.
     pub fn adopt(&self, guard: &mut ContainerGuard, tree: &TreeId) -> Result<()> {
         guard.record.pending = Some(tree.clone());
         guard.save()?;
         self.finish_freeze(guard)
+    }
+
+    /// Takes a held container back to the first `entries` of its log. What is in the upper goes.
+    pub fn rewind(&self, guard: &mut ContainerGuard, entries: usize) -> Result<()> {
+        guard.record.log.truncate(entries);
+        guard.record.frozen = frozen_of(&guard.record.log);
+        guard.record.renew = true;
+        guard.save()?;
+        self.finish_freeze(guard)
+    }
+
+    /// A container that lives as long as `work` does: nothing lists it, and it is swept.
+    pub fn make_passing(
+        &self,
+        work: &Work,
+        like: &ContainerRecord,
+        entries: usize,
+    ) -> Result<ContainerGuard> {
+        let log = like.log[..entries].to_vec();
+        let record = ContainerRecord {
+            id: random::hex(32),
+            frozen: frozen_of(&log),
+            pending: None,
+            renew: false,
+            log,
+            cached: false,
+            ..like.clone()
+        };
+        let base = record.base.as_ref().map(|base| base.manifest.hex());
+        self.lease(work, record.frozen.iter().map(TreeId::as_str).chain(base.as_deref()))?;
+        let dir = work.dir().join(&record.id);
+        let mut private = fs::DirBuilder::new();
+        private.mode(0o700);
+        for dir in [dir.clone(), dir.join("upper"), dir.join("work")] {
+            private.create(&dir).cannot("make", dir.display())?;
+        }
+        let layers = record.base.as_ref().map(|base| base.layers.clone()).unwrap_or_default();
+        self.make_upper(&dir, &layers, &record.frozen)?;
+        write_record(&dir, &record)?;
+        let lock = lock::wait(&dir.join("lock"), Mode::Exclusive).cannot("lock", dir.display())?;
+        Ok(ContainerGuard { record, dir, _lock: lock })
     }
 
     /// Whether the upper of a held container says nothing that the layers below do not.
@@ -272,14 +323,19 @@ impl Store {
     /// Brings a container to rest whose freeze was cut short at any point; does nothing to one that is at rest.
     fn finish_freeze(&self, guard: &mut ContainerGuard) -> Result<()> {
         let pending = guard.record.pending.take();
+        let renew = std::mem::take(&mut guard.record.renew);
         let frozen = pending.as_ref().filter(|tree| self.has_tree(tree)).cloned();
+        if frozen.is_some() || renew {
+            // A tree that was frozen left none; what is there was found equal to one that is taken in its place.
+            self.discard(&guard.dir.join("upper"))?;
+        }
         if frozen.is_some() || !guard.dir.join("upper/fs").exists() {
             let base = guard.record.base.as_ref().map(|base| base.layers.clone()).unwrap_or_default();
             let mut parts = guard.record.frozen.clone();
             parts.extend(frozen.clone());
             self.make_upper(&guard.dir, &base, &parts)?;
         }
-        if pending.is_none() {
+        if pending.is_none() && !renew {
             return Ok(());
         }
         if let Some(tree) = frozen {
@@ -310,6 +366,15 @@ impl Store {
     pub fn container_dir(&self, id: &str) -> PathBuf {
         self.root.join("containers").join(id)
     }
+}
+
+/// The trees that a log says were frozen, the oldest first.
+pub(crate) fn frozen_of(log: &[LogEntry]) -> Vec<TreeId> {
+    let frozen = |entry: &LogEntry| match &entry.did {
+        Logged::Froze(tree) => Some(tree.clone()),
+        _ => None,
+    };
+    log.iter().filter_map(frozen).collect()
 }
 
 /// Gives `made` the owner, mode and modification time of the directory `like`.

@@ -65,6 +65,9 @@ pub(crate) struct LayerRecord {
 pub(crate) struct TreeContent {
     /// Over names, modes, owners, attributes, content, and modification times but for those from `since` to `until`.
     pub digest: Digest,
+    /// The sum of its files, bytes.
+    #[serde(default)]
+    pub bytes: u64,
     /// When the build began, nanoseconds since the epoch: times from then on say only that the step was done.
     pub since: i64,
     /// When it was read, nanoseconds since the epoch.

@@ -87,20 +87,24 @@ impl Fingerprint {
 }
 
 /// What all of `root` is by content. Times count as well, but for those from `since` to `until`, in nanoseconds since
-/// the epoch: they only say when something was done.
-pub(crate) fn of_tree(root: &Root, marks: Marks, since: i64, until: i64) -> Result<oci::Digest> {
+/// the epoch: they only say when something was done. Also the sum of its files, bytes.
+pub(crate) fn of_tree(root: &Root, marks: Marks, since: i64, until: i64) -> Result<(oci::Digest, u64)> {
     let mut print = Fingerprint::default();
+    let mut bytes = 0;
     for entry in tree::walk(root, marks) {
         let mut entry = entry?;
         let hash = hash_entry(&mut entry)?;
         print.add(&RelPath::root(), &entry, hash.as_ref());
+        if let Node::File { size, .. } = &entry.node {
+            bytes += size;
+        }
         let time = entry.meta.mtime;
         let at = i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds);
         let idle = matches!(entry.node, Node::Whiteout | Node::Hardlink(_))
             || (i128::from(since)..=i128::from(until)).contains(&at);
         print.time((!idle).then_some(time));
     }
-    Ok(print.digest())
+    Ok((print.digest(), bytes))
 }
 
 /// The hash of an entry's content, which is read; none for what is no regular file.

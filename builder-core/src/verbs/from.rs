@@ -45,7 +45,7 @@ impl From {
         let name = self.name.clone().unwrap_or(after);
         let (format, cached) = (self.format, self.cached);
         let created = now_nanoseconds();
-        let new = NewContainer { name, exact, base, format, created, cached };
+        let new = NewContainer { name, exact, base, format, created, cached, ..NewContainer::default() };
         let record = builder.store.make_container(&work, new)?;
         Ok(Made { name: record.name, id: record.id })
     }

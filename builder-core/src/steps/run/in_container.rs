@@ -36,6 +36,18 @@ impl Run {
         Ok(exit)
     }
 
+    /// Runs the command in a container that nothing else knows of, and logs nothing.
+    pub(crate) fn perform_passing(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        guard: &ContainerGuard,
+    ) -> Result<Exit> {
+        let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
+        let opened = Opened::new(builder, work, guard)?;
+        self.perform_opened(builder, opened, &config, [None, None, None])
+    }
+
     /// Runs the command in the files that were opened, which are closed when this returns.
     pub(super) fn perform_opened(
         &self,
