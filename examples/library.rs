@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     // An ordinary user's process moves into a user namespace of its own; before any thread starts.
     let host = Host::look();
     host.enter(Path::new("/etc"))?;
-    let settings = Settings { root: PathBuf::from(store), sync_full: false };
+    let settings = Settings { root: PathBuf::from(store), ..Settings::default() };
     let builder = Builder::open(&settings, host, &Silent)?;
 
     // Every verb is a plain value, and is performed.

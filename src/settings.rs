@@ -1,9 +1,22 @@
-//! Where everything is, from flags and environment: the only reader of the environment.
+//! Where everything is and which defaults hold, from flags, environment and configuration files: the only reader of
+//! the environment. A file is read when a verb needs what is in it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use builder_core::{Error, Host, Kind, Result, Settings};
+
+use crate::args::Globals;
+
+mod containers_conf;
+mod files;
+mod mounts_conf;
+mod storage_conf;
+
+pub use containers_conf::ContainersConf;
+pub use files::Places;
+pub use mounts_conf::SecretMount;
+pub use storage_conf::StorageFlags;
 
 /// The environment as the commands may see it.
 #[derive(Debug)]
@@ -36,9 +49,22 @@ impl Environment {
     }
 }
 
+/// The defaults of containers.conf.
+pub fn containers_conf(host: Host) -> Result<ContainersConf> {
+    containers_conf::load(&Places::of_machine(host.is_rootless()))
+}
+
+/// What of the host every `run` sees, by mounts.conf or the file that was named in its place.
+pub fn mounts_conf(globals: &Globals, host: Host) -> Result<Vec<SecretMount>> {
+    mounts_conf::load(&Places::of_machine(host.is_rootless()), globals.default_mounts_file.as_deref())
+}
+
 /// The store's directory and the defaults, for this user on this machine.
-pub fn settings(root: Option<PathBuf>, host: Host) -> Result<Settings> {
-    let root = match root.or_else(|| Environment::get("KILN_ROOT").map(PathBuf::from)) {
+pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
+    let storage =
+        storage_conf::load(&Places::of_machine(host.is_rootless()), host.is_rootless(), globals.storage())?;
+    let named = globals.root.clone().or_else(|| Environment::get("KILN_ROOT").map(PathBuf::from));
+    let root = match named.or(storage.root) {
         Some(root) => root,
         None if !host.is_rootless() => PathBuf::from("/var/lib/kiln"),
         None => user_data()?.join("kiln"),
@@ -46,7 +72,15 @@ pub fn settings(root: Option<PathBuf>, host: Host) -> Result<Settings> {
     let root = std::path::absolute(&root).map_err(|cause| {
         Error::new(Kind::Io, format!("cannot use the store `{}`", root.display())).because(cause)
     })?;
-    Ok(Settings { root, sync_full: Environment::text("KILN_SYNC").as_deref() == Some("full") })
+    crate::ui::debug(format_args!("the store is {}", root.display()));
+    Ok(Settings {
+        root,
+        sync_full: Environment::text("KILN_SYNC").as_deref() == Some("full"),
+        driver: storage.driver,
+        mount_program: storage.mount_program,
+        read_only_stores: storage.read_only_stores,
+        ignore_chown_errors: storage.ignore_chown_errors,
+    })
 }
 
 fn user_data() -> Result<PathBuf> {

@@ -11,6 +11,13 @@ pub enum Event {
         /// How many bytes it will move, where that is known.
         bytes: Option<u64>,
     },
+    /// So much of the piece of work named before is done.
+    Moved {
+        /// The same words it began with.
+        task: String,
+        /// How many bytes so far.
+        bytes: u64,
+    },
     /// The piece of work named before has ended well.
     Ended {
         /// The same words it began with.

@@ -29,15 +29,16 @@ pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
 pub use host::Host;
 pub use layer::{Compression, Times};
-pub use name::{Location, Reference};
+pub use name::{Location, Pick, Reference};
 pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, host_architecture,
 };
 pub use sandbox::{Exit, Network};
-pub use settings::Settings;
-pub use steps::{Config, Copy, CopyFrom, CopySummary, Limit, Run, Volume};
+pub use settings::{Driver, Settings};
+pub use steps::{Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
+pub use transport::{Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};

@@ -18,6 +18,6 @@ pub use ast::Dockerfile;
 pub use diagnostic::{Diagnostic, Severity};
 pub use dump::dump;
 pub use lexer::Heredoc;
-pub use parser::{Parsed, Scanned, parse, scan};
+pub use parser::{Parsed, Scanned, nanoseconds, parse, scan};
 pub use source::{Directive, Directives, MAX_BYTES, Source, Span};
 pub use statement::Statement;

@@ -14,6 +14,8 @@ mod size;
 #[cfg(test)]
 mod tests;
 
+pub use size::nanoseconds;
+
 use crate::ast::{Body, Dockerfile, Instruction, Keyword};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::lexer::{Lexer, openings};

@@ -1,5 +1,27 @@
 //! Argument types that several commands share.
 
 mod compression;
+mod globals;
+pub mod sources;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use builder_core::{Error, Kind, Result};
 
 pub use compression::{CommitCompressionArgs, CompressionArgs};
+pub use globals::Globals;
+
+/// A time as Go writes it: `500ms`, `2s`, `1m30s`.
+pub fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let nanoseconds = dockerfile_frontend::nanoseconds(text);
+    nanoseconds
+        .map(Duration::from_nanos)
+        .ok_or_else(|| "a duration is a number and a unit: 500ms, 2s, 1m30s".to_owned())
+}
+
+/// Where relative paths begin.
+pub fn current_dir() -> Result<PathBuf> {
+    std::env::current_dir()
+        .map_err(|cause| Error::new(Kind::Io, "cannot find the current directory").because(cause))
+}

@@ -1,9 +1,11 @@
 //! `kiln info`.
 
 use builder_core::{Result, info};
+use serde_json::json;
 
 use crate::cli::Context;
 use crate::exit::Exit;
+use crate::settings::mounts_conf;
 use crate::ui::{self, Talk, template::Format};
 
 /// Show what this machine and the store are, as JSON
@@ -12,6 +14,9 @@ pub struct Args {
     /// A Go template such as '{{.store.GraphRoot}}'
     #[arg(long, value_name = "TEMPLATE")]
     format: Option<String>,
+    /// Show too which program this is, and what containers.conf and mounts.conf say
+    #[arg(long, short)]
+    debug: bool,
 }
 
 impl Args {
@@ -19,7 +24,7 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
         let info = info(&context.builder(&talk)?)?;
-        let shown = serde_json::json!({
+        let mut shown = json!({
             "host": {
                 "arch": info.architecture,
                 "cpus": info.cpus,
@@ -39,6 +44,13 @@ impl Args {
                 "ImageStore": { "number": info.images },
             },
         });
+        if self.debug {
+            shown["debug"] = json!({
+                "kiln version": env!("CARGO_PKG_VERSION"),
+                "containers.conf": context.containers_conf()?,
+                "mounts.conf": mounts_conf(&context.globals, context.host)?,
+            });
+        }
         match &self.format {
             Some(format) => ui::result(Format::parse(format)?.strict().fill(&shown)?),
             None => ui::result_json(&shown),

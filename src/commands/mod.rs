@@ -1,15 +1,18 @@
 //! One verb, one file: its words as a clap struct, and `run`, which makes a verb value of them and draws the result.
 
+pub mod add;
 pub mod check;
 pub mod commit;
 pub mod config;
 pub mod containers;
 pub mod copy;
 pub mod dockerfile;
+pub mod fork;
 pub mod from;
 pub mod images;
 pub mod info;
 pub mod inspect;
+pub mod log;
 pub mod mount;
 pub mod prune;
 pub mod pull;
@@ -18,10 +21,13 @@ pub mod rename;
 pub mod rm;
 pub mod rmi;
 pub mod run;
+pub mod shell;
 pub mod tag;
 pub mod umount;
+pub mod undo;
 pub mod unshare;
 pub mod version;
+pub mod why;
 
 use builder_core::{Error, Format, Kind, Result};
 

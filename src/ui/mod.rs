@@ -1,12 +1,15 @@
 //! The only place that prints. stdout carries results, stderr everything else.
 
 mod error;
+mod level;
 mod progress;
 pub mod table;
 pub mod template;
 pub mod text;
+pub mod usage;
 
 pub use error::show_error;
+pub use level::{Level, debug};
 pub use progress::Talk;
 
 use std::io::Write;

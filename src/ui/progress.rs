@@ -17,7 +17,7 @@ impl Reporter for Talk {
                 let first: String = letters.next().map(char::to_uppercase).into_iter().flatten().collect();
                 super::remark(format_args!("{first}{}", letters.as_str()));
             }
-            Event::Warning { message, hint } => {
+            Event::Warning { message, hint } if super::Level::Warn.is_told() => {
                 super::remark(format_args!("warning: {message}"));
                 if let Some(hint) = hint {
                     super::remark(format_args!("hint: {hint}"));

@@ -11,7 +11,7 @@ mod read;
 mod sparse;
 mod write;
 
-pub(crate) use read::read;
+pub(crate) use read::{is_archive, read, read_archive};
 pub use write::Times;
 pub(crate) use write::{Profile, WRITER_VERSION, write};
 

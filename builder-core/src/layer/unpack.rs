@@ -24,8 +24,8 @@ pub(crate) struct Unpacked {
     pub digest: [u8; 32],
     /// Length of the tar in bytes.
     pub size: u64,
-    /// How the blob was compressed.
-    pub compression: Compression,
+    /// How the blob was compressed, if Kiln writes that form too.
+    pub compression: Option<Compression>,
     /// What was made.
     pub stats: Stats,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Kind, Result};
 use crate::name::Reference;
+use crate::oci::Digest;
 
 /// Where an image is or shall go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,57 +15,129 @@ pub enum Location {
     Oci {
         /// The layout's directory.
         dir: PathBuf,
-        /// The `org.opencontainers.image.ref.name` of the image in it.
-        name: Option<String>,
+        /// Which image in it.
+        pick: Pick,
     },
-    /// A name in the store.
+    /// `oci-archive:FILE[:NAME]`: an OCI image layout in a tar.
+    OciArchive {
+        /// The tar.
+        path: PathBuf,
+        /// Which image in it.
+        pick: Pick,
+    },
+    /// `docker-archive:FILE[:NAME[:TAG]|@INDEX]`: what `docker save` writes.
+    DockerArchive {
+        /// The tar.
+        path: PathBuf,
+        /// Which image in it.
+        pick: Pick,
+    },
+    /// `dir:DIRECTORY`: a manifest and its blobs as plain files.
+    Dir(PathBuf),
+    /// `docker://HOST/PATH[:TAG|@DIGEST]`: a registry.
+    Registry(Reference),
+    /// A name in the store; also `containers-storage:NAME`.
     Store(Reference),
 }
 
-/// Transports of the field that this version does not have.
-const KNOWN: [&str; 9] = [
-    "docker",
-    "oci-archive",
-    "docker-archive",
-    "dir",
-    "docker-daemon",
-    "containers-storage",
-    "ostree",
-    "sif",
-    "tarball",
+/// Which of the images in one place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Pick {
+    /// The only one.
+    #[default]
+    Only,
+    /// The one that is called so there.
+    Name(String),
+    /// `@sha256:…`: the one whose manifest has this digest.
+    Digest(Digest),
+    /// `@0`, `@1` …: the one at this place in the list.
+    Index(usize),
+}
+
+impl Pick {
+    /// As it is written after the path, without the colon of a name.
+    #[must_use]
+    pub fn as_written(&self) -> String {
+        match self {
+            Pick::Only => String::new(),
+            Pick::Name(name) => name.clone(),
+            Pick::Digest(digest) => format!("@{digest}"),
+            Pick::Index(place) => format!("@{place}"),
+        }
+    }
+}
+
+/// Transports of the field that Kiln does not have, and what to do instead.
+const OTHERS: [(&str, &str); 6] = [
+    ("docker-daemon", "save the image there with `docker save -o FILE IMAGE`, and use docker-archive:FILE"),
+    ("ostree", "use an OCI layout: oci:DIRECTORY:NAME"),
+    ("sif", "use an OCI layout: oci:DIRECTORY:NAME"),
+    ("tarball", "start a container with `kiln from scratch`, and put the tar into it with `kiln add`"),
+    ("atomic", "name the registry itself: docker://HOST/NAME"),
+    ("containers-image", "use an OCI layout: oci:DIRECTORY:NAME"),
 ];
+
+/// The transports Kiln has.
+const OURS: [&str; 6] = ["oci", "oci-archive", "docker-archive", "dir", "docker", "containers-storage"];
 
 impl Location {
     /// Whether `text` starts with a transport, as `oci:` does.
     #[must_use]
     pub fn has_transport(text: &str) -> bool {
-        text.split_once(':').is_some_and(|(head, _)| head == "oci" || KNOWN.contains(&head))
+        text.split_once(':').is_some_and(|(head, rest)| {
+            let known = OURS.contains(&head) || OTHERS.iter().any(|(name, _)| *name == head);
+            // `docker:tag` and `oci:tag` are read as Buildah reads them: a transport, but for the first, which has `//`.
+            known && (head != "docker" || rest.starts_with("//"))
+        })
     }
 
-    /// Reads `oci:DIRECTORY[:NAME]`, or a plain name for the store.
+    /// Reads a location with a transport, or a plain name for the store.
     pub fn parse(text: &str) -> Result<Self> {
-        match text.split_once(':') {
-            Some(("oci", rest)) => parse_oci(text, rest),
-            Some((head, _)) if KNOWN.contains(&head) => {
-                Err(Error::new(Kind::Unsupported, format!("cannot use `{text}`"))
-                    .because(format!("this version has no `{head}:` transport"))
-                    .hint("use an OCI layout: oci:DIRECTORY:NAME"))
+        if !Location::has_transport(text) {
+            return Ok(Location::Store(text.parse()?));
+        }
+        let (head, rest) = text.split_once(':').unwrap_or((text, ""));
+        match head {
+            "oci" => split(text, rest, "oci:DIRECTORY:NAME").map(|(dir, pick)| Location::Oci { dir, pick }),
+            "oci-archive" => split(text, rest, "oci-archive:FILE:NAME")
+                .map(|(path, pick)| Location::OciArchive { path, pick }),
+            "docker-archive" => parse_docker_archive(text, rest),
+            "dir" if rest.is_empty() => Err(refused(text, "it names no directory", "dir:DIRECTORY")),
+            "dir" => Ok(Location::Dir(rest.into())),
+            "docker" => {
+                let name = rest.strip_prefix("//").unwrap_or(rest);
+                if !Reference::names_host(name) {
+                    return Err(refused(text, "it names no registry", "docker://HOST/NAME:TAG"));
+                }
+                Ok(Location::Registry(name.parse()?))
             }
-            _ => Ok(Location::Store(text.parse()?)),
+            "containers-storage" => parse_storage(text, rest),
+            other => {
+                let hint = OTHERS.iter().find(|(name, _)| *name == other).map_or("", |(_, hint)| hint);
+                Err(Error::new(Kind::Unsupported, format!("cannot use `{text}`"))
+                    .because(format!("there is no `{other}:` transport here"))
+                    .hint(hint))
+            }
         }
     }
 }
 
-fn parse_oci(text: &str, rest: &str) -> Result<Location> {
-    let (dir, name) = match rest.split_once(':') {
-        Some((dir, name)) => (dir, Some(name)),
+fn refused(text: &str, why: &str, form: &str) -> Error {
+    Error::invalid(format!("cannot use `{text}`")).because(why.to_owned()).hint(format!("write {form}"))
+}
+
+/// `PATH`, `PATH:NAME`, `PATH@sha256:…` or `PATH@INDEX`.
+fn split(text: &str, rest: &str, form: &str) -> Result<(PathBuf, Pick)> {
+    if let Some((path, pick)) = parse_at(text, rest, form)? {
+        return Ok((path, pick));
+    }
+    let (path, name) = match rest.split_once(':') {
+        Some((path, name)) => (path, Some(name)),
         None => (rest, None),
     };
-    let refuse = |why: &'static str| {
-        Err(Error::invalid(format!("cannot use `{text}`")).because(why).hint("write oci:DIRECTORY:NAME"))
-    };
-    if dir.is_empty() {
-        return refuse("it names no directory");
+    if path.is_empty() {
+        let what = if form.contains("FILE") { "it names no file" } else { "it names no directory" };
+        return Err(refused(text, what, form));
     }
     // The grammar of `org.opencontainers.image.ref.name` in the OCI image specification.
     let fits = |name: &str| {
@@ -72,18 +145,79 @@ fn parse_oci(text: &str, rest: &str) -> Result<Location> {
             && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._:@+/".contains(&c))
     };
     match name {
-        Some("") | None => Ok(Location::Oci { dir: dir.into(), name: None }),
-        Some(name) if fits(name) => Ok(Location::Oci { dir: dir.into(), name: Some(name.into()) }),
-        Some(_) => refuse("the name has a character that OCI layouts do not allow"),
+        Some("") | None => Ok((path.into(), Pick::Only)),
+        Some(name) if fits(name) => Ok((path.into(), Pick::Name(name.into()))),
+        Some(_) => Err(refused(text, "the name has a character that OCI layouts do not allow", form)),
     }
+}
+
+/// What follows the last `@`, where that is a digest or a number.
+fn parse_at(text: &str, rest: &str, form: &str) -> Result<Option<(PathBuf, Pick)>> {
+    let Some((path, after)) = rest.rsplit_once('@') else { return Ok(None) };
+    let pick = if after.starts_with("sha256:") {
+        Pick::Digest(after.parse()?)
+    } else if !after.is_empty() && after.bytes().all(|c| c.is_ascii_digit()) {
+        let place = after.parse().map_err(|_| refused(text, "the number is too large", form))?;
+        Pick::Index(place)
+    } else {
+        return Ok(None);
+    };
+    if path.is_empty() {
+        return Err(refused(text, "it names no file", form));
+    }
+    Ok((!path.contains(':')).then(|| (path.into(), pick)))
+}
+
+fn parse_docker_archive(text: &str, rest: &str) -> Result<Location> {
+    const FORM: &str = "docker-archive:FILE:NAME:TAG";
+    if let Some((path, pick)) = parse_at(text, rest, FORM)? {
+        return Ok(Location::DockerArchive { path, pick });
+    }
+    let (path, name) = match rest.split_once(':') {
+        Some((path, name)) => (path, Some(name)),
+        None => (rest, None),
+    };
+    if path.is_empty() {
+        return Err(refused(text, "it names no file", FORM));
+    }
+    let pick = match name.filter(|name| !name.is_empty()) {
+        None => Pick::Only,
+        Some(name) => {
+            // Checked as any image name is; the archive has it as it is written.
+            let parsed: Reference = name.parse()?;
+            if parsed.digest().is_some() {
+                return Err(refused(text, "an archive has names and tags, no digests", FORM));
+            }
+            Pick::Name(name.to_owned())
+        }
+    };
+    Ok(Location::DockerArchive { path: path.into(), pick })
+}
+
+fn parse_storage(text: &str, rest: &str) -> Result<Location> {
+    if rest.starts_with('[') {
+        return Err(Error::new(Kind::Unsupported, format!("cannot use `{text}`"))
+            .because("it names another store inside the location")
+            .hint("name the store with --root DIR, and the image with containers-storage:NAME"));
+    }
+    Ok(Location::Store(rest.trim_start_matches('@').parse()?))
 }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Location::Oci { dir, name: None } => write!(f, "oci:{}", dir.display()),
-            Location::Oci { dir, name: Some(name) } => write!(f, "oci:{}:{name}", dir.display()),
-            Location::Store(name) => name.fmt(f),
+        let (transport, path, pick) = match self {
+            Location::Oci { dir, pick } => ("oci", dir, pick),
+            Location::OciArchive { path, pick } => ("oci-archive", path, pick),
+            Location::DockerArchive { path, pick } => ("docker-archive", path, pick),
+            Location::Dir(path) => ("dir", path, &Pick::Only),
+            Location::Registry(name) => return write!(f, "docker://{name}"),
+            Location::Store(name) => return name.fmt(f),
+        };
+        write!(f, "{transport}:{}", path.display())?;
+        match pick {
+            Pick::Only => Ok(()),
+            Pick::Name(name) => write!(f, ":{name}"),
+            pick => f.write_str(&pick.as_written()),
         }
     }
 }

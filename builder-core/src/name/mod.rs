@@ -3,7 +3,7 @@
 mod location;
 mod reference;
 
-pub use location::Location;
+pub use location::{Location, Pick};
 pub use reference::Reference;
 
 #[cfg(test)]

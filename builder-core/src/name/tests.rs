@@ -49,11 +49,54 @@ fn bad_names_are_refused() {
 }
 
 #[test]
-fn an_oci_location_has_a_directory_and_perhaps_a_name() {
-    let parse = |text: &str| Location::parse(text);
-    assert_eq!(parse("oci:/a/b").unwrap(), Location::Oci { dir: "/a/b".into(), name: None });
-    assert_eq!(parse("oci:d:x/y:1").unwrap(), Location::Oci { dir: "d".into(), name: Some("x/y:1".into()) });
-    for bad in ["oci:", "oci::x", "oci:d:\u{e4}", "oci:d:-x", "docker://a", "dir:/x"] {
-        assert!(parse(bad).is_err(), "`{bad}` was taken");
+fn locations_are_read_and_written() {
+    let digest = crate::oci::Digest::of(b"");
+    let same = [
+        "oci:/a/b".to_owned(),
+        "oci:d:x/y:1".to_owned(),
+        format!("oci:d@{digest}"),
+        "oci-archive:a.tar:x".to_owned(),
+        "docker-archive:a.tar".to_owned(),
+        "docker-archive:a.tar:registry.example/a:1".to_owned(),
+        "docker-archive:a.tar@12".to_owned(),
+        "dir:/a:b@c".to_owned(),
+        "docker://registry.example:5000/a/b:1".to_owned(),
+    ];
+    for text in same {
+        assert_eq!(Location::parse(&text).unwrap().to_string(), text);
+        assert!(Location::has_transport(&text));
+    }
+    let parse = |text: &str| Location::parse(text).unwrap();
+    assert_eq!(parse("oci:d:x/y:1"), Location::Oci { dir: "d".into(), pick: Pick::Name("x/y:1".into()) });
+    assert_eq!(parse("oci:d@3"), Location::Oci { dir: "d".into(), pick: Pick::Index(3) });
+    assert_eq!(parse("oci:d:"), Location::Oci { dir: "d".into(), pick: Pick::Only });
+    assert_eq!(parse("containers-storage:a"), parse("a"));
+    assert_eq!(parse("docker:27"), Location::Store("docker:27".parse().unwrap()));
+}
+
+#[test]
+fn bad_locations_are_refused() {
+    let bad = [
+        "oci:",
+        "oci::x",
+        "oci:@1",
+        "oci:d:\u{e4}",
+        "oci:d:-x",
+        "oci:d@sha256:../../etc/passwd",
+        "oci-archive:",
+        "docker-archive:",
+        "docker-archive:a:B",
+        "docker-archive:a:b@sha256:00",
+        "docker-archive:a@99999999999999999999999",
+        "dir:",
+        "docker://",
+        "docker://name",
+        "docker://registry.example/A",
+        "docker-daemon:a",
+        "containers-storage:[overlay@/x]a",
+        "ostree:a@b",
+    ];
+    for text in bad {
+        assert!(Location::parse(text).is_err(), "`{text}` was taken");
     }
 }

@@ -32,6 +32,8 @@ pub mod media_type {
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
     /// Docker's gzip layer.
     pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    /// A zstd layer as some tools name it beside Docker's media types; it is read, never written.
+    pub const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
     /// Docker's uncompressed layer.
     pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 }
@@ -57,6 +59,15 @@ impl Format {
         match self {
             Format::Oci => media_type::MANIFEST,
             Format::Docker => media_type::DOCKER_MANIFEST,
+        }
+    }
+
+    /// The media type of an index.
+    #[must_use]
+    pub fn index(self) -> &'static str {
+        match self {
+            Format::Oci => media_type::INDEX,
+            Format::Docker => media_type::DOCKER_INDEX,
         }
     }
 
@@ -238,7 +249,8 @@ impl Format {
     /// The media type of a layer in this family, whatever family it is named in now.
     #[must_use]
     pub fn layer(self, media_type: &str) -> &str {
-        const PAIRS: [(&str, &str); 2] = [
+        const PAIRS: [(&str, &str); 3] = [
+            (media_type::LAYER_ZSTD, media_type::DOCKER_LAYER_ZSTD),
             (media_type::LAYER, media_type::DOCKER_LAYER),
             (media_type::LAYER_GZIP, media_type::DOCKER_LAYER_GZIP),
         ];

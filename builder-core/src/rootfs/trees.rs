@@ -7,8 +7,8 @@ use std::os::unix::fs::DirBuilderExt;
 use crate::builder::Builder;
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
-use crate::layer;
-use crate::oci::{Descriptor, Digest, Hasher};
+use crate::layer::{self, Checked};
+use crate::oci::{Descriptor, Digest};
 use crate::store::containers::Base;
 use crate::store::layers::Export;
 use crate::store::{LayerRecord, Work};
@@ -34,18 +34,19 @@ pub(crate) fn ensure(builder: &Builder<'_>, work: &Work, base: &Base) -> Result<
         let blob = builder.store.open_blob(descriptor.digest).map_err(|error| {
             error.hint("the layer is neither unpacked nor kept as a blob: pull or build the image again")
         })?;
-        unpack(builder, work, blob, descriptor, diff_ids[end - 1])?;
+        unpack(builder, work, Checked::new(blob, descriptor), descriptor, diff_ids[end - 1])?;
     }
     Ok(())
 }
 
-/// Unpacks one layer's blob into a tree. Publishes nothing unless both digests are what they should be.
+/// Unpacks one layer's blob into a tree. Publishes nothing unless both digests are what they should be: `blob` fails at
+/// its end if it is not the one that `descriptor` names.
 ///
 /// One process works, others that want the same layer wait for it.
 pub(crate) fn unpack(
     builder: &Builder<'_>,
     work: &Work,
-    blob: impl Read + Send,
+    mut blob: impl Read + Send,
     descriptor: &Descriptor,
     diff_id: Digest,
 ) -> Result<()> {
@@ -64,7 +65,6 @@ pub(crate) fn unpack(
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&top, open).cannot("make", top.display())?;
     let root = Root::open_host(&top).cannot("open", top.display())?;
-    let mut blob = Checked { blob, hasher: Hasher::default(), size: 0, limit: descriptor.size };
     let sentence = || format!("cannot unpack the layer `{}`", descriptor.digest);
     // A user namespace may not make device nodes, whoever its root is.
     let devices = if builder.host.is_rootless() { Devices::Skip } else { Devices::Make };
@@ -79,14 +79,8 @@ pub(crate) fn unpack(
         size: unpacked.size,
         blobs: vec![descriptor.clone()],
     };
-    let (found, size) = blob.finish().cannot("read the blob", descriptor.digest)?;
-    if size != descriptor.size {
-        return Err(Error::corrupt(sentence())
-            .because(format!("its blob has {size} bytes, and its descriptor says {}", descriptor.size)));
-    }
-    if found != descriptor.digest {
-        return Err(Error::corrupt(sentence()).because(format!("its content has the digest {found}")));
-    }
+    // To its end, where it is checked, whatever the decoder left over.
+    io::copy(&mut blob, &mut io::sink()).map_err(|cause| Error::corrupt(sentence()).because(cause))?;
     if whole.diff_id != diff_id {
         return Err(Error::corrupt(sentence())
             .because(format!("it unpacks to {}, and the image's config says {diff_id}", whole.diff_id)));
@@ -104,35 +98,4 @@ pub(crate) fn unpack(
     let _ = fs::remove_file(&claim);
     builder.report(Event::Ended { task });
     Ok(())
-}
-
-/// Digests a blob on its way, and reads no more of it than it should have.
-struct Checked<R> {
-    blob: R,
-    hasher: Hasher,
-    size: u64,
-    limit: u64,
-}
-
-impl<R: Read> Checked<R> {
-    /// Reads what the decoder left over, and gives the digest and the length of the whole.
-    fn finish(mut self) -> io::Result<(Digest, u64)> {
-        io::copy(&mut self, &mut io::sink())?;
-        Ok((self.hasher.finish(), self.size))
-    }
-}
-
-impl<R: Read> Read for Checked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.blob.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        self.size += count as u64;
-        if self.size > self.limit {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the blob is longer than its descriptor says",
-            ));
-        }
-        Ok(count)
-    }
 }

@@ -8,10 +8,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags};
+use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 
 use crate::error::{Context, Result};
 use crate::sandbox::{Facts, File};
+use crate::sys::mount::file_system;
 
 /// The nodes every program may count on: name, major and minor number (Documentation/admin-guide/devices.txt).
 const NODES: [(&CStr, u32, u32); 6] = [
@@ -125,14 +126,4 @@ fn write(directory: BorrowedFd<'_>, name: &CStr, content: &[u8]) -> Result<(), E
         rest = &rest[count..];
     }
     Ok(())
-}
-
-/// A new file system with options, attached nowhere.
-fn file_system(kind: &CStr, options: &[(&CStr, &str)], attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
-    let context = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
-    for (key, value) in options {
-        rustix::mount::fsconfig_set_string(&context, *key, *value)?;
-    }
-    rustix::mount::fsconfig_create(&context)?;
-    rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }

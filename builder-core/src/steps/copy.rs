@@ -1,7 +1,7 @@
 //! The verb `copy`: files and directories of a context, a container or an image, put into a container.
 //!
 //! What it does is said by [`Copy`], a plain value. Which files a source names and where they go is `plan`'s; moving
-//! them is `transfer`'s. Unpacking archives and fetching addresses is `add`, not here.
+//! them is `transfer`'s. What archives hold and how addresses are fetched is `add`'s.
 
 mod in_container;
 mod inputs;
@@ -14,16 +14,20 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use std::collections::BTreeMap;
+
 use crate::error::{Context, Result};
 use crate::event::{Event, Reporter};
+use crate::steps::add::{Fetch, Fetched, Unpack};
 use crate::tree::adapters::{ModeChange, Rules};
 use crate::tree::ignore::Ignore;
-use crate::tree::{Devices, RelPath, Root, users};
+use crate::tree::{Devices, RelPath, Root, Timestamp, users};
 
 /// Copies files into a container, as `copy` and a Dockerfile's `COPY` do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copy {
-    /// What is copied: paths with Go's `filepath.Match` patterns and `**`. Of a directory, its content.
+    /// What is copied: paths with Go's `filepath.Match` patterns and `**`, addresses (`https://…`) and repositories
+    /// (`https://….git#ref:dir`, `git@host:path`). Of a directory or repository, its content.
     pub sources: Vec<String>,
     /// Where to, from the working directory, which it is if empty. A slash at the end says that it is a directory.
     pub destination: String,
@@ -45,6 +49,33 @@ pub struct Copy {
     /// Without `chown`, keep the owners of the source: what a copy from a container or image does.
     #[serde(default)]
     pub keep_owners: bool,
+    /// Which archives are unpacked; `add` unpacks those that are files.
+    #[serde(default)]
+    pub unpack: Unpack,
+    /// The destination is as if the container were empty: symlinks and files in the way give way to directories.
+    #[serde(default)]
+    pub link: bool,
+    /// What the one address must have for content, `sha256:…`; of a repository the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// The time of everything copied, in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<i64>,
+    /// Copy a symlink that a source names, and not what it leads to.
+    #[serde(default)]
+    pub keep_symlinks: bool,
+    /// Copy the `.git` of a repository too.
+    #[serde(default)]
+    pub keep_git_dir: bool,
+    /// Take sources as names and not as patterns.
+    #[serde(default)]
+    pub literal: bool,
+    /// A pattern may match nothing.
+    #[serde(default)]
+    pub allow_empty: bool,
+    /// How addresses are fetched; not a part of what is copied.
+    #[serde(skip)]
+    pub fetch: Fetch,
 }
 
 /// Where a copy takes its files from.
@@ -56,6 +87,8 @@ pub(crate) struct Source<'a> {
     pub base: RelPath,
     /// The store's own directory, if it is in there: it is left out, for it grows by what is copied.
     pub store: Option<RelPath>,
+    /// What was fetched, by its place in the list of sources.
+    pub fetched: BTreeMap<usize, Fetched>,
 }
 
 /// Where a copy puts its files.
@@ -111,11 +144,12 @@ impl Copy {
         let place = plan::settle(self, &picks, to, chosen.unwrap_or((0, 0)))?;
         plan::refuse_into_itself(&picks, from, to, &place)?;
         let kind = match picks.as_slice() {
-            [one] if one.directory => "dir",
+            [one] if one.sort == plan::Sort::Directory => "dir",
             [_] => "file",
             _ => "multi",
         };
-        let order = transfer::Order { picks, place, rules, owner, mode };
+        let time = self.timestamp.map(Timestamp::from_seconds);
+        let order = transfer::Order { picks, place, rules, owner, mode, time };
         let done = transfer::perform(&order, from, to)?;
         if done.stats.devices_skipped > 0 {
             reporter.report(Event::Warning {

@@ -1,5 +1,6 @@
 //! The verbs that change a container, each a plain value that is written down, printed and then performed.
 
+pub(crate) mod add;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod copy;
@@ -10,6 +11,7 @@ mod key;
 pub(crate) mod run;
 pub(crate) mod timeline;
 
+pub use add::{Fetch, Unpack, is_git, is_remote};
 pub use config::Config;
 pub use copy::{Copy, CopyFrom, CopySummary};
 pub use run::{Limit, Run, Volume};

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::oci::{Digest, Hasher};
+use crate::oci::Digest;
 use crate::store::durable;
 use crate::store::{Store, Work};
 use crate::sys::random;
@@ -15,16 +15,11 @@ use crate::sys::random;
 pub(crate) struct BlobWriter {
     file: File,
     path: PathBuf,
-    hasher: Hasher,
-    size: u64,
 }
 
 impl Write for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..taken]);
-        self.size += taken as u64;
-        Ok(taken)
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -38,28 +33,18 @@ impl Store {
         let path = work.dir().join(random::hex(8));
         let file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
         let file = file.cannot("write", path.display())?;
-        Ok(BlobWriter { file, path, hasher: Hasher::default(), size: 0 })
+        Ok(BlobWriter { file, path })
     }
 
-    /// Publishes a blob that was written whole. Fails, and publishes nothing, if it is not the `expected` one.
-    pub fn publish_blob(
-        &self,
-        work: &Work,
-        blob: BlobWriter,
-        expected: Option<Digest>,
-    ) -> Result<(Digest, u64)> {
-        let digest = blob.hasher.finish();
-        if let Some(expected) = expected.filter(|expected| *expected != digest) {
-            return Err(Error::corrupt(format!("cannot store the blob `{expected}`"))
-                .because(format!("its content has the digest {digest}")));
-        }
+    /// Publishes the blob `digest` that was written whole: out of a [`crate::layer::Checked`], so that it is that blob.
+    pub fn publish_blob(&self, work: &Work, blob: BlobWriter, digest: Digest) -> Result<()> {
         self.lease(work, [digest.hex().as_str()])?;
         let path = self.blob_path(digest);
         if !path.exists() {
             self.note_unsynced_blob(digest)?;
             fs::rename(&blob.path, &path).cannot("write", path.display())?;
         }
-        Ok((digest, blob.size))
+        Ok(())
     }
 
     /// Stores a small blob, synced: configs and manifests. It stays at least as long as `work` lives.

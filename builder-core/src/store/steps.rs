@@ -30,6 +30,8 @@ pub(crate) enum StepKind {
     Run,
     /// Copied files.
     Copy,
+    /// Copied files, and unpacked archives among them.
+    Add,
     /// Edited the configuration.
     Config,
     /// Changed by hand through a mount.
@@ -42,6 +44,7 @@ impl StepKind {
         match self {
             StepKind::Run => "run",
             StepKind::Copy => "copy",
+            StepKind::Add => "add",
             StepKind::Config => "config",
             StepKind::Hand => "hand",
         }

@@ -1,20 +1,29 @@
 //! Mounts by handle: overlay from `fsopen` to `fsmount`, clones of what is mounted, attaching and taking down.
 //!
 //! A mount made here is detached: nothing sees it, and it is gone when its handle closes, however the process ends.
+//! Where the kernel is older than the calls for that, or a filter refuses them, [`by_path`] has the older way; that it
+//! is needed is remembered for the process.
 
+mod by_path;
+
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
-    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
+    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
 /// The kernel takes option values of at most this many bytes (with a final NUL) from `fsconfig`.
 const MAX_VALUE: usize = 255;
+
+/// Set once `fsopen` or one of its kin was refused.
+static REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// What one overlay mount is made of.
 #[derive(Debug)]
@@ -35,13 +44,73 @@ pub(crate) struct Overlay<'a> {
 /// the same on every machine. `volatile`, because the store syncs its trees itself, once; without it the kernel would
 /// sync the whole file system whenever such a mount goes away.
 pub(crate) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
-    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    newest_way(|| overlay_by_handle(overlay), || by_path::overlay(overlay))
+}
+
+/// A new file system of this kind with its options, detached.
+pub(crate) fn file_system(
+    kind: &CStr,
+    options: &[(&CStr, &str)],
+    attributes: MountAttrFlags,
+) -> io::Result<OwnedFd> {
+    let by_handle = || {
+        let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).map_err(of_call)?;
+        for (key, value) in options {
+            fsconfig_set_string(&context, *key, *value).map_err(of_call)?;
+        }
+        fsconfig_create(&context).map_err(of_call)?;
+        fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(of_call)
+    };
+    newest_way(by_handle, || by_path::file_system(kind, options, attributes))
+}
+
+/// Why a mount was not made.
+enum Refusal {
+    /// The system call is not to be had, or knows less than we ask of it.
+    Call,
+    /// The mount itself is refused.
+    Mount(Errno),
+}
+
+impl From<Errno> for Refusal {
+    fn from(errno: Errno) -> Self {
+        Refusal::Mount(errno)
+    }
+}
+
+/// A filter answers `ENOSYS` or `EPERM`. Where the second was meant, the older way hears the same.
+fn of_call(errno: Errno) -> Refusal {
+    if matches!(errno, Errno::NOSYS | Errno::PERM) { Refusal::Call } else { Refusal::Mount(errno) }
+}
+
+fn newest_way(
+    by_handle: impl FnOnce() -> Result<OwnedFd, Refusal>,
+    by_path: impl FnOnce() -> io::Result<OwnedFd>,
+) -> io::Result<OwnedFd> {
+    if !REFUSED.load(Ordering::Relaxed) {
+        match by_handle() {
+            Ok(made) => return Ok(made),
+            Err(Refusal::Mount(errno)) => return Err(errno.into()),
+            Err(Refusal::Call) => {}
+        }
+    }
+    let made = by_path()?;
+    REFUSED.store(true, Ordering::Relaxed);
+    Ok(made)
+}
+
+fn overlay_by_handle(overlay: &Overlay<'_>) -> Result<OwnedFd, Refusal> {
+    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(of_call)?;
     let context = context.as_fd();
     // Handles of directories with long paths must live until the mount is made.
     let mut handles = Vec::new();
-    fsconfig_set_string(context, "source", "kiln")?;
+    fsconfig_set_string(context, "source", "kiln").map_err(of_call)?;
     for lower in overlay.lowers {
-        set_path(context, "lowerdir+", lower, &mut handles)?;
+        set_path(context, "lowerdir+", lower, &mut handles).map_err(|errno| match errno {
+            // Before 6.5 it is no parameter of overlay.
+            Errno::INVAL => Refusal::Call,
+            errno => of_call(errno),
+        })?;
     }
     if let Some((upper, work)) = overlay.upper {
         set_path(context, "upperdir", upper, &mut handles)?;
@@ -60,7 +129,7 @@ pub(crate) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
     // Known since 6.6; the mount is the same without.
     let _ = fsconfig_set_string(context, "uuid", "null");
     fsconfig_create(context)?;
-    Ok(fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
+    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).map_err(of_call)
 }
 
 fn set_path(
@@ -68,10 +137,10 @@ fn set_path(
     option: &str,
     path: &Path,
     handles: &mut Vec<OwnedFd>,
-) -> io::Result<()> {
+) -> Result<(), Errno> {
     use std::os::fd::AsRawFd;
     if path.as_os_str().len() <= MAX_VALUE {
-        return Ok(fsconfig_set_string(context, option, path)?);
+        return fsconfig_set_string(context, option, path);
     }
     let handle = rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     fsconfig_set_string(context, option, format!("/proc/self/fd/{}", handle.as_raw_fd()))?;
@@ -107,6 +176,35 @@ pub(crate) fn is_mount_point(path: &Path) -> io::Result<bool> {
     match rustix::fs::statx(rustix::fs::CWD, path, flags, StatxFlags::empty()) {
         Ok(stat) => Ok(stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)),
         Err(Errno::NOENT) => Ok(false),
+        Err(Errno::NOSYS | Errno::PERM) => by_path::is_listed(path),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A new file system without options, detached, for a process that has its mount namespace to itself and may not
+/// allocate. Only where `fsopen` is refused.
+pub(super) fn file_system_here(kind: &CStr, attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
+    by_path::mount_here(kind, None, flags_of(attributes))
+}
+
+/// The older name of what a mount is restricted to.
+pub(super) fn flags_of(attributes: MountAttrFlags) -> MountFlags {
+    let mut flags = MountFlags::empty();
+    for (attribute, flag) in [
+        (MountAttrFlags::MOUNT_ATTR_RDONLY, MountFlags::RDONLY),
+        (MountAttrFlags::MOUNT_ATTR_NOSUID, MountFlags::NOSUID),
+        (MountAttrFlags::MOUNT_ATTR_NODEV, MountFlags::NODEV),
+        (MountAttrFlags::MOUNT_ATTR_NOEXEC, MountFlags::NOEXEC),
+    ] {
+        if attributes.contains(attribute) {
+            flags |= flag;
+        }
+    }
+    flags
+}
+
+/// Runs `work` in a mount namespace of its own, on a thread: what it mounts nobody sees, and all of it but what it
+/// returns a handle of is gone afterwards.
+pub(super) fn in_own_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    by_path::in_own_namespace(work)
 }

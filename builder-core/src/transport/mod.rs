@@ -1,12 +1,27 @@
-//! Moving images between the store and other places. Layers that are a tree are written, compressed and digested in
-//! one pass; layers that are a blob move byte for byte.
+//! Moving images between places: the store, OCI layouts, archives, directories, registries.
+//!
+//! A place is a [`Source`] or a [`Sink`]; [`copy_image`] is the one engine for all pairs. Layers that are a tree are
+//! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was asked
+//! for.
 
+mod blobs;
+mod convert;
+mod copy;
+mod files;
+mod fresh;
+#[allow(dead_code, unused_imports, reason = "the registry client comes next")]
+pub(crate) mod http;
 mod layout;
-mod pull;
-mod push;
+mod local;
+pub(crate) mod open;
+mod platform;
+mod sink;
+mod source;
+mod unfinished;
 
-pub(crate) use pull::pull_layout;
-pub(crate) use push::Push;
-
-#[cfg(test)]
-mod tests;
+pub(crate) use convert::Recompress;
+pub use copy::Which;
+pub(crate) use copy::{CopyOptions, copy_image};
+pub(crate) use fresh::send_layer;
+pub(crate) use local::{StoreSink, StoreSource};
+pub use platform::Wanted;

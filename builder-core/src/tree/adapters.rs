@@ -7,7 +7,7 @@ mod gather;
 mod mode;
 
 use crate::error::Result;
-use crate::tree::{Entry, Node};
+use crate::tree::{Entry, Node, Timestamp};
 
 pub(crate) use gather::{Gather, Rules};
 pub(crate) use mode::ModeChange;
@@ -21,6 +21,17 @@ pub(crate) trait Adapt: Iterator<Item = Result<Entry>> + Sized {
             if let Some((uid, gid)) = owner {
                 entry.meta.uid = uid;
                 entry.meta.gid = gid;
+            }
+            Ok(entry)
+        })
+    }
+
+    /// Everything is of `time`; without one all keep theirs.
+    fn at_time(self, time: Option<Timestamp>) -> impl Iterator<Item = Result<Entry>> {
+        self.map(move |entry| {
+            let mut entry = entry?;
+            if let Some(time) = time {
+                entry.meta.mtime = time;
             }
             Ok(entry)
         })

@@ -20,7 +20,7 @@ mod inputs;
 pub(crate) use inputs::{Inputs, first_difference};
 
 /// The unit of content. Blocks of zeros count as holes.
-const BLOCK: usize = 64 * 1024;
+pub(crate) const BLOCK: usize = 64 * 1024;
 
 /// The hash of one file's content.
 pub(crate) type ContentHash = [u8; 32];
@@ -121,11 +121,29 @@ pub(crate) fn hash_entry(entry: &mut Entry) -> Result<Option<ContentHash>> {
 
 /// The hash of content in memory.
 pub(crate) fn hash_bytes(bytes: &[u8]) -> ContentHash {
-    let mut hash = blake3::Hasher::new();
-    for (block, index) in bytes.chunks(BLOCK).zip(0..) {
-        add_block(&mut hash, index, block);
+    let mut content = ContentHasher::default();
+    bytes.chunks(BLOCK).for_each(|block| content.add(block));
+    content.finish()
+}
+
+/// Hashes content that goes by.
+#[derive(Debug, Default)]
+pub(crate) struct ContentHasher {
+    hash: blake3::Hasher,
+    index: u64,
+}
+
+impl ContentHasher {
+    /// Adds the next [`BLOCK`] bytes; only the last block may be shorter.
+    pub(crate) fn add(&mut self, block: &[u8]) {
+        add_block(&mut self.hash, self.index, block);
+        self.index += 1;
     }
-    *hash.finalize().as_bytes()
+
+    /// The hash of all of it.
+    pub(crate) fn finish(self) -> ContentHash {
+        *self.hash.finalize().as_bytes()
+    }
 }
 
 /// The hash of an open file's first `size` bytes; holes are not read. Fewer bytes are `UnexpectedEof`.

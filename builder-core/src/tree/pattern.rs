@@ -208,6 +208,17 @@ impl<'a> Pattern<'a> {
         self.parts.len()
     }
 
+    /// Whether it has a character that makes it more than a name.
+    pub(crate) fn is_pattern(&self) -> bool {
+        self.parts.iter().any(|part| is_pattern(part))
+    }
+
+    /// The file of exactly this name, if there is one.
+    pub(crate) fn as_name(&self, root: &Root) -> Result<Vec<RelPath>> {
+        let plain = self.parts.iter().fold(self.base.clone(), |path, part| path.join(part));
+        Ok(if exists(root, &plain)? { vec![plain] } else { Vec::new() })
+    }
+
     /// What it names below `root`, sorted; nothing is an empty list.
     ///
     /// A symlink on the way is followed inside the root, the last one is not, and `**` follows none. A pattern that
@@ -224,10 +235,7 @@ impl<'a> Pattern<'a> {
         let mut found = BTreeSet::new();
         search(root, self.base.clone(), &parts, &mut found)?;
         if found.is_empty() && parts.iter().any(|part| !matches!(part, Part::Name(_))) {
-            let plain = self.parts.iter().fold(self.base.clone(), |path, part| path.join(part));
-            if exists(root, &plain)? {
-                found.insert(plain);
-            }
+            found.extend(self.as_name(root)?);
         }
         Ok(found.into_iter().collect())
     }

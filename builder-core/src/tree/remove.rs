@@ -11,9 +11,10 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, SeekFrom};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
 
+use crate::sys::in_root;
 use crate::tree::walk::{DIRECTORY, OPEN};
 
 /// Room for one batch of directory records.
@@ -129,7 +130,7 @@ fn unlink_batch(dir: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<VecDeque<OsSt
 
 /// Opens a directory to be emptied; `None` if it is gone.
 fn open(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Option<OwnedFd>> {
-    let open = || rustix::fs::openat2(parent, name, DIRECTORY, Mode::empty(), ResolveFlags::NO_XDEV);
+    let open = || in_root::open_same_mount(parent, name, DIRECTORY);
     let opened = match open() {
         Err(Errno::ACCESS) => {
             // One's own directory that may not be read. Its mode is changed by handle: a name may be swapped.

@@ -1,7 +1,7 @@
 //! A capability to one directory tree: every path inside a container goes through here.
 //!
-//! A path is resolved by the kernel with `openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)`: absolute symlinks and too
-//! many `..` stay inside, `/proc/self/fd` and the like are refused. What changes a directory opens the parent that way
+//! A path is resolved by `sys::in_root`, that is `openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)` or the same done by
+//! hand: absolute symlinks and too many `..` stay inside, `/proc/self/fd` and the like are refused. What changes a directory opens the parent that way
 //! and then names one part with `*at` calls that follow nothing. No method gives an absolute path out.
 
 use std::ffi::{OsStr, OsString};
@@ -9,12 +9,10 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{Mode, OFlags, Stat};
 
+use crate::sys::in_root::{self, Links};
 use crate::tree::RelPath;
-
-/// How often the kernel's answer "try again" (a rename raced with the resolution) is taken at its word.
-const RACES: usize = 128;
 
 /// One directory tree and nothing outside it.
 #[derive(Debug)]
@@ -48,15 +46,7 @@ impl Root {
 
     /// Opens what `path` leads to, following symlinks inside the tree (the last one too unless `O_NOFOLLOW`).
     pub fn open(&self, path: impl AsRef<Path>, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-        let path = in_root(path.as_ref());
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        for _ in 0..RACES {
-            match rustix::fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, mode, resolve) {
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-                answer => return Ok(answer?),
-            }
-        }
-        Err(rustix::io::Errno::AGAIN.into())
+        Ok(in_root::open(self.fd.as_fd(), path.as_ref(), flags, mode, Links::Followed)?)
     }
 
     /// The directory that `path` leads to, as a root of its own.
@@ -151,9 +141,4 @@ impl Root {
         let (dir, name) = self.parent(path)?;
         crate::tree::remove::remove_all_at(dir.as_fd(), &name)
     }
-}
-
-/// `openat2` takes no empty path; `/` and the empty path are the root itself.
-fn in_root(path: &Path) -> &Path {
-    if path.as_os_str().is_empty() { Path::new(".") } else { path }
 }

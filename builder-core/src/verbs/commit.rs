@@ -14,7 +14,7 @@ use crate::steps::{container, timeline};
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
-use crate::transport::Push;
+use crate::transport::{CopyOptions, StoreSource, copy_image, open, send_layer};
 
 /// Makes an image of a container.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -79,17 +79,21 @@ impl Commit {
         };
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
-            Some(Location::Oci { dir, name }) => {
-                let mut push = Push::open(builder, &dir, self.compression)?;
-                let (export, sent) = push.tree(&layer, self.times)?;
+            Some(location) if !matches!(location, Location::Store(_)) => {
+                let sink = open::sink(&location)?;
+                let mut options = CopyOptions { format: self.format, ..CopyOptions::default() };
+                options.recompress.to = Some(self.compression);
+                // Layouts are no place for Docker's media types unless these were asked for.
+                let format = options.format.unwrap_or(sink.formats()[0]);
+                let export = send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?;
                 remember(store, &layer, &tree, &export)?;
-                // Only OCI manifests are found in a layout by the tools of the field.
-                let (config, mut manifest) = image.describe(store, &layer, &export, Format::Oci)?;
-                let below = manifest.layers.len() - 1;
-                push.layers(&mut manifest.layers[..below], &layer.below)?;
-                manifest.layers[below] = sent;
-                let manifest = push.publish(&config, manifest, name.as_deref())?;
-                Committed { id: Digest::of(&config), manifest, name: None }
+                let (config, manifest) = image.describe(store, &layer, &export, format)?;
+                let id = Digest::of(&config);
+                let source = StoreSource::made(builder, record.name.clone(), config, &manifest, {
+                    layer.below.iter().copied().chain([export.diff_id]).collect()
+                });
+                let copied = copy_image(&source, &*sink, &options, builder.reporter())?;
+                Committed { id, manifest: copied.manifest.digest, name: None }
             }
             named => {
                 let export = layer.describe(store, self.times)?;

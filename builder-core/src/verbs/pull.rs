@@ -2,9 +2,9 @@
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
-use crate::name::{Location, Reference};
+use crate::name::{Location, Pick, Reference};
 use crate::oci::Digest;
-use crate::transport::pull_layout;
+use crate::transport::{CopyOptions, StoreSink, copy_image, open};
 
 /// Brings an image into the store.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,20 +26,31 @@ impl Pull {
     /// Copies what is missing, unpacks it, and names it.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Pulled> {
         match Location::parse(&self.source)? {
-            Location::Oci { dir, name } => {
-                let kept = name_for(&dir, name.as_deref());
-                let names: Vec<String> = kept.iter().cloned().collect();
-                let id = pull_layout(builder, &dir, name.as_deref(), &names)?;
-                Ok(Pulled { id, name: kept })
-            }
             Location::Store(name) => match builder.store.find_image(&self.source) {
                 Ok(entry) => Ok(Pulled { id: entry.id, name: entry.names.first().cloned() }),
                 Err(_) => Err(Error::new(Kind::Unsupported, format!("cannot pull `{name}`"))
                     .because("it is not in the store, and this version talks to no registry")
                     .hint("pull from an OCI layout: kiln pull oci:DIRECTORY:NAME")),
             },
+            location => bring(builder, &location),
         }
     }
+}
+
+/// Copies an image into the store.
+fn bring(builder: &Builder<'_>, location: &Location) -> Result<Pulled> {
+    let source = open::source(location)?;
+    let name = match location {
+        Location::Oci { dir, pick: Pick::Name(name) } => name_for(dir, Some(name)),
+        Location::Oci { dir, .. } => name_for(dir, None),
+        _ => None,
+    };
+    let work = builder.store.work()?;
+    let sink = StoreSink::new(builder, &work, name.iter().cloned().collect());
+    let copied = copy_image(&*source, &sink, &CopyOptions::default(), builder.reporter())?;
+    let id =
+        copied.config.ok_or_else(|| Error::corrupt("cannot pull the image").because("it has no config"))?;
+    Ok(Pulled { id, name })
 }
 
 /// The name an image from a layout gets: its own there, else the directory's.

@@ -1,11 +1,11 @@
 //! `push`: takes an image out of the store.
 
 use crate::builder::Builder;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::layer::Compression;
 use crate::name::Location;
 use crate::oci::{Digest, Format};
-use crate::transport;
+use crate::transport::{CopyOptions, Recompress, StoreSource, copy_image, open};
 
 /// Takes an image out of the store.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,29 +23,16 @@ pub struct Push {
 impl Push {
     /// Writes what the target does not have, and gives the digest of the manifest there.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Digest> {
-        let Location::Oci { dir, name } = Location::parse(&self.target)? else {
-            return Err(Error::new(Kind::Unsupported, format!("cannot push to `{}`", self.target))
-                .because("this version talks to no registry")
-                .hint("push to an OCI layout: kiln push IMAGE oci:DIRECTORY:NAME"));
+        let location = Location::parse(&self.target)?;
+        let work = builder.store.work()?;
+        let source = StoreSource::new(builder, builder.store.hold_image(&work, &self.image)?);
+        let sink = open::sink(&location)?;
+        let options = CopyOptions {
+            format: self.format,
+            recompress: Recompress { to: Some(self.compression), level: None, force: false },
+            ..CopyOptions::default()
         };
-        let store = &builder.store;
-        let work = store.work()?;
-        let image = store.hold_image(&work, &self.image)?;
-        let mut push = transport::Push::open(builder, &dir, self.compression)?;
-        let mut manifest = image.manifest.clone();
-        push.layers(&mut manifest.layers, &image.config.rootfs.diff_ids)?;
-        // Only OCI manifests are found in a layout by the tools of the field.
-        let format = self.format.unwrap_or(Format::Oci);
-        if manifest == image.manifest && format == manifest.format() {
-            return push.publish_unchanged(
-                &image.config_bytes,
-                &image.manifest_bytes,
-                format,
-                name.as_deref(),
-            );
-        }
-        manifest.media_type = format.manifest().into();
-        manifest.config.media_type = format.config().into();
-        push.publish(&image.config_bytes, manifest, name.as_deref())
+        let copied = copy_image(&source, &*sink, &options, builder.reporter())?;
+        Ok(copied.manifest.digest)
     }
 }

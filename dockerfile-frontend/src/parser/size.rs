@@ -20,7 +20,8 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
 }
 
 /// Nanoseconds: numbers with a unit each, from `ns` to `h`, as Go reads and writes durations; or `0`.
-pub(super) fn nanoseconds(text: &str) -> Option<u64> {
+#[must_use]
+pub fn nanoseconds(text: &str) -> Option<u64> {
     if text == "0" {
         return Some(0);
     }

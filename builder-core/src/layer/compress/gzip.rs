@@ -1,8 +1,8 @@
 //! gzip by several workers: fixed blocks of input, each deflated by itself, in their order.
 //!
 //! Every block but the first may refer to the last 32 KiB of the one before (known to the worker as a dictionary), and
-//! ends with a sync flush, so that the pieces are one deflate stream. Blocks that would not become smaller are stored.
-//! Nothing depends on how many workers there are or which is faster. RFC 1951 and 1952.
+//! ends with a sync flush, so that the pieces are one deflate stream; how a block is deflated is
+//! `deflate`'s. Nothing depends on how many workers there are or which is faster. RFC 1951 and 1952.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -10,13 +10,12 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use flate2::{Compress, Crc, FlushCompress};
+use flate2::Crc;
+
+use super::deflate::{WINDOW, deflate};
 
 /// Input of one block.
 const BLOCK: usize = 1 << 20;
-
-/// How far back deflate can refer.
-const WINDOW: usize = 32 * 1024;
 
 /// No name, no time, an unknown system: nothing that differs between machines.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -27,7 +26,7 @@ const LAST: [u8; 2] = [3, 0];
 /// The encoder; see the module.
 pub(crate) struct Parallel<W> {
     out: W,
-    level: flate2::Compression,
+    level: i32,
     workers: usize,
     /// Started for the second block; small inputs need no threads.
     pool: Option<Pool>,
@@ -64,13 +63,13 @@ struct Done {
 
 impl<W: Write> Parallel<W> {
     pub(super) fn new(out: W, level: i32, workers: usize) -> io::Result<Self> {
-        let level = u32::try_from(level).ok().filter(|level| *level <= 9);
-        let level = level.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "a gzip level is a number from 0 to 9")
-        })?;
+        if !(0..=9).contains(&level) {
+            let why = "a gzip level is a number from 0 to 9";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         Ok(Parallel {
             out,
-            level: flate2::Compression::new(level),
+            level,
             workers,
             pool: None,
             block: Vec::new(),
@@ -86,7 +85,7 @@ impl<W: Write> Parallel<W> {
         if self.pool.is_none() {
             // All there is, is one block or less.
             let mut output = Vec::new();
-            let checksum = deflate(self.level, &self.block, &[], &mut output)?;
+            let checksum = pack(self.level, &self.block, &[], &mut output)?;
             self.emit(&output, &checksum)?;
         } else if !self.block.is_empty() {
             self.submit()?;
@@ -155,7 +154,7 @@ impl<W: Write> Write for Parallel<W> {
 }
 
 impl Pool {
-    fn new(workers: usize, level: flate2::Compression) -> Self {
+    fn new(workers: usize, level: i32) -> Self {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         let threads = (0..workers).map(|_| {
@@ -181,94 +180,20 @@ impl Drop for Pool {
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>, level: flate2::Compression) {
+fn work(queue: &Mutex<Receiver<Job>>, level: i32) {
     loop {
         let job = queue.lock().ok().and_then(|queue| queue.recv().ok());
         let Some(Job { block, window, mut output, reply }) = job else { return };
         // No answer stands for a failure.
-        let Ok(checksum) = deflate(level, &block, &window, &mut output) else { return };
+        let Ok(checksum) = pack(level, &block, &window, &mut output) else { return };
         let _ = reply.send(Done { block, window, output, checksum });
     }
 }
 
-/// Puts a block in `output` as whole bytes of a deflate stream.
-///
-/// The compressor is a new one for every block: what zlib-rs 0.6 keeps over a reset shows in a few bytes of its output,
-/// and which blocks a worker had before is chance.
-fn deflate(level: flate2::Compression, block: &[u8], window: &[u8], output: &mut Vec<u8>) -> io::Result<Crc> {
-    output.clear();
+/// Puts a block in `output` as whole bytes of a deflate stream, and gives its checksum.
+fn pack(level: i32, block: &[u8], window: &[u8], output: &mut Vec<u8>) -> io::Result<Crc> {
     let mut checksum = Crc::new();
     checksum.update(block);
-    if is_incompressible(block)? {
-        store(block, output);
-    } else {
-        run(level, block, window, output)?;
-    }
+    deflate(level, block, window, output)?;
     Ok(checksum)
-}
-
-/// Whether the bytes of a block are as good as random: evenly distributed, and samples do not shrink.
-fn is_incompressible(block: &[u8]) -> io::Result<bool> {
-    if block.len() < SAMPLE || bits_per_byte(block) < RANDOM {
-        return Ok(false);
-    }
-    // Repetitions show within a window's length; distribution alone does not tell them.
-    let middle = (block.len() - SAMPLE) / 2;
-    for start in [0, middle, block.len() - SAMPLE] {
-        let mut trial = Vec::new();
-        run(flate2::Compression::fast(), &block[start..start + SAMPLE], &[], &mut trial)?;
-        if trial.len() < SAMPLE - SAMPLE / 100 {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Bytes tried before a block is stored.
-const SAMPLE: usize = 32 * 1024;
-
-/// Random bytes have 8 bits each; a block of them measures within a thousandth of that, text below 6.
-const RANDOM: f64 = 7.97;
-
-/// The entropy of single bytes.
-fn bits_per_byte(block: &[u8]) -> f64 {
-    // Four counts side by side: runs of one byte would wait for each other.
-    let mut counts = [[0_u32; 256]; 4];
-    for quad in block.chunks_exact(4) {
-        for (count, byte) in counts.iter_mut().zip(quad) {
-            count[usize::from(*byte)] += 1;
-        }
-    }
-    let total = f64::from(u32::try_from(block.len() / 4 * 4).unwrap_or(u32::MAX));
-    (0..256)
-        .map(|byte| f64::from(counts.iter().map(|count| count[byte]).sum::<u32>()))
-        .filter(|count| *count > 0.0)
-        .map(|count| -(count / total) * (count / total).log2())
-        .sum()
-}
-
-fn run(level: flate2::Compression, block: &[u8], window: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
-    let mut deflate = Compress::new(level, false);
-    if !window.is_empty() {
-        deflate.set_dictionary(window).map_err(io::Error::other)?;
-    }
-    // More than deflate ever needs, so that one call does it and the bytes do not depend on the room there was.
-    output.reserve(block.len() + block.len() / 8 + 1024);
-    deflate.compress_vec(block, output, FlushCompress::Sync).map_err(io::Error::other)?;
-    if deflate.total_in() != block.len() as u64 || output.len() == output.capacity() {
-        return Err(io::Error::other("deflate did not take a whole block"));
-    }
-    Ok(())
-}
-
-/// As stored blocks: a type byte, the length and its complement, the bytes.
-fn store(block: &[u8], output: &mut Vec<u8>) {
-    output.reserve(block.len() + block.len() / 4096);
-    for part in block.chunks(usize::from(u16::MAX)) {
-        let length = u16::try_from(part.len()).expect("cut to size");
-        output.push(0);
-        output.extend_from_slice(&length.to_le_bytes());
-        output.extend_from_slice(&(!length).to_le_bytes());
-        output.extend_from_slice(part);
-    }
 }

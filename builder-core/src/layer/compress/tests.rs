@@ -55,7 +55,7 @@ fn what_is_compressed_comes_back() {
             let packed = compressed(compression, 2, &bytes);
             assert!(plain(&packed).expect("decompressed") == bytes, "{compression:?} {}", bytes.len());
             let form = decode(Cursor::new(packed)).expect("detected").compression();
-            assert_eq!(form, compression, "{}", bytes.len());
+            assert_eq!(form, Some(compression), "{}", bytes.len());
         }
     }
 }
@@ -144,10 +144,38 @@ fn cut_and_damaged_streams_are_corrupt() {
 }
 
 #[test]
-fn forms_that_are_not_read_are_named() {
-    let error = plain(b"\xfd7zXZ\0\0\0").expect_err("not read");
-    assert_eq!((error.kind(), error.hint_text()), (Kind::Unsupported, Some("xz -d FILE")));
-    assert_eq!(plain(b"BZh91AY&SY").expect_err("not read").kind(), Kind::Unsupported);
+fn forms_of_other_tools_are_read() {
+    let bytes = text(300_000);
+    for tool in ["bzip2", "xz"] {
+        let Some(packed) = pipe(tool, "-c", &bytes) else {
+            crate::testing::not_run("forms_of_other_tools_are_read", &format!("needs {tool}"));
+            continue;
+        };
+        assert!(plain(&packed).expect("decompressed") == bytes, "{tool}");
+        let twice = [packed.as_slice(), &packed].concat();
+        assert!(plain(&twice).expect("two streams") == bytes.repeat(2), "{tool}");
+        assert_eq!(plain(&pipe(tool, "-c", b"").expect("it runs")).expect("empty"), b"", "{tool}");
+        for length in [14, 100, packed.len() / 2, packed.len() - 1] {
+            let error = plain(&packed[..length]).expect_err("cut off");
+            assert_eq!(error.kind(), Kind::Corrupt, "{tool} {length}: {error:?}");
+        }
+        let mut damaged = packed.clone();
+        damaged[packed.len() / 2] ^= 0x55;
+        let error = plain(&damaged).expect_err("damaged");
+        assert_eq!(error.kind(), Kind::Corrupt, "{tool}: {error:?}");
+    }
+    assert_eq!(plain(b"BZh is a text").expect("no compression"), b"BZh is a text");
+}
+
+#[test]
+fn xz_gets_no_more_memory_than_it_may_have() {
+    let Some(packed) = pipe("xz", "--lzma2=dict=512MiB", &text(100_000)) else {
+        crate::testing::not_run("xz_gets_no_more_memory_than_it_may_have", "needs xz");
+        return;
+    };
+    let error = plain(&packed).expect_err("too much");
+    assert_eq!(error.kind(), Kind::Unsupported, "{error:?}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("xz -9")), "{error:?}");
 }
 
 #[test]
@@ -179,8 +207,14 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..2000), form in 0..3_usize) {
-        let magic: [&[u8]; 3] = [b"", b"\x1f\x8b\x08\x00\0\0\0\0\0\xff", b"\x28\xb5\x2f\xfd"];
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..2000), form in 0..5_usize) {
+        let magic: [&[u8]; 5] = [
+            b"",
+            b"\x1f\x8b\x08\x00\0\0\0\0\0\xff",
+            b"\x28\xb5\x2f\xfd",
+            b"BZh91AY&SY",
+            b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x16\0\0\0",
+        ];
         if let Ok(decoder) = decode(Cursor::new([magic[form], &bytes].concat())) {
             let _ = io::copy(&mut decoder.take(1 << 24), &mut io::sink());
         }

@@ -33,9 +33,48 @@ const REMEMBERED: usize = 64;
 ///
 /// The content of a large file is a stream that ends when the next entry is asked for.
 pub(crate) fn read<R: Read + 'static>(reader: R) -> Entries<R> {
+    entries(reader, Names::Layer)
+}
+
+/// The entries of a tar that is no layer: whiteout names are names as any other, and `..` stops at its root, as other
+/// builders have it.
+pub(crate) fn read_archive<R: Read + 'static>(reader: R) -> Entries<R> {
+    entries(reader, Names::Archive)
+}
+
+/// Whether `reader` begins as a tar with something in it does. Reads no more than is needed for that.
+pub(crate) fn is_archive(mut reader: impl Read) -> io::Result<bool> {
+    let mut block = [0; BLOCK];
+    match reader.read_exact(&mut block) {
+        Ok(()) => Ok(block.iter().any(|byte| *byte != 0) && is_whole(&block)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What names mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// Some are whiteouts, and one with `..` is refused.
+    Layer,
+    /// Just names.
+    Archive,
+}
+
+impl Names {
+    fn parse(self, name: &[u8]) -> Result<RelPath> {
+        match self {
+            Names::Layer => parse_path(name),
+            Names::Archive => Ok(RelPath::clamp(OsStr::from_bytes(name))),
+        }
+    }
+}
+
+fn entries<R: Read + 'static>(reader: R, names: Names) -> Entries<R> {
     let source =
         Source { reader: BufReader::with_capacity(128 * 1024, reader), left: 0, padding: 0, serial: 0 };
     Entries {
+        names,
         source: Rc::new(RefCell::new(source)),
         values: Values::default(),
         held: None,
@@ -46,6 +85,7 @@ pub(crate) fn read<R: Read + 'static>(reader: R) -> Entries<R> {
 
 /// The iterator of [`read`]. After a failure it is at its end.
 pub(crate) struct Entries<R> {
+    names: Names,
     source: Rc<RefCell<Source<R>>>,
     values: Values,
     /// Read ahead: an opaque mark belongs to the directory before it.
@@ -180,11 +220,13 @@ impl<R: Read + 'static> Entries<R> {
         link: Option<Vec<u8>>,
         size: u64,
     ) -> Result<Option<Item>> {
-        let path = parse_path(name)?;
+        let path = self.names.parse(name)?;
         let shown = path.clone();
         // Old tars know no directories: there it is a slash at the end.
         let sort = if matches!(sort, 0 | b'0') && name.ends_with(b"/") { b'5' } else { sort };
-        if let Some(item) = whiteout(&path)? {
+        if self.names == Names::Layer
+            && let Some(item) = whiteout(&path)?
+        {
             if !matches!(sort, b'1'..=b'6') {
                 self.source.borrow_mut().body(size);
             }
@@ -197,7 +239,7 @@ impl<R: Read + 'static> Entries<R> {
         };
         let node = match sort {
             0 | b'0' | b'7' | b'S' => self.file(block, sort, size).cannot("read", &shown)?,
-            b'1' => Node::Hardlink(parse_path(&link())?),
+            b'1' => Node::Hardlink(self.names.parse(&link())?),
             b'2' => Node::Symlink(PathBuf::from(OsStr::from_bytes(&link()))),
             b'3' => Node::Char(device(block)?),
             b'4' => Node::Block(device(block)?),

@@ -34,7 +34,7 @@ fn a_blob_is_unpacked_and_its_tar_hashed_to_the_end() {
         let to = tempfile::tempdir_in("/dev/shm").expect("a scratch directory");
         let root = Root::open_host(to.path()).expect("it opens");
         let unpacked = unpack(packed(compression, &tar).as_slice(), &root, OPTIONS).expect("unpacked");
-        assert_eq!((unpacked.size, unpacked.compression), (tar.len() as u64, compression));
+        assert_eq!((unpacked.size, unpacked.compression), (tar.len() as u64, Some(compression)));
         assert_eq!(unpacked.digest, <[u8; 32]>::from(Sha256::digest(&tar)));
         assert_eq!(unpacked.stats.entries, 2002);
         assert_eq!(fs::read(to.path().join("f1234")).expect("content"), b"text 1234");

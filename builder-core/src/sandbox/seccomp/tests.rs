@@ -185,15 +185,14 @@ fn probe_under_runc(dir: &Path, profile: &Value) -> String {
 fn probe_under_kiln(dir: &Path) -> String {
     use crate::sys::mount_attr;
     use rustix::mount::{MountAttrFlags, OpenTreeFlags};
-    use std::os::fd::AsFd;
     let (rootfs, out) = (dir.join("rootfs"), dir.join("kiln-out"));
     fs::create_dir(&rootfs).unwrap();
     fs::create_dir(&out).unwrap();
     let mount = |source: &Path, at: &str| {
         let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        let tree = rustix::mount::open_tree(rustix::fs::CWD, source, flags).unwrap();
+        let mut tree = rustix::mount::open_tree(rustix::fs::CWD, source, flags).unwrap();
         if at != "/out" {
-            mount_attr::restrict(tree.as_fd(), MountAttrFlags::MOUNT_ATTR_RDONLY, false).unwrap();
+            tree = mount_attr::restrict(tree, MountAttrFlags::MOUNT_ATTR_RDONLY, false).unwrap();
         }
         Mount { source: tree, is_dir: true, at: at.into() }
     };

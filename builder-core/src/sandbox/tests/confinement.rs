@@ -123,10 +123,10 @@ fn without_a_network_there_is_loopback_and_with_one_it_is_the_hosts() {
 pub(super) fn mount(source: &Path, at: &str, read_only: bool) -> Mount {
     use rustix::mount::{MountAttrFlags, OpenTreeFlags};
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let tree = rustix::mount::open_tree(rustix::fs::CWD, source, flags).unwrap();
+    let mut tree = rustix::mount::open_tree(rustix::fs::CWD, source, flags).unwrap();
     if read_only {
         let read_only = MountAttrFlags::MOUNT_ATTR_RDONLY;
-        crate::sys::mount_attr::restrict(std::os::fd::AsFd::as_fd(&tree), read_only, false).unwrap();
+        tree = crate::sys::mount_attr::restrict(tree, read_only, false).unwrap();
     }
     Mount { source: tree, is_dir: source.is_dir(), at: at.into() }
 }

@@ -1,10 +1,12 @@
 //! `copy` in a container of the store: opens source and target, copies, writes down that it was done.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::builder::{Builder, now};
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs;
+use crate::steps::add::{self, Fetched};
 use crate::steps::copy::{Copy, CopySummary, Source, Target};
 use crate::steps::timeline::{self, Asked, Performed};
 use crate::steps::{container, key};
@@ -42,10 +44,12 @@ impl Copy {
         let work = builder.store.work()?;
         // Named first: a source that is the target itself would otherwise wait for it.
         let target = builder.store.find_container(name)?;
+        let fetched =
+            add::fetch(&self.sources, self.checksum.as_deref(), self.keep_git_dir, &self.fetch, work.dir())?;
         let source = open(builder, &work, from, &target.id)?;
         let mut guard = builder.store.hold_container(&target.id)?;
         if guard.record.cached {
-            let asked = AsStep { from, source, show, work: &work };
+            let asked = AsStep { from, source, fetched, show, work: &work };
             return self.perform_as_step(builder, &mut guard, asked);
         }
         let into = rootfs::Rootfs::open(builder, &work, &guard)?;
@@ -62,7 +66,7 @@ impl Copy {
             devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
             fingerprint: fingerprint || show,
         };
-        let done = self.perform(&source.as_source(builder, from), &to, builder.reporter())?;
+        let done = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
         if show {
             let mut guard = builder.store.hold_container(&target.id)?;
             guard.record.log.push(LogEntry { at: now(), did: Logged::History(self.history(&done)) });
@@ -78,10 +82,10 @@ impl Copy {
         guard: &mut ContainerGuard,
         asked: AsStep<'_>,
     ) -> Result<CopySummary> {
-        let AsStep { from, source, show, work } = asked;
+        let AsStep { from, source, fetched, show, work } = asked;
         let draft = container::draft(builder, &guard.record)?;
         let inputs = match &source {
-            Some(source) => Some(self.inputs(&source.as_source(builder, from))?),
+            Some(source) => Some(self.inputs(&source.as_source(builder, from, fetched.clone()))?),
             None => None,
         };
         let definition = key::define_copy(builder, self, from, inputs, &draft);
@@ -99,7 +103,7 @@ impl Copy {
                 // Whoever takes it from the cache may want it.
                 fingerprint: true,
             };
-            let value = self.perform(&source.as_source(builder, from), &to, builder.reporter())?;
+            let value = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
             Ok(Performed { value, printed: Printed::default(), failed: 0, never: None, verb: None })
         };
         let log = |done: &CopySummary| match show {
@@ -112,7 +116,8 @@ impl Copy {
     /// What the image's history says of it.
     fn history(&self, done: &CopySummary) -> String {
         let digest = done.digest.as_deref().unwrap_or_default();
-        format!("/bin/sh -c #(nop) COPY {}:{digest} in {} ", done.kind, self.destination)
+        let verb = if self.unpack == add::Unpack::Nothing { "COPY" } else { "ADD" };
+        format!("/bin/sh -c #(nop) {verb} {}:{digest} in {} ", done.kind, self.destination)
     }
 }
 
@@ -121,13 +126,19 @@ struct AsStep<'a> {
     from: &'a CopyFrom,
     /// None if it is the target itself.
     source: Option<Opened>,
+    fetched: BTreeMap<usize, Fetched>,
     show: bool,
     work: &'a Work,
 }
 
 impl Opened {
-    fn as_source<'a>(&'a self, builder: &Builder<'_>, from: &CopyFrom) -> Source<'a> {
-        Source { root: &self.root, base: self.base.clone(), store: store_within(builder, from) }
+    fn as_source<'a>(
+        &'a self,
+        builder: &Builder<'_>,
+        from: &CopyFrom,
+        fetched: BTreeMap<usize, Fetched>,
+    ) -> Source<'a> {
+        Source { root: &self.root, base: self.base.clone(), store: store_within(builder, from), fetched }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::error::{Context, Result};
 use crate::oci::Digest;
+use crate::steps::copy::plan::Sort;
 use crate::steps::copy::{Copy, Source, plan};
 use crate::tree::adapters::{Adapt, Gather, ModeChange, Rules};
 use crate::tree::fingerprint::{Inputs, hash_entry};
@@ -29,7 +30,12 @@ impl Copy {
         // Only one directory alone can become a new one, with its own looks.
         let whole = picks.len() == 1;
         for pick in &picks {
-            let _ = write!(shape, ", {}{}", if pick.directory { "directory " } else { "" }, pick.below);
+            let sort = match pick.sort {
+                Sort::Directory => "directory",
+                Sort::File => "file",
+                Sort::Archive => "archive",
+            };
+            let _ = write!(shape, ", {sort} {} {:?}", pick.below, pick.time);
             let mut add = |entry: Result<Entry>| -> Result<()> {
                 let mut entry = entry?;
                 let hash = hash_entry(&mut entry)?;
@@ -37,15 +43,18 @@ impl Copy {
                 inputs.add(&entry, hash.as_ref(), &pick.judged.append(&below));
                 Ok(())
             };
-            if pick.directory {
-                let dir = from.root.subroot(pick.place.as_path()).cannot("open", &pick.place)?;
+            let root = pick.root(from);
+            if pick.sort == Sort::Directory {
+                let dir = root.subroot(pick.place.as_path()).cannot("open", &pick.place)?;
                 let whole = whole || !pick.below.is_root();
                 let entries = gather.directory(&dir, &pick.place, &pick.judged, pick.below.clone(), whole);
                 entries.owned_by(owner).with_mode(mode.as_ref()).try_for_each(&mut add)?;
             } else {
+                // Of an archive its bytes say everything, and its own looks nothing.
+                let owner = if pick.sort == Sort::Archive { Some((0, 0)) } else { owner };
                 let name = pick.place.name().map(|name| RelPath::root().join(name)).unwrap_or_default();
                 let to = if pick.below.is_root() { name } else { pick.below.clone() };
-                let entries = gather.file(from.root, &pick.place, to).transpose().into_iter();
+                let entries = gather.file(root, &pick.place, to).transpose().into_iter();
                 entries.owned_by(owner).with_mode(mode.as_ref()).try_for_each(&mut add)?;
             }
         }

@@ -1,17 +1,33 @@
 //! Which files the sources of a copy name, and where they go; nothing is copied here.
 
+use std::sync::Arc;
+
 use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::steps::add::{Fetched, Unpack, archive};
 use crate::steps::copy::{Copy, Source, Target};
 use crate::tree::adapters::Rules;
 use crate::tree::ignore::Verdict;
 use crate::tree::pattern::Pattern;
-use crate::tree::{RelPath, Root};
+use crate::tree::{RelPath, Root, Timestamp};
+
+/// What becomes of a pick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// It is copied.
+    File,
+    /// Its content is copied.
+    Directory,
+    /// It is unpacked.
+    Archive,
+}
 
 /// One file or directory that a source names.
 #[derive(Debug)]
 pub(super) struct Pick {
+    /// The tree it is in, unless that is the source's.
+    tree: Option<Arc<Root>>,
     /// Where it is, all symlinks followed.
     pub place: RelPath,
     /// Its path from the context, by which ignore patterns judge it.
@@ -19,7 +35,16 @@ pub(super) struct Pick {
     /// What it is called below the destination: the name it was given by, or with `parents` its path. Empty for a
     /// directory whose content is copied.
     pub below: RelPath,
-    pub directory: bool,
+    pub sort: Sort,
+    /// The time of all in it, if not its own.
+    pub time: Option<Timestamp>,
+}
+
+impl Pick {
+    /// The tree it is in.
+    pub(super) fn root<'a>(&'a self, from: &'a Source<'_>) -> &'a Root {
+        self.tree.as_deref().unwrap_or(from.root)
+    }
 }
 
 /// Where the picks go.
@@ -34,9 +59,16 @@ pub(super) enum Place {
 /// Finds what the sources name. One that names nothing, or nothing that the rules leave, is an error.
 pub(super) fn pick(copy: &Copy, from: &Source<'_>, rules: &Rules) -> Result<Vec<Pick>> {
     let mut picks = Vec::new();
-    for text in &copy.sources {
+    for (number, text) in copy.sources.iter().enumerate() {
+        if let Some(fetched) = from.fetched.get(&number) {
+            picks.push(fetched_pick(copy, fetched)?);
+            continue;
+        }
         let pattern = Pattern::new(&from.base, text);
-        let found = pattern.expand(from.root)?;
+        let found = if copy.literal { pattern.as_name(from.root)? } else { pattern.expand(from.root)? };
+        if found.is_empty() && copy.allow_empty && pattern.is_pattern() {
+            continue;
+        }
         if found.is_empty() {
             return Err(Error::new(Kind::NotFound, format!("cannot copy `{text}`"))
                 .because(format!("nothing in `{}` matches", from.base))
@@ -53,7 +85,7 @@ pub(super) fn pick(copy: &Copy, from: &Source<'_>, rules: &Rules) -> Result<Vec<
                 .hint("bring files back by a later pattern that begins with `!`"));
         }
     }
-    if picks.is_empty() {
+    if copy.sources.is_empty() {
         return Err(
             Error::invalid(format!("cannot copy to `{}`", copy.destination)).because("no source is named")
         );
@@ -61,11 +93,30 @@ pub(super) fn pick(copy: &Copy, from: &Source<'_>, rules: &Rules) -> Result<Vec<
     Ok(picks)
 }
 
+/// What was fetched, as a pick.
+fn fetched_pick(copy: &Copy, fetched: &Fetched) -> Result<Pick> {
+    let place = fetched.name.clone();
+    let sort = match fetched.is_file {
+        false => Sort::Directory,
+        true if copy.unpack == Unpack::All && archive::is_archive(&fetched.root, &place)? => Sort::Archive,
+        true => Sort::File,
+    };
+    let below = if sort == Sort::File { place.clone() } else { RelPath::root() };
+    let tree = Some(fetched.root.clone());
+    Ok(Pick { tree, judged: place.clone(), place, below, sort, time: fetched.time })
+}
+
 /// The pick at `path`, unless the rules leave it out whole.
 fn look(copy: &Copy, from: &Source<'_>, rules: &Rules, path: &RelPath, strip: usize) -> Result<Option<Pick>> {
-    let place = from.root.resolve(path.as_path()).cannot("find", path)?;
+    let place = match (path.parent(), path.name()) {
+        (Some(parent), Some(name)) if copy.keep_symlinks => {
+            from.root.resolve(parent.as_path()).cannot("find", path)?.join(name)
+        }
+        _ => from.root.resolve(path.as_path()).cannot("find", path)?,
+    };
     let stat = from.root.lstat(place.as_path()).cannot("copy", path)?;
-    let directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+    let file_type = FileType::from_raw_mode(stat.st_mode);
+    let directory = file_type == FileType::Directory;
     let judged = path.strip(&from.base).unwrap_or_else(|| path.clone());
     let name = path.name().map(|name| RelPath::root().join(name)).unwrap_or_default();
     let verdict = rules.context.judge_from_root(&judged);
@@ -84,7 +135,18 @@ fn look(copy: &Copy, from: &Source<'_>, rules: &Rules, path: &RelPath, strip: us
     } else {
         name
     };
-    Ok(Some(Pick { place, judged, below, directory }))
+    let unpack = copy.unpack != Unpack::Nothing && file_type == FileType::RegularFile;
+    let sort = match directory {
+        true => Sort::Directory,
+        false if unpack && archive::is_archive(from.root, &place)? => Sort::Archive,
+        false => Sort::File,
+    };
+    let below = match sort {
+        // Only the directories above it are kept.
+        Sort::Archive => below.parent().unwrap_or_default(),
+        _ => below,
+    };
+    Ok(Some(Pick { tree: None, place, judged, below, sort, time: None }))
 }
 
 /// How many parts of a match are left out with `parents`: those before `/./`, or the directory sources begin at.
@@ -109,8 +171,13 @@ pub(super) fn settle(copy: &Copy, picks: &[Pick], to: &Target<'_>, owner: (u32, 
         || copy.parents
         || copy.sources.len() > 1
         || picks.len() > 1
-        || picks.iter().any(|pick| pick.directory);
-    let place = to.root.resolve(&full).cannot("copy to", &full)?;
+        || picks.iter().any(|pick| pick.sort != Sort::File);
+    let place =
+        if copy.link { RelPath::clamp(&full) } else { to.root.resolve(&full).cannot("copy to", &full)? };
+    if copy.link {
+        let directories = if is_directory { Some(place.clone()) } else { place.parent() };
+        clear_the_way(to.root, &directories.unwrap_or_default())?;
+    }
     match to.root.lstat(place.as_path()) {
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => Ok(Place::Into(place)),
         Ok(_) if is_directory => Err(Error::new(Kind::Exists, format!("cannot copy to `{full}`"))
@@ -119,13 +186,29 @@ pub(super) fn settle(copy: &Copy, picks: &[Pick], to: &Target<'_>, owner: (u32, 
         Ok(_) => Ok(Place::Named(place)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             // One directory that becomes a new one comes with its own mode, time and attributes.
-            let becomes = !is_directory || matches!(picks, [pick] if pick.directory && !copy.parents);
+            let becomes =
+                !is_directory || matches!(picks, [pick] if pick.sort == Sort::Directory && !copy.parents);
             let make = if becomes { place.parent().unwrap_or_default() } else { place.clone() };
             make_directories(to.root, &make, owner)?;
             Ok(if becomes { Place::Named(place) } else { Place::Into(place) })
         }
         Err(error) => Err(error).cannot("copy to", full),
     }
+}
+
+/// Removes what is on the way to the directory `path` and is no directory, symlinks to directories too.
+fn clear_the_way(root: &Root, path: &RelPath) -> Result<()> {
+    let mut here = RelPath::root();
+    for part in path.parts() {
+        here = here.join(part);
+        match root.lstat(here.as_path()) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {}
+            Ok(_) => return root.remove_all(here.as_path()).cannot("replace", &here).map(drop),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).cannot("copy to", &here),
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to copy a directory to a place inside it, which would never end.
@@ -145,8 +228,8 @@ pub(super) fn refuse_into_itself(
         above.push((stat.st_dev, stat.st_ino));
         here = path.parent();
     }
-    for pick in picks.iter().filter(|pick| pick.directory) {
-        let stat = from.root.stat(pick.place.as_path()).cannot("copy", &pick.place)?;
+    for pick in picks.iter().filter(|pick| pick.sort == Sort::Directory) {
+        let stat = pick.root(from).stat(pick.place.as_path()).cannot("copy", &pick.place)?;
         if above.contains(&(stat.st_dev, stat.st_ino)) {
             return Err(Error::invalid(format!("cannot copy `{}`", pick.place))
                 .because("the destination is inside it")

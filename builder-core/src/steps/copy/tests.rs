@@ -1,5 +1,7 @@
 //! What `copy` copies, where to, and what it refuses: Buildah's and Docker's rules.
 
+mod archives;
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -42,7 +44,12 @@ impl Scene {
     fn perform_in(&self, copy: &Copy, base: &str, workdir: &str) -> Result<CopySummary> {
         let context = Root::open_host(&self.path("context")).unwrap();
         let rootfs = Root::open_host(&self.path("rootfs")).unwrap();
-        let from = Source { root: &context, base: RelPath::parse(base).unwrap(), store: None };
+        let from = Source {
+            root: &context,
+            base: RelPath::parse(base).unwrap(),
+            store: None,
+            fetched: BTreeMap::new(),
+        };
         let to = Target { root: &rootfs, workdir, devices: Devices::Make, fingerprint: true };
         // Only root can give files away.
         let keep_owners = copy.keep_owners || !rustix::process::geteuid().is_root();
@@ -321,7 +328,7 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
 fn a_directory_is_not_copied_into_itself() {
     let scene = Scene::new();
     let rootfs = Root::open_host(&scene.path("rootfs")).unwrap();
-    let from = Source { root: &rootfs, base: RelPath::root(), store: None };
+    let from = Source { root: &rootfs, base: RelPath::root(), store: None, fetched: BTreeMap::new() };
     let to = Target { root: &rootfs, workdir: "/", devices: Devices::Make, fingerprint: false };
     for (source, destination) in [("/", "/x"), ("/etc", "/etc"), (".", "/etc/deep/er")] {
         let copy = Copy { keep_owners: true, ..copy(&[source], destination) };
@@ -338,7 +345,7 @@ fn the_store_is_left_out() {
     let context = Root::open_host(&scene.path("context")).unwrap();
     let rootfs = Root::open_host(&scene.path("rootfs")).unwrap();
     let store = Some(RelPath::parse("d/sub").unwrap());
-    let from = Source { root: &context, base: RelPath::root(), store };
+    let from = Source { root: &context, base: RelPath::root(), store, fetched: BTreeMap::new() };
     let to = Target { root: &rootfs, workdir: "/", devices: Devices::Make, fingerprint: false };
     for (source, destination) in [(".", "/all"), ("d", "/d"), ("d/sub", "/asked-for")] {
         let copy = Copy { keep_owners: true, ..copy(&[source], destination) };
@@ -383,7 +390,7 @@ fn a_failure_of_the_writer_ends_the_reader() {
     let rootfs = scene.path("rootfs");
     // A name that cannot be made: the container is the one file system object that takes no files.
     let from = Root::open_host(&scene.path("context")).unwrap();
-    let source = Source { root: &from, base: RelPath::root(), store: None };
+    let source = Source { root: &from, base: RelPath::root(), store: None, fetched: BTreeMap::new() };
     let proc = Root::open_host(Path::new("/proc/self")).unwrap();
     let to = Target { root: &proc, workdir: "/", devices: Devices::Make, fingerprint: true };
     assert!(copy(&["many"], "/").perform(&source, &to, &Silent).is_err());

@@ -5,15 +5,17 @@
 
 mod parcel;
 
+use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::error::{Context, Result};
-use crate::steps::copy::plan::{Pick, Place};
+use crate::error::{Context, Error, Result};
+use crate::steps::add::archive;
+use crate::steps::copy::plan::{Pick, Place, Sort};
 use crate::steps::copy::{Source, Target};
 use crate::tree::adapters::{Adapt, Gather, ModeChange, Rules};
-use crate::tree::fingerprint::{Fingerprint, hash_bytes, hash_file};
-use crate::tree::{Apply, Entry, Marks, Options, RelPath, Stats};
-use parcel::{Load, Parcel, take_content};
+use crate::tree::fingerprint::{BLOCK, ContentHash, ContentHasher, Fingerprint, hash_bytes, hash_file};
+use crate::tree::{Apply, Entry, Marks, Options, RelPath, Stats, Timestamp};
+use parcel::{Load, Parcel, Taken, take_content};
 
 /// A batch is sent when it has so many entries …
 const BATCH_ENTRIES: usize = 128;
@@ -32,6 +34,27 @@ pub(super) struct Order {
     /// The owner of everything, or each file's own.
     pub owner: Option<(u32, u32)>,
     pub mode: Option<ModeChange>,
+    /// The time of everything, or each file's own.
+    pub time: Option<Timestamp>,
+}
+
+impl Order {
+    /// What becomes of the entries of `pick`.
+    fn change(&self, pick: &Pick) -> Change<'_> {
+        let time = self.time.or(pick.time);
+        match pick.sort {
+            // What an archive says is meant: other builders change nothing of it either.
+            Sort::Archive => Change { owner: None, mode: None, time },
+            _ => Change { owner: self.owner, mode: self.mode.as_ref(), time },
+        }
+    }
+}
+
+/// What becomes of entries on their way.
+struct Change<'a> {
+    owner: Option<(u32, u32)>,
+    mode: Option<&'a ModeChange>,
+    time: Option<Timestamp>,
 }
 
 /// What was done.
@@ -51,8 +74,9 @@ pub(super) fn perform(order: &Order, from: &Source<'_>, to: &Target<'_>) -> Resu
         // The reader stops when nobody takes its batches.
         drop(receiver);
         let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        written?;
+        // A stream that fails fails on both sides, and the reader knows why.
         let digest = read?;
+        written?;
         Ok(Done { stats: apply.finish()?, digest })
     })
 }
@@ -85,13 +109,21 @@ fn read_all(
     let mut gather = Gather::new(&order.rules);
     for pick in &order.picks {
         let under = base.append(&pick.below);
-        if pick.directory {
-            let dir = from.root.subroot(pick.place.as_path()).cannot("open", &pick.place)?;
-            let whole = renamed.is_some() || !pick.below.is_root();
-            reader.send(order, gather.directory(&dir, &pick.place, &pick.judged, under, whole))?;
-        } else {
-            let name = renamed.cloned().unwrap_or(under);
-            reader.send(order, gather.file(from.root, &pick.place, name).transpose().into_iter())?;
+        let (root, change) = (pick.root(from), order.change(pick));
+        match pick.sort {
+            Sort::Directory => {
+                let dir = root.subroot(pick.place.as_path()).cannot("open", &pick.place)?;
+                let whole = renamed.is_some() || !pick.below.is_root();
+                reader.send(&change, gather.directory(&dir, &pick.place, &pick.judged, under, whole))?;
+            }
+            Sort::File => {
+                let name = renamed.cloned().unwrap_or(under);
+                reader.send(&change, gather.file(root, &pick.place, name).transpose().into_iter())?;
+            }
+            Sort::Archive => {
+                let entries = archive::open(root, &pick.place, &under)?;
+                reader.send(&change, entries).cannot("unpack", &pick.place)?;
+            }
         }
         if reader.queue.closed {
             break;
@@ -111,17 +143,27 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Gives entries their owner and mode and sends them; stops where nobody takes them any more.
-    fn send(&mut self, order: &Order, entries: impl Iterator<Item = Result<Entry>>) -> Result<()> {
-        for entry in entries.owned_by(order.owner).with_mode(order.mode.as_ref()) {
+    fn send(&mut self, change: &Change<'_>, entries: impl Iterator<Item = Result<Entry>>) -> Result<()> {
+        for entry in entries.owned_by(change.owner).with_mode(change.mode).at_time(change.time) {
             let mut entry = entry?;
-            let load = take_content(&mut entry)?;
+            let load = match take_content(&mut entry)? {
+                Taken::Nothing => None,
+                Taken::Load(load) => Some(load),
+                Taken::Stream(size, stream) => {
+                    let hash = self.stream(&entry, size, stream)?;
+                    if let Some(print) = &mut self.print {
+                        print.add(self.base, &entry, Some(&hash));
+                    }
+                    continue;
+                }
+            };
             let mut hash = None;
             let mut large = None;
             if self.print.is_some() {
                 match &load {
                     Some(Load::Bytes(bytes)) => hash = Some(hash_bytes(bytes)),
                     Some(Load::At { size, dir, name }) => large = Some((*size, dir.clone(), name.clone())),
-                    None => {}
+                    Some(Load::Pipe { .. }) | None => {}
                 }
             }
             self.queue.push(Parcel::pack(&entry, load));
@@ -139,6 +181,36 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Reader<'_> {
+    /// Sends a file whose content only this thread can read, piece by piece, and hashes it on the way.
+    fn stream(&mut self, entry: &Entry, size: u64, mut stream: Box<dyn Read>) -> Result<ContentHash> {
+        let (sender, pieces) = sync_channel(BATCHES);
+        self.queue.push(Parcel::pack(entry, Some(Load::Pipe { size, pieces })));
+        self.queue.flush();
+        let mut hasher = ContentHasher::default();
+        let mut left = size;
+        while left > 0 && !self.queue.closed {
+            let length = left.min(BLOCK as u64);
+            let mut piece = vec![0; usize::try_from(length).expect("a block fits")];
+            if let Err(error) = stream.read_exact(&mut piece) {
+                // The writer must not take what there is for all of it.
+                let _ = sender.send(Err(std::io::Error::new(error.kind(), error.to_string())));
+                return match error.kind() {
+                    std::io::ErrorKind::UnexpectedEof if error.get_ref().is_none() => {
+                        Err(Error::corrupt(format!("cannot read `{}`", entry.path))
+                            .because("it ends too early"))
+                    }
+                    _ => Err(error).cannot("read", &entry.path),
+                };
+            }
+            hasher.add(&piece);
+            left -= length;
+            self.queue.closed |= sender.send(Ok(piece)).is_err();
+        }
+        Ok(hasher.finish())
     }
 }
 

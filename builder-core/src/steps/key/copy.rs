@@ -2,6 +2,7 @@
 
 use crate::builder::Builder;
 use crate::oci::{Digest, Draft};
+use crate::steps::add::Unpack;
 use crate::steps::copy::{Copy, CopyFrom};
 use crate::steps::key::run::ids;
 use crate::steps::key::{Definition, shell_line};
@@ -16,19 +17,44 @@ pub(crate) fn define(
     inputs: Option<(String, Digest, Vec<u8>)>,
     draft: &Draft,
 ) -> Definition {
-    let Copy { sources, destination, chown, chmod, excludes, ignore, parents, keep_owners } = copy;
-    let mut words = vec!["copy".to_owned()];
+    let Copy {
+        sources,
+        destination,
+        chown,
+        chmod,
+        excludes,
+        ignore,
+        parents,
+        keep_owners,
+        unpack,
+        link,
+        // What does not have it is refused before this.
+        checksum: _,
+        timestamp,
+        keep_symlinks,
+        // What these four name and bring in is among the inputs.
+        keep_git_dir: _,
+        literal: _,
+        allow_empty: _,
+        fetch: _,
+    } = copy;
+    let adds = *unpack != Unpack::Nothing;
+    let mut words = vec![if adds { "add" } else { "copy" }.to_owned()];
     if let CopyFrom::Other(name) = from {
         words.push(format!("--from={name}"));
     }
     words.extend(sources.iter().cloned());
     words.push(destination.clone());
-    let mut step = Definition::new(StepKind::Copy, shell_line(&words));
+    let mut step = Definition::new(if adds { StepKind::Add } else { StepKind::Copy }, shell_line(&words));
     step.field("destination", destination);
     step.field("owner", chown.as_deref().unwrap_or_default());
     step.field("mode", chmod.as_deref().unwrap_or_default());
     step.field("parents", parents.to_string());
     step.field("keep owners", keep_owners.to_string());
+    step.field("unpack", format!("{unpack:?}"));
+    step.field("link", link.to_string());
+    step.field("time", timestamp.map(|time| time.to_string()).unwrap_or_default());
+    step.field("keep symlinks", keep_symlinks.to_string());
     if !destination.starts_with('/') {
         step.field("working directory", &draft.config.config.working_dir);
     }

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags};
+use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::{Facts, Mount};
+use crate::sys::mount::{self, Overlay};
 use crate::sys::mount_attr::{self, Propagation};
 
 /// The options there are, and the group of which at most one may be given.
@@ -192,11 +193,12 @@ impl Volume {
                 attributes |= attribute;
             }
         }
-        if !attributes.is_empty() {
-            mount_attr::restrict(source.as_fd(), attributes, tree).cannot("mount", &show)?;
-        }
+        let source = match attributes.is_empty() {
+            true => source,
+            false => mount_attr::restrict(source, attributes, tree).cannot("mount", &show)?,
+        };
         let (how, below) = self.propagation();
-        mount_attr::propagate(source.as_fd(), how, below).cannot("mount", &show)?;
+        let source = mount_attr::propagate(source, how, below).cannot("mount", &show)?;
         Ok(Mount { source, is_dir, at: self.target.clone() })
     }
 
@@ -224,24 +226,16 @@ fn overlay(source: &Path, scratch: &Path, facts: &Facts) -> std::io::Result<Owne
     let (upper, work) = (scratch.join("upper"), scratch.join("work"));
     std::fs::create_dir_all(&upper)?;
     std::fs::create_dir_all(&work)?;
-    let open = |path: &Path| rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    let (lower, upper, work) = (open(source)?, open(&upper)?, open(&work)?);
     // The new top directory is what the command sees of the old one.
-    let stat = rustix::fs::fstat(&lower)?;
-    let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-    rustix::fs::chownat(&upper, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
-    std::fs::set_permissions(scratch.join("upper"), PermissionsExt::from_mode(stat.st_mode & 0o7777))?;
-    // By number, so that no character of a path needs to be escaped.
-    let name = |fd: BorrowedFd<'_>| format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let context = rustix::mount::fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    rustix::mount::fsconfig_set_string(&context, "lowerdir", name(lower.as_fd()))?;
-    rustix::mount::fsconfig_set_string(&context, "upperdir", name(upper.as_fd()))?;
-    rustix::mount::fsconfig_set_string(&context, "workdir", name(work.as_fd()))?;
-    if facts.rootless {
-        rustix::mount::fsconfig_set_flag(&context, "userxattr")?;
-    }
-    rustix::mount::fsconfig_create(&context)?;
-    Ok(rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
+    let stat = std::fs::metadata(source)?;
+    std::os::unix::fs::lchown(&upper, Some(stat.uid()), Some(stat.gid()))?;
+    std::fs::set_permissions(&upper, PermissionsExt::from_mode(stat.mode() & 0o7777))?;
+    mount::overlay(&Overlay {
+        lowers: &[source.to_owned()],
+        upper: Some((&upper, &work)),
+        userxattr: facts.rootless,
+        probe: false,
+    })
 }
 
 /// Gives the file, or the directory and all that is in it, to `owner`. Follows no symlink, and keeps its handles few:

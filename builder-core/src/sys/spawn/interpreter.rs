@@ -7,8 +7,10 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
+
+use crate::sys::in_root;
 
 /// How much of a file the kernel looks at for `#!` (`BINPRM_BUF_SIZE`).
 const HEAD: usize = 256;
@@ -56,9 +58,7 @@ pub(super) fn inspect(path: &CStr) -> Result<(), Errno> {
 
 /// Opens a regular file that no magic link leads to; `None` if there is none.
 fn open(path: &CStr) -> Result<Option<OwnedFd>, Errno> {
-    let open = |flags: OFlags| {
-        rustix::fs::openat2(CWD, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
-    };
+    let open = |flags: OFlags| in_root::open_by_no_magic(path, flags);
     // Looked at first: opening a pipe or a device may do something.
     let stat = match open(OFlags::PATH) {
         Ok(file) => rustix::fs::fstat(&file)?,

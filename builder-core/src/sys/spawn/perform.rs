@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::libc;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
@@ -17,7 +17,8 @@ use rustix::mount::{
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::{Command, Filter, Handle, Notice, Program, Step, View};
-use crate::sys::mount_attr;
+use crate::sys::in_root::{self, Links};
+use crate::sys::{mount as mounts, mount_attr};
 
 /// The exit code of a child that could not become the command; nobody sees it, for it has said why.
 const GAVE_UP: i32 = 125;
@@ -124,16 +125,11 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
         Step::Loopback => loopback(),
         Step::Hostname(name) => rustix::system::sethostname(name.as_bytes()),
         Step::Directory(path) => {
-            let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let root = rustix::fs::open(c"/", flags, Mode::empty())?;
-            rustix::process::fchdir(rustix::fs::openat2(
-                root,
-                path.as_c_str(),
-                flags,
-                Mode::empty(),
-                resolve,
-            )?)
+            let path = path.as_c_str();
+            let links = Links::Followed;
+            rustix::process::fchdir(in_root::open(root.as_fd(), path, flags, Mode::empty(), links)?)
         }
         Step::Inspect(candidates) => candidates.iter().try_for_each(|path| super::interpreter::inspect(path)),
         Step::Limit { resource, wanted } => limit(*resource, *wanted),
@@ -160,11 +156,8 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
 
 /// Opens `at` below `root` as a place to mount on. Never leaves the root.
 fn find(root: BorrowedFd<'_>, at: &CStr, links: bool) -> Answer<OwnedFd> {
-    let mut resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    if !links {
-        resolve |= ResolveFlags::NO_SYMLINKS;
-    }
-    rustix::fs::openat2(root, at, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+    let links = if links { Links::Followed } else { Links::Refused };
+    in_root::open(root, at, OFlags::PATH, Mode::empty(), links)
 }
 
 fn attach(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Answer {
@@ -192,14 +185,19 @@ fn create(view: View, read_only: bool, or: Option<&CStr>) -> Answer<(OwnedFd, Op
     };
     let host = or.ok_or(refusal)?;
     let made = copy(CWD, host, OpenTreeFlags::AT_RECURSIVE)?;
-    mount_attr::restrict(made.as_fd(), attributes, true)?;
-    Ok((made, Some(refusal)))
+    Ok((mount_attr::restrict_here(made, attributes, true)?, Some(refusal)))
 }
 
 fn make(view: View, attributes: MountAttrFlags) -> Answer<OwnedFd> {
-    let context = rustix::mount::fsopen(view.name(), FsOpenFlags::FSOPEN_CLOEXEC)?;
-    rustix::mount::fsconfig_create(&context)?;
-    rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+    let make = || {
+        let context = rustix::mount::fsopen(view.name(), FsOpenFlags::FSOPEN_CLOEXEC)?;
+        rustix::mount::fsconfig_create(&context)?;
+        rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+    };
+    match make() {
+        Err(Errno::NOSYS | Errno::PERM) => mounts::file_system_here(view.name(), attributes),
+        made => made,
+    }
 }
 
 fn mask(root: BorrowedFd<'_>, at: &CStr, devices: BorrowedFd<'_>) -> Answer {
@@ -210,9 +208,9 @@ fn mask(root: BorrowedFd<'_>, at: &CStr, devices: BorrowedFd<'_>) -> Answer {
     };
     let stat = rustix::fs::fstat(&target)?;
     let directory = stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
-    let cover = copy(devices, if directory { c"pts" } else { c"null" }, OpenTreeFlags::empty())?;
+    let mut cover = copy(devices, if directory { c"pts" } else { c"null" }, OpenTreeFlags::empty())?;
     if directory {
-        mount_attr::restrict(cover.as_fd(), MountAttrFlags::MOUNT_ATTR_RDONLY, false)?;
+        cover = mount_attr::restrict_here(cover, MountAttrFlags::MOUNT_ATTR_RDONLY, false)?;
     }
     attach(cover.as_fd(), target.as_fd())
 }
@@ -223,7 +221,7 @@ fn protect(root: BorrowedFd<'_>, at: &CStr) -> Answer {
         found => found?,
     };
     let same = copy(target.as_fd(), c"", OpenTreeFlags::AT_RECURSIVE)?;
-    mount_attr::restrict(same.as_fd(), MountAttrFlags::MOUNT_ATTR_RDONLY, true)?;
+    let same = mount_attr::restrict_here(same, MountAttrFlags::MOUNT_ATTR_RDONLY, true)?;
     attach(same.as_fd(), target.as_fd())
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use crate::error::{Context, Result};
 use crate::tree::{Content, Device, Entry, Meta, Node, Opened, RelPath};
@@ -37,13 +38,25 @@ pub(super) enum Load {
     Bytes(Vec<u8>),
     /// In a file of an open directory.
     At { size: u64, dir: Arc<OwnedFd>, name: OsString },
+    /// On their way: pieces of a stream that only the reader can read.
+    Pipe { size: u64, pieces: Receiver<io::Result<Vec<u8>>> },
 }
 
-/// Takes the content out of `entry`, read if it is small; `None` for what is no regular file.
-pub(super) fn take_content(entry: &mut Entry) -> Result<Option<Load>> {
-    let Node::File { size, content } = &mut entry.node else { return Ok(None) };
+/// What an entry had for content.
+pub(super) enum Taken {
+    /// It is no regular file.
+    Nothing,
+    /// What goes into the parcel.
+    Load(Load),
+    /// So many bytes that come while the entry is the last one.
+    Stream(u64, Box<dyn Read>),
+}
+
+/// Takes the content out of `entry`, read if it is small.
+pub(super) fn take_content(entry: &mut Entry) -> Result<Taken> {
+    let Node::File { size, content } = &mut entry.node else { return Ok(Taken::Nothing) };
     let size = *size;
-    Ok(Some(match std::mem::replace(content, Content::Bytes(Vec::new())) {
+    Ok(Taken::Load(match std::mem::replace(content, Content::Bytes(Vec::new())) {
         Content::Bytes(bytes) => Load::Bytes(bytes),
         Content::At { dir, name } if size <= SMALL => {
             let mut bytes = vec![0; usize::try_from(size).expect("a small file fits")];
@@ -52,7 +65,7 @@ pub(super) fn take_content(entry: &mut Entry) -> Result<Option<Load>> {
             Load::Bytes(bytes)
         }
         Content::At { dir, name } => Load::At { size, dir, name },
-        Content::Stream(_) => unreachable!("a directory tree gives names"),
+        Content::Stream(stream) => return Ok(Taken::Stream(size, stream)),
     }))
 }
 
@@ -90,6 +103,10 @@ impl Parcel {
             Body::File(Load::At { size, dir, name }) => {
                 Node::File { size, content: Content::At { dir, name } }
             }
+            Body::File(Load::Pipe { size, pieces }) => {
+                let pipe = Pipe { pieces, piece: Vec::new(), at: 0 };
+                Node::File { size, content: Content::Stream(Box::new(pipe)) }
+            }
             Body::Symlink(target) => Node::Symlink(target),
             Body::Hardlink(target) => Node::Hardlink(target),
             Body::Char(device) => Node::Char(device),
@@ -105,5 +122,27 @@ impl Parcel {
             Body::File(Load::Bytes(bytes)) => bytes.len(),
             _ => 0,
         }
+    }
+}
+
+/// Pieces as one stream; it ends when the sender is gone.
+struct Pipe {
+    pieces: Receiver<io::Result<Vec<u8>>>,
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.piece.len() {
+            match self.pieces.recv() {
+                Ok(piece) => (self.piece, self.at) = (piece?, 0),
+                Err(_) => return Ok(0),
+            }
+        }
+        let count = buffer.len().min(self.piece.len() - self.at);
+        buffer[..count].copy_from_slice(&self.piece[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
     }
 }

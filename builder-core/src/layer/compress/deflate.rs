@@ -1,0 +1,252 @@
+//! One block of input as whole bytes of a deflate stream (RFC 1951), by the cheapest way that loses little.
+//!
+//! A block is looked at in segments. What is as good as random is stored. Where next to nothing repeats within
+//! deflate's window, bytes are only coded by their frequency, which takes a third of the time that looking for
+//! repetitions does. All else is deflated. What is decided depends on the bytes and the level alone, and is reckoned
+//! in integers: the same on any machine.
+
+use std::io;
+
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Strategy};
+
+/// How far back deflate can refer.
+pub(super) const WINDOW: usize = 32 * 1024;
+
+/// The unit of decisions.
+const SEGMENT: usize = 128 * 1024;
+
+/// Up to this level time matters more than the last percent.
+const THOROUGH: i32 = 7;
+
+/// What becomes of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    /// Stored: it would not become smaller.
+    Store,
+    /// Coded by the frequency of its bytes.
+    Frequency,
+    /// Deflated.
+    Repetition,
+}
+
+/// Puts `block` in `output`. It may refer to `window`, the input just before it.
+pub(super) fn deflate(level: i32, block: &[u8], window: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
+    output.clear();
+    let mut survey = Survey::default();
+    let mut begin = 0;
+    let mut method = survey.judge(level, &block[..SEGMENT.min(block.len())]);
+    while begin < block.len() {
+        // Segments treated alike go together.
+        let mut end = (begin + SEGMENT).min(block.len());
+        let mut next = method;
+        while end < block.len() {
+            let after = (end + SEGMENT).min(block.len());
+            next = survey.judge(level, &block[end..after]);
+            if next != method {
+                break;
+            }
+            end = after;
+        }
+        let run = &block[begin..end];
+        match method {
+            Method::Store => store(run, output),
+            Method::Frequency => compress(level, Strategy::HuffmanOnly, run, &[], output)?,
+            Method::Repetition => {
+                let before = if begin == 0 { window } else { &block[begin.saturating_sub(WINDOW)..begin] };
+                compress(level, Strategy::Default, run, before, output)?;
+            }
+        }
+        (begin, method) = (end, next);
+    }
+    Ok(())
+}
+
+/// The compressor is a new one for every run: what zlib-rs 0.6 keeps over a reset shows in a few bytes of its output,
+/// and which runs a worker had before is chance.
+fn compress(
+    level: i32,
+    strategy: Strategy,
+    run: &[u8],
+    window: &[u8],
+    output: &mut Vec<u8>,
+) -> io::Result<()> {
+    // Negative window bits ask for a stream without zlib's frame.
+    let config = DeflateConfig { level, strategy, window_bits: -15, ..DeflateConfig::default() };
+    let mut deflate = Deflate::new_with_config(config);
+    if !window.is_empty() {
+        deflate.set_dictionary(window).map_err(failed)?;
+    }
+    // More than deflate ever needs, so that one call does it and the bytes do not depend on the room there was.
+    let start = output.len();
+    output.resize(start + run.len() + run.len() / 8 + 1024, 0);
+    deflate.compress(run, &mut output[start..], DeflateFlush::SyncFlush).map_err(failed)?;
+    let made = usize::try_from(deflate.total_out()).expect("it is in memory");
+    if deflate.total_in() != run.len() as u64 || start + made == output.len() {
+        return Err(io::Error::other("deflate did not take a whole run"));
+    }
+    output.truncate(start + made);
+    Ok(())
+}
+
+fn failed(error: zlib_rs::DeflateError) -> io::Error {
+    io::Error::other(error.as_str())
+}
+
+/// As stored blocks: a type byte, the length and its complement, the bytes.
+fn store(run: &[u8], output: &mut Vec<u8>) {
+    output.reserve(run.len() + run.len() / 4096);
+    for part in run.chunks(usize::from(u16::MAX)) {
+        let length = u16::try_from(part.len()).expect("cut to size");
+        output.push(0);
+        output.extend_from_slice(&length.to_le_bytes());
+        output.extend_from_slice(&(!length).to_le_bytes());
+        output.extend_from_slice(part);
+    }
+}
+
+/// Bits are counted in this many parts.
+const BIT: u64 = 1 << FRACTION;
+
+const FRACTION: u32 = 10;
+
+/// Random bytes have 8 bits each; a segment of them measures within a thousandth of that, text below 6.
+const RANDOM: u64 = BIT * 797 / 100;
+
+/// Of each stretch of a segment the last part is searched for repetitions …
+const STRETCH: usize = 8 * 1024;
+
+/// … this many bytes …
+const SEARCHED: usize = 1024;
+
+/// … of what is anywhere before, of which every second position is noted: that finds all but the shortest.
+const NOTED: usize = 2;
+
+/// What is shorter is not judged.
+const ENOUGH: usize = 32 * 1024;
+
+/// How many positions the search remembers, as a power of two.
+const PLACES: u32 = 13;
+
+/// Decides about segments.
+struct Survey {
+    /// Where four bytes of a hash were last seen.
+    places: Box<[u32; 1 << PLACES]>,
+}
+
+impl Default for Survey {
+    fn default() -> Self {
+        Survey { places: Box::new([0; 1 << PLACES]) }
+    }
+}
+
+impl Survey {
+    fn judge(&mut self, level: i32, segment: &[u8]) -> Method {
+        if level == 0 || segment.len() < ENOUGH {
+            return Method::Repetition;
+        }
+        let bits = bits_per_byte(segment);
+        if bits < RANDOM && level >= THOROUGH {
+            return Method::Repetition;
+        }
+        let (saved, of) = self.savings(segment, bits);
+        if bits >= RANDOM && saved * 200 < of {
+            Method::Store
+        } else if level < THOROUGH && saved * 100 < of * 8 {
+            // It is then at most so many percent larger: the search sees what deflate would find, nearly.
+            Method::Frequency
+        } else {
+            Method::Repetition
+        }
+    }
+
+    /// Estimates how many bits referring back to repetitions saves in parts of a segment whose bytes take `bits` each
+    /// by their frequency, and how many bits those parts have.
+    fn savings(&mut self, segment: &[u8], bits: u64) -> (u64, u64) {
+        self.places.fill(0);
+        let (mut saved, mut searched) = (0, 0);
+        // Position 0 stands for never seen.
+        let mut at = 1;
+        for stretch in 1..=(segment.len() - 8) / STRETCH {
+            let end = stretch * STRETCH;
+            while at < end - SEARCHED {
+                self.note(segment, at);
+                at += NOTED;
+            }
+            searched += SEARCHED as u64;
+            while at < end {
+                let seen = self.note(segment, at);
+                let (length, gain) = worth(segment, seen, at, bits);
+                at += 1;
+                if gain > 0 {
+                    saved += gain;
+                    let after = end.min(at + length - 1);
+                    (at..after).for_each(|inside| _ = self.note(segment, inside));
+                    at = after;
+                }
+            }
+        }
+        (saved, searched * bits)
+    }
+
+    /// Notes the four bytes at `at`, and says where such were before.
+    fn note(&mut self, segment: &[u8], at: usize) -> usize {
+        let hash = word(segment, at).wrapping_mul(0x9e37_79b1) >> (32 - PLACES);
+        let now = u32::try_from(at).expect("a segment is short");
+        std::mem::replace(&mut self.places[hash as usize], now) as usize
+    }
+}
+
+/// How many bytes at `at` repeat those at `seen`, and how many bits it saves to say so; 0 if none.
+fn worth(segment: &[u8], seen: usize, at: usize, bits: u64) -> (usize, u64) {
+    let distance = at - seen;
+    if seen == 0 || distance > WINDOW || word(segment, seen) != word(segment, at) {
+        return (0, 0);
+    }
+    let pairs = segment[seen..].iter().zip(&segment[at..]).take(258);
+    let length = pairs.take_while(|(old, new)| old == new).count();
+    // A length and a distance take about eleven bits, and those that say where exactly in a range (RFC 1951, 3.2.5).
+    let exact = distance.ilog2().saturating_sub(1) + if length > 10 { 2 } else { 0 };
+    let cost = (11 + u64::from(exact)) * BIT;
+    (length, (length as u64 * bits).saturating_sub(cost))
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+/// The entropy of single bytes, in parts of a bit ([`BIT`]).
+fn bits_per_byte(segment: &[u8]) -> u64 {
+    // Four counts side by side: runs of one byte would wait for each other.
+    let mut counts = [[0_u32; 256]; 4];
+    for quad in segment.chunks_exact(4) {
+        for (count, byte) in counts.iter_mut().zip(quad) {
+            count[usize::from(*byte)] += 1;
+        }
+    }
+    let total = u64::try_from(segment.len() / 4 * 4).expect("a segment is short");
+    let bits = (0..256)
+        .map(|byte| counts.iter().map(|count| u64::from(count[byte])).sum::<u64>())
+        .filter(|count| *count > 0)
+        .map(|count| count * (logarithm(total) - logarithm(count)));
+    bits.sum::<u64>() / total
+}
+
+/// The logarithm to base two of a number above 0, in parts of a bit.
+fn logarithm(number: u64) -> u64 {
+    let whole = number.ilog2();
+    // The mantissa, 1 to 2, in 31 bits after the point; each squaring gives one more digit of the logarithm.
+    let mut mantissa = if whole > 31 { number >> (whole - 31) } else { number << (31 - whole) };
+    let mut digits = 0;
+    for _ in 0..FRACTION {
+        mantissa = (mantissa * mantissa) >> 31;
+        digits <<= 1;
+        if mantissa >= 1 << 32 {
+            mantissa >>= 1;
+            digits |= 1;
+        }
+    }
+    (u64::from(whole) << FRACTION) + digits
+}
+
+#[cfg(test)]
+mod tests;

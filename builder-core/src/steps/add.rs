@@ -1,0 +1,127 @@
+//! What `add` takes beyond the files that `copy` takes: archives, which are unpacked, addresses and git repositories.
+//!
+//! It is the same verb, [`Copy`](crate::Copy): here live only the sources. What is fetched is put into a directory of
+//! unfinished work first, so that a copy never begins with half of it.
+
+mod address;
+pub(crate) mod archive;
+mod git;
+
+pub use git::is_git;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::tree::{RelPath, Root, Timestamp};
+
+/// Which archives a copy unpacks instead of copying them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unpack {
+    /// None: what `copy` does.
+    #[default]
+    Nothing,
+    /// Those that are files of the source: what `add` does.
+    Files,
+    /// Also those that are fetched from an address.
+    All,
+}
+
+/// How what is not here is fetched. It says nothing about what is copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// How often it is tried again after a failure of the network.
+    pub retries: u32,
+    /// How long to wait before that.
+    pub delay: Duration,
+    /// Whether a server must show a certificate that is trusted.
+    pub verify_tls: bool,
+    /// Where certificates to trust, and the client's own, are.
+    pub cert_dir: Option<PathBuf>,
+    /// No more bytes than this are taken from one address.
+    pub max_bytes: u64,
+    /// How long one repository may take.
+    pub patience: Duration,
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Fetch {
+            retries: 3,
+            delay: Duration::from_secs(2),
+            verify_tls: true,
+            cert_dir: None,
+            max_bytes: 32 << 30,
+            patience: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// A source that was not here and now is.
+#[derive(Debug, Clone)]
+pub(crate) struct Fetched {
+    /// The directory it was put into.
+    pub root: Arc<Root>,
+    /// What it is called there: a file, or the root itself for a repository.
+    pub name: RelPath,
+    /// The time all of it gets, whenever it was fetched.
+    pub time: Option<Timestamp>,
+    /// Whether it may be an archive that is to be unpacked.
+    pub is_file: bool,
+}
+
+/// Whether `source` is an address or a repository and not a file.
+#[must_use]
+pub fn is_remote(source: &str) -> bool {
+    is_git(source) || address::is_address(source)
+}
+
+/// Fetches those of `sources` that are not files, into directories below `dir`; the keys are their places in the list.
+pub(crate) fn fetch(
+    sources: &[String],
+    checksum: Option<&str>,
+    keep_git_dir: bool,
+    how: &Fetch,
+    dir: &Path,
+) -> Result<BTreeMap<usize, Fetched>> {
+    let remote = || sources.iter().enumerate().filter(|(_, source)| is_remote(source));
+    if let Some(checksum) = checksum
+        && (sources.len() != 1 || remote().count() != 1)
+    {
+        return Err(Error::invalid(format!("cannot check `{checksum}`"))
+            .because("a checksum is that of one address or repository")
+            .hint("give --checksum with one https:// address and nothing else"));
+    }
+    let mut fetched = BTreeMap::new();
+    for (number, source) in remote() {
+        let into = dir.join(format!("fetched-{number}"));
+        std::fs::create_dir(&into).cannot("make", into.display())?;
+        let one = if is_git(source) {
+            git::fetch(source, checksum, keep_git_dir, how, &into)
+        } else {
+            address::fetch(source, checksum, how, &into)
+        };
+        fetched.insert(number, one?);
+    }
+    Ok(fetched)
+}
+
+/// Tries what may fail by chance as often as `how` says.
+fn persist<T>(how: &Fetch, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut left = how.retries;
+    loop {
+        match attempt() {
+            Err(error) if left > 0 && error.kind() == Kind::Io => {
+                left -= 1;
+                std::thread::sleep(how.delay);
+            }
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! The blobs of one image on their way: several at a time, each in one pass, whatever is done to it.
+
+use std::io::{self, Read, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::event::Reporter;
+use crate::layer::{Checked, Compression, Digesting, Encoder, Outlet, decode, pipe};
+use crate::oci::{Descriptor, Digest, Format};
+use crate::transport::convert::{self, Recompress};
+use crate::transport::sink::{Meter, Outgoing, Part, Sink};
+use crate::transport::source::{Content, Source};
+
+/// Compression workers at most: each holds a few megabytes, and memory has a bound on any machine.
+const MAX_WORKERS: usize = 8;
+
+/// From where to where, and what is done on the way.
+pub(crate) struct Blobs<'a> {
+    /// Where they are.
+    pub source: &'a dyn Source,
+    /// Where they go.
+    pub sender: Sender<'a>,
+    /// No layer changes its form, whatever the sink wants.
+    pub keep: bool,
+}
+
+/// Where blobs go, and in which form.
+pub(crate) struct Sender<'a> {
+    /// Where to.
+    pub sink: &'a dyn Sink,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+    /// The form of layers.
+    pub recompress: Recompress,
+    /// The family of their media types.
+    pub format: Format,
+}
+
+impl Blobs<'_> {
+    /// Sends the config, which was read already.
+    pub fn config(&self, config: &Descriptor, bytes: &[u8]) -> Result<()> {
+        if self.sender.sink.has_blob(config, Part::Config)? {
+            return Ok(());
+        }
+        let meter =
+            Meter::begin(self.sender.reporter, format!("copying config {}", config.digest.short()), None);
+        let mut blob = Outgoing::known_as(Box::new(bytes), config, meter);
+        self.sender.sink.put_blob(&mut blob, Part::Config)
+    }
+
+    /// Sends all layers; gives what each is at the target. `diff_ids` is empty for what is no image.
+    pub fn layers(&self, layers: &[Descriptor], diff_ids: &[Digest]) -> Result<Vec<Descriptor>> {
+        let lanes = self.source.lanes().min(self.sender.sink.lanes()).min(layers.len()).max(1);
+        // A blob that is named twice is sent once.
+        let first = |place: usize| layers[..place].iter().position(|l| l.digest == layers[place].digest);
+        let next = AtomicUsize::new(0);
+        let sent: Mutex<Vec<Option<Result<Descriptor>>>> = Mutex::new(layers.iter().map(|_| None).collect());
+        let failed = || lock(&sent).iter().flatten().any(Result::is_err);
+        let work = || {
+            loop {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                if place >= layers.len() || failed() {
+                    return;
+                }
+                if first(place).is_none() {
+                    let part =
+                        if diff_ids.is_empty() { Part::Other } else { Part::Layer(&diff_ids[..=place]) };
+                    let done = self.layer(&layers[place], part);
+                    lock(&sent)[place] = Some(done);
+                }
+            }
+        };
+        if lanes == 1 {
+            work();
+        } else {
+            std::thread::scope(|scope| (0..lanes).for_each(|_| drop(scope.spawn(work))));
+        }
+        let done = std::mem::take(&mut *lock(&sent));
+        let sent = done.into_iter().map(Option::transpose).collect::<Result<Vec<Option<Descriptor>>>>()?;
+        let at = |place: usize| sent[first(place).unwrap_or(place)].clone();
+        let all: Option<Vec<Descriptor>> = (0..layers.len()).map(at).collect();
+        all.ok_or_else(|| Error::new(Kind::Io, "cannot copy the layers").because("a thread failed"))
+    }
+
+    fn layer(&self, layer: &Descriptor, part: Part<'_>) -> Result<Descriptor> {
+        if convert::is_foreign(layer) && layer.other.contains_key("urls") {
+            return self.foreign(layer);
+        }
+        let change = match self.keep || part == Part::Other {
+            true => None,
+            false => {
+                self.sender.recompress.change(&layer.media_type, self.sender.sink.wants(), self.sender.format)
+            }
+        };
+        match (change, part) {
+            (Some(form), Part::Layer(chain)) => self.reformed(layer, chain, form),
+            _ => self.as_it_is(layer, part).map(|()| layer.clone()),
+        }
+    }
+
+    /// A layer that is kept elsewhere is named and not fetched: an address in an image is nothing we connect to.
+    fn foreign(&self, layer: &Descriptor) -> Result<Descriptor> {
+        if self.sender.sink.takes_index() {
+            return Ok(layer.clone());
+        }
+        Err(Error::new(Kind::Unsupported, format!("cannot copy the layer `{}`", layer.digest))
+            .because("it is kept elsewhere, at addresses its manifest names, which are not followed")
+            .hint("take an image that has all of its layers"))
+    }
+
+    /// Byte for byte.
+    fn as_it_is(&self, layer: &Descriptor, part: Part<'_>) -> Result<()> {
+        if self.sender.sink.has_blob(layer, part)? {
+            return Ok(());
+        }
+        for repository in self.source.repositories(layer) {
+            if self.sender.sink.mount_blob(layer, &repository)? {
+                return Ok(());
+            }
+        }
+        let task = format!("copying blob {}", layer.digest.short());
+        let content = self.source.blob(layer)?;
+        let meter = Meter::begin(self.sender.reporter, task, Some(layer.size));
+        let send = |reader: Box<dyn Read + Send + '_>| {
+            let mut blob = Outgoing::known_as(reader, layer, meter);
+            self.sender.sink.put_blob(&mut blob, part)?;
+            blob.finish().map(drop)
+        };
+        match content {
+            Content::Stored(reader) => send(reader),
+            Content::Made(make) => piped(make, |reader| send(Box::new(reader))),
+        }
+    }
+
+    /// In another form, unless the target has that already.
+    fn reformed(&self, layer: &Descriptor, chain: &[Digest], form: Compression) -> Result<Descriptor> {
+        let diff_id = *chain.last().expect("a layer is in its own chain");
+        let media_type = convert::layer_type(self.sender.format, form);
+        if self.sender.recompress.level.is_none() {
+            for known in self.source.forms(diff_id)? {
+                if convert::form_of(&known.media_type) != Some(form) {
+                    continue;
+                }
+                let known = Descriptor { media_type: media_type.into(), ..known };
+                if self.sender.sink.has_blob(&known, Part::Layer(chain))? {
+                    return Ok(known);
+                }
+            }
+        }
+        let write = |out: &mut dyn Write| self.write_plain(layer, diff_id, out);
+        let sent = self.sender.send_made(form, Part::Layer(chain), write)?;
+        if self.sender.recompress.level.is_none() {
+            self.source.remember(diff_id, &sent)?;
+        }
+        Ok(sent)
+    }
+
+    /// The layer's tar, which has to be the one the config names.
+    fn write_plain(&self, layer: &Descriptor, diff_id: Digest, out: &mut dyn Write) -> Result<()> {
+        let mut digesting = Digesting::new(out);
+        match self.source.blob(layer)? {
+            Content::Made(make) => make(&mut digesting)?,
+            Content::Stored(reader) => {
+                let mut checked = Checked::new(reader, layer);
+                let copied = decode(&mut checked).and_then(|mut plain| io::copy(&mut plain, &mut digesting));
+                copied.cannot("decompress the layer", layer.digest)?;
+                checked.finish().cannot("read the blob", layer.digest)?;
+            }
+        }
+        let (_, found, _) = digesting.finish().cannot("read the layer", layer.digest)?;
+        let found = Digest::from_bytes(found);
+        if found != diff_id {
+            return Err(Error::corrupt(format!("cannot copy the layer `{}`", layer.digest))
+                .because(format!("it unpacks to {found}, and the image's config says {diff_id}")));
+        }
+        Ok(())
+    }
+}
+
+impl Sender<'_> {
+    /// Sends the layer that `write` writes: making, compressing, digesting and sending go on side by side.
+    pub fn send_made(
+        &self,
+        form: Compression,
+        part: Part<'_>,
+        write: impl FnOnce(&mut dyn Write) -> Result<()> + Send,
+    ) -> Result<Descriptor> {
+        let meter = Meter::begin(self.reporter, "writing layer".to_owned(), None);
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+        let media_type = convert::layer_type(self.format, form);
+        let level = self.recompress.level(form);
+        let compress = move |out: &mut dyn Write| {
+            let mut encoder = Encoder::new(form, level, workers, out).cannot("compress", "the layer")?;
+            write(&mut encoder)?;
+            encoder.finish().cannot("compress", "the layer").map(drop)
+        };
+        piped(compress, |reader| {
+            let mut blob = Outgoing::unknown(Box::new(reader), media_type, meter);
+            self.sink.put_blob(&mut blob, part)?;
+            blob.finish()
+        })
+    }
+}
+
+/// Runs `make` beside `take`, which reads what the other writes. What went wrong first is what is told.
+fn piped<T>(
+    make: impl FnOnce(&mut dyn Write) -> Result<()> + Send,
+    take: impl FnOnce(Outlet) -> Result<T>,
+) -> Result<T> {
+    std::thread::scope(|scope| {
+        let (mut inlet, outlet) = pipe();
+        let maker = scope.spawn(move || match make(&mut inlet) {
+            Ok(()) => {
+                // Fails only if the reader is gone, which then says why.
+                let _ = inlet.finish();
+                None
+            }
+            Err(error) => inlet.fail(io::Error::other("it could not be made")).then_some(error),
+        });
+        let taken = take(outlet);
+        match (maker.join(), taken) {
+            (Ok(Some(error)), Err(_)) => Err(error),
+            (_, taken) => taken,
+        }
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,132 @@
+//! What becomes of an image on its way: which layers change their form, and how its manifest then says so.
+//!
+//! Media types are those of the OCI image specification 1.1 and of Docker's schema 2. A layer of a media type that is
+//! not known here, as artifacts have them, is never touched.
+
+use crate::error::{Error, Kind, Result};
+use crate::layer::Compression;
+use crate::oci::{Descriptor, Format, Manifest, media_type};
+use crate::transport::sink::Wants;
+
+/// How layers are to be compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Recompress {
+    /// The form plain layers get; what the target prefers, unless given. Plain is a form, too.
+    pub to: Option<Compression>,
+    /// The level; each form's usual one, unless given.
+    pub level: Option<i32>,
+    /// Layers that are compressed already as well.
+    pub force: bool,
+}
+
+/// The form of a layer by its media type; none if that is no layer's.
+pub(crate) fn form_of(media_type: &str) -> Option<Compression> {
+    match media_type {
+        media_type::LAYER | media_type::DOCKER_LAYER => Some(Compression::None),
+        media_type::LAYER_GZIP | media_type::DOCKER_LAYER_GZIP => Some(Compression::Gzip),
+        media_type::LAYER_ZSTD | media_type::DOCKER_LAYER_ZSTD => Some(Compression::Zstd),
+        _ => None,
+    }
+}
+
+/// The media type of a layer in a form; Docker's family has none for zstd.
+pub(crate) fn layer_type(format: Format, form: Compression) -> &'static str {
+    match (format, form) {
+        (Format::Oci, Compression::None) => media_type::LAYER,
+        (Format::Oci, Compression::Gzip) => media_type::LAYER_GZIP,
+        (_, Compression::Zstd) => media_type::LAYER_ZSTD,
+        (Format::Docker, Compression::None) => media_type::DOCKER_LAYER,
+        (Format::Docker, Compression::Gzip) => media_type::DOCKER_LAYER_GZIP,
+    }
+}
+
+/// Whether a layer is kept elsewhere: the media types for those that may not be handed on, with addresses.
+pub(crate) fn is_foreign(layer: &Descriptor) -> bool {
+    layer.media_type.contains(".nondistributable.") || layer.media_type.contains(".foreign.")
+}
+
+impl Recompress {
+    /// The form that a layer of this media type gets; none if it stays as it is.
+    pub fn change(self, media_type: &str, wants: Wants, format: Format) -> Option<Compression> {
+        let now = form_of(media_type)?;
+        let wanted = match (now, self.to) {
+            (Compression::None, Some(to)) => to,
+            (Compression::None, None) if wants == Wants::Compressed => Compression::Gzip,
+            (Compression::None, None) => Compression::None,
+            (_, Some(to)) if self.force => to,
+            (_, None) if wants == Wants::Plain => Compression::None,
+            (now, _) => now,
+        };
+        let wanted = if wants == Wants::Plain { Compression::None } else { wanted };
+        // Docker's media types have no word for it.
+        let wanted = match (format, wanted) {
+            (Format::Docker, Compression::Zstd) => Compression::Gzip,
+            (_, wanted) => wanted,
+        };
+        (wanted != now).then_some(wanted)
+    }
+
+    /// The level for a form.
+    pub fn level(self, form: Compression) -> i32 {
+        self.level.filter(|_| form != Compression::None).unwrap_or_else(|| form.default_level())
+    }
+}
+
+/// Which family a manifest is written in at the target.
+pub(crate) fn choose_format(
+    asked: Option<Format>,
+    now: Format,
+    taken: &[Format],
+    recompress: Recompress,
+) -> Result<Format> {
+    let has_zstd = recompress.to == Some(Compression::Zstd);
+    if let Some(asked) = asked {
+        if asked == Format::Docker && has_zstd {
+            return Err(Error::new(Kind::Unsupported, "cannot compress the layers with `zstd`")
+                .because("Docker's media types have none for it")
+                .hint("write OCI's media types, with --format oci"));
+        }
+        return Ok(asked);
+    }
+    if has_zstd && taken.contains(&Format::Oci) {
+        return Ok(Format::Oci);
+    }
+    Ok(if taken.contains(&now) { now } else { taken[0] })
+}
+
+/// The manifest in a family of media types, its layers as they were sent.
+pub(crate) fn rewrite(manifest: &Manifest, layers: Vec<Descriptor>, format: Format) -> Result<Manifest> {
+    let mut written = manifest.clone();
+    written.layers = layers;
+    if format == manifest.format() {
+        return Ok(written);
+    }
+    if form_of_config(&manifest.config.media_type).is_none() {
+        return Err(Error::new(Kind::Unsupported, "cannot change the media types")
+            .because(format!("the manifest is of an artifact: {}", manifest.config.media_type))
+            .hint("copy it with --format oci, or without --format"));
+    }
+    written.media_type = format.manifest().into();
+    written.config.media_type = format.config().into();
+    for layer in &mut written.layers {
+        layer.media_type = format.layer(&layer.media_type).into();
+        if format == Format::Docker {
+            layer.annotations.clear();
+        }
+    }
+    if format == Format::Docker {
+        // Docker's schema 2 has no place for them.
+        written.annotations.clear();
+        written.other.clear();
+    }
+    Ok(written)
+}
+
+/// The family of a config's media type; none if it is no image's.
+pub(crate) fn form_of_config(media_type: &str) -> Option<Format> {
+    match media_type {
+        media_type::CONFIG => Some(Format::Oci),
+        media_type::DOCKER_CONFIG => Some(Format::Docker),
+        _ => None,
+    }
+}

@@ -1,0 +1,295 @@
+//! The copy engine: one image, or an index of several, from any source to any sink.
+//!
+//! Blobs first, several at a time, then manifests, so that nothing half-sent has a name. A layer is digested while it
+//! moves and changes its form, where it has to, in the same pass. What the target has is not sent, and what does not
+//! change keeps its bytes and with them its digest.
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::event::Reporter;
+use crate::oci::{Descriptor, Digest, Format, ImageConfig, Index, MAX_MANIFEST, Manifest};
+use crate::transport::blobs::{Blobs, Sender};
+use crate::transport::convert::{self, Recompress};
+use crate::transport::platform::{self, Wanted};
+use crate::transport::sink::{Role, Sink};
+use crate::transport::source::{Content, RawManifest, Source};
+
+/// How many indexes may be nested: an image of several platforms is one in another.
+const MAX_NESTING: usize = 4;
+
+/// How many manifests an index may name.
+const MAX_INSTANCES: usize = 1000;
+
+/// What of an index is copied.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Which {
+    /// The image for one platform.
+    #[default]
+    One,
+    /// The index and all that it names.
+    All,
+    /// The index alone: what it names is there already.
+    IndexOnly,
+}
+
+/// How an image is copied.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct CopyOptions {
+    /// What of an index.
+    pub which: Which,
+    /// The platform that is chosen of an index; this machine's, unless given.
+    pub platform: Wanted,
+    /// The family of media types at the target; the image's own where the target takes it, unless given.
+    pub format: Option<Format>,
+    /// The form of the layers at the target.
+    pub recompress: Recompress,
+    /// Fails rather than change a digest.
+    pub preserve_digests: bool,
+    /// Leaves signatures behind.
+    pub remove_signatures: bool,
+}
+
+/// What was copied.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Copied {
+    /// The manifest, or the index, at the target.
+    pub manifest: Descriptor,
+    /// The config of the image; none for an index.
+    pub config: Option<Digest>,
+}
+
+/// Copies what `source` was opened for to where `sink` was.
+pub(crate) fn copy_image(
+    source: &dyn Source,
+    sink: &dyn Sink,
+    options: &CopyOptions,
+    reporter: &dyn Reporter,
+) -> Result<Copied> {
+    let copy = Copy { source, sink, options, reporter };
+    let top = limited(source.manifest()?)?;
+    let copied = match (top.is_index(), &options.which) {
+        (false, _) => copy.image(&top, Role::Named)?,
+        (true, Which::One) => {
+            let (_, chosen) = choose(source, &top, &options.platform)?;
+            copy.image(&chosen, Role::Named)?
+        }
+        (true, Which::All | Which::IndexOnly) => copy.index(&top, Role::Named, 0)?,
+    };
+    sink.finish()?;
+    Ok(copied)
+}
+
+/// Follows indexes down to the manifest for a platform.
+pub(crate) fn choose(
+    source: &dyn Source,
+    top: &RawManifest,
+    wanted: &Wanted,
+) -> Result<(Descriptor, RawManifest)> {
+    let mut found = (top.descriptor(), top.clone());
+    for _ in 0..=MAX_NESTING {
+        if !found.1.is_index() {
+            return Ok(found);
+        }
+        let index = Index::parse(&found.1.bytes)?;
+        let chosen = platform::choose(&index, wanted).map_err(|error| {
+            let sentence = format!("cannot choose an image in `{}`", source.name());
+            Error::new(error.kind(), sentence).because(error)
+        })?;
+        let manifest = instance(source, &chosen)?;
+        found = (chosen, manifest);
+    }
+    Err(Error::corrupt(format!("cannot choose an image in `{}`", source.name()))
+        .because("its indexes are nested too deeply"))
+}
+
+/// A manifest that an index names, its digest checked.
+pub(crate) fn instance(source: &dyn Source, descriptor: &Descriptor) -> Result<RawManifest> {
+    let mut manifest = limited(source.instance(descriptor)?)?;
+    let found = manifest.digest();
+    if found != descriptor.digest {
+        return Err(Error::corrupt(format!("cannot read the blob `{}`", descriptor.digest))
+            .because(format!("its content has the digest {found}")));
+    }
+    // What the index says of it stands: places that keep no media types cannot.
+    if !descriptor.media_type.is_empty() {
+        manifest.media_type.clone_from(&descriptor.media_type);
+    }
+    Ok(manifest)
+}
+
+fn limited(manifest: RawManifest) -> Result<RawManifest> {
+    if manifest.bytes.len() as u64 > MAX_MANIFEST {
+        return Err(Error::corrupt("cannot read the image manifest")
+            .because(format!("it is larger than {MAX_MANIFEST} bytes")));
+    }
+    Ok(manifest)
+}
+
+/// The whole of a small blob, checked.
+pub(crate) fn small_blob(source: &dyn Source, blob: &Descriptor) -> Result<Vec<u8>> {
+    use std::io::Read;
+    if blob.size > MAX_MANIFEST {
+        return Err(Error::corrupt(format!("cannot read the blob `{}`", blob.digest))
+            .because(format!("it is larger than {MAX_MANIFEST} bytes")));
+    }
+    let Content::Stored(reader) = source.blob(blob)? else {
+        return Err(Error::corrupt(format!("cannot read the blob `{}`", blob.digest))
+            .because("it is a layer, and not a config"));
+    };
+    let mut bytes = Vec::new();
+    let mut checked = crate::layer::Checked::new(reader, blob);
+    checked.read_to_end(&mut bytes).cannot("read the blob", blob.digest)?;
+    Ok(bytes)
+}
+
+/// Reads a manifest's config and checks what it says of the layers against the manifest.
+pub(crate) fn read_config(source: &dyn Source, manifest: &Manifest) -> Result<(Vec<u8>, ImageConfig)> {
+    let bytes = small_blob(source, &manifest.config)?;
+    let sentence = || format!("cannot read the image config `{}`", manifest.config.digest);
+    let config: ImageConfig =
+        serde_json::from_slice(&bytes).map_err(|cause| Error::corrupt(sentence()).because(cause))?;
+    let (named, there) = (config.rootfs.diff_ids.len(), manifest.layers.len());
+    if named != there {
+        return Err(
+            Error::corrupt(sentence()).because(format!("it names {named} layers, the manifest {there}"))
+        );
+    }
+    Ok((bytes, config))
+}
+
+struct Copy<'a> {
+    source: &'a dyn Source,
+    sink: &'a dyn Sink,
+    options: &'a CopyOptions,
+    reporter: &'a dyn Reporter,
+}
+
+impl Copy<'_> {
+    /// One image, or an artifact: its blobs, then its manifest.
+    fn image(&self, raw: &RawManifest, role: Role) -> Result<Copied> {
+        let manifest = Manifest::parse(&raw.bytes)?;
+        // An artifact's config is nothing to be read, and its blobs go as they are.
+        let is_image = convert::form_of_config(&manifest.config.media_type).is_some();
+        let (config, diff_ids) = match is_image {
+            true => {
+                let (bytes, config) = read_config(self.source, &manifest)?;
+                (bytes, config.rootfs.diff_ids)
+            }
+            false => (small_blob(self.source, &manifest.config)?, Vec::new()),
+        };
+        let format = match is_image && !self.options.preserve_digests {
+            true => convert::choose_format(
+                self.options.format,
+                manifest.format(),
+                self.sink.formats(),
+                self.options.recompress,
+            )?,
+            false => manifest.format(),
+        };
+        if self.options.preserve_digests && !self.sink.formats().contains(&format) {
+            return Err(self.would_change("the target takes no manifest of this media type"));
+        }
+        self.sink.begin(&manifest.config, &config)?;
+        let blobs = Blobs {
+            source: self.source,
+            sender: Sender {
+                sink: self.sink,
+                reporter: self.reporter,
+                recompress: self.options.recompress,
+                format,
+            },
+            keep: self.options.preserve_digests,
+        };
+        blobs.config(&manifest.config, &config)?;
+        let layers = blobs.layers(&manifest.layers, &diff_ids)?;
+        let written = convert::rewrite(&manifest, layers, format)?;
+        let sent = if written == manifest {
+            RawManifest { media_type: raw.media_type.clone(), bytes: raw.bytes.clone() }
+        } else if self.options.preserve_digests {
+            return Err(self.would_change("a layer changes its form"));
+        } else {
+            RawManifest { media_type: format.manifest().into(), bytes: written.to_bytes() }
+        };
+        self.signatures(raw, &sent)?;
+        self.sink.put_manifest(&sent, role)?;
+        Ok(Copied { manifest: sent.descriptor(), config: is_image.then_some(manifest.config.digest) })
+    }
+
+    fn would_change(&self, why: &str) -> Error {
+        Error::new(Kind::Unsupported, format!("cannot keep the digests in `{}`", self.sink.name()))
+            .because(why.to_owned())
+            .hint("copy without --preserve-digests")
+    }
+
+    /// A signature is of one digest: it goes along with a manifest that did not change.
+    fn signatures(&self, before: &RawManifest, sent: &RawManifest) -> Result<()> {
+        if self.options.remove_signatures {
+            return Ok(());
+        }
+        let signatures = self.source.signatures(before.digest())?;
+        if !signatures.is_empty() && before.bytes != sent.bytes {
+            return Err(Error::new(Kind::Unsupported, "cannot keep the image's signatures")
+                .because("its manifest changes on the way")
+                .hint("leave them out with --remove-signatures"));
+        }
+        self.sink.put_signatures(sent.digest(), &signatures)
+    }
+
+    /// An index: what it names, then itself, with the digests that came of it.
+    fn index(&self, raw: &RawManifest, role: Role, depth: usize) -> Result<Copied> {
+        if !self.sink.takes_index() {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("cannot copy an index to `{}`", self.sink.name()),
+            )
+            .because("it takes single images only")
+            .hint("copy the image for one platform, without --all"));
+        }
+        let mut index = Index::parse(&raw.bytes)?;
+        if depth > MAX_NESTING || index.manifests.len() > MAX_INSTANCES {
+            return Err(Error::corrupt("cannot read the image index")
+                .because("it names more manifests, or is nested more deeply, than any image does"));
+        }
+        let mut changed = false;
+        if self.options.which == Which::All {
+            for entry in &mut index.manifests {
+                let manifest = instance(self.source, entry)?;
+                let copied = match manifest.is_index() {
+                    true => self.index(&manifest, Role::Instance, depth + 1)?,
+                    false => self.image(&manifest, Role::Instance)?,
+                };
+                changed |= copied.manifest.digest != entry.digest;
+                entry.media_type = copied.manifest.media_type;
+                entry.digest = copied.manifest.digest;
+                entry.size = copied.manifest.size;
+            }
+        }
+        let taken = self.sink.formats();
+        let now = index_format(&raw.media_type);
+        let format = match (self.options.format, self.options.preserve_digests) {
+            (Some(asked), false) => asked,
+            _ if taken.contains(&now) => now,
+            (_, false) => taken[0],
+            (_, true) => return Err(self.would_change("the target takes no index of this media type")),
+        };
+        let sent = if changed || format != now {
+            index.media_type = format.index().into();
+            if format == Format::Docker {
+                index.annotations.clear();
+            }
+            let bytes = serde_json::to_vec(&index).expect("an index has only string keys");
+            RawManifest { media_type: format.index().into(), bytes }
+        } else {
+            raw.clone()
+        };
+        if self.options.preserve_digests && sent.bytes != raw.bytes {
+            return Err(self.would_change("an image in the index changes"));
+        }
+        self.signatures(raw, &sent)?;
+        self.sink.put_manifest(&sent, role)?;
+        Ok(Copied { manifest: sent.descriptor(), config: None })
+    }
+}
+
+fn index_format(media_type: &str) -> Format {
+    if media_type == Format::Docker.index() { Format::Docker } else { Format::Oci }
+}

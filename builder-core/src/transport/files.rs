@@ -1,0 +1,34 @@
+//! The files of a place that was written by someone else: a directory, or an archive read as one.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use rustix::fs::{FileType, Mode, OFlags};
+
+use crate::tree::Root;
+
+/// A flat or nested set of regular files, by name. No name leads out of it.
+pub(crate) trait Files: Send + Sync {
+    /// The whole of a file of at most `limit` bytes.
+    fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>>;
+
+    /// Opens a file, and says how long it is.
+    fn open(&self, name: &str) -> io::Result<(Box<dyn Read + Send>, u64)>;
+}
+
+impl Files for Root {
+    fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+        Root::read(self, name, limit)
+    }
+
+    fn open(&self, name: &str) -> io::Result<(Box<dyn Read + Send>, u64)> {
+        // A pipe or a device must not make us wait.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = Root::open(self, name, flags, Mode::empty())?;
+        let stat = rustix::fs::fstat(&fd)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
+        }
+        Ok((Box::new(File::from(fd)), u64::try_from(stat.st_size).unwrap_or(0)))
+    }
+}

@@ -1,0 +1,42 @@
+//! A layer that was made just now, and whose digest nobody knows yet: hashed, compressed and sent in one pass.
+
+use crate::builder::Builder;
+use crate::error::Result;
+use crate::layer::{Compression, Times};
+use crate::oci::Format;
+use crate::store::export::TreeLayer;
+use crate::store::layers::Export;
+use crate::transport::blobs::Sender;
+use crate::transport::convert::{self, Recompress};
+use crate::transport::sink::{Part, Sink};
+
+/// Sends a layer that is a tree, and says what its tar and its blob are. The image that has it is copied afterwards, and
+/// then finds it sent.
+pub(crate) fn send_layer(
+    builder: &Builder<'_>,
+    layer: &TreeLayer,
+    times: Times,
+    sink: &dyn Sink,
+    recompress: Recompress,
+    format: Format,
+) -> Result<Export> {
+    let store = &builder.store;
+    if let Some(known) = layer.remembered(store, times)? {
+        // Its digest is known: the copy sends it, or finds it there.
+        return Ok(known);
+    }
+    let plain = convert::layer_type(format, Compression::None);
+    let form = recompress.change(plain, sink.wants(), format).unwrap_or(Compression::None);
+    let mut export = None;
+    let sent = Sender { sink, reporter: builder.reporter(), recompress, format }.send_made(
+        form,
+        Part::Layer(&[]),
+        |out| {
+            export = Some(layer.write(store, times, out)?);
+            Ok(())
+        },
+    )?;
+    let mut export = export.expect("a layer that was sent was written");
+    export.blobs.push(sent);
+    Ok(export)
+}

@@ -1,0 +1,142 @@
+//! Images out of the store: blobs byte for byte, and layers that are trees written as they were hashed at commit.
+
+use crate::builder::Builder;
+use crate::error::{Error, Result};
+use crate::layer::Times;
+use crate::oci::{Descriptor, Digest, Manifest};
+use crate::store::export::{TreeLayer, profile_times};
+use crate::store::images::StoredImage;
+use crate::store::{Store, TreeId};
+use crate::transport::source::{Content, RawManifest, Source};
+
+/// One image of the store, or one that was made and is not published. The caller holds leases on what it names.
+pub(crate) struct StoreSource<'a> {
+    builder: &'a Builder<'a>,
+    name: String,
+    raw: RawManifest,
+    config: Vec<u8>,
+    layers: Vec<Descriptor>,
+    diff_ids: Vec<Digest>,
+}
+
+impl<'a> StoreSource<'a> {
+    /// An image of the store.
+    pub fn new(builder: &'a Builder<'a>, image: StoredImage) -> Self {
+        let name = image.entry.names.first().cloned().unwrap_or_else(|| image.entry.id.short());
+        let media_type = image.entry.manifest.media_type;
+        StoreSource {
+            builder,
+            name,
+            raw: RawManifest { media_type, bytes: image.manifest_bytes },
+            config: image.config_bytes,
+            layers: image.manifest.layers,
+            diff_ids: image.config.rootfs.diff_ids,
+        }
+    }
+
+    /// An image that was made just now: its layers are in the store, config and manifest need not be.
+    pub fn made(
+        builder: &'a Builder<'a>,
+        name: String,
+        config: Vec<u8>,
+        manifest: &Manifest,
+        diff_ids: Vec<Digest>,
+    ) -> Self {
+        let raw = RawManifest { media_type: manifest.format().manifest().into(), bytes: manifest.to_bytes() };
+        StoreSource { builder, name, raw, config, layers: manifest.layers.clone(), diff_ids }
+    }
+
+    fn store(&self) -> &'a Store {
+        &self.builder.store
+    }
+
+    /// The layers up to the one that has this blob.
+    fn chain(&self, blob: Digest) -> Option<&[Digest]> {
+        let place = self.layers.iter().position(|layer| layer.digest == blob)?;
+        self.diff_ids.get(..=place)
+    }
+
+    /// The tree of a layer, and how it was written when it was hashed.
+    fn tree(&self, chain: &[Digest]) -> Result<(TreeId, Times)> {
+        let diff_id = chain.last().expect("a layer is in its own chain");
+        let sentence = || format!("cannot write the layer `{diff_id}`");
+        let tree = self.store().layer_tree(chain).ok_or_else(|| {
+            Error::corrupt(sentence())
+                .because("neither its blob nor its tree is in the store")
+                .hint("see what is damaged with `kiln check`")
+        })?;
+        let record = self.store().tree(&tree)?;
+        let exports = record.exports.iter().filter(|export| export.diff_id == *diff_id);
+        let times = exports.filter_map(|export| profile_times(&export.profile)).next();
+        let times = times.ok_or_else(|| {
+            Error::corrupt(sentence())
+                .because(
+                    "its blob is gone, and its tree was unpacked from a tar that only its maker can write",
+                )
+                .hint("pull the image again")
+        })?;
+        Ok((tree, times))
+    }
+
+    /// The trees that are known to be a layer, whichever image they came with.
+    fn trees_of(&self, diff_id: Digest) -> Option<TreeId> {
+        let place = self.diff_ids.iter().position(|known| *known == diff_id)?;
+        self.store().layer_tree(&self.diff_ids[..=place])
+    }
+}
+
+impl Source for StoreSource<'_> {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn manifest(&self) -> Result<RawManifest> {
+        Ok(self.raw.clone())
+    }
+
+    fn instance(&self, descriptor: &Descriptor) -> Result<RawManifest> {
+        let bytes = self.store().read_blob(descriptor.digest, crate::oci::MAX_MANIFEST)?;
+        Ok(RawManifest { media_type: descriptor.media_type.clone(), bytes })
+    }
+
+    fn blob(&self, blob: &Descriptor) -> Result<Content<'_>> {
+        if blob.digest == Digest::of(&self.config) {
+            return Ok(Content::Stored(Box::new(self.config.as_slice())));
+        }
+        match self.chain(blob.digest) {
+            Some(chain) if !self.store().has_blob(blob.digest) => {
+                let (tree, times) = self.tree(chain)?;
+                let (diff_id, below) = chain.split_last().expect("a layer is in its own chain");
+                let (diff_id, store) = (*diff_id, self.store());
+                let layer = TreeLayer { parts: store.parts_or_empty(&tree)?, below: below.to_vec() };
+                Ok(Content::Made(Box::new(move |out| {
+                    let export = layer.write(store, times, out)?;
+                    if export.diff_id == diff_id {
+                        return Ok(());
+                    }
+                    Err(Error::corrupt(format!("cannot write the layer `{diff_id}`"))
+                        .because(format!("its tree is now {}", export.diff_id))
+                        .hint("see what is damaged with `kiln check`"))
+                })))
+            }
+            _ => Ok(Content::Stored(Box::new(self.store().open_blob(blob.digest)?))),
+        }
+    }
+
+    fn forms(&self, diff_id: Digest) -> Result<Vec<Descriptor>> {
+        let Some(tree) = self.trees_of(diff_id) else { return Ok(Vec::new()) };
+        let exports = self.store().tree(&tree)?.exports.into_iter();
+        Ok(exports.filter(|export| export.diff_id == diff_id).flat_map(|export| export.blobs).collect())
+    }
+
+    fn remember(&self, diff_id: Digest, form: &Descriptor) -> Result<()> {
+        let Some(tree) = self.trees_of(diff_id) else { return Ok(()) };
+        let mut record = self.store().tree(&tree)?;
+        for export in record.exports.iter_mut().filter(|export| export.diff_id == diff_id) {
+            if !export.blobs.contains(form) {
+                export.blobs.push(form.clone());
+            }
+        }
+        self.store().write_tree_record(&tree, &record)
+    }
+}

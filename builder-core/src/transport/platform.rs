@@ -1,0 +1,118 @@
+//! Which of an index's images is for which platform.
+
+use crate::error::{Error, Kind, Result};
+use crate::oci::{Descriptor, Index, Platform, host_architecture};
+
+/// The platform that is wanted; what is not given is this machine's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The operating system, in Go's names.
+    pub os: Option<String>,
+    /// The processor, in Go's names.
+    pub arch: Option<String>,
+    /// The variant of the processor.
+    pub variant: Option<String>,
+}
+
+impl Wanted {
+    /// Reads `OS[/ARCH[/VARIANT]]`, as `--platform` has it.
+    pub fn parse(text: &str) -> Result<Self> {
+        let refuse = || {
+            Error::invalid(format!("cannot use the platform `{text}`"))
+                .hint("write OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64")
+        };
+        let mut parts = text.split('/').map(|part| {
+            let fits =
+                !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c));
+            if fits { Ok(part.to_owned()) } else { Err(refuse()) }
+        });
+        let (os, arch, variant) =
+            (parts.next().transpose()?, parts.next().transpose()?, parts.next().transpose()?);
+        if parts.next().is_some() {
+            return Err(refuse());
+        }
+        Ok(Wanted { os, arch, variant })
+    }
+
+    /// The operating system.
+    #[must_use]
+    pub fn os(&self) -> &str {
+        self.os.as_deref().unwrap_or("linux")
+    }
+
+    /// The processor, in the name the field has agreed on.
+    #[must_use]
+    pub fn arch(&self) -> &str {
+        match self.arch.as_deref() {
+            None => host_architecture(),
+            Some("x86_64" | "x86-64") => "amd64",
+            Some("aarch64") => "arm64",
+            Some("i386" | "i686") => "386",
+            Some("armhf" | "armel") => "arm",
+            Some(other) => other,
+        }
+    }
+
+    /// The variants that run there, the best first; the empty one is an image that names none.
+    fn variants(&self) -> Vec<&str> {
+        let of_arm = ["v8", "v7", "v6", "v5", ""];
+        match (self.arch(), self.variant.as_deref()) {
+            ("arm", Some(variant)) => match of_arm.iter().position(|known| *known == variant) {
+                Some(place) => of_arm[place..].to_vec(),
+                None => vec![variant, ""],
+            },
+            ("arm", None) => of_arm[1..].to_vec(),
+            ("arm64", None) => vec!["v8", ""],
+            ("arm64", Some("v8")) => vec!["v8", ""],
+            (_, Some(variant)) => vec![variant],
+            (_, None) => vec!["", "v1"],
+        }
+    }
+
+    fn place(&self, platform: &Platform) -> Option<usize> {
+        if platform.os != self.os() || platform.architecture != self.arch() {
+            return None;
+        }
+        self.variants().iter().position(|variant| *variant == platform.variant)
+    }
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.os(), self.arch())?;
+        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+    }
+}
+
+/// The entry of an index for a platform: the best variant, of several the first. The only entry of an index that names
+/// no platforms fits any.
+pub(crate) fn choose(index: &Index, wanted: &Wanted) -> Result<Descriptor> {
+    let fitting = index.manifests.iter().filter_map(|entry| {
+        let place = wanted.place(entry.platform.as_ref()?)?;
+        Some((place, entry))
+    });
+    let best = fitting.min_by_key(|(place, _)| *place).map(|(_, entry)| entry);
+    let only = match index.manifests.as_slice() {
+        [only] if only.platform.is_none() => Some(only),
+        _ => None,
+    };
+    best.or(only).cloned().ok_or_else(|| {
+        let has: Vec<String> = (index.manifests.iter())
+            .filter_map(|entry| entry.platform.as_ref())
+            .filter(|platform| platform.os != "unknown")
+            .map(|platform| {
+                let variant = (!platform.variant.is_empty()).then(|| format!("/{}", platform.variant));
+                format!("{}/{}{}", platform.os, platform.architecture, variant.unwrap_or_default())
+            })
+            .take(40)
+            .collect();
+        let sentence = format!("cannot find an image for `{wanted}`");
+        let error = Error::new(Kind::NotFound, sentence);
+        match has.first() {
+            None => error.because("the index names no platforms"),
+            Some(first) => error
+                .because(format!("the index has {}", has.join(", ")))
+                .hint(format!("take one of these with --platform {first}")),
+        }
+    })
+}

@@ -1,0 +1,177 @@
+//! Where images go: what the copy engine asks of a place, and the blobs on their way there.
+
+use std::io::{self, Read};
+
+use crate::error::{Context, Error, Result};
+use crate::event::{Event, Reporter};
+use crate::layer::Checked;
+use crate::oci::{Descriptor, Digest, Format};
+use crate::transport::source::RawManifest;
+
+/// A place that takes images. What is sent has no name before [`Sink::put_manifest`] and [`Sink::finish`].
+pub(crate) trait Sink: Sync {
+    /// How messages call it, e.g. `oci:dir:name`.
+    fn name(&self) -> String;
+
+    /// The families of media types it takes, the one it prefers first.
+    fn formats(&self) -> &'static [Format];
+
+    /// Which layers it wants, unless the user says otherwise.
+    fn wants(&self) -> Wants;
+
+    /// Whether it takes an index and the manifests it names.
+    fn takes_index(&self) -> bool;
+
+    /// Of how many blobs at a time writing is faster than of one.
+    fn lanes(&self) -> usize {
+        2
+    }
+
+    /// Told before the blobs of an image: its config, byte for byte.
+    fn begin(&self, _config: &Descriptor, _bytes: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether the blob is there already.
+    fn has_blob(&self, blob: &Descriptor, part: Part<'_>) -> Result<bool>;
+
+    /// Takes the blob from another repository of the same place. `false` if that cannot be: then it is sent.
+    fn mount_blob(&self, _blob: &Descriptor, _repository: &str) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Takes a blob. It has to be read to its end, which is an error if it is not what [`Outgoing::known`] says; then,
+    /// or where nothing is known before, [`Outgoing::finish`] tells digest and size.
+    fn put_blob(&self, blob: &mut Outgoing<'_>, part: Part<'_>) -> Result<()>;
+
+    /// Takes a manifest or an index whose blobs, or manifests, were sent before.
+    fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()>;
+
+    /// Takes simple-signing signatures of a manifest.
+    fn put_signatures(&self, _manifest: Digest, signatures: &[Vec<u8>]) -> Result<()> {
+        if signatures.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(crate::Kind::Unsupported, format!("cannot keep the signatures in `{}`", self.name()))
+            .because("it has no place for them")
+            .hint("leave them out with --remove-signatures"))
+    }
+
+    /// Everything was sent: an archive is closed, a file gets its name.
+    fn finish(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What a manifest is to the place that takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// What the location names.
+    Named,
+    /// One that an index names, by its digest only.
+    Instance,
+}
+
+/// Which layers a place wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// As they are.
+    Any,
+    /// Compressed ones: a plain one is compressed on its way.
+    Compressed,
+    /// Plain ones: a compressed one is decompressed on its way.
+    Plain,
+}
+
+/// What a blob is to its image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Part<'a> {
+    /// The image config.
+    Config,
+    /// A layer of an image: the diff ids up to its own, the lowest first.
+    Layer(&'a [Digest]),
+    /// Something in a manifest that is no image: an artifact.
+    Other,
+}
+
+/// A blob on its way: digested, counted and told of while it is read.
+pub(crate) struct Outgoing<'a> {
+    checked: Checked<Box<dyn Read + Send + 'a>>,
+    known: Option<Descriptor>,
+    media_type: String,
+    meter: Meter<'a>,
+}
+
+impl<'a> Outgoing<'a> {
+    /// A blob of which digest and size are known.
+    pub fn known_as(reader: Box<dyn Read + Send + 'a>, blob: &Descriptor, meter: Meter<'a>) -> Self {
+        let checked = Checked::new(reader, blob);
+        Outgoing { checked, known: Some(blob.clone()), media_type: blob.media_type.clone(), meter }
+    }
+
+    /// A blob that is made while it is read.
+    pub fn unknown(reader: Box<dyn Read + Send + 'a>, media_type: &str, meter: Meter<'a>) -> Self {
+        Outgoing { checked: Checked::unknown(reader), known: None, media_type: media_type.into(), meter }
+    }
+
+    /// Digest and size, where they are known before the blob was read.
+    pub fn known(&self) -> Option<&Descriptor> {
+        self.known.as_ref()
+    }
+
+    /// Reads what is left, and says what the whole was.
+    pub fn finish(&mut self) -> Result<Descriptor> {
+        let finished = io::copy(self, &mut io::sink()).and_then(|_| self.checked.finish());
+        let (digest, size) = finished.cannot("copy", self.meter.what())?;
+        self.meter.end();
+        Ok(match &self.known {
+            Some(known) => known.clone(),
+            None => Descriptor::new(&self.media_type, digest, size),
+        })
+    }
+}
+
+impl Read for Outgoing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.checked.read(buffer)?;
+        self.meter.moved(self.checked.size());
+        Ok(count)
+    }
+}
+
+/// Tells how far a blob has come; every so many bytes, not every read.
+pub(crate) struct Meter<'a> {
+    reporter: &'a dyn Reporter,
+    task: String,
+    told: u64,
+    ended: bool,
+}
+
+impl<'a> Meter<'a> {
+    /// How many bytes go by between two reports.
+    const STEP: u64 = 1 << 20;
+
+    /// Begins to tell of `task`, e.g. `copying blob 0123456789ab`, of so many bytes where that is known.
+    pub fn begin(reporter: &'a dyn Reporter, task: String, bytes: Option<u64>) -> Self {
+        reporter.report(Event::Began { task: task.clone(), bytes });
+        Meter { reporter, task, told: 0, ended: false }
+    }
+
+    fn what(&self) -> &str {
+        self.task.rsplit(' ').next().unwrap_or(&self.task)
+    }
+
+    fn moved(&mut self, bytes: u64) {
+        if bytes - self.told >= Meter::STEP {
+            self.told = bytes;
+            self.reporter.report(Event::Moved { task: self.task.clone(), bytes });
+        }
+    }
+
+    /// Says that it has ended well.
+    pub fn end(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.reporter.report(Event::Ended { task: self.task.clone() });
+        }
+    }
+}

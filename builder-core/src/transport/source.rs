@@ -1,0 +1,104 @@
+//! Where images come from: what the copy engine asks of a place.
+
+use std::io::{Read, Write};
+
+use crate::error::{Error, Kind, Result};
+use crate::oci::{Descriptor, Digest, is_index, media_type};
+
+/// One image, or an index of several, in some place. Opened for exactly one.
+///
+/// Nothing that is read is believed: the engine checks digests, sizes, and that a manifest is one.
+pub(crate) trait Source: Sync {
+    /// How messages call it, e.g. `oci:dir:name`.
+    fn name(&self) -> String;
+
+    /// What the location names: a manifest, or an index. At most [`crate::oci::MAX_MANIFEST`] bytes.
+    fn manifest(&self) -> Result<RawManifest>;
+
+    /// A manifest that an index names. The digest is checked by the caller.
+    fn instance(&self, descriptor: &Descriptor) -> Result<RawManifest>;
+
+    /// The bytes of a config or layer.
+    ///
+    /// An interrupted download is resumed by the reader itself; what it gives is checked by whoever reads.
+    fn blob(&self, blob: &Descriptor) -> Result<Content<'_>>;
+
+    /// Of how many blobs at a time reading is faster than of one.
+    fn lanes(&self) -> usize {
+        2
+    }
+
+    /// Other forms of a layer that are known to be it: so that a target that has one is not sent it again.
+    fn forms(&self, _diff_id: Digest) -> Result<Vec<Descriptor>> {
+        Ok(Vec::new())
+    }
+
+    /// Takes note of a form that was made of a layer.
+    fn remember(&self, _diff_id: Digest, _form: &Descriptor) -> Result<()> {
+        Ok(())
+    }
+
+    /// Repositories, `host[:port]/path`, that may have this blob, the likeliest first: from there a registry may take
+    /// it by itself.
+    fn repositories(&self, _blob: &Descriptor) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Simple-signing signatures of a manifest, as they are stored.
+    fn signatures(&self, _manifest: Digest) -> Result<Vec<Vec<u8>>> {
+        Ok(Vec::new())
+    }
+}
+
+/// The bytes of a blob.
+pub(crate) enum Content<'a> {
+    /// They are there, to be read.
+    Stored(Box<dyn Read + Send + 'a>),
+    /// They are written when asked for: a layer that is a tree.
+    Made(Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send + 'a>),
+}
+
+/// A manifest or an index, byte for byte.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RawManifest {
+    /// What it is.
+    pub media_type: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl RawManifest {
+    /// Takes the media type from the bytes, where the place keeps none.
+    pub fn sniffed(bytes: Vec<u8>) -> Result<Self> {
+        let fields: serde_json::Value = serde_json::from_slice(&bytes)
+            .map_err(|cause| Error::corrupt("cannot read the image manifest").because(cause))?;
+        let media_type = match fields["mediaType"].as_str() {
+            Some(named) => named.to_owned(),
+            None if fields["schemaVersion"] == 1 => {
+                return Err(Error::new(Kind::Unsupported, "cannot read the image manifest")
+                    .because("it is of Docker's schema 1, which no tool writes any more"));
+            }
+            None if fields["manifests"].is_array() => media_type::INDEX.to_owned(),
+            None if fields["config"]["mediaType"] == media_type::DOCKER_CONFIG => {
+                media_type::DOCKER_MANIFEST.to_owned()
+            }
+            None => media_type::MANIFEST.to_owned(),
+        };
+        Ok(RawManifest { media_type, bytes })
+    }
+
+    /// Whether it is an index.
+    pub fn is_index(&self) -> bool {
+        is_index(&self.media_type)
+    }
+
+    /// The digest of its bytes.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes)
+    }
+
+    /// What names it in an index.
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor::of(&self.media_type, &self.bytes)
+    }
+}

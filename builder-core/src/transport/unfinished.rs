@@ -1,0 +1,117 @@
+//! Files that have no name before they are whole, in directories that others use as well.
+//!
+//! Where the file system can, such a file has no name at all (`O_TMPFILE`) and a killed process leaves nothing. Where it
+//! cannot, it has a name of ours and is locked by its writer; one whose lock is free is swept by the next.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::sys::random;
+
+/// What such files are called where they have to be called something.
+const PREFIX: &str = ".kiln-unfinished-";
+
+/// A file being written.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    file: File,
+    dir: PathBuf,
+    /// Its name, where it has one.
+    path: Option<PathBuf>,
+}
+
+impl Unfinished {
+    /// Starts a file that will be in `dir`.
+    pub fn begin(dir: &Path) -> io::Result<Self> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match rustix::fs::openat(CWD, dir, flags, Mode::from_raw_mode(0o644)) {
+            Ok(fd) => Ok(Unfinished { file: File::from(fd), dir: dir.to_owned(), path: None }),
+            // What file systems and kernels that have no such files say.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Unfinished::named(dir),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn named(dir: &Path) -> io::Result<Self> {
+        let path = dir.join(format!("{PREFIX}{}", random::hex(8)));
+        let file = File::options().create_new(true).read(true).write(true).open(&path)?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Unfinished { file, dir: dir.to_owned(), path: Some(path) })
+    }
+
+    /// Gives it the name `to`, in its directory. Whatever had that name is gone.
+    pub fn publish(mut self, to: &Path) -> io::Result<()> {
+        if let Some(path) = self.path.take() {
+            return fs::rename(path, to);
+        }
+        match self.link(to) {
+            Err(Errno::EXIST) => {
+                let path = self.dir.join(format!("{PREFIX}{}", random::hex(8)));
+                self.link(&path)?;
+                fs::rename(&path, to).inspect_err(|_| drop(fs::remove_file(&path)))
+            }
+            linked => linked.map_err(io::Error::from),
+        }
+    }
+
+    /// As [`Unfinished::publish`], but a file that has the name already stays.
+    pub fn publish_new(mut self, to: &Path) -> io::Result<()> {
+        let Some(path) = self.path.take() else {
+            return match self.link(to) {
+                Err(Errno::EXIST) => Ok(()),
+                linked => linked.map_err(io::Error::from),
+            };
+        };
+        let linked = fs::hard_link(&path, to);
+        fs::remove_file(&path)?;
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }
+    }
+
+    fn link(&self, to: &Path) -> Result<(), Errno> {
+        let opened = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        rustix::fs::linkat(CWD, opened, CWD, to, AtFlags::SYMLINK_FOLLOW)
+    }
+}
+
+impl Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // What stays, the next one sweeps.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Removes what killed writers left in `dir`. What cannot be removed now, a later one removes.
+pub(crate) fn sweep(dir: &Path) {
+    let Ok(items) = fs::read_dir(dir) else { return };
+    for item in
+        items.flatten().filter(|item| item.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()))
+    {
+        let Ok(file) = File::open(item.path()) else { continue };
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = fs::remove_file(item.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
