@@ -1,7 +1,10 @@
-//! `commit`: makes an image of a container: one layer over its base, whatever was done and in how many steps.
+//! `commit`: makes an image of a container: one layer over its base, whatever was done and in how many steps, or one
+//! layer for each step of a cached container.
 //!
 //! Nothing is copied: the upper is frozen by a rename and is the layer. What cannot be avoided is reading it once, to
 //! hash it.
+
+mod by_step;
 
 use crate::builder::Builder;
 use crate::error::{Error, Result};
@@ -10,7 +13,7 @@ use crate::name::{Location, Reference};
 use crate::oci::{Descriptor, Digest, Draft, Format, History, Manifest, media_type};
 use crate::rootfs::{self, Quiet};
 use crate::steps::hand::{self, Cut};
-use crate::steps::{container, timeline};
+use crate::steps::{container, history, timeline};
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
@@ -27,6 +30,8 @@ pub struct Commit {
     pub format: Option<Format>,
     /// One layer with everything, the base's layers included.
     pub squash: bool,
+    /// One layer for each step that changed files; for cached containers only.
+    pub layers: bool,
     /// What happens to the files' modification times in the layer. The container's own files keep theirs.
     pub times: Times,
     /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
@@ -64,8 +69,14 @@ impl Commit {
         if let Some(base) = &guard.record.base {
             rootfs::trees::ensure(builder, &work, base)?;
         }
+        if self.layers {
+            history::require(&guard.record, "commit the layers of")?;
+        }
         let parts = freeze(builder, &work, &mut guard)?;
-        let layer = self.layer(store, &guard, parts)?;
+        let (lower, layer) = match self.layers && !self.squash {
+            true => by_step::layers(store, &work, &guard.record, &parts, self.times)?,
+            false => (Vec::new(), self.layer(store, &guard, parts)?),
+        };
         let draft = container::draft(builder, &guard.record)?;
         let record = guard.record.clone();
         // The rest works on frozen trees and leases: the container is free again while they are read.
@@ -77,7 +88,7 @@ impl Commit {
             [tree] => tree.clone(),
             parts => store.make_compound(&work, parts)?,
         };
-        let image = Image { commit: self, record: &record, draft };
+        let image = Image { commit: self, record: &record, draft, lower };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
                 let sink = open::sink(&location)?;
@@ -184,6 +195,8 @@ struct Image<'a> {
     commit: &'a Commit,
     record: &'a crate::store::ContainerRecord,
     draft: Draft,
+    /// With a layer for each step: all of these but the last.
+    lower: Vec<Export>,
 }
 
 impl Image<'_> {
@@ -200,8 +213,24 @@ impl Image<'_> {
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
         config.rootfs.diff_ids = layer.below.iter().copied().chain([export.diff_id]).collect();
+        if self.commit.layers && !self.commit.squash {
+            let date = |at: i64| self.commit.created.unwrap_or(at);
+            config.history.extend(by_step::history(self.record, self.lower.len() + 1, date));
+            if let Some(last) = config.history.iter_mut().rfind(|entry| !entry.empty_layer) {
+                last.comment = self.comment();
+            }
+        } else {
+            self.add_history(&mut config.history, created);
+        }
+        let config = config.to_bytes();
+        let manifest = self.manifest(store, format, &config, export)?;
+        Ok((config, manifest))
+    }
+
+    /// Adds what the log says that history shows, and the one new layer.
+    fn add_history(&self, history: &mut Vec<History>, created: String) {
         if self.commit.squash {
-            config.history.clear();
+            history.clear();
         }
         for entry in &self.record.log {
             if let Logged::History(line) = &entry.did
@@ -209,7 +238,7 @@ impl Image<'_> {
             {
                 let when = Some(self.commit.created.map_or_else(|| format_time(entry.at), format_time));
                 let line = line.clone();
-                config.history.push(History {
+                history.push(History {
                     created: when,
                     created_by: line,
                     empty_layer: true,
@@ -217,16 +246,13 @@ impl Image<'_> {
                 });
             }
         }
-        config.history.push(History {
+        history.push(History {
             created: Some(created),
             created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
-            author: config.author.clone(),
+            author: self.draft.config.author.clone(),
             comment: self.comment(),
             empty_layer: false,
         });
-        let config = config.to_bytes();
-        let manifest = self.manifest(store, format, &config, export)?;
-        Ok((config, manifest))
     }
 
     fn comment(&self) -> String {
@@ -246,7 +272,8 @@ impl Image<'_> {
             Format::Oci => media_type::LAYER,
             Format::Docker => media_type::DOCKER_LAYER,
         };
-        layers.push(Descriptor::new(plain, export.diff_id, export.size));
+        let built = self.lower.iter().chain([export]);
+        layers.extend(built.map(|export| Descriptor::new(plain, export.diff_id, export.size)));
         for layer in &mut layers {
             layer.media_type = format.layer(&layer.media_type).into();
         }
