@@ -41,39 +41,6 @@ macro_rules! verbs {
     };
 }
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Add(Box<c::add::Args>),
-    Check(c::check::Args),
-    Commit(c::commit::Args),
-    Config(Box<c::config::Args>),
-    #[command(visible_aliases = ["list", "ls", "ps"])]
-    Containers(c::containers::Args),
-    Copy(Box<c::copy::Args>),
-    Dockerfile(c::dockerfile::Args),
-    Fork(c::fork::Args),
-    From(c::from::Args),
-    Images(c::images::Args),
-    Info(c::info::Args),
-    Inspect(c::inspect::Args),
-    Log(c::log::Args),
-    Mount(c::mount::Args),
-    Prune(c::prune::Args),
-    Pull(c::pull::Args),
-    Push(c::push::Args),
-    Rename(c::rename::Args),
-    #[command(visible_alias = "delete")]
-    Rm(c::rm::Args),
-    Rmi(c::rmi::Args),
-    Run(Box<c::run::Args>),
-    Shell(c::shell::Args),
-    Tag(c::tag::Args),
-    #[command(visible_alias = "unmount")]
-    Umount(c::umount::Args),
-    Undo(c::undo::Args),
-    Unshare(c::unshare::Args),
-    Version(c::version::Args),
-    Why(c::why::Args),
 verbs! {
     add "add";
     check "check";
@@ -82,10 +49,12 @@ verbs! {
     containers "containers" or "list", "ls", "ps";
     copy "copy";
     dockerfile "dockerfile";
+    fork "fork";
     from "from";
     images "images";
     info "info";
     inspect "inspect";
+    log "log";
     mount "mount";
     prune "prune";
     pull "pull";
@@ -94,10 +63,13 @@ verbs! {
     rm "rm" or "delete";
     rmi "rmi";
     run "run";
+    shell "shell";
     tag "tag";
     umount "umount" or "unmount";
+    undo "undo";
     unshare "unshare";
     version "version";
+    why "why";
 }
 
 /// What every command is handed: the flags of all verbs, how to get at the store, and as whom.
@@ -194,36 +166,6 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(verb: Verb, context: &Context) -> Result<Exit> {
-    match verb {
-        Verb::Add(args) => args.run(context),
-        Verb::Check(args) => args.run(context),
-        Verb::Commit(args) => args.run(context),
-        Verb::Config(args) => args.run(context),
-        Verb::Containers(args) => args.run(context),
-        Verb::Copy(args) => args.run(context),
-        Verb::Dockerfile(args) => args.run(context),
-        Verb::Fork(args) => args.run(context),
-        Verb::From(args) => args.run(context),
-        Verb::Images(args) => args.run(context),
-        Verb::Info(args) => args.run(context),
-        Verb::Inspect(args) => args.run(context),
-        Verb::Log(args) => args.run(context),
-        Verb::Mount(args) => args.run(context),
-        Verb::Prune(args) => args.run(context),
-        Verb::Pull(args) => args.run(context),
-        Verb::Push(args) => args.run(context),
-        Verb::Rename(args) => args.run(context),
-        Verb::Rm(args) => args.run(context),
-        Verb::Rmi(args) => args.run(context),
-        Verb::Run(args) => args.run(context),
-        Verb::Shell(args) => args.run(context),
-        Verb::Tag(args) => args.run(context),
-        Verb::Umount(args) => args.run(context),
-        Verb::Undo(args) => args.run(context),
-        Verb::Unshare(args) => args.run(context),
-        Verb::Version(args) => args.run(context),
-        Verb::Why(args) => args.run(context),
 fn failed(error: &builder_core::Error) -> ExitCode {
     ui::show_error(error);
     ExitCode::from(exit::FAILED)

@@ -12,7 +12,7 @@ pub(crate) fn define(config: &Config, draft: &Draft) -> Definition {
     let words: Vec<String> = edits.iter().map(words).collect();
     let mut step = Definition::new(StepKind::Config, format!("config {}", words.join(", ")));
     step.field("edits", serde_json::to_vec(edits).expect("plain data"));
-    step.field("history", history.as_deref().unwrap_or_default());
+    step.words("history", history);
     let before = (&draft.config, &draft.annotations, &draft.created_by, &draft.history_comment);
     step.field("configuration before", serde_json::to_vec(&before).expect("plain data"));
     step
