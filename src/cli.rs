@@ -48,6 +48,7 @@ verbs! {
     config "config";
     containers "containers" or "list", "ls", "ps";
     copy "copy";
+    diff "diff";
     dockerfile "dockerfile";
     fork "fork";
     from "from";

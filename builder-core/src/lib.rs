@@ -43,6 +43,7 @@ pub use transport::{Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};
+pub use verbs::diff::{Change, Diff, Difference};
 pub use verbs::fork::Fork;
 pub use verbs::from::{From, Made};
 pub use verbs::images::{ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image};

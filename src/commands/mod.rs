@@ -6,6 +6,7 @@ pub mod commit;
 pub mod config;
 pub mod containers;
 pub mod copy;
+pub mod diff;
 pub mod dockerfile;
 pub mod fork;
 pub mod from;

@@ -5,7 +5,7 @@
 
 mod config;
 mod copy;
-mod files;
+pub(crate) mod files;
 mod run;
 
 use std::fmt::Write;

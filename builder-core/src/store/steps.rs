@@ -19,6 +19,9 @@ use crate::store::{Store, TreeId, Work, durable};
 /// The most that a step may print and still be recorded, bytes.
 pub(crate) const MAX_OUTPUT: usize = 16 << 20;
 
+/// The largest table of signatures that is read: of two and a half million files.
+const MAX_TABLE: u64 = 256 << 20;
+
 /// The longest first line of a record that is read: a step with some ten thousand fields.
 const MAX_HEADER: u64 = 16 << 20;
 
@@ -253,6 +256,22 @@ impl Store {
     /// Forgets a step.
     pub fn forget_step(&self, key: Digest) {
         let _ = fs::remove_file(self.step_path(key));
+    }
+
+    /// What was known of the files below a directory, by its device and inode; nothing, if nothing was.
+    pub fn stat_table(&self, directory: (u64, u64)) -> Vec<u8> {
+        let path = self.stat_path(directory);
+        let small = fs::metadata(&path).is_ok_and(|meta| meta.len() <= MAX_TABLE);
+        small.then(|| fs::read(&path).ok()).flatten().unwrap_or_default()
+    }
+
+    /// Keeps it.
+    pub fn keep_stat_table(&self, work: &Work, directory: (u64, u64), table: &[u8]) -> Result<()> {
+        durable::write_whole(work.dir(), &self.stat_path(directory), table)
+    }
+
+    fn stat_path(&self, (device, inode): (u64, u64)) -> std::path::PathBuf {
+        self.root.join("cache/stat").join(format!("{device:x}-{inode:x}"))
     }
 
     /// Keeps a list of files by its digest, to be compared with another some day.

@@ -14,6 +14,7 @@ pub(crate) mod pattern;
 mod remove;
 mod resolve;
 mod root;
+mod signature;
 pub(crate) mod users;
 mod walk;
 
@@ -23,4 +24,5 @@ pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
 pub(crate) use merge::{Finder, Stack};
 pub use root::Root;
-pub(crate) use walk::{Marks, entry_at, is_carried, plain_capability, walk};
+pub(crate) use signature::Signature;
+pub(crate) use walk::{Marks, attributes_of, entry_at, is_carried, plain_capability, walk, walk_lazily};

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod commit;
 pub mod containers;
+pub mod diff;
 pub mod fork;
 pub mod from;
 pub mod images;

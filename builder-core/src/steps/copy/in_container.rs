@@ -85,7 +85,9 @@ impl Copy {
         let AsStep { from, source, fetched, show, work } = asked;
         let draft = container::draft(builder, &guard.record)?;
         let inputs = match &source {
-            Some(source) => Some(self.inputs(&source.as_source(builder, from, fetched.clone()))?),
+            Some(source) => {
+                Some(self.inputs(&builder.store, work, &source.as_source(builder, from, fetched.clone()))?)
+            }
             None => None,
         };
         let definition = key::define_copy(builder, self, from, inputs, &draft);

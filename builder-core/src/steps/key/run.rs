@@ -5,11 +5,12 @@ use crate::error::Result;
 use crate::oci::Draft;
 use crate::steps::key::{Definition, files, shell_line};
 use crate::steps::run::{Limit, Run, RunConfig, Volume};
-use crate::store::StepKind;
+use crate::store::{StepKind, Work};
 
 /// Takes a run apart. `config` is what it takes from its container, `draft` the container's configuration.
 pub(crate) fn define(
     builder: &Builder<'_>,
+    work: &Work,
     run: &Run,
     config: &RunConfig,
     draft: &Draft,
@@ -67,19 +68,19 @@ pub(crate) fn define(
         step.refuse("it has a terminal", Some("leave --terminal away"));
     }
     for volume in volumes {
-        mount(&mut step, volume)?;
+        mount(builder, work, &mut step, volume)?;
     }
     Ok(step)
 }
 
 /// A mount, by where it goes and what is in it; where it is on the host says nothing.
-fn mount(step: &mut Definition, volume: &Volume) -> Result<()> {
+fn mount(builder: &Builder<'_>, work: &Work, step: &mut Definition, volume: &Volume) -> Result<()> {
     let target = volume.target.display();
     step.field(format!("options of mount {target}"), volume.options().collect::<Vec<_>>().join(","));
     if volume.options().any(|option| option == "U") {
         step.refuse(format!("it gives the files of mount {target} to a user"), None);
     } else if volume.options().any(|option| option == "ro" || option == "O") {
-        step.files(format!("mount {target}"), files::of_host(&volume.source)?);
+        step.files(format!("mount {target}"), files::of_host(&builder.store, work, &volume.source)?);
     } else {
         let hint = "mount it read-only, or so that changes are dropped: add :ro or :O";
         step.refuse(format!("it has the writable mount {target}"), Some(hint));

@@ -33,7 +33,7 @@ impl Run {
     ) -> Result<Exit> {
         let draft = container::draft(builder, &guard.record)?;
         let mut definition =
-            key::define_run(builder, self, &settings(&guard.record, draft.config.clone()), &draft)?;
+            key::define_run(builder, work, self, &settings(&guard.record, draft.config.clone()), &draft)?;
         let input = Input::look(self.terminal)?;
         input.define(&mut definition);
         let config = settings(&guard.record, draft.config);
