@@ -3,6 +3,7 @@
 mod error;
 mod level;
 mod progress;
+mod secret;
 pub mod table;
 pub mod template;
 pub mod text;
@@ -12,8 +13,15 @@ pub mod words;
 pub use error::show_error;
 pub use level::{Level, debug};
 pub use progress::Talk;
+pub use secret::{ask, ask_secret};
 
 use std::io::Write;
+
+/// Whether we talk with a person: standard input and output are a terminal.
+pub fn is_terminal() -> bool {
+    use std::io::IsTerminal;
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
 
 /// Prints one line of the result. A reader that has gone away (`| head -1`) is not an error.
 pub fn result(line: impl std::fmt::Display) {

@@ -13,7 +13,7 @@ pub(crate) struct Meant {
     pub guessed: bool,
 }
 
-/// What `text`, typed without a transport, may mean in registries. `interactive`: someone can be asked.
+/// What `text`, typed without a transport, may mean in registries.
 pub(crate) fn resolve(text: &str, registries: &Registries) -> Result<Meant> {
     let name: Reference = text.parse()?;
     if Reference::names_host(text) {
@@ -39,7 +39,8 @@ pub(crate) fn resolve(text: &str, registries: &Registries) -> Result<Meant> {
             .because(format!("it may be on {}, and short-name-mode is enforcing", search.join(", ")))
             .hint(format!("write the whole name: {}/{}", search[0], name.path())));
     }
-    let names = search.iter().map(|host| on(&format!("{host}/{}", name.path()))).collect::<Result<Vec<_>>>()?;
+    let names =
+        search.iter().map(|host| on(&format!("{host}/{}", name.path()))).collect::<Result<Vec<_>>>()?;
     let guessed = names.len() > 1;
     Ok(Meant { names, guessed })
 }

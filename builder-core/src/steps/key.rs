@@ -6,6 +6,7 @@
 mod config;
 mod copy;
 pub(crate) mod files;
+mod mounts;
 mod run;
 
 use std::fmt::Write;

@@ -280,11 +280,10 @@ pub(crate) fn freeze(
     at: i64,
 ) -> Result<Option<TreeId>> {
     guard.record.log.push(LogEntry { at, did: Logged::Step(Box::new(step)) });
-    let tree = builder.store.freeze(work, guard)?;
-    if tree.is_none() {
-        guard.save()?;
-    }
-    Ok(tree)
+    let parts = guard.record.frozen.len();
+    rootfs::freeze_held(builder, work, guard)?;
+    guard.save()?;
+    Ok(guard.record.frozen.get(parts).cloned())
 }
 
 /// Puts the user's mount up again, if it was taken down for the step.

@@ -201,7 +201,7 @@ pub(crate) enum Content {
         /// Its name there.
         name: std::ffi::OsString,
         /// What it looked like.
-        signature: crate::tree::Signature,
+        stamp: crate::tree::Stamp,
     },
     /// The next bytes of a stream, such as a tar.
     Stream(Box<dyn Read>),

@@ -14,7 +14,8 @@ pub(crate) mod pattern;
 mod remove;
 mod resolve;
 mod root;
-mod signature;
+mod stamp;
+mod survey;
 pub(crate) mod users;
 mod walk;
 
@@ -24,5 +25,6 @@ pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
 pub(crate) use merge::{Finder, Stack};
 pub use root::Root;
-pub(crate) use signature::Signature;
+pub(crate) use stamp::Stamp;
+pub(crate) use survey::{Changes, Survey};
 pub(crate) use walk::{Marks, attributes_of, entry_at, is_carried, plain_capability, walk, walk_lazily};

@@ -10,14 +10,15 @@ use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::layer::{Compression, Times};
 use crate::name::{Location, Reference};
-use crate::oci::{Descriptor, Digest, Draft, Format, History, Manifest, media_type};
-use crate::rootfs::{self, Quiet};
+use crate::oci::{ConfigEdit, Descriptor, Digest, Draft, Format, History, Manifest, media_type};
+use crate::rootfs;
 use crate::steps::hand::{self, Cut};
 use crate::steps::{container, history, timeline};
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
-use crate::transport::{CopyOptions, StoreSource, copy_image, open, send_layer};
+use crate::transport::registry::Access;
+use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
 
 /// Makes an image of a container.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,6 +41,14 @@ pub struct Commit {
     pub compression: Compression,
     /// Removes the container afterwards.
     pub rm: bool,
+    /// What this image says of itself beside what the container does; the container stays as it is.
+    pub edits: Vec<ConfigEdit>,
+    /// Whether the image tells nothing of what made it.
+    pub omit_history: bool,
+    /// Whether the manifest has no annotation of when the image was made.
+    pub omit_created_annotation: bool,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// An image that was made.
@@ -77,7 +86,8 @@ impl Commit {
             true => by_step::layers(store, &work, &guard.record, &parts, self.times)?,
             false => (Vec::new(), self.layer(store, &guard, parts)?),
         };
-        let draft = container::draft(builder, &guard.record)?;
+        let mut draft = container::draft(builder, &guard.record)?;
+        self.edits.iter().for_each(|edit| draft.apply(edit));
         let record = guard.record.clone();
         // The rest works on frozen trees and leases: the container is free again while they are read.
         let base = record.base.as_ref().map(|base| base.manifest.hex());
@@ -91,7 +101,7 @@ impl Commit {
         let image = Image { commit: self, record: &record, draft, lower };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
-                let sink = open::sink(&location)?;
+                let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
                 // What the place does not take is not written there: no other tool finds Docker's manifests in a
                 // layout.
                 let format = self.format.filter(|format| sink.formats().contains(format));
@@ -152,10 +162,8 @@ impl Commit {
     }
 }
 
-/// Freezes the upper, if it may be, and gives all parts over the base, the newest first. Where someone is inside, a
-/// copy of the upper as it is now is the newest part, and the container stays as it is.
+/// Freezes what changed, and gives all parts over the base, the newest first.
 fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Vec<TreeId>> {
-    let mut newest = None;
     if guard.record.cached
         && let Cut::Clean { alone, attached } = hand::cut(builder, work, guard)?
     {
@@ -163,17 +171,7 @@ fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Res
         timeline::reattach(builder, work, guard, attached)?;
         return Ok(guard.record.frozen.iter().rev().cloned().collect());
     }
-    match rootfs::quieten(builder, guard)? {
-        Quiet::Yes { alone, attached } => {
-            rootfs::clear_traces(builder, work, guard)?;
-            builder.store.freeze(work, guard)?;
-            drop(alone);
-            rootfs::clear_mark(guard.dir());
-            timeline::reattach(builder, work, guard, attached)?;
-        }
-        Quiet::No => newest = rootfs::copy_upper(builder, work, guard)?,
-    }
-    Ok(newest.into_iter().chain(guard.record.frozen.iter().rev().cloned()).collect())
+    rootfs::freeze(builder, work, guard)
 }
 
 /// Writes down what the layer was hashed as, and that this tree is that layer.
@@ -224,8 +222,17 @@ impl Image<'_> {
         } else {
             self.add_history(&mut config.history, created);
         }
+        if self.commit.omit_history {
+            config.history.clear();
+        }
+        let created = config.created.clone();
         let config = config.to_bytes();
-        let manifest = self.manifest(store, format, &config, export)?;
+        let mut manifest = self.manifest(store, format, &config, export)?;
+        if let Some(created) =
+            created.filter(|_| format == Format::Oci && !self.commit.omit_created_annotation)
+        {
+            manifest.annotations.insert("org.opencontainers.image.created".into(), created);
+        }
         Ok((config, manifest))
     }
 

@@ -25,8 +25,8 @@ impl Inputs {
     /// path that is `shown` in the list.
     pub(crate) fn add(&mut self, mut entry: Entry, shown: &RelPath) -> Result<()> {
         let body = match &mut entry.node {
-            Node::File { size, content: Content::Seen { dir, name, signature } } => {
-                Some(self.known.body(dir, name, *signature, *size).cannot("read", &entry.path)?)
+            Node::File { size, content: Content::Seen { dir, name, stamp } } => {
+                Some(self.known.body(dir, name, *stamp, *size).cannot("read", &entry.path)?)
             }
             _ => {
                 let content = hash_entry(&mut entry)?;

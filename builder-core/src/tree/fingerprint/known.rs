@@ -1,6 +1,6 @@
-//! Which bodies files with some signature have: what spares reading a file that did not change since it was read.
+//! Which bodies files with some stamp have: what spares reading a file that did not change since it was read.
 //!
-//! A table is a list of records of a fixed length, sorted by signature, with its digest at the end, so that one that a
+//! A table is a list of records of a fixed length, sorted by stamp, with its digest at the end, so that one that a
 //! power cut has damaged counts as none. Where tables are kept is not known here.
 
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use super::{ContentHash, hash_file};
-use crate::tree::signature::{self, Signature};
+use crate::tree::stamp::{self, Stamp};
 use crate::tree::{Content, Opened, attributes_of};
 
 /// A file changed less than this before it is looked at is read again the next time, nanoseconds: another change might
@@ -16,19 +16,19 @@ use crate::tree::{Content, Opened, attributes_of};
 const SETTLED: i64 = 2_000_000_000;
 
 /// Bytes of a record.
-const RECORD: usize = Signature::LENGTH + 32;
+const RECORD: usize = Stamp::LENGTH + 32;
 
 /// What was known of a tree's files, and what is found out.
 #[derive(Debug)]
 pub(crate) struct Known {
     table: Vec<u8>,
     /// What the next table has.
-    seen: Vec<(Signature, ContentHash)>,
+    seen: Vec<(Stamp, ContentHash)>,
     /// Whether that says more than this one.
     learnt: bool,
     /// When the look began, nanoseconds since the epoch.
     now: i64,
-    /// By device, whether its signatures can be trusted.
+    /// By device, whether its stamps can be trusted.
     trusted: HashMap<u64, bool>,
 }
 
@@ -50,13 +50,12 @@ impl Known {
         &mut self,
         dir: &std::sync::Arc<OwnedFd>,
         name: &std::ffi::OsStr,
-        signature: Signature,
+        stamp: Stamp,
         size: u64,
     ) -> io::Result<ContentHash> {
-        let trusted =
-            *self.trusted.entry(signature.device()).or_insert_with(|| signature::is_kept_by(dir.as_ref()));
-        if trusted && let Some(body) = self.find(&signature) {
-            self.seen.push((signature, body));
+        let trusted = *self.trusted.entry(stamp.device()).or_insert_with(|| stamp::is_kept_by(dir.as_ref()));
+        if trusted && let Some(body) = self.find(&stamp) {
+            self.seen.push((stamp, body));
             return Ok(body);
         }
         let content = Content::At { dir: dir.clone(), name: name.to_owned() };
@@ -65,23 +64,23 @@ impl Known {
             Opened::Bytes(_) | Opened::Stream(_) => unreachable!("a name opens as a file"),
         };
         let body = body(&content, &attributes_of(dir, name)?);
-        if trusted && signature.changed() < self.now.saturating_sub(SETTLED) {
-            self.seen.push((signature, body));
+        if trusted && stamp.changed() < self.now.saturating_sub(SETTLED) {
+            self.seen.push((stamp, body));
             self.learnt = true;
         }
         Ok(body)
     }
 
-    fn find(&self, signature: &Signature) -> Option<ContentHash> {
+    fn find(&self, stamp: &Stamp) -> Option<ContentHash> {
         let count = self.table.len() / RECORD;
         let record = |at: usize| &self.table[at * RECORD..(at + 1) * RECORD];
         let (mut low, mut high) = (0, count);
         while low < high {
             let middle = low.midpoint(high);
-            match record(middle)[..Signature::LENGTH].cmp(signature.as_bytes()) {
+            match record(middle)[..Stamp::LENGTH].cmp(stamp.as_bytes()) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return record(middle)[Signature::LENGTH..].try_into().ok(),
+                std::cmp::Ordering::Equal => return record(middle)[Stamp::LENGTH..].try_into().ok(),
             }
         }
         None
@@ -95,8 +94,8 @@ impl Known {
         self.seen.sort_unstable();
         self.seen.dedup();
         let mut table = Vec::with_capacity(self.seen.len() * RECORD + 32);
-        for (signature, body) in &self.seen {
-            table.extend_from_slice(signature.as_bytes());
+        for (stamp, body) in &self.seen {
+            table.extend_from_slice(stamp.as_bytes());
             table.extend_from_slice(body);
         }
         let digest = blake3::hash(&table);

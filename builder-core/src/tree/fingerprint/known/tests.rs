@@ -53,7 +53,7 @@ fn what_is_known_is_not_read_and_gives_the_same() {
     assert_eq!(look(dir.path(), &table, HOUR), (digest, None));
     // A table that lies is believed, which shows that nothing was read; one that is damaged is not.
     let length = table.len() - 32;
-    table[Signature::LENGTH] ^= 1;
+    table[Stamp::LENGTH] ^= 1;
     assert_eq!(look(dir.path(), &table, HOUR).0, digest);
     let whole = *blake3::hash(&table[..length]).as_bytes();
     table[length..].copy_from_slice(&whole);

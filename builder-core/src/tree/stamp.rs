@@ -7,18 +7,18 @@ use std::os::fd::AsFd;
 
 use rustix::fs::Stat;
 
-/// Bytes of a signature.
+/// Bytes of a stamp.
 const LENGTH: usize = 68;
 
 /// Device, inode, size, modification and change time, mode, owner and group of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Signature([u8; LENGTH]);
+pub(crate) struct Stamp([u8; LENGTH]);
 
-impl Signature {
+impl Stamp {
     /// How many bytes one has.
     pub(crate) const LENGTH: usize = LENGTH;
 
-    /// The signature of what was looked at.
+    /// The stamp of what was looked at.
     pub(crate) fn of(stat: &Stat) -> Self {
         let times = [(stat.st_mtime, stat.st_mtime_nsec as i64), (stat.st_ctime, stat.st_ctime_nsec as i64)];
         let mut bytes = Vec::with_capacity(LENGTH);
@@ -32,10 +32,10 @@ impl Signature {
         for number in [stat.st_mode, stat.st_uid, stat.st_gid] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
-        Signature(bytes.try_into().expect("as many as there are"))
+        Stamp(bytes.try_into().expect("as many as there are"))
     }
 
-    /// As bytes, which sort as signatures do.
+    /// As bytes, which sort as stamps do.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -53,7 +53,7 @@ impl Signature {
     }
 }
 
-/// Whether the file system of an open file is one whose signatures say what they should: of this machine's kernel, with
+/// Whether the file system of an open file is one whose stamps say what they should: of this machine's kernel, with
 /// inode numbers that stay. Not FUSE, not a network, not overlay.
 pub(crate) fn is_kept_by(file: impl AsFd) -> bool {
     // Numbers of `linux/magic.h`: ext2 to ext4, xfs, btrfs, tmpfs, f2fs, zfs, bcachefs.
