@@ -4,13 +4,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use builder_core::{Error, Host, Kind, Result, Settings};
+use builder_core::{Error, Host, Kind, RegistrySettings, Result, Settings};
 
 use crate::args::Globals;
 
 mod containers_conf;
 mod files;
 mod mounts_conf;
+mod registries;
 mod storage_conf;
 
 pub use containers_conf::ContainersConf;
@@ -28,7 +29,12 @@ impl Environment {
         std::env::var_os(name).filter(|value| !value.is_empty())
     }
 
-    /// A variable as text.
+    /// A variable as text, also an empty one; none if it is not set.
+    pub fn set(name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    /// A variable as text that is not empty.
     pub fn text(name: &str) -> Option<String> {
         Environment::get(name).and_then(|value| value.into_string().ok())
     }
@@ -47,6 +53,11 @@ impl Environment {
 /// The defaults of containers.conf.
 pub fn containers_conf(host: Host) -> Result<ContainersConf> {
     containers_conf::load(&Places::of_machine(host.is_rootless()))
+}
+
+/// Where what concerns registries is written; nothing is opened.
+pub fn registries(globals: &Globals) -> RegistrySettings {
+    registries::look(globals)
 }
 
 /// What of the host every `run` sees, by mounts.conf or the file that was named in its place.
@@ -75,6 +86,7 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         mount_program: storage.mount_program,
         read_only_stores: storage.read_only_stores,
         ignore_chown_errors: storage.ignore_chown_errors,
+        registries: registries::look(globals),
         search_path: Environment::get("PATH"),
     })
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Format, From, Result};
 
+use crate::args::{RegistryArgs, RunOptions};
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -23,17 +24,24 @@ pub struct Args {
     /// The format that a commit of it writes: oci or docker
     #[arg(long, short, value_parser = parse_format, default_value = "oci")]
     format: Format,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    options: RunOptions,
 }
 
 impl Args {
     /// Makes the container and prints its name.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: self.quiet };
+        let run = self.options.settings()?;
         let builder = context.privileged(&talk)?;
-        let made = From { image: self.image, name: self.name, format: self.format }.perform(&builder)?;
+        let access = self.registry.access()?;
+        let from = From { image: self.image, name: self.name, format: self.format, run, access };
+        let made = from.perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;
         }

@@ -3,16 +3,25 @@
 mod error;
 mod level;
 mod progress;
+mod secret;
 pub mod table;
 pub mod template;
 pub mod text;
 pub mod usage;
+pub mod words;
 
 pub use error::show_error;
 pub use level::{Level, debug};
 pub use progress::Talk;
+pub use secret::{ask, ask_secret};
 
 use std::io::Write;
+
+/// Whether we talk with a person: standard input and output are a terminal.
+pub fn is_terminal() -> bool {
+    use std::io::IsTerminal;
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
 
 /// Prints one line of the result. A reader that has gone away (`| head -1`) is not an error.
 pub fn result(line: impl std::fmt::Display) {
@@ -26,9 +35,14 @@ pub fn result_bytes(bytes: &[u8]) {
     let _ = out.flush();
 }
 
-/// Prints a value as indented JSON.
+/// Prints a value as JSON, indented by four spaces, as the field's tools do.
 pub fn result_json(value: &impl serde::Serialize) {
-    result(serde_json::to_string_pretty(value).expect("plain data becomes JSON"));
+    let mut bytes = Vec::new();
+    let form = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut into = serde_json::Serializer::with_formatter(&mut bytes, form);
+    value.serialize(&mut into).expect("plain data becomes JSON");
+    bytes.push(b'\n');
+    result_bytes(&bytes);
 }
 
 /// Says something beside the result.

@@ -34,20 +34,20 @@ $ kiln containers --noheading --notruncate
 <id-3>     *                                                                    scratch                working-container
 $ kiln containers --json
 [
-  {
-    "id": "<id-1>",
-    "builder": true,
-    "imageid": "<id-2>",
-    "imagename": "localhost/base:latest",
-    "containername": "one"
-  },
-  {
-    "id": "<id-3>",
-    "builder": true,
-    "imageid": "",
-    "imagename": "scratch",
-    "containername": "working-container"
-  }
+    {
+        "id": "<id-1>",
+        "builder": true,
+        "imageid": "<id-2>",
+        "imagename": "localhost/base:latest",
+        "containername": "one"
+    },
+    {
+        "id": "<id-3>",
+        "builder": true,
+        "imageid": "",
+        "imagename": "scratch",
+        "containername": "working-container"
+    }
 ]
 $ kiln containers --format '{{.ContainerID}} {{.Builder}} {{.ImageID}} {{.ImageName}} {{.ContainerName}}'
 <id-1> * <id-2> localhost/base:latest one
@@ -57,30 +57,37 @@ CONTAINER NAME     IMAGE NAME
 one                localhost/base:latest
 working-container  scratch
 $ kiln containers --format json
-{"Builder":"*","ContainerID":"<id-1>","ContainerName":"one","ImageID":"<id-2>","ImageName":"localhost/base:latest"}
-{"Builder":"*","ContainerID":"<id-3>","ContainerName":"working-container","ImageID":"","ImageName":"scratch"}
+[
+    {
+        "id": "<id-1>",
+        "builder": true,
+        "imageid": "<id-2>",
+        "imagename": "localhost/base:latest",
+        "containername": "one"
+    },
+    {
+        "id": "<id-3>",
+        "builder": true,
+        "imageid": "",
+        "imagename": "scratch",
+        "containername": "working-container"
+    }
+]
 $ kiln containers --format '{{.Nosuch}}'
-! Error: cannot fill in the format: map has no entry for key: Nosuch
+! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
+! hint: see all fields with --format json
 [125]
 $ kiln containers --format '{{'
 ! Error: cannot use the format `{{`: template: format:1:3: unclosed action
 ! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json
 [125]
 $ kiln containers --nosuch
-! error: unexpected argument '--nosuch' found
-!
-!   tip: a similar argument exists: '--no-trunc'
-!
-! Usage: kiln containers --notruncate
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln containers` has no such flag
+! hint: did you mean `--no-trunc`? see `kiln containers --help`
 [125]
 $ kiln containers extra
-! error: unexpected argument 'extra' found
-!
-! Usage: kiln containers [OPTIONS]
-!
-! For more information, try '--help'.
+! Error: cannot understand `extra`: `kiln containers` takes no further word
+! hint: see `kiln containers --help`
 [125]
 "#,
     );

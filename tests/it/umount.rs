@@ -40,12 +40,8 @@ fn what_cannot_be_unmounted() {
         &env,
         r#"
 $ kiln umount
-! error: the following required arguments were not provided:
-!   <CONTAINERS>...
-!
-! Usage: kiln umount <CONTAINERS>...
-!
-! For more information, try '--help'.
+! Error: cannot unmount containers: none is named
+! hint: name one, by name or id, or use --all
 [125]
 $ kiln umount nosuch
 ! Error: cannot find the container `nosuch`: no container in the store has this name or id
@@ -54,11 +50,8 @@ $ kiln umount nosuch
 $ kiln from --name one base
 one
 $ kiln umount -a one
-! error: the argument '--all' cannot be used with '[CONTAINERS]...'
-!
-! Usage: kiln umount --all [CONTAINERS]...
-!
-! For more information, try '--help'.
+! Error: cannot unmount `one` and all containers
+! hint: name some, or use --all alone
 [125]
 $ kiln mount one >/dev/null; kiln umount nosuch one
 <id-1>

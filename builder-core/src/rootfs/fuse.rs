@@ -221,6 +221,15 @@ pub(super) fn translate(upper: &Path, form: Marks) -> Result<()> {
             above.push((path, meta));
         }
     }
+    // What an opaque directory has of these hides nothing, and the kernel shows it.
+    let is_opaque = |path: Option<&RelPath>| {
+        marks.iter().any(|mark| matches!(mark.node, Node::Directory { .. }) && Some(&mark.path) == path)
+    };
+    let needless =
+        |mark: &Entry| matches!(mark.node, Node::Whiteout) && is_opaque(mark.path.parent().as_ref());
+    let needless: Vec<bool> = marks.iter().map(needless).collect();
+    let mut needless = needless.into_iter();
+    marks.retain(|_| needless.next() == Some(false));
     let mut apply = Apply::new(&root, Options { marks: form, devices: Devices::Skip, keep_times: true })?;
     for mark in marks {
         apply.put(mark)?;

@@ -18,6 +18,5 @@ pub(crate) mod trees;
 pub(crate) use freeze::freeze;
 pub(crate) use image::open_image;
 pub(crate) use mounted::{Rootfs, attach, detach, is_attached, take_down};
-pub(crate) use quiet::settle;
 pub(crate) use session::begin as begin_session;
 pub(crate) use traces::Traces;

@@ -1,27 +1,34 @@
 //! Moving images between places: the store, OCI layouts, archives, directories, registries.
 //!
 //! A place is a [`Source`] or a [`Sink`]; [`copy_image`] is the one engine for all pairs. Layers that are a tree are
-//! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was asked
-//! for.
+//! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
+//! asked for.
 
+pub(crate) mod archive;
 mod blobs;
 mod convert;
 mod copy;
-mod files;
+pub(crate) mod directory;
+pub(crate) mod files;
 mod fresh;
-#[allow(dead_code, unused_imports, reason = "the registry client comes next")]
 pub(crate) mod http;
-mod layout;
+pub(crate) mod layout;
 mod local;
 pub(crate) mod open;
 mod platform;
+pub(crate) mod registry;
 mod sink;
 mod source;
 mod unfinished;
 
 pub(crate) use convert::Recompress;
 pub use copy::Which;
-pub(crate) use copy::{CopyOptions, copy_image};
+pub(crate) use copy::{CopyOptions, add_image, copy_image};
 pub(crate) use fresh::send_layer;
+pub use http::Retry;
 pub(crate) use local::{StoreSink, StoreSource};
+pub(crate) use open::Places;
 pub use platform::Wanted;
+pub use registry::Access;
+pub(crate) use sink::{Sink, Wants};
+pub(crate) use source::Source;

@@ -12,6 +12,11 @@ pub(crate) trait Source: Sync {
     /// How messages call it, e.g. `oci:dir:name`.
     fn name(&self) -> String;
 
+    /// What the image is called there, as it is written there; perhaps by its tag alone.
+    fn tags(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// What the location names: a manifest, or an index. At most [`crate::oci::MAX_MANIFEST`] bytes.
     fn manifest(&self) -> Result<RawManifest>;
 
@@ -55,8 +60,11 @@ pub(crate) enum Content<'a> {
     /// They are there, to be read.
     Stored(Box<dyn Read + Send + 'a>),
     /// They are written when asked for: a layer that is a tree.
-    Made(Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send + 'a>),
+    Made(Maker<'a>),
 }
+
+/// Writes a layer's tar.
+pub(crate) type Maker<'a> = Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send + 'a>;
 
 /// A manifest or an index, byte for byte.
 #[derive(Debug, Clone, PartialEq)]

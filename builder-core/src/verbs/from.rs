@@ -1,12 +1,14 @@
 //! `from`: makes a working container of an image, or from nothing.
 
 use crate::builder::{Builder, now_nanoseconds};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::name::Location;
 use crate::oci::Format;
+use crate::steps::RunSettings;
 use crate::store::Work;
-use crate::store::containers::Base;
+use crate::store::containers::{Base, NewContainer};
 use crate::store::images::ImageEntry;
+use crate::transport::registry::Access;
 use crate::verbs::images::named_as;
 use crate::verbs::pull::Pull;
 
@@ -19,6 +21,10 @@ pub struct From {
     pub name: Option<String>,
     /// In which format a commit of it writes, unless told otherwise.
     pub format: Format,
+    /// How commands run in it, unless a run says otherwise.
+    pub run: RunSettings,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// A container that was made.
@@ -41,20 +47,34 @@ impl From {
         };
         let exact = self.name.is_some();
         let name = self.name.clone().unwrap_or(after);
-        let record =
-            builder.store.make_container(&work, &name, exact, base, self.format, now_nanoseconds())?;
+        let run = (self.run != RunSettings::default())
+            .then(|| serde_json::to_value(&self.run).expect("plain data becomes JSON"));
+        let created = now_nanoseconds();
+        let new = NewContainer { name: &name, exact, base, format: self.format, run, created };
+        let record = builder.store.make_container(&work, new)?;
         Ok(Made { name: record.name, id: record.id })
     }
 
     fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
         let (text, image) = if Location::has_transport(&self.image) {
-            let pulled = Pull { source: self.image.clone() }.perform(builder)?;
+            let pulled = Pull { source: self.image.clone(), access: self.access.clone() }.perform(builder)?;
             (
                 pulled.name.unwrap_or_else(|| self.image.clone()),
                 builder.store.hold_image(work, &pulled.id.hex())?,
             )
         } else {
-            (self.image.clone(), builder.store.hold_image(work, &self.image)?)
+            let here = builder.store.hold_image(work, &self.image);
+            match here {
+                Err(error) if error.kind() == Kind::NotFound => {
+                    let pull = Pull { source: self.image.clone(), access: self.access.clone() };
+                    let pulled = pull.perform(builder)?;
+                    (
+                        pulled.name.unwrap_or_else(|| self.image.clone()),
+                        builder.store.hold_image(work, &pulled.id.hex())?,
+                    )
+                }
+                here => (self.image.clone(), here?),
+            }
         };
         let name = name_of(&image.entry, &text).unwrap_or(text);
         Ok(Base {
