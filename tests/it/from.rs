@@ -150,3 +150,35 @@ fn what_cannot_be_started_from() {
     let Some(env) = with_base("what_cannot_be_started_from") else { return };
     tell(&env, REFUSED);
 }
+
+#[test]
+fn labels_that_are_off_need_no_security_module() {
+    let Some(env) = with_base("labels_that_are_off_need_no_security_module") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name off --security-opt label=disable --security-opt apparmor=unconfined base
+off
+$ kiln run off -- sh -c 'echo ran'
+! Error: cannot run `true`: no directory of the container's PATH has it: /bin
+! hint: give its full path, or set the PATH with `--env PATH=…`
+[1]
+$ kiln from --security-opt label=nonsense:x base
+! Error: cannot use the security option `label=nonsense:x`: a label is disable, or user:, role:, type:, level:, filetype: and a value
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+$ kiln from --security-opt label=type: base
+! Error: cannot use the security option `label=type:`: a label is disable, or user:, role:, type:, level:, filetype: and a value
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+$ kiln from --security-opt apparmor= base
+! Error: cannot use the security option `apparmor=`: it has no value
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+$ kiln from --security-opt selinux=off base
+! Error: cannot use the security option `selinux=off`: there is no such option
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+"#,
+    );
+}

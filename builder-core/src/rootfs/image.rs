@@ -23,6 +23,12 @@ pub(crate) fn open_image(builder: &Builder<'_>, work: &Work, manifest: Digest) -
     if lowers.len() == 1 {
         return Root::open_host(&lowers[0]).cannot("open the image", base.id.short());
     }
-    let asked = Overlay { lowers: &lowers, upper: None, userxattr: builder.host.is_rootless(), probe: false };
+    let asked = Overlay {
+        lowers: &lowers,
+        upper: None,
+        userxattr: builder.host.is_rootless(),
+        label: None,
+        probe: false,
+    };
     mount::overlay(&asked).map(Root::from_fd).cannot("open the image", base.id.short())
 }

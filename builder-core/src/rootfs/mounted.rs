@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Event;
+use crate::host::lsm::Modules;
 use crate::rootfs::{quiet, session, traces, trees};
 use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
 use crate::sys::lock::{self, Lock, Mode};
@@ -42,7 +43,9 @@ impl Rootfs {
         let alone = wait(builder, guard, Mode::Exclusive)?;
         traces::clear(builder, work, guard)?;
         let mount = overlay(builder, work, guard)?;
-        let upper = (!mark(guard.dir()).exists()).then(|| guard.upper());
+        // Of a mount that gives files a label of its own the upper has others.
+        let only = !mark(guard.dir()).exists() && label(&guard.record).is_none();
+        let upper = only.then(|| guard.upper());
         Ok(Rootfs { mount, upper, _use: alone })
     }
 
@@ -154,10 +157,12 @@ pub(super) fn overlay(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard
         inner.remove_all("incompat").cannot("clear", overlay_work.display())?;
     }
     let upper = guard.upper();
+    let label = label(&guard.record);
     let asked = Overlay {
         lowers: &lowers,
         upper: Some((&upper, &overlay_work)),
         userxattr: builder.host.is_rootless(),
+        label: label.as_deref(),
         probe: false,
     };
     mount::overlay(&asked).cannot("mount the container", name).map_err(|error| {
@@ -167,6 +172,15 @@ pub(super) fn overlay(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard
         };
         error.hint(hint)
     })
+}
+
+/// The label of a container's files, where labels are in use: the one that its commands may reach.
+fn label(record: &ContainerRecord) -> Option<String> {
+    let modules = Modules::look();
+    // Kept with the container by `from --security-opt`; what a run is told in addition does not change the files.
+    let words = record.run.as_ref().and_then(|run| run.pointer("/security/label")).cloned();
+    let words: Vec<String> = words.and_then(|words| serde_json::from_value(words).ok()).unwrap_or_default();
+    modules.labels(&record.id, &words).map(|labels| labels.private)
 }
 
 /// The directories below a container's upper, the topmost first.

@@ -63,6 +63,10 @@ pub(super) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
             options.extend_from_slice(b",volatile");
         }
         let marks = if overlay.userxattr { ",userxattr" } else { ",metacopy=off,redirect_dir=off" };
+        if let Some(label) = overlay.label {
+            // Quoted, for it has commas.
+            options.extend_from_slice(format!(",context=\"{label}\"").as_bytes());
+        }
         let index = if overlay.probe { "on" } else { "off" };
         options.extend_from_slice(format!(",index={index},xino=off{marks}").as_bytes());
         rustix::process::chdir(c"/proc/self/fd")?;
@@ -85,7 +89,8 @@ pub(super) fn file_system(
     let mut text = String::new();
     for (key, value) in options {
         let comma = if text.is_empty() { "" } else { "," };
-        write!(text, "{comma}{}={value}", key.to_string_lossy()).expect("a string takes all");
+        let quote = if value.contains(',') { "\"" } else { "" };
+        write!(text, "{comma}{}={quote}{value}{quote}", key.to_string_lossy()).expect("a string takes all");
     }
     in_own_namespace(|| mount(kind, text.as_bytes(), flags_of(attributes)))
 }
