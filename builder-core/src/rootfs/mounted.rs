@@ -57,8 +57,8 @@ impl Rootfs {
         root(&self.mount)
     }
 
-    /// Where the changes are kept, if this is an overlay of the kernel and the only mount of it. What is put there does not show in this mount,
-    /// which must not be used any more afterwards.
+    /// Where the changes are kept, if this is an overlay of the kernel and the only mount of it. What is put there does
+    /// not show in this mount, which must not be used any more afterwards.
     pub fn upper(&self) -> Result<Option<Root>> {
         let open = |path: &PathBuf| Root::open_host(path).cannot("open", path.display());
         self.upper.as_ref().map(open).transpose()

@@ -2,8 +2,11 @@
 
 use super::*;
 
-const POLICY: &str = "process = \"system_u:system_r:container_t:s0\"\ncontent = \"system_u:object_r:virt_var_lib_t:s0\"\n\
-                      file = \"system_u:object_r:container_file_t:s0\"\nro_file=\"system_u:object_r:container_ro_file_t:s0\"\n";
+const POLICY: &str = r#"process = "system_u:system_r:container_t:s0"
+content = "system_u:object_r:virt_var_lib_t:s0"
+file = "system_u:object_r:container_file_t:s0"
+ro_file="system_u:object_r:container_ro_file_t:s0"
+"#;
 
 /// A machine with these files.
 fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
