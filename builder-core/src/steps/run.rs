@@ -133,7 +133,7 @@ impl Run {
         let mut user = users::resolve(&tree, self.user.as_deref().unwrap_or(&config.user))?;
         let keep_groups = self.add_groups(&tree, &mut user)?;
         let workdir = self.workdir(config)?;
-        let opened = self.open_mounts(&tree, &workdir, &user, scene)?;
+        let opened = self.open_mounts(&tree, &config.id, &workdir, &user, scene)?;
         let mut mounts = opened.mounts;
         // The outer before the inner, or the outer would hide it.
         mounts.sort_by_key(|mount| RelPath::clamp(&mount.at).parts().count());
@@ -221,11 +221,12 @@ impl Run {
     fn open_mounts(
         &self,
         tree: &Root,
+        id: &str,
         workdir: &str,
         user: &User,
         scene: &Scene<'_>,
     ) -> Result<mount::open::Opened> {
-        let place = mount::open::Place { run: self, tree, workdir, user, scene };
+        let place = mount::open::Place { run: self, tree, id, workdir, user, scene };
         let mut opened = mount::open::Opened::default();
         let owner = (user.uid, user.gid);
         for (nth, volume) in self.settings.volumes.iter().enumerate() {
@@ -233,6 +234,13 @@ impl Run {
         }
         for (nth, mount) in self.mounts.iter().enumerate() {
             place.open(nth, mount, &mut opened)?;
+        }
+        for mount in &opened.mounts {
+            let show = mount.at.display();
+            if tree.resolve(&mount.at).cannot("find the mount's target", &show)?.is_root() {
+                return Err(Error::invalid(format!("cannot mount on `{show}`"))
+                    .because("it leads to `/`, and the mount would hide the whole container"));
+            }
         }
         Ok(opened)
     }
