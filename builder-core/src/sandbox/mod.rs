@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use rustix::thread::CapabilitySet;
 
+pub use capabilities::default_capabilities;
 pub(crate) use capabilities::{DEFAULT as DEFAULT_CAPABILITIES, parse as parse_capability};
 pub use cgroup::Resources;
 pub(crate) use files::{hosts, name_servers, nameserver_is_stub, resolver};

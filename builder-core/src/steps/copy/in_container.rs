@@ -50,12 +50,15 @@ impl Copy {
         let draft = container::draft(builder, &guard.record)?;
         drop(guard);
         let root = into.root()?;
+        // A source in the same mount would be read while the other is written.
+        let upper = if source.is_some() { into.upper()? } else { None };
         let source = match source {
             Some(source) => source,
             None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
         };
         let to = Target {
             root: &root,
+            upper: upper.as_ref(),
             workdir: &draft.config.config.working_dir,
             devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
             fingerprint: fingerprint || show,
