@@ -34,6 +34,7 @@ mod rm;
 mod rmi;
 mod rootless;
 mod run;
+mod run_mounts;
 mod support;
 mod tag;
 mod tidy;

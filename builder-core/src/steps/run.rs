@@ -144,7 +144,7 @@ impl Run {
         let modules = Modules::look();
         let confinement = Confinement::settle(&self.settings.security, &config.id, &modules, scene.reporter)?;
         let file_label = confinement.file_label();
-        let opened = self.open_mounts(&tree, &workdir, &user, &scene, &confinement)?;
+        let opened = self.open_mounts(&tree, &config.id, &workdir, &user, &scene, &confinement)?;
         let mut mounts = opened.mounts;
         // The outer before the inner, or the outer would hide it.
         mounts.sort_by_key(|mount| RelPath::clamp(&mount.at).parts().count());
@@ -235,12 +235,13 @@ impl Run {
     fn open_mounts(
         &self,
         tree: &Root,
+        id: &str,
         workdir: &str,
         user: &User,
         scene: &Scene<'_>,
         confinement: &Confinement,
     ) -> Result<mount::open::Opened> {
-        let place = mount::open::Place { run: self, tree, workdir, user, scene, confinement };
+        let place = mount::open::Place { run: self, tree, id, workdir, user, scene, confinement };
         let mut opened = mount::open::Opened::default();
         let owner = (user.uid, user.gid);
         for (nth, volume) in self.settings.volumes.iter().enumerate() {
@@ -248,6 +249,13 @@ impl Run {
         }
         for (nth, mount) in self.mounts.iter().enumerate() {
             place.open(nth, mount, &mut opened)?;
+        }
+        for mount in &opened.mounts {
+            let show = mount.at.display();
+            if tree.resolve(&mount.at).cannot("find the mount's target", &show)?.is_root() {
+                return Err(Error::invalid(format!("cannot mount on `{show}`"))
+                    .because("it leads to `/`, and the mount would hide the whole container"));
+            }
         }
         Ok(opened)
     }
