@@ -50,6 +50,7 @@ pub use verbs::images::{ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Ta
 pub use verbs::info::{Info, info};
 pub use verbs::load::{Load, LoadFrom, Loaded};
 pub use verbs::login::{LogIn, LogOut, LoggedIn};
+pub use verbs::look::{Look, Looked, tags};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
 pub use verbs::pull::{Pull, Pulled};
 pub use verbs::push::Push;

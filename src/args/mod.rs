@@ -2,6 +2,7 @@
 
 mod compression;
 pub mod duration;
+pub mod endpoint;
 mod globals;
 pub mod list;
 mod registry;

@@ -7,7 +7,7 @@
 pub(crate) mod archive;
 mod blobs;
 mod convert;
-mod copy;
+pub(crate) mod copy;
 pub(crate) mod directory;
 pub(crate) mod files;
 mod fresh;

@@ -9,6 +9,7 @@ pub mod images;
 pub mod info;
 pub mod load;
 pub mod login;
+pub mod look;
 pub mod mount;
 pub mod pull;
 pub mod push;
