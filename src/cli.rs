@@ -45,11 +45,14 @@ verbs! {
     add "add";
     check "check";
     commit "commit";
+    completion "completion";
     config "config";
     containers "containers" or "list", "ls", "ps";
     copy "copy";
     dockerfile "dockerfile";
+    doctor "doctor";
     from "from";
+    history "history";
     image "image";
     images "images";
     info "info";
@@ -57,6 +60,7 @@ verbs! {
     load "load";
     login "login";
     logout "logout";
+    man "man";
     mount "mount";
     prune "prune";
     pull "pull";

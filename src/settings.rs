@@ -87,6 +87,7 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         read_only_stores: storage.read_only_stores,
         ignore_chown_errors: storage.ignore_chown_errors,
         registries: registries::look(globals),
+        search_path: Environment::get("PATH"),
     })
 }
 

@@ -34,19 +34,29 @@ pub use layer::{Compression, Times};
 pub use name::{Location, Pick, Reference};
 pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
-    Index, Manifest, Platform, RootFs, host_architecture,
+    Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
-pub use sandbox::{Exit, Network};
+pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
 pub use settings::{Driver, Proxies, RegistrySettings, Settings};
-pub use steps::{Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote};
+pub use steps::{
+    Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
+    MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
+    Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size,
+};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
-pub use transport::{Access, Retry, Wanted, Which};
+pub use transport::{Access, Retry, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
-pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};
+pub use verbs::containers::{
+    ContainerDetails, ContainerInfo, Containers, Rename, Rm, containers, inspect_container,
+};
 pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
+pub use verbs::doctor::{Check, State as CheckState, doctor};
 pub use verbs::from::{From, Made};
-pub use verbs::images::{ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image};
+pub use verbs::history::{HistoryLine, history};
+pub use verbs::images::{
+    ImageDetails, ImageInfo, Images, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image,
+};
 pub use verbs::info::{Info, info};
 pub use verbs::load::{Load, LoadFrom, Loaded};
 pub use verbs::login::{LogIn, LogOut, LoggedIn};

@@ -1,11 +1,13 @@
 //! Argument types that several commands share.
 
+pub mod change;
 mod compression;
 pub mod duration;
 pub mod endpoint;
 mod globals;
 pub mod list;
 mod registry;
+mod run_options;
 pub mod sources;
 
 use std::path::PathBuf;
@@ -16,6 +18,7 @@ use builder_core::{Error, Kind, Result};
 pub use compression::{CommitCompressionArgs, CompressionArgs};
 pub use globals::Globals;
 pub use registry::{RegistryArgs, parse_bool};
+pub use run_options::{RunOptions, proxies};
 
 /// A time as Go writes it: `500ms`, `2s`, `1m30s`.
 pub fn duration(text: &str) -> std::result::Result<Duration, String> {

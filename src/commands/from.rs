@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Format, From, Result};
 
-use crate::args::RegistryArgs;
+use crate::args::{RegistryArgs, RunOptions};
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -29,16 +29,19 @@ pub struct Args {
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    options: RunOptions,
 }
 
 impl Args {
     /// Makes the container and prints its name.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: self.quiet };
+        let run = self.options.settings()?;
         let builder = context.privileged(&talk)?;
-        let made =
-            From { image: self.image, name: self.name, format: self.format, access: self.registry.access()? }
-                .perform(&builder)?;
+        let access = self.registry.access()?;
+        let from = From { image: self.image, name: self.name, format: self.format, run, access };
+        let made = from.perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;
         }

@@ -3,11 +3,14 @@
 pub mod add;
 pub mod check;
 pub mod commit;
+pub mod completion;
 pub mod config;
 pub mod containers;
 pub mod copy;
 pub mod dockerfile;
+pub mod doctor;
 pub mod from;
+pub mod history;
 pub mod image;
 pub mod images;
 pub mod info;
@@ -15,6 +18,7 @@ pub mod inspect;
 pub mod load;
 pub mod login;
 pub mod logout;
+pub mod man;
 pub mod mount;
 pub mod prune;
 pub mod pull;
@@ -31,6 +35,8 @@ pub mod version;
 
 use builder_core::{Error, Format, Kind, Result};
 
+use crate::settings::Environment;
+
 /// Runs `each` for every name and goes on after a failure; the last one is what is returned, those before are shown.
 pub fn for_each(names: &[String], mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let mut last = Ok(());
@@ -41,6 +47,18 @@ pub fn for_each(names: &[String], mut each: impl FnMut(&str) -> Result<()>) -> R
         }
     }
     last
+}
+
+/// Refuses to do something to nothing, or to all and to some by name: what is meant is not clear then.
+pub fn named_or_all(verb: &str, what: &str, names: &[String], all: bool) -> Result<()> {
+    match (names.first(), all) {
+        (None, false) => Err(Error::invalid(format!("cannot {verb} {what}"))
+            .because("none is named")
+            .hint("name one, by name or id, or use --all")),
+        (Some(name), true) => Err(Error::invalid(format!("cannot {verb} `{name}` and all {what}"))
+            .hint("name some, or use --all alone")),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a small file the user asked for, such as `--iidfile`.
@@ -56,4 +74,17 @@ pub fn parse_format(text: &str) -> std::result::Result<Format, String> {
         "docker" => Ok(Format::Docker),
         _ => Err("a format is `oci` or `docker`".to_owned()),
     }
+}
+
+/// The format that was asked for by the flag, else by `BUILDAH_FORMAT`.
+pub fn default_format(flag: Option<Format>) -> Result<Option<Format>> {
+    if flag.is_some() {
+        return Ok(flag);
+    }
+    let Some(text) = Environment::text("BUILDAH_FORMAT") else { return Ok(None) };
+    parse_format(&text).map(Some).map_err(|cause| {
+        Error::invalid(format!("cannot use BUILDAH_FORMAT=`{text}`"))
+            .because(cause)
+            .hint("set it to `oci` or `docker`, or unset it")
+    })
 }

@@ -34,7 +34,12 @@ pub(crate) struct Places<'a> {
 impl<'a> Places<'a> {
     /// As a builder has them.
     pub fn of(builder: &'a Builder<'_>, work: &'a Work, access: &'a Access) -> Self {
-        Places { scratch: work.dir(), registries: &builder.registries, access, reporter: builder.reporter() }
+        Places {
+            scratch: work.dir(),
+            registries: &builder.settings.registries,
+            access,
+            reporter: builder.reporter(),
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use crate::builder::{Builder, now};
 use crate::error::{Error, Result};
 use crate::layer::{Compression, Times};
 use crate::name::{Location, Reference};
-use crate::oci::{Descriptor, Digest, Draft, Format, History, Manifest, media_type};
-use crate::rootfs::{self, Quiet};
+use crate::oci::{ConfigEdit, Descriptor, Digest, Draft, Format, History, Manifest, media_type};
+use crate::rootfs;
 use crate::steps::container;
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
@@ -35,6 +35,12 @@ pub struct Commit {
     pub compression: Compression,
     /// Removes the container afterwards.
     pub rm: bool,
+    /// What this image says of itself beside what the container does; the container stays as it is.
+    pub edits: Vec<ConfigEdit>,
+    /// Whether the image tells nothing of what made it.
+    pub omit_history: bool,
+    /// Whether the manifest has no annotation of when the image was made.
+    pub omit_created_annotation: bool,
     /// How a registry is reached.
     pub access: Access,
 }
@@ -66,9 +72,10 @@ impl Commit {
         if let Some(base) = &guard.record.base {
             rootfs::trees::ensure(builder, &work, base)?;
         }
-        let parts = freeze(builder, &work, &mut guard)?;
+        let parts = rootfs::freeze(builder, &work, &mut guard)?;
         let layer = self.layer(store, &guard, parts)?;
-        let draft = container::draft(builder, &guard.record)?;
+        let mut draft = container::draft(builder, &guard.record)?;
+        self.edits.iter().for_each(|edit| draft.apply(edit));
         let record = guard.record.clone();
         // The rest works on frozen trees and leases: the container is free again while they are read.
         let base = record.base.as_ref().map(|base| base.manifest.hex());
@@ -143,25 +150,6 @@ impl Commit {
     }
 }
 
-/// Freezes the upper, if it may be, and gives all parts over the base, the newest first. Where someone is inside, a
-/// copy of the upper as it is now is the newest part, and the container stays as it is.
-fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Vec<TreeId>> {
-    let mut newest = None;
-    match rootfs::quieten(builder, guard)? {
-        Quiet::Yes { alone, attached } => {
-            rootfs::clear_traces(builder, work, guard)?;
-            builder.store.freeze(work, guard, now())?;
-            drop(alone);
-            rootfs::clear_mark(guard.dir());
-            if attached {
-                rootfs::attach(builder, work, guard)?;
-            }
-        }
-        Quiet::No => newest = rootfs::copy_upper(builder, work, guard)?,
-    }
-    Ok(newest.into_iter().chain(guard.record.frozen.iter().rev().cloned()).collect())
-}
-
 /// Writes down what the layer was hashed as, and that this tree is that layer.
 fn remember(store: &Store, layer: &TreeLayer, tree: &TreeId, export: &Export) -> Result<()> {
     let mut record = store.tree(tree)?;
@@ -222,8 +210,17 @@ impl Image<'_> {
             comment: self.comment(),
             empty_layer: false,
         });
+        if self.commit.omit_history {
+            config.history.clear();
+        }
+        let created = config.created.clone();
         let config = config.to_bytes();
-        let manifest = self.manifest(store, format, &config, export)?;
+        let mut manifest = self.manifest(store, format, &config, export)?;
+        if let Some(created) =
+            created.filter(|_| format == Format::Oci && !self.commit.omit_created_annotation)
+        {
+            manifest.annotations.insert("org.opencontainers.image.created".into(), created);
+        }
         Ok((config, manifest))
     }
 

@@ -2,14 +2,14 @@
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::name::{Location, Pick};
-use crate::oci::{Digest, ImageConfig, Manifest};
+use crate::oci::{Digest, ImageConfig, Manifest, Wanted};
 use crate::store::images::REF_NAME;
 use crate::transport::archive::{self, ArchiveFiles, Kept};
 use crate::transport::copy::{choose, read_config};
 use crate::transport::files::Files;
 use crate::transport::layout::LayoutSource;
 use crate::transport::registry::Access;
-use crate::transport::{Places, Source, StoreSource, Wanted, open};
+use crate::transport::{Places, Source, StoreSource, open};
 use crate::tree::Root;
 use crate::verbs::copy_image::Surroundings;
 use crate::verbs::remote::Remote;

@@ -42,8 +42,8 @@ impl Pull {
 
     /// Brings the image that a name without transport means, from the first registry that has it.
     fn bring_named(&self, builder: &Builder<'_>) -> Result<Pulled> {
-        let meant =
-            Gateway::open(&builder.registries, &self.access, builder.reporter())?.resolve(&self.source)?;
+        let meant = Gateway::open(&builder.settings.registries, &self.access, builder.reporter())?
+            .resolve(&self.source)?;
         let mut failed = None;
         for name in meant.names {
             match bring(builder, &Location::Registry(name), &self.access) {
