@@ -61,6 +61,7 @@ verbs! {
     login "login";
     logout "logout";
     man "man";
+    manifest "manifest";
     mount "mount";
     prune "prune";
     pull "pull";

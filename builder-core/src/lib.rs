@@ -61,8 +61,12 @@ pub use verbs::info::{Info, info};
 pub use verbs::load::{Load, LoadFrom, Loaded};
 pub use verbs::login::{LogIn, LogOut, LoggedIn};
 pub use verbs::look::{Look, Looked, tags};
+pub use verbs::manifest::{
+    Added, Artifact, ChangedList, EntryEdit, Existing, ManifestAdd, ManifestAnnotate, ManifestCreate,
+    ManifestPush, ManifestRemove, inspect_manifest, manifest_exists, remove_list,
+};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
-pub use verbs::pull::{Pull, Pulled};
+pub use verbs::pull::{Policy, Pull, Pulled};
 pub use verbs::push::Push;
 pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};

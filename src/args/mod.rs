@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use builder_core::{Error, Kind, Result};
 
-pub use compression::{CommitCompressionArgs, CompressionArgs};
+pub use compression::{CommitCompressionArgs, PushCompressionArgs};
 pub use globals::Globals;
 pub use registry::{RegistryArgs, parse_bool};
 pub use run_options::{RunOptions, proxies};

@@ -19,6 +19,7 @@ pub mod load;
 pub mod login;
 pub mod logout;
 pub mod man;
+pub mod manifest;
 pub mod mount;
 pub mod prune;
 pub mod pull;

@@ -18,7 +18,7 @@ pub(crate) mod open;
 
 pub(crate) mod registry;
 mod sink;
-mod source;
+pub(crate) mod source;
 mod unfinished;
 
 pub(crate) use convert::Recompress;
