@@ -3,6 +3,7 @@
 //! Here the image's config, the flags and the host meet: what is left open by one is settled by the next, until the
 //! sandbox has nothing to decide. How the command is confined is the sandbox's business.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Uid};
@@ -18,6 +19,7 @@ use crate::tree::users::{self, User};
 use crate::tree::{RelPath, Root};
 
 mod agent;
+mod as_step;
 mod device;
 mod in_container;
 mod mount;
@@ -110,6 +112,8 @@ pub(crate) struct Scene<'a> {
     pub facts: &'a Facts,
     /// Whom to tell.
     pub reporter: &'a dyn Reporter,
+    /// Standard input, output and error, where they are not ours.
+    pub streams: [Option<OwnedFd>; 3],
     /// The store, for mounts that come from there.
     pub store: Option<(&'a Builder<'a>, &'a Work)>,
 }
@@ -122,7 +126,7 @@ impl Run {
         rootfs: Rootfs,
         config: &RunConfig,
         traces: Option<Traces>,
-        scene: &Scene<'_>,
+        scene: Scene<'_>,
     ) -> Result<Exit> {
         if self.args.is_empty() {
             return Err(Error::invalid("cannot run without a command")
@@ -133,7 +137,7 @@ impl Run {
         let mut user = users::resolve(&tree, self.user.as_deref().unwrap_or(&config.user))?;
         let keep_groups = self.add_groups(&tree, &mut user)?;
         let workdir = self.workdir(config)?;
-        let opened = self.open_mounts(&tree, &workdir, &user, scene)?;
+        let opened = self.open_mounts(&tree, &workdir, &user, &scene)?;
         let mut mounts = opened.mounts;
         // The outer before the inner, or the outer would hide it.
         mounts.sort_by_key(|mount| RelPath::clamp(&mount.at).parts().count());
@@ -167,6 +171,7 @@ impl Run {
             no_pivot: self.no_pivot || self.is_chroot(),
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
+            streams: scene.streams,
             scratch: scene.scratch.to_owned(),
             traces,
             user,

@@ -21,6 +21,7 @@ fn plan(spec: &Spec) -> Result<Vec<String>> {
         root: null(),
         devices,
         mounts,
+        streams: [None, None, None],
         terminal,
         unified_cgroups: true,
         joined: Vec::new(),

@@ -104,6 +104,11 @@ fn split(text: &str) -> Vec<String> {
 }
 
 impl Volume {
+    /// The options as written.
+    pub(crate) fn options(&self) -> &MountOptions {
+        &self.options
+    }
+
     /// Makes the mount, attached nowhere. With `U` the source is first given to `owner`; with `O` the changes go to
     /// the directory named `nth` in `scratch`.
     ///
