@@ -60,7 +60,8 @@ impl From {
 
     fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
         let (text, image) = if Location::has_transport(&self.image) {
-            let pulled = Pull { source: self.image.clone(), access: self.access.clone() }.perform(builder)?;
+            let pulled = Pull { source: self.image.clone(), access: self.access.clone(), ..Pull::default() }
+                .perform(builder)?;
             (
                 pulled.name.unwrap_or_else(|| self.image.clone()),
                 builder.store.hold_image(work, &pulled.id.hex())?,
@@ -69,7 +70,8 @@ impl From {
             let here = builder.store.hold_image(work, &self.image);
             match here {
                 Err(error) if error.kind() == Kind::NotFound => {
-                    let pull = Pull { source: self.image.clone(), access: self.access.clone() };
+                    let pull =
+                        Pull { source: self.image.clone(), access: self.access.clone(), ..Pull::default() };
                     let pulled = pull.perform(builder)?;
                     (
                         pulled.name.unwrap_or_else(|| self.image.clone()),
