@@ -1,5 +1,5 @@
-//! `--change INSTRUCTION` and `--config FILE`: what an image shall say of itself, in the words of a Dockerfile or as the
-//! JSON of a config, as edits.
+//! `--change INSTRUCTION` and `--config FILE`: what an image shall say of itself, in the words of a Dockerfile or as
+//! the JSON of a config, as edits.
 
 use std::io::Read;
 use std::path::Path;

@@ -26,7 +26,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub storage_opt: Vec<String>,
     /// How much is told beside the result: trace, debug, info, warn, error, fatal or panic
-    #[arg(long, global = true, alias = "loglevel", value_name = "LEVEL", default_value = "warn")]
+    #[arg(long, global = true, visible_alias = "loglevel", value_name = "LEVEL", default_value = "warn")]
     #[arg(value_parser = Level::parse)]
     pub log_level: Level,
     /// As --log-level debug

@@ -9,8 +9,8 @@ use crate::ui;
 
 /// Print what completes this command line in a shell
 ///
-/// bash: kiln completion bash >/etc/bash_completion.d/kiln; zsh: kiln completion zsh >DIR/_kiln with DIR in $fpath; fish:
-/// kiln completion fish >~/.config/fish/completions/kiln.fish.
+/// bash: kiln completion bash >/etc/bash_completion.d/kiln; zsh: kiln completion zsh >DIR/_kiln with DIR in $fpath;
+/// fish: kiln completion fish >~/.config/fish/completions/kiln.fish.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// bash, zsh, fish, elvish or powershell

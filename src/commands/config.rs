@@ -13,8 +13,8 @@ use values::{entrypoint, health_test, named, pair, variable, words};
 
 /// Edit what the image of a working container will say of itself
 ///
-/// Where NAME can be given, `NAME-` removes it and `-` removes all. What only Docker's format knows (comment, domain and
-/// host name, health check, instructions for builds on top, shell) is kept in images of the OCI format too.
+/// Where NAME can be given, `NAME-` removes it and `-` removes all. What only Docker's format knows (comment, domain
+/// and host name, health check, instructions for builds on top, shell) is kept in images of the OCI format too.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The container, by name or id
@@ -47,7 +47,8 @@ pub struct Args {
     /// container has there
     #[arg(long, short, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     env: Vec<String>,
-    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, `NONE`; empty removes it
+    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; an empty one
+    /// is removed
     #[arg(long, value_name = "CHECK")]
     healthcheck: Option<String>,
     /// Set the time between checks, such as 30s

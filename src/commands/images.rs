@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, short)]
     noheading: bool,
     /// Print whole ids
-    #[arg(long, alias = "notruncate")]
+    #[arg(long, visible_alias = "notruncate")]
     no_trunc: bool,
     /// Print the digests of the manifests
     #[arg(long)]

@@ -33,6 +33,7 @@ mod rmi;
 mod rootless;
 mod run;
 mod support;
+mod surface;
 mod tag;
 mod tidy;
 mod umount;
