@@ -35,9 +35,14 @@ pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, host_architecture,
 };
+pub use sandbox::{Exit, Network, Resources, Space};
 pub use sandbox::{Exit, Network, default_capabilities};
 pub use settings::{Driver, Settings};
-pub use steps::{Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote};
+pub use steps::{
+    Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
+    MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
+    Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size,
+};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
 pub use transport::{Wanted, Which};
 pub use verbs::check::check;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Format, From, Result};
 
+use crate::args::RunOptions;
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -26,14 +27,18 @@ pub struct Args {
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    options: RunOptions,
 }
 
 impl Args {
     /// Makes the container and prints its name.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: self.quiet };
+        let run = self.options.settings()?;
         let builder = context.privileged(&talk)?;
-        let made = From { image: self.image, name: self.name, format: self.format }.perform(&builder)?;
+        let from = From { image: self.image, name: self.name, format: self.format, run };
+        let made = from.perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;
         }

@@ -15,6 +15,12 @@ pub use progress::Talk;
 
 use std::io::Write;
 
+/// Whether we talk with a person: standard input and output are a terminal.
+pub fn is_terminal() -> bool {
+    use std::io::IsTerminal;
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
 /// Prints one line of the result. A reader that has gone away (`| head -1`) is not an error.
 pub fn result(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");

@@ -18,6 +18,8 @@ use crate::tree::Root;
 pub(crate) struct Rootfs {
     /// The mount, detached; its top is the container's root directory.
     pub mount: OwnedFd,
+    /// The upper of a mount that nobody else can see.
+    upper: Option<PathBuf>,
     _use: Lock,
 }
 
@@ -34,18 +36,26 @@ impl Rootfs {
                 traces::clear_mounted(&root(&mount)?, guard)?;
             }
             let shared = wait(builder, guard, Mode::Shared)?;
-            return Ok(Rootfs { mount, _use: shared });
+            return Ok(Rootfs { mount, upper: None, _use: shared });
         }
         quiet::refuse_mounted_elsewhere(builder, guard)?;
         let alone = wait(builder, guard, Mode::Exclusive)?;
         traces::clear(builder, work, guard)?;
         let mount = overlay(builder, work, guard)?;
-        Ok(Rootfs { mount, _use: alone })
+        let upper = (!mark(guard.dir()).exists()).then(|| guard.upper());
+        Ok(Rootfs { mount, upper, _use: alone })
     }
 
     /// As a capability to the tree.
     pub fn root(&self) -> Result<Root> {
         root(&self.mount)
+    }
+
+    /// Where the changes are kept, if this is the only mount of it. What is put there does not show in this mount,
+    /// which must not be used any more afterwards.
+    pub fn upper(&self) -> Result<Option<Root>> {
+        let open = |path: &PathBuf| Root::open_host(path).cannot("open", path.display());
+        self.upper.as_ref().map(open).transpose()
     }
 }
 

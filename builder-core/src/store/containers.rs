@@ -35,9 +35,29 @@ pub(crate) struct ContainerRecord {
     /// The tree its upper is being renamed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<TreeId>,
+    /// How commands run in it, as the verb that runs them wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<serde_json::Value>,
     /// What was done, in order.
     #[serde(default)]
     pub log: Vec<LogEntry>,
+}
+
+/// What a container is to be made of.
+#[derive(Debug, Clone)]
+pub(crate) struct NewContainer<'a> {
+    /// Its name, or what it is named after.
+    pub name: &'a str,
+    /// Whether `name` is its name.
+    pub exact: bool,
+    /// The image it starts from.
+    pub base: Option<Base>,
+    /// See [`ContainerRecord::format`].
+    pub format: Format,
+    /// See [`ContainerRecord::run`].
+    pub run: Option<serde_json::Value>,
+    /// Nanoseconds since the epoch.
+    pub created: i64,
 }
 
 /// The image a container started from, kept though its name may move or go.
@@ -87,16 +107,9 @@ pub(crate) struct ContainerGuard {
 const MAX_RECORD: u64 = 64 << 20;
 
 impl Store {
-    /// Makes a container named `name`, or after it (`exact` false), from what `base` says.
-    pub fn make_container(
-        &self,
-        work: &Work,
-        name: &str,
-        exact: bool,
-        base: Option<Base>,
-        format: Format,
-        created: i64,
-    ) -> Result<ContainerRecord> {
+    /// Makes a container.
+    pub fn make_container(&self, work: &Work, new: NewContainer<'_>) -> Result<ContainerRecord> {
+        let NewContainer { name, exact, base, format, run, created } = new;
         let id = random::hex(32);
         let making = work.dir().join(&id);
         let mut private = fs::DirBuilder::new();
@@ -116,6 +129,7 @@ impl Store {
             format,
             frozen: Vec::new(),
             pending: None,
+            run,
             log: Vec::new(),
         };
         write_record(&making, &record)?;

@@ -4,12 +4,12 @@
 //! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
 //! asked for.
 
-pub(crate) mod http;
 mod blobs;
 mod convert;
 mod copy;
 mod files;
 mod fresh;
+pub(crate) mod http;
 mod layout;
 mod local;
 pub(crate) mod open;

@@ -4,8 +4,9 @@ use crate::builder::{Builder, now_nanoseconds};
 use crate::error::Result;
 use crate::name::Location;
 use crate::oci::Format;
+use crate::steps::RunSettings;
 use crate::store::Work;
-use crate::store::containers::Base;
+use crate::store::containers::{Base, NewContainer};
 use crate::store::images::ImageEntry;
 use crate::verbs::images::named_as;
 use crate::verbs::pull::Pull;
@@ -19,6 +20,8 @@ pub struct From {
     pub name: Option<String>,
     /// In which format a commit of it writes, unless told otherwise.
     pub format: Format,
+    /// How commands run in it, unless a run says otherwise.
+    pub run: RunSettings,
 }
 
 /// A container that was made.
@@ -41,8 +44,11 @@ impl From {
         };
         let exact = self.name.is_some();
         let name = self.name.clone().unwrap_or(after);
-        let record =
-            builder.store.make_container(&work, &name, exact, base, self.format, now_nanoseconds())?;
+        let run = (self.run != RunSettings::default())
+            .then(|| serde_json::to_value(&self.run).expect("plain data becomes JSON"));
+        let created = now_nanoseconds();
+        let new = NewContainer { name: &name, exact, base, format: self.format, run, created };
+        let record = builder.store.make_container(&work, new)?;
         Ok(Made { name: record.name, id: record.id })
     }
 

@@ -50,12 +50,15 @@ impl Copy {
         let draft = container::draft(builder, &guard.record)?;
         drop(guard);
         let root = into.root()?;
+        // A source in the same mount would be read while the other is written.
+        let upper = if source.is_some() { into.upper()? } else { None };
         let source = match source {
             Some(source) => source,
             None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
         };
         let to = Target {
             root: &root,
+            upper: upper.as_ref(),
             workdir: &draft.config.config.working_dir,
             devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
             fingerprint: fingerprint || show,
@@ -96,24 +99,37 @@ fn open(builder: &Builder<'_>, work: &Work, from: &CopyFrom, target: &str) -> Re
         CopyFrom::Context(dir) => Opened { root: host(dir)?, base: RelPath::root(), _rootfs: None },
         CopyFrom::Other(name) => match builder.store.find_container(name) {
             Ok(found) if found.id == target => return Ok(None),
-            Ok(found) => {
-                let guard = builder.store.hold_container(&found.id)?;
-                let rootfs = rootfs::Rootfs::open(builder, work, &guard)?;
-                Opened { root: rootfs.root()?, base: RelPath::root(), _rootfs: Some(rootfs) }
+            _ => {
+                let (root, rootfs) = files_of(builder, work, name)?;
+                Opened { root, base: RelPath::root(), _rootfs: rootfs }
             }
-            Err(error) if error.kind() == Kind::NotFound => image(builder, work, name)?,
-            Err(error) => return Err(error),
         },
     };
     Ok(Some(opened))
 }
 
-fn image(builder: &Builder<'_>, work: &Work, name: &str) -> Result<Opened> {
+/// The files of a container, or of an image if no container has that name; and what keeps them open.
+pub(crate) fn files_of(
+    builder: &Builder<'_>,
+    work: &Work,
+    name: &str,
+) -> Result<(Root, Option<rootfs::Rootfs>)> {
+    match builder.store.find_container(name) {
+        Ok(found) => {
+            let guard = builder.store.hold_container(&found.id)?;
+            let rootfs = rootfs::Rootfs::open(builder, work, &guard)?;
+            Ok((rootfs.root()?, Some(rootfs)))
+        }
+        Err(error) if error.kind() == Kind::NotFound => Ok((image(builder, work, name)?, None)),
+        Err(error) => Err(error),
+    }
+}
+
+fn image(builder: &Builder<'_>, work: &Work, name: &str) -> Result<Root> {
     let held = builder.store.hold_image(work, name).map_err(|error| match error.kind() {
         Kind::NotFound => Error::new(Kind::NotFound, format!("cannot find a container or image `{name}`"))
             .hint("see what there is with `kiln containers` and `kiln images`"),
         _ => error,
     })?;
-    let root = rootfs::open_image(builder, work, held.entry.manifest.digest)?;
-    Ok(Opened { root, base: RelPath::root(), _rootfs: None })
+    rootfs::open_image(builder, work, held.entry.manifest.digest)
 }

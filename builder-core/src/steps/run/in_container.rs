@@ -3,12 +3,12 @@
 use std::fs;
 
 use crate::builder::{Builder, now};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
 use crate::steps::container;
-use crate::steps::run::{Run, RunConfig};
-use crate::store::{LogEntry, Logged};
+use crate::steps::run::{Run, RunConfig, RunSettings, Scene};
+use crate::store::{ContainerRecord, LogEntry, Logged};
 
 impl Run {
     /// Runs the command in a container, by name or id, and waits for it. A line of `history` shows in the image's
@@ -30,13 +30,21 @@ impl Run {
             image: record.base.as_ref().map(|base| base.name.clone()).unwrap_or_default(),
             image_id: record.base.as_ref().map(|base| base.id.hex()).unwrap_or_default(),
         };
-        let id = record.id.clone();
+        let (id, kept) = (record.id.clone(), kept(record)?);
         let traces = Some(rootfs::Traces::new(&guard));
         drop(guard);
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;
         let mount = rootfs.mount.try_clone().cannot("open the container", name)?;
-        let exit = self.perform(mount, &config, &scratch, traces, &Facts::probe(), builder.reporter())?;
+        let run = Run { settings: self.settings.over(&kept.over(&self.defaults)), ..self.clone() };
+        let facts = Facts::probe();
+        let scene = Scene {
+            scratch: &scratch,
+            facts: &facts,
+            reporter: builder.reporter(),
+            store: Some((builder, &work)),
+        };
+        let exit = run.perform(mount, &config, traces, &scene)?;
         drop(rootfs);
         if let Some(line) = history.filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;
@@ -45,6 +53,16 @@ impl Run {
         }
         Ok(exit)
     }
+}
+
+/// The settings that the container was made with.
+fn kept(record: &ContainerRecord) -> Result<RunSettings> {
+    let Some(value) = &record.run else { return Ok(RunSettings::default()) };
+    serde_json::from_value(value.clone()).map_err(|cause| {
+        Error::corrupt(format!("cannot read the settings of the container `{}`", record.name))
+            .because(cause)
+            .hint("make it anew with `kiln from`")
+    })
 }
 
 fn variable(entry: &str) -> (String, String) {
