@@ -35,8 +35,7 @@ pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, host_architecture,
 };
-pub use sandbox::{Exit, Network, Resources, Space};
-pub use sandbox::{Exit, Network, default_capabilities};
+pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
 pub use settings::{Driver, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
