@@ -82,7 +82,7 @@ impl Globals {
 
     /// Refuses what cannot have its effect here, and does what is done before any verb.
     pub fn prepare(&self) -> Result<()> {
-        let maps = "its containers have the ids of whoever runs it";
+        let maps = "leave it away: containers have the ids of whoever runs Kiln";
         let refused = [
             (!self.userns_uid_map.is_empty(), "--userns-uid-map", maps),
             (!self.userns_gid_map.is_empty(), "--userns-gid-map", maps),

@@ -243,7 +243,9 @@ fn metadata(made: &Committed) -> serde_json::Value {
 fn changed_at(path: &std::path::Path) -> Result<i64> {
     use std::os::unix::fs::MetadataExt;
     let found = std::fs::metadata(path).map_err(|cause| {
-        Error::new(Kind::Io, format!("cannot use the time of `{}`", path.display())).because(cause)
+        Error::new(Kind::Io, format!("cannot use the time of `{}`", path.display()))
+            .because(cause)
+            .hint("name a file that is there, or give the time itself: --timestamp SECONDS")
     })?;
     Ok(found.mtime())
 }

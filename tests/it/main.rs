@@ -4,6 +4,7 @@
 
 mod check;
 mod commit;
+mod completion;
 mod concurrency;
 mod config;
 mod containers;
@@ -12,12 +13,15 @@ mod dockerfile;
 mod examples;
 mod faults;
 mod from;
+mod globals;
+mod history;
 mod hostile;
 mod images;
 mod info;
 mod inspect;
 mod interop;
 mod interop_buildah;
+mod man;
 mod mount;
 mod old_kernel;
 mod power_cut;
