@@ -50,11 +50,14 @@ verbs! {
     containers "containers" or "list", "ls", "ps";
     copy "copy";
     dockerfile "dockerfile";
+    doctor "doctor";
     from "from";
     history "history";
     images "images";
     info "info";
     inspect "inspect";
+    login "login";
+    logout "logout";
     man "man";
     mount "mount";
     prune "prune";

@@ -25,6 +25,7 @@ mod transport;
 mod tree;
 mod verbs;
 
+pub use auth::Credentials;
 pub use builder::Builder;
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Reporter, Silent};
@@ -36,25 +37,31 @@ pub use oci::{
     Index, Manifest, Platform, RootFs, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
-pub use settings::{Driver, Settings};
+pub use settings::{Driver, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
     Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
-pub use transport::{Wanted, Which};
+pub use transport::{Access, Retry, Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{
     ContainerDetails, ContainerInfo, Containers, Rename, Rm, containers, inspect_container,
 };
+pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
+pub use verbs::doctor::{Check, State as CheckState, doctor};
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};
 pub use verbs::images::{
     ImageDetails, ImageInfo, Images, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image,
 };
 pub use verbs::info::{Info, info};
+pub use verbs::load::{Load, LoadFrom, Loaded};
+pub use verbs::login::{LogIn, LogOut, LoggedIn};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
 pub use verbs::pull::{Pull, Pulled};
 pub use verbs::push::Push;
+pub use verbs::remote::Remote;
+pub use verbs::save::{Save, SaveForm};

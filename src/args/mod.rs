@@ -5,6 +5,7 @@ mod compression;
 pub mod duration;
 mod globals;
 pub mod list;
+mod registry;
 mod run_options;
 pub mod sources;
 
@@ -15,6 +16,7 @@ use builder_core::{Error, Kind, Result};
 
 pub use compression::{CommitCompressionArgs, CompressionArgs};
 pub use globals::Globals;
+pub use registry::{RegistryArgs, parse_bool};
 pub use run_options::{RunOptions, proxies};
 
 /// A time as Go writes it: `500ms`, `2s`, `1m30s`.

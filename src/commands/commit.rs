@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Commit, Committed, ConfigEdit as E, Error, Format, Kind, Result, Times};
 
-use crate::args::{CommitCompressionArgs, change, list};
+use crate::args::{CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
 use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
@@ -53,6 +53,8 @@ pub struct Args {
     /// Write the image id to this file instead of printing it
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Do not tell what is written
     #[arg(long, short)]
     quiet: bool,
@@ -167,6 +169,7 @@ impl Args {
             edits,
             omit_history: self.omit_history,
             omit_created_annotation: self.created_annotation == Some(false),
+            access: self.registry.access()?,
         };
         let made = commit.perform(&builder)?;
         if let Some(path) = &self.metadata_file {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Format, From, Result};
 
-use crate::args::RunOptions;
+use crate::args::{RegistryArgs, RunOptions};
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -24,6 +24,8 @@ pub struct Args {
     /// The format that a commit of it writes: oci or docker
     #[arg(long, short, value_parser = parse_format, default_value = "oci")]
     format: Format,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
@@ -37,7 +39,8 @@ impl Args {
         let talk = Talk { quiet: self.quiet };
         let run = self.options.settings()?;
         let builder = context.privileged(&talk)?;
-        let from = From { image: self.image, name: self.name, format: self.format, run };
+        let access = self.registry.access()?;
+        let from = From { image: self.image, name: self.name, format: self.format, run, access };
         let made = from.perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;

@@ -10,6 +10,7 @@ mod config;
 mod containers;
 mod copy;
 mod dockerfile;
+mod doctor;
 mod examples;
 mod faults;
 mod from;

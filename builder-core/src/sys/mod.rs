@@ -15,5 +15,6 @@ pub(crate) mod random;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod threads;
+pub(crate) mod trial;
 pub(crate) mod userns;
 pub(crate) mod xattr;

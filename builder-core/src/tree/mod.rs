@@ -14,6 +14,7 @@ pub(crate) mod pattern;
 mod remove;
 mod resolve;
 mod root;
+mod survey;
 pub(crate) mod users;
 mod walk;
 
@@ -23,4 +24,5 @@ pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
 pub(crate) use merge::{Finder, Stack};
 pub use root::Root;
+pub(crate) use survey::{Changes, Survey};
 pub(crate) use walk::{Marks, is_carried, plain_capability, walk};

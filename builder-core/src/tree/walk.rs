@@ -72,6 +72,37 @@ pub(super) struct Inode {
 pub(super) struct Found {
     pub(super) entry: Entry,
     pub(super) inode: Option<Inode>,
+    pub(super) signature: Signature,
+}
+
+/// What changes with every change of a file or of what is said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Signature {
+    /// Its number on the file system.
+    pub inode: u64,
+    /// The last change of anything about it.
+    pub changed: Timestamp,
+    /// Bytes.
+    pub size: i64,
+    /// Sort and permissions.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Signature {
+    fn of(stat: &Stat) -> Self {
+        Signature {
+            inode: stat.st_ino,
+            changed: Timestamp { seconds: stat.st_ctime, nanoseconds: stat.st_ctime_nsec as u32 },
+            size: stat.st_size,
+            mode: stat.st_mode,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        }
+    }
 }
 
 /// The names of a stream's files so far: the first keeps the content, the others become hard links to it.
@@ -84,7 +115,7 @@ pub(super) struct Links {
 impl Links {
     /// The entry as it goes into the stream.
     pub(super) fn name(&mut self, found: Found) -> Entry {
-        let Found { mut entry, inode } = found;
+        let Found { mut entry, inode, .. } = found;
         let Some(inode) = inode else { return entry };
         let key = (inode.device, inode.number);
         match self.first.get_mut(&key) {
@@ -340,7 +371,7 @@ fn look(
     let linked = !single && stat.st_nlink > 1;
     let inode =
         linked.then_some(Inode { device: stat.st_dev, number: stat.st_ino, names: stat.st_nlink as u64 });
-    Ok(Some(Found { entry: Entry { path, meta, node }, inode }))
+    Ok(Some(Found { entry: Entry { path, meta, node }, inode, signature: Signature::of(&stat) }))
 }
 
 /// Mode, owner and time out of a `stat`; attributes are not in there.

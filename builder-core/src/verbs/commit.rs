@@ -8,12 +8,13 @@ use crate::error::{Error, Result};
 use crate::layer::{Compression, Times};
 use crate::name::{Location, Reference};
 use crate::oci::{ConfigEdit, Descriptor, Digest, Draft, Format, History, Manifest, media_type};
-use crate::rootfs::{self, Quiet};
+use crate::rootfs;
 use crate::steps::container;
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
-use crate::transport::{CopyOptions, StoreSource, copy_image, open, send_layer};
+use crate::transport::registry::Access;
+use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
 
 /// Makes an image of a container.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,6 +41,8 @@ pub struct Commit {
     pub omit_history: bool,
     /// Whether the manifest has no annotation of when the image was made.
     pub omit_created_annotation: bool,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// An image that was made.
@@ -69,7 +72,7 @@ impl Commit {
         if let Some(base) = &guard.record.base {
             rootfs::trees::ensure(builder, &work, base)?;
         }
-        let parts = freeze(builder, &work, &mut guard)?;
+        let parts = rootfs::freeze(builder, &work, &mut guard)?;
         let layer = self.layer(store, &guard, parts)?;
         let mut draft = container::draft(builder, &guard.record)?;
         self.edits.iter().for_each(|edit| draft.apply(edit));
@@ -86,7 +89,7 @@ impl Commit {
         let image = Image { commit: self, record: &record, draft };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
-                let sink = open::sink(&location)?;
+                let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
                 // What the place does not take is not written there: no other tool finds Docker's manifests in a
                 // layout.
                 let format = self.format.filter(|format| sink.formats().contains(format));
@@ -145,25 +148,6 @@ impl Commit {
         let id = store.publish_image(work, config, &bytes, manifest.format().manifest(), &names)?;
         Ok(Committed { id, manifest: Digest::of(&bytes), name: names.into_iter().next() })
     }
-}
-
-/// Freezes the upper, if it may be, and gives all parts over the base, the newest first. Where someone is inside, a
-/// copy of the upper as it is now is the newest part, and the container stays as it is.
-fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Vec<TreeId>> {
-    let mut newest = None;
-    match rootfs::quieten(builder, guard)? {
-        Quiet::Yes { alone, attached } => {
-            rootfs::clear_traces(builder, work, guard)?;
-            builder.store.freeze(work, guard, now())?;
-            drop(alone);
-            rootfs::clear_mark(guard.dir());
-            if attached {
-                rootfs::attach(builder, work, guard)?;
-            }
-        }
-        Quiet::No => newest = rootfs::copy_upper(builder, work, guard)?,
-    }
-    Ok(newest.into_iter().chain(guard.record.frozen.iter().rev().cloned()).collect())
 }
 
 /// Writes down what the layer was hashed as, and that this tree is that layer.

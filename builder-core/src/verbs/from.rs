@@ -1,13 +1,14 @@
 //! `from`: makes a working container of an image, or from nothing.
 
 use crate::builder::{Builder, now_nanoseconds};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::name::Location;
 use crate::oci::Format;
 use crate::steps::RunSettings;
 use crate::store::Work;
 use crate::store::containers::{Base, NewContainer};
 use crate::store::images::ImageEntry;
+use crate::transport::registry::Access;
 use crate::verbs::images::named_as;
 use crate::verbs::pull::Pull;
 
@@ -22,6 +23,8 @@ pub struct From {
     pub format: Format,
     /// How commands run in it, unless a run says otherwise.
     pub run: RunSettings,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// A container that was made.
@@ -54,13 +57,24 @@ impl From {
 
     fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
         let (text, image) = if Location::has_transport(&self.image) {
-            let pulled = Pull { source: self.image.clone() }.perform(builder)?;
+            let pulled = Pull { source: self.image.clone(), access: self.access.clone() }.perform(builder)?;
             (
                 pulled.name.unwrap_or_else(|| self.image.clone()),
                 builder.store.hold_image(work, &pulled.id.hex())?,
             )
         } else {
-            (self.image.clone(), builder.store.hold_image(work, &self.image)?)
+            let here = builder.store.hold_image(work, &self.image);
+            match here {
+                Err(error) if error.kind() == Kind::NotFound => {
+                    let pull = Pull { source: self.image.clone(), access: self.access.clone() };
+                    let pulled = pull.perform(builder)?;
+                    (
+                        pulled.name.unwrap_or_else(|| self.image.clone()),
+                        builder.store.hold_image(work, &pulled.id.hex())?,
+                    )
+                }
+                here => (self.image.clone(), here?),
+            }
         };
         let name = name_of(&image.entry, &text).unwrap_or(text);
         Ok(Base {

@@ -3,10 +3,16 @@
 pub mod check;
 pub mod commit;
 pub mod containers;
+pub mod copy_image;
+pub mod doctor;
 pub mod from;
 pub mod history;
 pub mod images;
 pub mod info;
+pub mod load;
+pub mod login;
 pub mod mount;
 pub mod pull;
 pub mod push;
+pub mod remote;
+pub mod save;
