@@ -61,7 +61,7 @@ pub use verbs::info::{Info, info};
 pub use verbs::load::{Load, LoadFrom, Loaded};
 pub use verbs::login::{LogIn, LogOut, LoggedIn};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
-pub use verbs::pull::{Pull, Pulled};
+pub use verbs::pull::{Pull, PullPolicy, Pulled};
 pub use verbs::push::Push;
 pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};

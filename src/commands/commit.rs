@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Commit, Committed, ConfigEdit as E, Error, Format, Kind, Result, Times};
 
-use crate::args::{CommitCompressionArgs, RegistryArgs, change, list};
+use crate::args::{BlobCacheArgs, CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
 use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
@@ -55,6 +55,8 @@ pub struct Args {
     iidfile: Option<PathBuf>,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    blob_cache: BlobCacheArgs,
     /// Do not tell what is written
     #[arg(long, short)]
     quiet: bool,
@@ -152,6 +154,7 @@ impl Args {
     /// Commits, and prints the image id unless it went to a file.
     pub fn run(self, context: &Context) -> Result<Exit> {
         self.refused.check()?;
+        self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
         let (times, created) = self.times()?;
         let edits = self.edits()?;

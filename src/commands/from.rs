@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Format, From, Result};
+use builder_core::{Error, Format, From, Kind, PullPolicy, Result};
 
-use crate::args::{RegistryArgs, RunOptions};
+use crate::args::{BlobCacheArgs, PlatformArgs, RegistryArgs, RunOptions};
 use crate::cli::Context;
-use crate::commands::{parse_format, write_file};
+use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
 
@@ -21,31 +21,70 @@ pub struct Args {
     /// Write the container's id to this file
     #[arg(long, value_name = "FILE")]
     cidfile: Option<PathBuf>,
-    /// The format that a commit of it writes: oci or docker
-    #[arg(long, short, value_parser = parse_format, default_value = "oci")]
-    format: Format,
+    /// The format that a commit of it writes: oci or docker (default: oci) [env: BUILDAH_FORMAT]
+    #[arg(long, short, value_parser = parse_format)]
+    format: Option<Format>,
+    /// When a registry is asked for the image: always; missing, if it is not here; newer (or true, or no value), always
+    /// but the one that is here does where none can be reached; never (or false) [default: missing]
+    #[arg(long, value_name = "POLICY", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(conflicts_with_all = ["pull_always", "pull_never"])]
+    pull: Option<String>,
+    /// As --pull=always
+    #[arg(long, hide_short_help = true, conflicts_with = "pull_never")]
+    pull_always: bool,
+    /// As --pull=never
+    #[arg(long, hide_short_help = true)]
+    pull_never: bool,
+    #[command(flatten)]
+    platform: PlatformArgs,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    blob_cache: BlobCacheArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
     options: RunOptions,
+    #[arg(long, hide = true)]
+    decryption_key: Vec<String>,
 }
 
 impl Args {
     /// Makes the container and prints its name.
     pub fn run(self, context: &Context) -> Result<Exit> {
+        if let Some(key) = self.decryption_key.first() {
+            return Err(Error::new(Kind::Unsupported, format!("cannot use `--decryption-key={key}`"))
+                .because("Kiln does not decrypt layers")
+                .hint("decrypt the image before, with a tool for that"));
+        }
         let talk = Talk { quiet: self.quiet };
         let run = self.options.settings()?;
+        let from = From {
+            pull: self.policy()?,
+            platform: self.platform.wanted()?,
+            image: self.image,
+            name: self.name,
+            format: default_format(self.format)?.unwrap_or_default(),
+            run,
+            access: self.registry.access()?,
+        };
+        self.blob_cache.make()?;
         let builder = context.privileged(&talk)?;
-        let access = self.registry.access()?;
-        let from = From { image: self.image, name: self.name, format: self.format, run, access };
         let made = from.perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;
         }
         ui::result(made.name);
         Ok(Exit::Success)
+    }
+
+    fn policy(&self) -> Result<PullPolicy> {
+        match &self.pull {
+            Some(text) => text.parse(),
+            None if self.pull_always => Ok(PullPolicy::Always),
+            None if self.pull_never => Ok(PullPolicy::Never),
+            None => Ok(PullPolicy::default()),
+        }
     }
 }

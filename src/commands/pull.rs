@@ -2,7 +2,7 @@
 
 use builder_core::{Pull, Result};
 
-use crate::args::RegistryArgs;
+use crate::args::{BlobCacheArgs, RegistryArgs};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
@@ -14,6 +14,8 @@ pub struct Args {
     image: String,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    blob_cache: BlobCacheArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
@@ -22,8 +24,9 @@ pub struct Args {
 impl Args {
     /// Pulls and prints the image id.
     pub fn run(self, context: &Context) -> Result<Exit> {
+        self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
-        let pulled = Pull { source: self.image, access: self.registry.access()? }
+        let pulled = Pull { source: self.image, access: self.registry.access()?, ..Pull::default() }
             .perform(&context.privileged(&talk)?)?;
         ui::result(pulled.id.hex());
         Ok(Exit::Success)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Format, Push, Result};
 
-use crate::args::{CompressionArgs, RegistryArgs};
+use crate::args::{BlobCacheArgs, CompressionArgs, RegistryArgs};
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -27,6 +27,8 @@ pub struct Args {
     format: Option<Format>,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    blob_cache: BlobCacheArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
@@ -35,6 +37,7 @@ pub struct Args {
 impl Args {
     /// Pushes; the result is at the target.
     pub fn run(self, context: &Context) -> Result<Exit> {
+        self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
         let push = Push {
             image: self.image,

@@ -84,7 +84,7 @@ fn table(flags: &BTreeMap<Flag, u32>, present: &BTreeSet<Flag>) -> String {
     }
     let mut sorted: Vec<_> = rows.into_iter().collect();
     sorted.sort_by_key(|(command, row)| (std::cmp::Reverse(row.3), *command));
-    let share = |part: u32, whole: u32| if whole == 0 { 100 } else { part * 100 / whole };
+    let share = |part: u32, whole: u32| (part * 100).checked_div(whole).unwrap_or(100);
     let mut drawn =
         "| command | flags | with effect | of what is used |\n| --- | --- | --- | --- |\n".to_owned();
     let mut sum = (0, 0, 0, 0);
