@@ -83,10 +83,8 @@ $ kiln from nosuch
 ! hint: write the whole name, HOST/nosuch, or set unqualified-search-registries in registries.conf
 [125]
 $ kiln from --pull=never localhost/base:other
-! warning: reading the manifest of localhost/base:other failed, trying again in 0.5 s: cannot talk to `localhost:443`: Connection refused (os error 111)
-! warning: reading the manifest of localhost/base:other failed, trying again in 1.0 s: cannot talk to `localhost:443`: Connection refused (os error 111)
-! warning: reading the manifest of localhost/base:other failed, trying again in 2.0 s: cannot talk to `localhost:443`: Connection refused (os error 111)
-! Error: cannot talk to `localhost:443`: Connection refused (os error 111)
+! Error: cannot find the image `localhost/base:other`: no image in the store has this name or id
+! hint: see what there is with `kiln images`
 [125]
 $ kiln from a2b3c4d5e6f7
 ! Error: cannot resolve the short name `<short-1>`: there is no alias for it, and no registry to search in
@@ -111,10 +109,7 @@ $ kiln from --format zip base
 ! hint: see `kiln from --help`
 [125]
 $ kiln from --retry 0 docker://localhost:1/base
-! warning: reading the manifest of example.com/base:latest failed, trying again in 0.5 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! warning: reading the manifest of example.com/base:latest failed, trying again in 1.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! warning: reading the manifest of example.com/base:latest failed, trying again in 2.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! Error: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
 [125]
 $ kiln from oci:
 ! Error: cannot use `oci:`: it names no directory

@@ -220,7 +220,33 @@ $ test "$(kiln mount one)" = "$(kiln inspect --format '{{.MountPoint}}' one)"
 $ kiln from --name empty scratch
 empty
 $ kiln inspect empty | sed '/"Docker"/,$d'
+{
+    "Type": "buildah 0.0.1",
+    "FromImage": "",
+    "FromImageID": "",
+    "FromImageDigest": "",
+    "Config": "",
+    "Manifest": "",
+    "Container": "empty",
+    "ContainerID": "<id-6>",
+    "MountPoint": "",
+    "ProcessLabel": "",
+    "MountLabel": "",
+    "ImageAnnotations": {},
+    "ImageCreatedBy": "",
+    "ImageHistoryComment": "",
+    "Format": "oci",
+    "OCIv1": {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {},
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": []
+        }
+    },
 $ kiln inspect --format '{{(index .NamespaceOptions 0).Name}} {{.IDMappingOptions.HostUIDMapping}} {{len .Capabilities}} {{.Isolation}} {{.Devices}} {{.DefaultMountsFilePath}}' one
+cgroup true 11 oci [] 
 "#;
 
 #[test]
@@ -232,6 +258,123 @@ fn a_container_is_shown() {
 /// An image, whole and in parts.
 const IMAGE: &str = r#"
 $ kiln inspect base | sed '/"DefaultMountsFilePath"/,$d'
+{
+    "Type": "buildah 0.0.1",
+    "FromImage": "localhost/base:latest",
+    "FromImageID": "<id-1>",
+    "FromImageDigest": "sha256:<id-2>",
+    "Config": "{\"created\":\"<time>\",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"PATH=/bin\",\"KEPT=yes\"],\"Cmd\":[\"/bin/sh\"],\"Labels\":{\"of\":\"base\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:<id-3>\"]},\"history\":[{\"created\":\"<time>\",\"created_by\":\"written by hand\"}]}",
+    "Manifest": "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:<id-1>\",\"size\":345},\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:<id-4>\",\"size\":211}]}",
+    "Container": "",
+    "ContainerID": "",
+    "MountPoint": "",
+    "ProcessLabel": "",
+    "MountLabel": "",
+    "ImageAnnotations": {},
+    "ImageCreatedBy": "",
+    "OCIv1": {
+        "created": "<time>",
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {
+            "Env": [
+                "PATH=/bin",
+                "KEPT=yes"
+            ],
+            "Cmd": [
+                "/bin/sh"
+            ],
+            "Labels": {
+                "of": "base"
+            }
+        },
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [
+                "sha256:<id-3>"
+            ]
+        },
+        "history": [
+            {
+                "created": "<time>",
+                "created_by": "written by hand"
+            }
+        ]
+    },
+    "Docker": {
+        "created": "<time>",
+        "author": "",
+        "comment": "",
+        "container_config": {
+            "Env": [
+                "PATH=/bin",
+                "KEPT=yes"
+            ],
+            "Cmd": [
+                "/bin/sh"
+            ],
+            "Labels": {
+                "of": "base"
+            },
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "WorkingDir": "",
+            "StopSignal": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
+            "Entrypoint": null,
+            "OnBuild": null,
+            "Volumes": null,
+            "Image": ""
+        },
+        "config": {
+            "Env": [
+                "PATH=/bin",
+                "KEPT=yes"
+            ],
+            "Cmd": [
+                "/bin/sh"
+            ],
+            "Labels": {
+                "of": "base"
+            },
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "WorkingDir": "",
+            "StopSignal": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
+            "Entrypoint": null,
+            "OnBuild": null,
+            "Volumes": null,
+            "Image": ""
+        },
+        "architecture": "amd64",
+        "variant": "",
+        "os": "linux",
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [
+                "sha256:<id-3>"
+            ]
+        },
+        "history": [
+            {
+                "created": "<time>",
+                "created_by": "written by hand"
+            }
+        ]
+    },
 $ kiln inspect --type image --format '{{.FromImageID}}' base
 <id-1>
 $ kiln inspect --format '{{index .OCIv1.Config.Labels "of"}} {{range .OCIv1.Config.Env}}<{{.}}>{{end}}' base
@@ -283,7 +426,11 @@ $ kiln inspect --format '{{' base
 ! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json
 [125]
 $ kiln inspect --format '{{.OCIv1.Config.Nosuch}}' base
+! Error: cannot fill in the format `{{.OCIv1.Config.Nosuch}}`: map has no entry for key: Nosuch
+! hint: see all fields with --format json
+[125]
 $ kiln inspect --format '{{.OCIv1.Config.Labels.nosuch}}|{{.Docker.Config.Healthcheck}}|{{.OCIv1.Config.User}}|{{.Docker.Parent}}' base
+<no value>|<no value>||
 $ kiln inspect --format '{{.Nosuch}}' base
 ! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
 ! hint: see all fields with --format json

@@ -115,10 +115,7 @@ $ kiln push nosuch oci:out:x
 ! hint: see what there is with `kiln images`
 [125]
 $ kiln push --retry 0 base docker://localhost:1/x
-! warning: finding blob sha256:<id-1> failed, trying again in 0.5 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! warning: finding blob sha256:<id-1> failed, trying again in 1.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! warning: finding blob sha256:<id-1> failed, trying again in 2.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! Error: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
 [125]
 $ kiln push base nosuch
 ! Error: cannot use `localhost/nosuch:latest`: it is in no place outside the store
