@@ -3,6 +3,7 @@
 mod blob_cache;
 pub mod change;
 mod compression;
+pub mod endpoint;
 mod globals;
 pub mod list;
 mod platform;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use builder_core::{Error, Kind, Result};
 
 pub use blob_cache::BlobCacheArgs;
-pub use compression::{CommitCompressionArgs, CompressionArgs};
+pub use compression::{CommitCompressionArgs, PushCompressionArgs};
 pub use globals::Globals;
 pub use platform::PlatformArgs;
 pub use registry::{RegistryArgs, parse_bool};

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Error, Format, From, Kind, PullPolicy, Result};
+use builder_core::{Error, Format, From, Policy, Result};
 
+use crate::args::endpoint::refuse;
 use crate::args::{BlobCacheArgs, PlatformArgs, RegistryArgs, RunOptions};
 use crate::cli::Context;
+use crate::commands::pull::parse_policy;
 use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
@@ -53,10 +55,8 @@ pub struct Args {
 impl Args {
     /// Makes the container and prints its name.
     pub fn run(self, context: &Context) -> Result<Exit> {
-        if let Some(key) = self.decryption_key.first() {
-            return Err(Error::new(Kind::Unsupported, format!("cannot use `--decryption-key={key}`"))
-                .because("Kiln does not decrypt layers")
-                .hint("decrypt the image before, with a tool for that"));
+        if !self.decryption_key.is_empty() {
+            return refuse("decryption-key", "take an image that is not encrypted");
         }
         let talk = Talk { quiet: self.quiet };
         let run = self.options.settings()?;
@@ -79,12 +79,18 @@ impl Args {
         Ok(Exit::Success)
     }
 
-    fn policy(&self) -> Result<PullPolicy> {
+    fn policy(&self) -> Result<Policy> {
         match &self.pull {
-            Some(text) => text.parse(),
-            None if self.pull_always => Ok(PullPolicy::Always),
-            None if self.pull_never => Ok(PullPolicy::Never),
-            None => Ok(PullPolicy::default()),
+            Some(text) => match text.to_ascii_lowercase().as_str() {
+                "true" | "" => Ok(Policy::Newer),
+                "false" => Ok(Policy::Never),
+                name => parse_policy(name).map_err(|cause| {
+                    Error::invalid(format!("cannot use `--pull={text}`")).because(cause).hint("--pull=missing")
+                }),
+            },
+            None if self.pull_always => Ok(Policy::Always),
+            None if self.pull_never => Ok(Policy::Never),
+            None => Ok(Policy::Missing),
         }
     }
 }

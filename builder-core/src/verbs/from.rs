@@ -3,14 +3,14 @@
 use crate::builder::{Builder, now_nanoseconds};
 use crate::error::{Kind, Result};
 use crate::name::Location;
-use crate::oci::{ConfigEdit, Format};
+use crate::oci::{ConfigEdit, Format, Wanted};
 use crate::steps::{Config, RunSettings};
 use crate::store::Work;
 use crate::store::containers::{Base, NewContainer};
 use crate::store::images::ImageEntry;
-use crate::transport::{Access, Wanted};
+use crate::transport::Access;
 use crate::verbs::images::named_as;
-use crate::verbs::pull::{Pull, PullPolicy};
+use crate::verbs::pull::{Policy, Pull};
 
 /// Makes a working container.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,7 +26,7 @@ pub struct From {
     /// How a registry is reached.
     pub access: Access,
     /// When one is asked for the image.
-    pub pull: PullPolicy,
+    pub pull: Policy,
     /// Which image of an index; this machine's, unless given.
     pub platform: Wanted,
 }
@@ -81,9 +81,10 @@ impl From {
             access: self.access.clone(),
             policy: self.pull,
             platform: self.platform.clone(),
+            ..Pull::default()
         };
         // An image that is here is held by the name it was asked for by: it may be removed or made anew meanwhile.
-        let plain = self.pull == PullPolicy::Missing && self.platform == Wanted::default();
+        let plain = self.pull == Policy::Missing && self.platform == Wanted::default();
         let here = if plain && !Location::has_transport(&self.image) {
             builder.store.hold_image(work, &self.image).map(Some)
         } else {
@@ -94,10 +95,7 @@ impl From {
             Err(error) if error.kind() != Kind::NotFound => return Err(error),
             Ok(None) | Err(_) => {
                 let pulled = pull.perform(builder)?;
-                let text = match Location::has_transport(&self.image) {
-                    true => pulled.name.unwrap_or_else(|| self.image.clone()),
-                    false => self.image.clone(),
-                };
+                let text = pulled.name.unwrap_or_else(|| self.image.clone());
                 (text, builder.store.hold_image(work, &pulled.id.hex())?)
             }
         };

@@ -11,6 +11,8 @@ pub mod images;
 pub mod info;
 pub mod load;
 pub mod login;
+pub mod look;
+pub mod manifest;
 pub mod mount;
 pub mod pull;
 pub mod push;
