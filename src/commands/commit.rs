@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Commit, Committed, ConfigEdit as E, Error, Format, Kind, Result, Times};
+use builder_core::{
+    Commit, Committed, ConfigEdit as E, Error, Existing, Format, Kind, ManifestCreate, Result, Times,
+};
 
 use crate::args::{BlobCacheArgs, CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
@@ -36,6 +38,9 @@ pub struct Args {
     /// Label the image with the version of this program (default: no label, so that an image does not depend on it)
     #[arg(long)]
     identity_label: bool,
+    /// Put the image into this list of images, which is made if there is none of that name
+    #[arg(long, value_name = "LIST")]
+    manifest: Option<String>,
     /// Write what was made to this file: a JSON object with the id and digest of the image, and its name
     #[arg(long, value_name = "FILE")]
     metadata_file: Option<PathBuf>,
@@ -175,6 +180,11 @@ impl Args {
             access: self.registry.access()?,
         };
         let made = commit.perform(&builder)?;
+        if let Some(name) = self.manifest {
+            let images = vec![made.id.hex()];
+            let existing = Existing::Amend;
+            ManifestCreate { name, images, existing, ..ManifestCreate::default() }.perform(&builder)?;
+        }
         if let Some(path) = &self.metadata_file {
             let text = serde_json::to_string_pretty(&metadata(&made)).expect("plain data becomes JSON");
             write_file(path, &text)?;

@@ -85,7 +85,9 @@ impl Args {
                 "true" | "" => Ok(Policy::Newer),
                 "false" => Ok(Policy::Never),
                 name => parse_policy(name).map_err(|cause| {
-                    Error::invalid(format!("cannot use `--pull={text}`")).because(cause).hint("--pull=missing")
+                    Error::invalid(format!("cannot use `--pull={text}`"))
+                        .because(cause)
+                        .hint("--pull=missing")
                 }),
             },
             None if self.pull_always => Ok(Policy::Always),

@@ -2,8 +2,8 @@
 
 use builder_core::{Policy, Pull, Result};
 
-use crate::args::{BlobCacheArgs, PlatformArgs, RegistryArgs};
 use crate::args::endpoint::refuse;
+use crate::args::{BlobCacheArgs, PlatformArgs, RegistryArgs};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};

@@ -370,6 +370,12 @@ $ touch -d @1234 then; kiln commit -q --reference-time then one a >out; kiln ins
 <time>
 $ BUILDAH_FORMAT=docker kiln commit -q one c >out; kiln inspect --type image --format '{{.Manifest}}' c | grep -o 'docker.distribution.manifest.v2'
 docker.distribution.manifest.v2
+$ kiln commit -q --manifest both --timestamp 0 one l1 >out; kiln commit -q --manifest both --timestamp 1 one l2 >out; kiln inspect --type manifest --format '{{.mediaType}} {{len .manifests}} {{(index .manifests 0).platform.architecture}}' both
+application/vnd.oci.image.index.v1+json 2 amd64
+$ kiln inspect --type manifest l1 | head -n 3
+{
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
 $ kiln commit --change 'RUN x' one
 ! Error: cannot make the change `RUN x`: this instruction changes more than the config
 ! hint: a change is one of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, MAINTAINER, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR: --change 'CMD ["/bin/sh"]'

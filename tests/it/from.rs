@@ -168,7 +168,7 @@ $ kiln from --pull=never nosuch
 ! hint: see what there is with `kiln images`
 [125]
 $ kiln from --pull=sometimes base
-! Error: cannot use the pull policy `sometimes`: a policy is always, missing, newer or never
+! Error: cannot use `--pull=sometimes`: write missing, always, never or newer
 ! hint: --pull=missing
 [125]
 $ kiln from --pull=always --pull-never base
@@ -183,7 +183,7 @@ $ CONTAINERS_REGISTRIES_CONF=registries.conf kiln from --pull=always --retry 0 l
 Error: cannot talk to `localhost:1`: Connection refused (os 
 $ kiln from --platform linux/arm64 --pull=never base
 ! Error: cannot find the image `base`: the one in the store is for linux/amd64
-! hint: bring it with --pull=missing
+! hint: let it be brought from a registry: --pull=missing
 [125]
 $ kiln from --platform linux/amd64 --pull=never base
 base-working-container-6
@@ -220,8 +220,8 @@ $ BUILDAH_FORMAT=zip kiln from scratch
 ! hint: set it to `oci` or `docker`, or unset it
 [125]
 $ kiln from --decryption-key key base
-! Error: cannot use `--decryption-key=key`: Kiln does not decrypt layers
-! hint: decrypt the image before, with a tool for that
+! Error: cannot use --decryption-key: Kiln does not do what it asks for
+! hint: take an image that is not encrypted
 [125]
 $ kiln from --blob-cache /proc/nosuch base
 ! Error: cannot make the directory `/proc/nosuch`: No such file or directory (os error 2)

@@ -418,7 +418,7 @@ $ kiln inspect --type container base
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln inspect --type other base
-! Error: cannot use `--type=other`: it may be container or image
+! Error: cannot use `--type=other`: it may be container or image or manifest
 ! hint: see `kiln inspect --help`
 [125]
 $ kiln inspect --format '{{' base

@@ -84,7 +84,7 @@ $ kiln pull oci:layout oci:layout
 [125]
 $ kiln pull --nosuch oci:layout
 ! Error: cannot understand `--nosuch`: `kiln pull` has no such flag
-! hint: see `kiln pull --help`
+! hint: did you mean `--os`? see `kiln pull --help`
 [125]
 $ kiln images -q
 <short-2>

@@ -76,10 +76,13 @@ impl From {
     }
 
     fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
+        let is_place = Location::has_transport(&self.image)
+            && !matches!(Location::parse(&self.image)?, Location::Registry(_));
         let pull = Pull {
             source: self.image.clone(),
             access: self.access.clone(),
-            policy: self.pull,
+            // A policy is about registries: what lies in a file was meant to be read.
+            policy: if is_place { Policy::Missing } else { self.pull },
             platform: self.platform.clone(),
             ..Pull::default()
         };
