@@ -4,6 +4,8 @@ use std::fs;
 
 use crate::builder::{Builder, now};
 use crate::error::{Context, Error, Result};
+use crate::event::Event;
+use crate::host::probe::Knob;
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
 use crate::steps::container;
@@ -46,6 +48,13 @@ impl Run {
         };
         let exit = run.perform(mount, &config, traces, &scene)?;
         drop(rootfs);
+        if exit.code() != 0 && builder.host.has_one_id() {
+            builder.report(Event::Warning {
+                message: "the command failed where there is one id only: it can give no file to anyone"
+                    .to_owned(),
+                hint: Some(Knob::SubordinateIds.fix().to_owned()),
+            });
+        }
         if let Some(line) = history.filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;
             guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.to_owned()) });
