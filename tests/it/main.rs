@@ -2,6 +2,7 @@
 //!
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
+mod cached;
 mod check;
 mod commit;
 mod concurrency;
@@ -33,6 +34,7 @@ mod rm;
 mod rmi;
 mod rootless;
 mod run;
+mod run_mounts;
 mod support;
 mod tag;
 mod tidy;

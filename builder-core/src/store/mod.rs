@@ -14,7 +14,9 @@ pub(crate) mod export;
 mod gc;
 pub(crate) mod images;
 pub(crate) mod layers;
+pub(crate) mod lists;
 mod names;
+pub(crate) mod steps;
 mod work;
 
 use std::fs;
@@ -32,9 +34,10 @@ use crate::tree::Marks;
 
 pub(crate) use cache_mounts::CacheUse;
 pub use check::{CheckOptions, CheckReport, Finding};
-pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
+pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged, NewContainer};
 pub use gc::Reclaimed;
 pub(crate) use layers::{LayerRecord, TreeId};
+pub(crate) use steps::{Field, Outcome, Printed, Step, StepKind, StepRecord};
 pub(crate) use work::Work;
 
 /// The number in `version`: one store format, one number.
@@ -138,6 +141,10 @@ fn make(root: &Path, form: Marks) -> Result<()> {
         "cache/diff",
         "cache/chain",
         "cache/parts",
+        "cache/steps",
+        "cache/near",
+        "cache/inputs",
+        "cache/stat",
         "locks",
         "tmp",
         "trash",
