@@ -352,3 +352,83 @@ $ ./k rmi --all | wc -l
     assert_eq!(second, expected);
     assert_eq!(layer_owners(&env.path("out3")), first);
 }
+
+#[test]
+fn images_of_another_store_are_used_in_place() {
+    let Some(env) = with_busybox("images_of_another_store_are_used_in_place") else { return };
+    tell(
+        &env,
+        r#"
+$ export KILN_ROOT=$PWD/other; kiln from -q --name c oci:layout:localhost/base; kiln run c touch /made; kiln commit -q c made | wc -l
+c
+1
+$ # Nothing in it may change from now on.
+> find other -type f ! -path 'other/tmp/*' -printf '%p %s %T@\n' | sort >before
+$ export STORAGE_OPTS=additionalimagestore=$PWD/other
+> kiln images --format '{{.Name}} {{.ReadOnly}}'; kiln images --json | grep -c '"readonly": true'
+> kiln from -q --name d made; kiln run d sh -c 'ls /made; rm /made; echo own >/own'; kiln commit -q d own | wc -l
+> kiln from -q --name e own; kiln run e sh -c 'cat /own; ls /made'; kiln run e ls /bin/busybox
+localhost/made true
+localhost/base true
+2
+d
+/made
+1
+e
+own
+! ls: /made: No such file or directory
+[1]
+$ export STORAGE_OPTS=additionalimagestore=$PWD/other; kiln rmi made
+! Error: cannot remove the image `made`: it is in an additional store, which is never written
+! hint: do it in that store: kiln --root <dir>/files/other …
+[125]
+$ export STORAGE_OPTS=additionalimagestore=$PWD/other; kiln tag made mine
+! Error: cannot tag the image `made`: it is in an additional store, which is never written
+! hint: do it in that store: kiln --root <dir>/files/other …
+[125]
+$ export STORAGE_OPTS=additionalimagestore=$PWD/other; kiln push -q own oci:out:own; kiln check; kiln prune 2>/dev/null; kiln check
+$ ls "$KILN_ROOT/layers" | wc -l; find other -type f ! -path 'other/tmp/*' -printf '%p %s %T@\n' | sort | diff before -
+1
+$ kiln --storage-opt additionalimagestore=/nosuch images
+! Error: cannot use the storage option `additionalimagestore=/nosuch`: `/nosuch` is not a store of Kiln
+! hint: name the --root of another Kiln store
+[125]
+$ kiln from -q --name f oci:out:own; kiln run f cat /own
+f
+own
+$ STORAGE_OPTS=additionalimagestore=$PWD/other kiln rm d e f | wc -l; STORAGE_OPTS=additionalimagestore=$PWD/other kiln rmi --all | wc -l
+3
+2
+"#,
+    );
+}
+
+#[test]
+fn a_store_on_fuse() {
+    let test = "a_store_on_fuse";
+    let needed = [Need::Root, Need::Program("fuse-overlayfs"), Need::File("/dev/fuse")];
+    if !needs(test, &needed) {
+        return;
+    }
+    let Some(env) = with_busybox(test) else { return };
+    let expected = every_verb(&env);
+    let mut env = with_busybox(test).expect("it was there a moment ago");
+    // As a file server's: extended attributes are not for us to make.
+    let made = env.shell(
+        "mkdir -p ../lower ../upper ../work \"$KILN_ROOT\"
+         fuse-overlayfs -o noxattrs=1,lowerdir=../lower,upperdir=../upper,workdir=../work \"$KILN_ROOT\" 2>&1",
+    );
+    made.expect_ok("a FUSE file system is mounted");
+    tell(
+        &env,
+        r#"
+$ kiln from -q --name w oci:layout:localhost/base; kiln run w sh -c 'rm -r /home; echo >/etc/new'
+$ kiln commit -q w one | wc -l; kiln from -q --name v one; kiln run v sh -c 'ls -A /etc; ls /home'
+$ STORAGE_OPTS=mount_program=/usr/bin/fuse-overlayfs kiln from -q --name u one
+$ kiln --storage-driver overlay --storage-opt mount_program=/usr/bin/fuse-overlayfs run u true
+$ kiln rm u v w | wc -l; kiln rmi --all | wc -l
+"#,
+    );
+    env.set("STORAGE_DRIVER", "vfs");
+    assert_eq!(every_verb(&env), expected);
+}
