@@ -180,7 +180,7 @@ impl<'a> Repository<'a> {
                 200 => Ok(response.length().is_none_or(|length| size.is_none_or(|size| length == size))),
                 404 => Ok(false),
                 _ => {
-                    Err(answer::failure(response, format!("cannot find the blob `{}`", digest), self.host()))
+                    Err(answer::failure(response, format!("cannot find the blob `{digest}`"), self.host()))
                 }
             }
         })
