@@ -13,6 +13,7 @@ mod native;
 mod pasta;
 mod plan;
 mod points;
+mod runtime;
 mod seccomp;
 mod spaces;
 mod terminal;
@@ -28,6 +29,7 @@ pub use cgroup::Resources;
 pub(crate) use files::{hosts, name_servers, nameserver_is_stub, resolver};
 pub(crate) use native::run;
 pub(crate) use pasta::NAME_SERVER;
+pub(crate) use runtime::Runtime;
 pub(crate) use seccomp::Profile;
 pub(crate) use spaces::Namespaces;
 pub use spaces::{Network, Space};
@@ -84,6 +86,8 @@ pub(crate) struct Spec {
     pub terminal: bool,
     /// Bytes of `/dev/shm`.
     pub shm_size: u64,
+    /// The OCI runtime that runs it, if not we ourselves.
+    pub runtime: Option<Runtime>,
     /// An empty directory that the caller removes.
     pub scratch: PathBuf,
     /// Where what is made in the root directory is written down first, so that it can be taken away if we are killed.

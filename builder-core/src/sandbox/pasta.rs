@@ -123,7 +123,7 @@ fn refusal(said: &str) -> Error {
         false => "use --network host or none",
     };
     Error::new(Kind::Denied, "cannot make a network for the command")
-        .because(format!("pasta: {words}"))
+        .because(format!("pasta: {}", words.strip_prefix("pasta: ").unwrap_or(&words)))
         .hint(hint)
 }
 

@@ -89,6 +89,7 @@ pub(super) fn spec(args: &[&str]) -> Spec {
         no_pivot: false,
         terminal: false,
         shm_size: 1 << 20,
+        runtime: None,
         scratch: PathBuf::new(),
         traces: None,
     }

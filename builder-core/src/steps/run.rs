@@ -167,6 +167,7 @@ impl Run {
             no_pivot: self.no_pivot || self.is_chroot(),
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
+            runtime: self.external()?,
             scratch: scene.scratch.to_owned(),
             traces,
             user,
@@ -177,6 +178,16 @@ impl Run {
         let exit = sandbox::run(rootfs, spec, scene.facts, scene.reporter);
         drop(opened.kept);
         exit
+    }
+
+    /// The OCI runtime, where one is named.
+    fn external(&self) -> Result<Option<sandbox::Runtime>> {
+        let Some(program) = &self.runtime else { return Ok(None) };
+        if self.is_chroot() {
+            return Ok(None);
+        }
+        let flags = self.runtime_flags.clone();
+        Ok(Some(sandbox::Runtime { program: program.clone(), flags, hooks: None }))
     }
 
     fn is_chroot(&self) -> bool {

@@ -44,6 +44,13 @@ pub(super) fn perform(program: &mut Program, say: &OwnedFd) -> ! {
                     Err(refusal) => Err(refusal),
                 }
             }
+            Step::Open { path, into } => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                match rustix::fs::open(path.as_c_str(), flags, Mode::empty()) {
+                    Ok(opened) => put(&mut program.handles, *into, opened),
+                    Err(error) => Err(error),
+                }
+            }
             Step::Copy { from, path, into } => {
                 match get(&program.handles, *from).and_then(|from| copy(from, path, OpenTreeFlags::empty())) {
                     Ok(made) => put(&mut program.handles, *into, made),
@@ -168,7 +175,9 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             rustix::thread::set_capabilities(None, sets)
         }
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true),
-        Step::Create { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => Err(Errno::INVAL),
+        Step::Create { .. } | Step::Open { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => {
+            Err(Errno::INVAL)
+        }
     }
 }
 
