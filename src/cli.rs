@@ -49,16 +49,22 @@ verbs! {
     config "config";
     containers "containers" or "list", "ls", "ps";
     copy "copy";
+    diff "diff";
     dockerfile "dockerfile";
     doctor "doctor";
+    fork "fork";
     from "from";
     history "history";
+    image "image";
     images "images";
     info "info";
     inspect "inspect";
+    load "load";
+    log "log";
     login "login";
     logout "logout";
     man "man";
+    manifest "manifest";
     mount "mount";
     prune "prune";
     pull "pull";
@@ -67,10 +73,14 @@ verbs! {
     rm "rm" or "delete";
     rmi "rmi";
     run "run";
+    save "save";
+    shell "shell";
     tag "tag";
     umount "umount" or "unmount";
+    undo "undo";
     unshare "unshare";
     version "version";
+    why "why";
 }
 
 /// What every command is handed: the flags of all verbs, how to get at the store, and as whom.
@@ -84,6 +94,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// Without flags.
+    pub fn plain() -> Self {
+        Context { globals: Globals::default(), host: Host::look(), conf: OnceCell::new() }
+    }
+
     /// Opens the store for a verb that reads and writes records only; `talk` shows what it tells.
     pub fn builder<'a>(&self, talk: &'a Talk) -> Result<Builder<'a>> {
         Builder::open(&settings::settings(&self.globals, self.host)?, self.host, talk)

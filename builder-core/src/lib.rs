@@ -28,13 +28,13 @@ mod verbs;
 pub use auth::Credentials;
 pub use builder::Builder;
 pub use error::{Error, Kind, Result};
-pub use event::{Event, Reporter, Silent};
+pub use event::{Event, Fate, Reporter, Silent};
 pub use host::Host;
 pub use layer::{Compression, Times};
 pub use name::{Location, Pick, Reference};
 pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
-    Index, Manifest, Platform, RootFs, host_architecture,
+    Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
 pub use settings::{Driver, Proxies, RegistrySettings, Settings};
@@ -44,14 +44,16 @@ pub use steps::{
     Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
-pub use transport::{Access, Retry, Wanted, Which};
+pub use transport::{Access, Retry, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{
     ContainerDetails, ContainerInfo, Containers, Rename, Rm, containers, inspect_container,
 };
 pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
+pub use verbs::diff::{Change, Diff, Difference};
 pub use verbs::doctor::{Check, State as CheckState, doctor};
+pub use verbs::fork::Fork;
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};
 pub use verbs::images::{
@@ -59,9 +61,17 @@ pub use verbs::images::{
 };
 pub use verbs::info::{Info, info};
 pub use verbs::load::{Load, LoadFrom, Loaded};
+pub use verbs::log::{Log, LogLine, Reasons, Why};
 pub use verbs::login::{LogIn, LogOut, LoggedIn};
+pub use verbs::look::{Look, Looked, tags};
+pub use verbs::manifest::{
+    Added, Artifact, ChangedList, EntryEdit, Existing, ManifestAdd, ManifestAnnotate, ManifestCreate,
+    ManifestPush, ManifestRemove, inspect_manifest, manifest_exists, remove_list,
+};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
-pub use verbs::pull::{Pull, Pulled};
+pub use verbs::pull::{Policy, Pull, Pulled};
 pub use verbs::push::Push;
 pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};
+pub use verbs::shell::{Moment, Shell};
+pub use verbs::undo::Undo;

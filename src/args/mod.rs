@@ -3,9 +3,11 @@
 pub mod change;
 mod compression;
 pub mod duration;
+pub mod endpoint;
 mod globals;
 pub mod list;
 mod registry;
+pub mod run_defaults;
 mod run_options;
 pub mod sources;
 
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use builder_core::{Error, Kind, Result};
 
-pub use compression::{CommitCompressionArgs, CompressionArgs};
+pub use compression::{CommitCompressionArgs, PushCompressionArgs};
 pub use globals::Globals;
 pub use registry::{RegistryArgs, parse_bool};
 pub use run_options::{RunOptions, proxies};

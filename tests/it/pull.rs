@@ -40,8 +40,8 @@ $ kiln pull
 ! hint: it is used so: kiln pull <IMAGE>
 [125]
 $ kiln pull nosuch
-! Error: cannot pull `localhost/nosuch:latest`: it is not in the store, and this version talks to no registry
-! hint: pull from an OCI layout: kiln pull oci:DIRECTORY:NAME
+! Error: cannot resolve the short name `nosuch`: there is no alias for it, and no registry to search in
+! hint: write the whole name, HOST/nosuch, or set unqualified-search-registries in registries.conf
 [125]
 $ kiln pull oci:nowhere:x
 ! Error: cannot open the OCI layout `nowhere`: No such file or directory (os error 2)
@@ -51,8 +51,10 @@ $ kiln pull oci:layout:other
 ! hint: name one of them: oci:layout:localhost/base
 [125]
 $ kiln pull docker://example.com/x
-! Error: cannot use `docker://example.com/x:latest`: it is in no place outside the store
-! hint: name a location such as oci:DIRECTORY:NAME
+! warning: reading the manifest of example.com/x:latest failed, trying again in 0.5 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+! warning: reading the manifest of example.com/x:latest failed, trying again in 1.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+! warning: reading the manifest of example.com/x:latest failed, trying again in 2.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+! Error: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
 [125]
 $ kiln pull nosuch:tag:x
 ! Error: cannot use the image name `nosuch:tag:x`: a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two
@@ -85,7 +87,7 @@ $ kiln pull oci:layout oci:layout
 [125]
 $ kiln pull --nosuch oci:layout
 ! Error: cannot understand `--nosuch`: `kiln pull` has no such flag
-! hint: see `kiln pull --help`
+! hint: did you mean `--os`? see `kiln pull --help`
 [125]
 $ kiln images -q
 <short-2>

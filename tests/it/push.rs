@@ -103,24 +103,30 @@ fn what_cannot_be_pushed() {
         &env,
         r#"
 $ kiln push
-! Error: cannot do `kiln push`: <IMAGE> and <TARGET> are missing
-! hint: it is used so: kiln push <IMAGE> <TARGET>
+! Error: cannot do `kiln push`: <IMAGE> is missing
+! hint: it is used so: kiln push <IMAGE> [TARGET]
 [125]
 $ kiln push base
-! Error: cannot do `kiln push`: <TARGET> is missing
-! hint: it is used so: kiln push <IMAGE> <TARGET>
+! warning: finding blob sha256:<id-1> failed, trying again in 0.5 s: cannot talk to `localhost:443`: Connection refused (os error 111)
+! warning: finding blob sha256:<id-1> failed, trying again in 1.0 s: cannot talk to `localhost:443`: Connection refused (os error 111)
+! warning: finding blob sha256:<id-1> failed, trying again in 2.0 s: cannot talk to `localhost:443`: Connection refused (os error 111)
+! Error: cannot talk to `localhost:443`: Connection refused (os error 111)
 [125]
 $ kiln push nosuch oci:out:x
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id
 ! hint: see what there is with `kiln images`
 [125]
 $ kiln push base docker://example.com/x
-! Error: cannot use `docker://example.com/x:latest`: it is in no place outside the store
-! hint: name a location such as oci:DIRECTORY:NAME
+! warning: finding blob sha256:<id-1> failed, trying again in 0.5 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+! warning: finding blob sha256:<id-1> failed, trying again in 1.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+! warning: finding blob sha256:<id-1> failed, trying again in 2.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+! Error: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
 [125]
 $ kiln push base nosuch
-! Error: cannot use `localhost/nosuch:latest`: it is in no place outside the store
-! hint: name a location such as oci:DIRECTORY:NAME
+! warning: finding blob sha256:<id-1> failed, trying again in 0.5 s: cannot talk to `registry-1.docker.io:443`: failed to lookup address information: Name or service not known
+! warning: finding blob sha256:<id-1> failed, trying again in 1.0 s: cannot talk to `registry-1.docker.io:443`: failed to lookup address information: Name or service not known
+! warning: finding blob sha256:<id-1> failed, trying again in 2.0 s: cannot talk to `registry-1.docker.io:443`: failed to lookup address information: Name or service not known
+! Error: cannot talk to `registry-1.docker.io:443`: failed to lookup address information: Name or service not known
 [125]
 $ kiln push base oci:
 ! Error: cannot use `oci:`: it names no directory
@@ -137,8 +143,8 @@ $ mkdir other; echo hi >other/file; kiln push -q base oci:other:x; ls other
 ! hint: name a new directory
 [125]
 $ kiln push --compression-format bzip2 base oci:out:x
-! Error: cannot use `--compression-format=bzip2`: it may be gzip or zstd
-! hint: did you mean `gzip`? see `kiln push --help`
+! Error: cannot use `--compression-format=bzip2`: write `gzip` or `zstd`
+! hint: see `kiln push --help`
 [125]
 $ kiln push --nosuch base oci:out:x
 ! Error: cannot understand `--nosuch`: `kiln push` has no such flag

@@ -522,7 +522,7 @@ $ kiln run --runtime runc --uts host --hostname x c sh -c 'test $(hostname) = $H
 ! time="<time>" level=error msg="runc run failed: unable to start container process: error adding seccomp rule for syscall socket: file exists"
 [1]
 $ kiln run --runtime runc --tty c busybox tty | tr -d '\r'
-^@[31mERRO[0m[0000] runc run failed: unable to start container process: error adding seccomp rule for syscall socket: file exists 
+[31mERRO[0m[0000] runc run failed: unable to start container process: error adding seccomp rule for syscall socket: file exists 
 $ kiln run --runtime runc c nosuch 2>&1 | grep -c 'executable file not found'
 0
 [1]
@@ -537,6 +537,7 @@ $ BUILDAH_RUNTIME=nosuch kiln run c true
 ! hint: install it: `apt install runc`, or leave --runtime away: Kiln needs none
 [1]
 $ kiln run --runtime runc --runtime-flag nosuch c true 2>&1 | grep -c 'flag provided but not defined'
+2
 $ kiln run c ls -d /data /t; ls data; grep -c runtime /proc/self/mountinfo
 ! ls: /data: No such file or directory
 ! ls: /t: No such file or directory

@@ -18,9 +18,7 @@ use crate::sandbox::pasta::Pasta;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
 use crate::sandbox::terminal::Terminal;
-use crate::sandbox::{
-    DeviceNode, Exit, Facts, Mount, Network, Rootfs, Space, Spec, failure, runtime, spaces,
-};
+use crate::sandbox::{DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, runtime, spaces};
 use crate::sys::signals::Listener;
 use crate::sys::spawn::{Child, Namespaces, Notice, Program, spawn, wait_for_starting};
 use crate::tree::{RelPath, Root};
@@ -44,8 +42,7 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
         spec.mounts.push(lent(&device)?);
     }
     let groups = Groups::make(&spec.resources)?;
-    let shared = spec.namespaces.ipc == Space::Host;
-    let devices = Devices::make(facts, spec.shm_size, shared, &spec.files)?;
+    let devices = Devices::make(facts, &spec)?;
     let traces = spec.traces.take();
     let points = mount_points(&tree, &spec, &devices, traces);
     let ended = points.1.and_then(|()| {
@@ -55,6 +52,7 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
             root: rootfs,
             devices,
             mounts: std::mem::take(&mut spec.mounts),
+            streams: std::mem::take(&mut spec.streams),
             terminal: terminal.as_ref().map(Terminal::inner).transpose()?,
             unified_cgroups: unified_cgroups(),
             joined: spaces::joined(&spec)?,
@@ -218,7 +216,7 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
 impl Awaited {
     /// Joins the child's network to the host's, and lets it go on. Without a network there is nothing to run.
     fn join(mut self, child: &mut Child, spec: &Spec) -> Result<Pasta> {
-        let joined = Pasta::start(child.pid, &self.options, &spec.scratch)
+        let joined = Pasta::start(child.pid, &self.options, &spec.scratch, &spec.helpers)
             .and_then(|pasta| self.up.write_all(b"1").cannot("go on with", "the command").map(|()| pasta));
         if joined.is_err() {
             let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);

@@ -47,7 +47,7 @@ pub(super) fn run(
     let program = find(&runtime.program)?;
     let tree = Root::from_fd(rootfs.try_clone().cannot("open", "/")?);
     // Its terminals are used; the rest tells where nothing needs to be made to mount on.
-    let devices = Devices::make(facts, spec.shm_size, false, &[])?;
+    let devices = Devices::make(facts, &spec)?;
     let traces = spec.traces.take();
     let points = native::mount_points(&tree, &spec, &devices, traces);
     let ended =
@@ -134,6 +134,10 @@ fn perform(
         list.push(Step::Wait { pipe, other });
         awaited
     });
+    let streams = std::mem::take(&mut spec.streams).map(|stream| stream.map(|stream| list.hold(stream)));
+    if streams.iter().any(Option::is_some) {
+        list.push(Step::Streams(streams));
+    }
     list.push(Step::Session(inner));
     list.push(Step::Close);
     list.push(Step::Directory(word(&bundle)?));

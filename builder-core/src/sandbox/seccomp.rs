@@ -98,7 +98,6 @@ pub(super) fn default_rules(capabilities: CapabilitySet) -> Value {
                 rules.push(json!({
                     "names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": refused, "args": [family, protocol],
                 }));
-                // In this order libseccomp takes them; in the other it finds them in each other's way.
                 for (index, value) in [(2, AUDIT), (0, NETLINK)] {
                     let other = argument(index, value, "SCMP_CMP_NE");
                     rules.push(json!({ "names": [name], "action": "SCMP_ACT_ALLOW", "args": [other] }));
@@ -106,10 +105,12 @@ pub(super) fn default_rules(capabilities: CapabilitySet) -> Value {
             }
         }
     }
-    rules.extend(by_verdict.iter().map(|(errno, names)| match errno {
+    let plain = by_verdict.iter().map(|(errno, names)| match errno {
         0 => json!({ "names": names, "action": "SCMP_ACT_ALLOW" }),
         errno => json!({ "names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno }),
-    }));
+    });
+    // In this order: libseccomp takes no rule for `socket` with arguments before one for `socketcall` without.
+    let rules: Vec<Value> = plain.chain(rules).collect();
     json!({
         "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": Errno::NOSYS.raw_os_error(),
         "architectures": architectures, "syscalls": rules,

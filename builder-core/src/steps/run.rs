@@ -3,6 +3,7 @@
 //! Here the image's config, the flags and the host meet: what is left open by one is settled by the next, until the
 //! sandbox has nothing to decide. How the command is confined is the sandbox's business.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Uid};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::builder::Builder;
 use crate::error::{Context, Error, Result};
 use crate::event::Reporter;
+use crate::host::lsm::Modules;
 use crate::rootfs::Traces;
 use crate::sandbox::{self, Exit, Facts, Mount, Namespaces, Network, Rootfs, Space, Spec};
 use crate::store::Work;
@@ -18,8 +20,10 @@ use crate::tree::users::{self, User};
 use crate::tree::{RelPath, Root};
 
 mod agent;
+mod as_step;
 mod device;
 mod in_container;
+mod labels;
 mod mount;
 mod options;
 mod overlaid;
@@ -29,6 +33,8 @@ mod settings;
 mod surroundings;
 pub(crate) mod volume;
 mod words;
+
+use labels::Confinement;
 
 pub use device::Device;
 pub use mount::{MountKind, RunMount, Sharing};
@@ -77,6 +83,13 @@ pub struct Run {
     pub runtime: Option<String>,
     /// Options for that runtime, without the leading `--`.
     pub runtime_flags: Vec<String>,
+    /// Directories with descriptions of hooks for that runtime; those of a later one take the place of others of the
+    /// same name.
+    pub hooks_dirs: Vec<PathBuf>,
+    /// Directories with descriptions of devices, the first to be looked into last.
+    pub cdi_dirs: Vec<PathBuf>,
+    /// Directories in which programs that help are looked for, before the usual ones.
+    pub helpers: Vec<PathBuf>,
     /// The settings of this run, laid over those kept with the container.
     pub settings: RunSettings,
     /// The settings of this machine, which those kept with the container are laid over.
@@ -110,6 +123,8 @@ pub(crate) struct Scene<'a> {
     pub facts: &'a Facts,
     /// Whom to tell.
     pub reporter: &'a dyn Reporter,
+    /// Standard input, output and error, where they are not ours.
+    pub streams: [Option<OwnedFd>; 3],
     /// The store, for mounts that come from there.
     pub store: Option<(&'a Builder<'a>, &'a Work)>,
 }
@@ -122,7 +137,7 @@ impl Run {
         rootfs: Rootfs,
         config: &RunConfig,
         traces: Option<Traces>,
-        scene: &Scene<'_>,
+        scene: Scene<'_>,
     ) -> Result<Exit> {
         if self.args.is_empty() {
             return Err(Error::invalid("cannot run without a command")
@@ -133,7 +148,10 @@ impl Run {
         let mut user = users::resolve(&tree, self.user.as_deref().unwrap_or(&config.user))?;
         let keep_groups = self.add_groups(&tree, &mut user)?;
         let workdir = self.workdir(config)?;
-        let opened = self.open_mounts(&tree, &config.id, &workdir, &user, scene)?;
+        let modules = Modules::look();
+        let confinement = Confinement::settle(&self.settings.security, &config.id, &modules, scene.reporter)?;
+        let file_label = confinement.file_label();
+        let opened = self.open_mounts(&tree, &config.id, &workdir, &user, &scene, &confinement)?;
         let mut mounts = opened.mounts;
         // The outer before the inner, or the outer would hide it.
         mounts.sort_by_key(|mount| RelPath::clamp(&mount.at).parts().count());
@@ -141,7 +159,7 @@ impl Run {
         let namespaces = self.namespaces();
         let hostname = self.hostname(config, &namespaces);
         let network = self.network();
-        let mut files = self.files(config, &hostname, &network, &mounts, scene.facts)?;
+        let mut files = self.files(&tree, config, &hostname, &network, &mounts, scene.facts)?;
         files.extend(opened.files);
         let mut env = self.environment(config, &user, &hostname);
         env.extend(opened.env);
@@ -160,6 +178,8 @@ impl Run {
             seccomp: self.seccomp()?,
             mask: security.mask.clone(),
             unmask: security.unmask.clone(),
+            exec_labels: confinement.exec,
+            file_label,
             limits: self.limits()?,
             resources: self.settings.resources.clone(),
             namespaces,
@@ -167,7 +187,9 @@ impl Run {
             no_pivot: self.no_pivot || self.is_chroot(),
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
+            helpers: self.helpers.clone(),
             runtime: self.external()?,
+            streams: scene.streams,
             scratch: scene.scratch.to_owned(),
             traces,
             user,
@@ -236,12 +258,13 @@ impl Run {
         workdir: &str,
         user: &User,
         scene: &Scene<'_>,
+        confinement: &Confinement,
     ) -> Result<mount::open::Opened> {
-        let place = mount::open::Place { run: self, tree, id, workdir, user, scene };
+        let place = mount::open::Place { run: self, tree, id, workdir, user, scene, confinement };
         let mut opened = mount::open::Opened::default();
         let owner = (user.uid, user.gid);
         for (nth, volume) in self.settings.volumes.iter().enumerate() {
-            opened.mounts.push(volume.open(nth, owner, scene.scratch, scene.facts)?);
+            opened.mounts.push(volume.open(nth, owner, scene, confinement)?);
         }
         for (nth, mount) in self.mounts.iter().enumerate() {
             place.open(nth, mount, &mut opened)?;

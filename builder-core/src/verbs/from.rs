@@ -5,9 +5,9 @@ use crate::error::{Kind, Result};
 use crate::name::Location;
 use crate::oci::Format;
 use crate::steps::RunSettings;
-use crate::store::Work;
-use crate::store::containers::{Base, NewContainer};
+use crate::store::containers::Base;
 use crate::store::images::ImageEntry;
+use crate::store::{NewContainer, Work};
 use crate::transport::registry::Access;
 use crate::verbs::images::named_as;
 use crate::verbs::pull::Pull;
@@ -21,6 +21,8 @@ pub struct From {
     pub name: Option<String>,
     /// In which format a commit of it writes, unless told otherwise.
     pub format: Format,
+    /// Whether each verb on it is a step that is taken from the cache where it is known.
+    pub cached: bool,
     /// How commands run in it, unless a run says otherwise.
     pub run: RunSettings,
     /// How a registry is reached.
@@ -49,15 +51,17 @@ impl From {
         let name = self.name.clone().unwrap_or(after);
         let run = (self.run != RunSettings::default())
             .then(|| serde_json::to_value(&self.run).expect("plain data becomes JSON"));
+        let (format, cached) = (self.format, self.cached);
         let created = now_nanoseconds();
-        let new = NewContainer { name: &name, exact, base, format: self.format, run, created };
+        let new = NewContainer { name, exact, base, format, run, created, cached, ..NewContainer::default() };
         let record = builder.store.make_container(&work, new)?;
         Ok(Made { name: record.name, id: record.id })
     }
 
     fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
         let (text, image) = if Location::has_transport(&self.image) {
-            let pulled = Pull { source: self.image.clone(), access: self.access.clone() }.perform(builder)?;
+            let pulled = Pull { source: self.image.clone(), access: self.access.clone(), ..Pull::default() }
+                .perform(builder)?;
             (
                 pulled.name.unwrap_or_else(|| self.image.clone()),
                 builder.store.hold_image(work, &pulled.id.hex())?,
@@ -66,7 +70,8 @@ impl From {
             let here = builder.store.hold_image(work, &self.image);
             match here {
                 Err(error) if error.kind() == Kind::NotFound => {
-                    let pull = Pull { source: self.image.clone(), access: self.access.clone() };
+                    let pull =
+                        Pull { source: self.image.clone(), access: self.access.clone(), ..Pull::default() };
                     let pulled = pull.perform(builder)?;
                     (
                         pulled.name.unwrap_or_else(|| self.image.clone()),

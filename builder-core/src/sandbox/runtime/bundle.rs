@@ -60,6 +60,14 @@ pub(super) fn config(
     if let Some(filter) = filter {
         config["linux"]["seccomp"] = filter;
     }
+    for label in &spec.exec_labels {
+        // AppArmor has a word before the profile's name, SELinux has none.
+        let value = label.value.to_string_lossy();
+        match value.strip_prefix("exec ") {
+            Some(profile) => config["process"]["apparmorProfile"] = json!(profile),
+            None => config["process"]["selinuxLabel"] = json!(value),
+        }
+    }
     if let Some(hooks) = &runtime.hooks {
         config["hooks"] = hooks.clone();
     }

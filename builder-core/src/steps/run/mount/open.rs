@@ -9,6 +9,7 @@ use rustix::mount::MountAttrFlags;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::{Facts, File, Mount};
+use crate::steps::run::labels::Confinement;
 use crate::steps::run::mount::{MountKind, RunMount, Sharing};
 use crate::steps::run::options::give;
 use crate::steps::run::secrets::Secret;
@@ -32,6 +33,8 @@ pub(in crate::steps::run) struct Place<'a> {
     pub user: &'a User,
     /// Where the run takes place.
     pub scene: &'a Scene<'a>,
+    /// What security modules are told.
+    pub confinement: &'a Confinement,
 }
 
 /// What came of all mounts.
@@ -145,6 +148,9 @@ impl Place<'_> {
             Kind::NotFound => error.hint("the source of a mount must exist: make it first"),
             _ => error,
         })?;
+        if from.is_none() {
+            self.confinement.relabel(opened.as_fd(), source, &mount.options)?;
+        }
         let kind = rustix::fs::fstat(&opened).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let is_dir = is_dir(&opened).cannot("mount", show)?;
         if is_dir && (detached || !mount.read_only) {
