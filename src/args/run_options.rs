@@ -101,6 +101,12 @@ pub struct RunOptions {
     #[arg(long, value_name = "NAMESPACE")]
     userns: Option<String>,
     /// Refused: files of a container are the caller's ids
+    #[arg(long, value_name = "MAP")]
+    userns_uid_map: Vec<String>,
+    /// Refused: files of a container are the caller's ids
+    #[arg(long, value_name = "MAP")]
+    userns_gid_map: Vec<String>,
+    /// Refused: files of a container are the caller's ids
     #[arg(long, value_name = "USER")]
     userns_uid_map_user: Option<String>,
     /// Refused: files of a container are the caller's ids
@@ -163,6 +169,10 @@ impl RunOptions {
         match self.userns.as_deref() {
             None | Some("" | "host") => {}
             Some(other) => return fault("--userns", other),
+        }
+        let maps = [("--userns-uid-map", &self.userns_uid_map), ("--userns-gid-map", &self.userns_gid_map)];
+        if let Some((flag, map)) = maps.iter().find_map(|(flag, maps)| Some((flag, maps.first()?))) {
+            return fault(flag, map);
         }
         match (&self.userns_uid_map_user, &self.userns_gid_map_group) {
             (Some(user), _) => fault("--userns-uid-map-user", user),
