@@ -42,6 +42,7 @@ mod rm;
 mod rmi;
 mod rootless;
 mod run;
+mod run_flags;
 mod run_mounts;
 mod support;
 mod surface;
