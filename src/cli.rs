@@ -49,8 +49,10 @@ verbs! {
     config "config";
     containers "containers" or "list", "ls", "ps";
     copy "copy";
+    diff "diff";
     dockerfile "dockerfile";
     doctor "doctor";
+    fork "fork";
     from "from";
     history "history";
     image "image";
@@ -58,6 +60,7 @@ verbs! {
     info "info";
     inspect "inspect";
     load "load";
+    log "log";
     login "login";
     logout "logout";
     man "man";
@@ -71,10 +74,13 @@ verbs! {
     rmi "rmi";
     run "run";
     save "save";
+    shell "shell";
     tag "tag";
     umount "umount" or "unmount";
+    undo "undo";
     unshare "unshare";
     version "version";
+    why "why";
 }
 
 /// What every command is handed: the flags of all verbs, how to get at the store, and as whom.

@@ -28,7 +28,7 @@ mod verbs;
 pub use auth::Credentials;
 pub use builder::Builder;
 pub use error::{Error, Kind, Result};
-pub use event::{Event, Reporter, Silent};
+pub use event::{Event, Fate, Reporter, Silent};
 pub use host::Host;
 pub use layer::{Compression, Times};
 pub use name::{Location, Pick, Reference};
@@ -51,7 +51,9 @@ pub use verbs::containers::{
     ContainerDetails, ContainerInfo, Containers, Rename, Rm, containers, inspect_container,
 };
 pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
+pub use verbs::diff::{Change, Diff, Difference};
 pub use verbs::doctor::{Check, State as CheckState, doctor};
+pub use verbs::fork::Fork;
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};
 pub use verbs::images::{
@@ -59,6 +61,7 @@ pub use verbs::images::{
 };
 pub use verbs::info::{Info, info};
 pub use verbs::load::{Load, LoadFrom, Loaded};
+pub use verbs::log::{Log, LogLine, Reasons, Why};
 pub use verbs::login::{LogIn, LogOut, LoggedIn};
 pub use verbs::look::{Look, Looked, tags};
 pub use verbs::manifest::{
@@ -70,3 +73,5 @@ pub use verbs::pull::{Policy, Pull, Pulled};
 pub use verbs::push::Push;
 pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};
+pub use verbs::shell::{Moment, Shell};
+pub use verbs::undo::Undo;

@@ -68,6 +68,9 @@ pub struct Args {
     /// Remove the container afterwards
     #[arg(long)]
     rm: bool,
+    /// One layer for each step of a cached container that changed files
+    #[arg(long, conflicts_with = "squash")]
+    layers: bool,
     /// One layer with everything in it, the base's layers included
     #[arg(long)]
     squash: bool,
@@ -170,6 +173,7 @@ impl Args {
             image: self.image,
             format,
             squash: self.squash,
+            layers: self.layers,
             times,
             created,
             compression: self.compression.chosen(),

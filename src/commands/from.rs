@@ -10,6 +10,7 @@ use crate::cli::Context;
 use crate::commands::pull::parse_policy;
 use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
+use crate::settings::Environment;
 use crate::ui::{self, Talk};
 
 /// Make a working container of an image, or from `scratch`
@@ -39,6 +40,10 @@ pub struct Args {
     pull_never: bool,
     #[command(flatten)]
     platform: PlatformArgs,
+    /// Take each run, copy, add and config on it from the cache where it was done before on the same files
+    /// [env: KILN_CACHED=1]
+    #[arg(long)]
+    cached: bool,
     #[command(flatten)]
     registry: RegistryArgs,
     #[command(flatten)]
@@ -59,6 +64,7 @@ impl Args {
             return refuse("decryption-key", "take an image that is not encrypted");
         }
         let talk = Talk { quiet: self.quiet };
+        let cached = self.cached || Environment::flag("KILN_CACHED");
         let run = self.options.settings()?;
         let from = From {
             pull: self.policy()?,
@@ -67,6 +73,7 @@ impl Args {
             name: self.name,
             format: default_format(self.format)?.unwrap_or_default(),
             run,
+            cached,
             access: self.registry.access()?,
         };
         self.blob_cache.make()?;

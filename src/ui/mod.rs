@@ -45,7 +45,7 @@ pub fn result_json(value: &impl serde::Serialize) {
     result_bytes(&bytes);
 }
 
-/// Says something beside the result.
+/// Says something beside the result; in one piece, for other processes may say something, too.
 pub fn remark(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }

@@ -1,6 +1,6 @@
 //! Stories of `kiln from`: how working containers are made and named.
 
-use crate::support::{tell, with_base};
+use crate::support::{Need, needs, tell, with_base};
 
 #[test]
 fn names_follow_from_the_image() {
@@ -226,6 +226,40 @@ $ kiln from --decryption-key key base
 $ kiln from --blob-cache /proc/nosuch base
 ! Error: cannot make the directory `/proc/nosuch`: No such file or directory (os error 2)
 ! hint: name another one with --blob-cache DIR, or leave it away
+[125]
+"#,
+    );
+}
+
+#[test]
+fn labels_that_are_off_need_no_security_module() {
+    let test = "labels_that_are_off_need_no_security_module";
+    if !needs(test, &[Need::Busybox]) {
+        return;
+    }
+    let Some(env) = with_base(test) else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name off --security-opt label=disable --security-opt apparmor=unconfined base
+off
+$ kiln copy -q off "$(command -v busybox)" /bin/sh; kiln run off -- sh -c 'echo ran'
+ran
+$ kiln from --security-opt label=nonsense:x base
+! Error: cannot use the security option `label=nonsense:x`: a label is disable, or user:, role:, type:, level:, filetype: and a value
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+$ kiln from --security-opt label=type: base
+! Error: cannot use the security option `label=type:`: a label is disable, or user:, role:, type:, level:, filetype: and a value
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+$ kiln from --security-opt apparmor= base
+! Error: cannot use the security option `apparmor=`: it has no value
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+$ kiln from --security-opt selinux=off base
+! Error: cannot use the security option `selinux=off`: there is no such option
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
 [125]
 "#,
     );

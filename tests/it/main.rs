@@ -2,6 +2,7 @@
 //!
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
+mod cached;
 mod check;
 mod commit;
 mod completion;
@@ -37,6 +38,7 @@ mod rm;
 mod rmi;
 mod rootless;
 mod run;
+mod run_mounts;
 mod support;
 mod surface;
 mod tag;

@@ -1,6 +1,6 @@
 //! Freezing: what changed in a container becomes the newest of its parts.
 
-use crate::builder::{Builder, now};
+use crate::builder::Builder;
 use crate::error::{Context, Result};
 use crate::rootfs::copy_upper::copy_upper;
 use crate::rootfs::mounted::{attach, clear_mark};
@@ -25,7 +25,7 @@ pub(crate) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
         match quieten(builder, guard)? {
             Quiet::Yes { alone, attached } => {
                 traces::clear(builder, work, guard)?;
-                builder.store.freeze(work, guard, now())?;
+                builder.store.freeze(work, guard)?;
                 drop(alone);
                 clear_mark(guard.dir());
                 if attached {
@@ -36,4 +36,12 @@ pub(crate) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
         }
     }
     Ok(newest.into_iter().chain(guard.record.frozen.iter().rev().cloned()).collect())
+}
+
+/// As [`freeze`], where the caller has made sure that nobody is inside, and took the user's mount down.
+pub(crate) fn freeze_held(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<()> {
+    match plain::is_one(guard) {
+        true => plain::freeze(builder, work, guard),
+        false => builder.store.freeze(work, guard).map(drop),
+    }
 }

@@ -94,7 +94,7 @@ pub(super) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
     let state = State::read(&dir)?;
     let fits = state.made_of == made_of(&guard.record);
     // What was changed before there was this tree is in it, and below what was changed since.
-    builder.store.freeze(work, guard, now())?;
+    builder.store.freeze(work, guard)?;
     if !fits {
         return Ok(());
     }

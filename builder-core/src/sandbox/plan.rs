@@ -45,6 +45,8 @@ pub(super) struct Prepared {
     pub devices: Devices,
     /// The mounts of the spec.
     pub mounts: Vec<Mount>,
+    /// Standard input, output and error, where they are not ours.
+    pub streams: [Option<OwnedFd>; 3],
     /// The container's end of the terminal.
     pub terminal: Option<OwnedFd>,
     /// Whether the host has the one unified tree of control groups.
@@ -107,6 +109,10 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     for (resource, wanted) in &spec.limits {
         program.push(Step::Limit { resource: *resource, wanted: *wanted });
     }
+    let streams = prepared.streams.map(|stream| stream.map(|stream| program.hold(stream)));
+    if streams.iter().any(Option::is_some) {
+        program.push(Step::Streams(streams));
+    }
     let terminal = prepared.terminal.map(|terminal| program.hold(terminal));
     program.push(Step::Session(terminal));
     // An image may name a path of /proc/self/fd as its working directory or command; there must be nothing of ours.
@@ -115,6 +121,10 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     program.push(Step::Directory(word(&spec.directory)?));
     let command = command(spec)?;
     program.push(Step::Inspect(command.candidates().to_vec()));
+    // While the files for that are still ours: they are the user's only if the command could be traced by him.
+    for label in &spec.exec_labels {
+        program.push(Step::Label { path: label.path.clone(), value: label.value.clone() });
+    }
     privileges(&mut program, spec, facts)?;
     program.push(Step::Exec(command));
     Ok(program)

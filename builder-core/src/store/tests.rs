@@ -5,7 +5,7 @@ use std::fs;
 use super::containers::{Base, NewContainer};
 use super::*;
 use crate::name::Reference;
-use crate::oci::{Descriptor, Digest, Format, ImageConfig, Manifest, media_type};
+use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, media_type};
 
 fn settings(dir: &tempfile::TempDir) -> Settings {
     Settings { root: dir.path().join("store"), ..Settings::default() }
@@ -43,8 +43,8 @@ fn container(store: &Store, name: &str) -> ContainerRecord {
     store.make_container(&store.work().unwrap(), new_container(name, false, None)).unwrap()
 }
 
-fn new_container(name: &str, exact: bool, base: Option<Base>) -> NewContainer<'_> {
-    NewContainer { name, exact, base, format: Format::Oci, run: None, created: 0 }
+fn new_container(name: &str, exact: bool, base: Option<Base>) -> NewContainer {
+    NewContainer { name: name.into(), exact, base, ..NewContainer::default() }
 }
 
 /// A tree with one file, published.
@@ -254,16 +254,16 @@ fn freezing_an_untouched_container_makes_no_tree() {
     container(&store, "c");
     let work = store.work().unwrap();
     let mut guard = store.hold_container("c").unwrap();
-    assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
+    assert_eq!(store.freeze(&work, &mut guard).unwrap(), None);
     fs::create_dir(guard.upper().join("d")).unwrap();
-    let tree = store.freeze(&work, &mut guard, 0).unwrap().unwrap();
-    assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
+    let tree = store.freeze(&work, &mut guard).unwrap().unwrap();
+    assert_eq!(store.freeze(&work, &mut guard).unwrap(), None);
     assert_eq!(guard.record.frozen, [tree]);
     // Another mode of the top directory is a change as well.
     let other = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     fs::set_permissions(guard.upper(), other).unwrap();
-    assert!(store.freeze(&work, &mut guard, 0).unwrap().is_some());
-    assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
+    assert!(store.freeze(&work, &mut guard).unwrap().is_some());
+    assert_eq!(store.freeze(&work, &mut guard).unwrap(), None);
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_tree_that_is_being_frozen_is_leased_before_it_has_a_name() {
     let work = store.work().unwrap();
     let mut guard = store.hold_container("c").unwrap();
     fs::create_dir(guard.upper().join("d")).unwrap();
-    let tree = store.freeze(&work, &mut guard, 0).unwrap().unwrap();
+    let tree = store.freeze(&work, &mut guard).unwrap().unwrap();
     // As a prune sees it that read the record before the freeze.
     guard.record.frozen.clear();
     guard.save().unwrap();

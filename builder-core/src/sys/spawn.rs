@@ -168,10 +168,19 @@ pub(crate) enum Step {
         /// Soft and hard limit.
         wanted: (u64, u64),
     },
+    /// Makes the handles standard input, output and error; one that is absent stays the parent's.
+    Streams([Option<Handle>; 3]),
     /// Starts a session, with `0`–`2` and the controlling terminal being the handle where one is given.
     Session(Option<Handle>),
     /// Makes sure that the command does not lead back to our own program. Needs the right to read any file.
     Inspect(Vec<CString>),
+    /// Tells a security module what the command becomes.
+    Label {
+        /// A file of `/proc/thread-self/attr`.
+        path: CString,
+        /// What is written to it.
+        value: CString,
+    },
     /// Installs a seccomp filter.
     Seccomp(Filter),
     /// Becomes the user; `groups` is absent where this user namespace allows no change of them.

@@ -1,15 +1,19 @@
-//! `commit`: makes an image of a container: one layer over its base, whatever was done and in how many steps.
+//! `commit`: makes an image of a container: one layer over its base, whatever was done and in how many steps, or one
+//! layer for each step of a cached container.
 //!
 //! Nothing is copied: the upper is frozen by a rename and is the layer. What cannot be avoided is reading it once, to
 //! hash it.
 
-use crate::builder::{Builder, now};
+mod by_step;
+
+use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::layer::{Compression, Times};
 use crate::name::{Location, Reference};
 use crate::oci::{ConfigEdit, Descriptor, Digest, Draft, Format, History, Manifest, media_type};
 use crate::rootfs;
-use crate::steps::container;
+use crate::steps::hand::{self, Cut};
+use crate::steps::{container, history, timeline};
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
@@ -27,6 +31,8 @@ pub struct Commit {
     pub format: Option<Format>,
     /// One layer with everything, the base's layers included.
     pub squash: bool,
+    /// One layer for each step that changed files; for cached containers only.
+    pub layers: bool,
     /// What happens to the files' modification times in the layer. The container's own files keep theirs.
     pub times: Times,
     /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
@@ -72,8 +78,14 @@ impl Commit {
         if let Some(base) = &guard.record.base {
             rootfs::trees::ensure(builder, &work, base)?;
         }
-        let parts = rootfs::freeze(builder, &work, &mut guard)?;
-        let layer = self.layer(store, &guard, parts)?;
+        if self.layers {
+            history::require(&guard.record, "commit the layers of")?;
+        }
+        let parts = freeze(builder, &work, &mut guard)?;
+        let (lower, layer) = match self.layers && !self.squash {
+            true => by_step::layers(store, &work, &guard.record, &parts, self.times)?,
+            false => (Vec::new(), self.layer(store, &guard, parts)?),
+        };
         let mut draft = container::draft(builder, &guard.record)?;
         self.edits.iter().for_each(|edit| draft.apply(edit));
         let record = guard.record.clone();
@@ -86,7 +98,7 @@ impl Commit {
             [tree] => tree.clone(),
             parts => store.make_compound(&work, parts)?,
         };
-        let image = Image { commit: self, record: &record, draft };
+        let image = Image { commit: self, record: &record, draft, lower };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
                 let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
@@ -150,6 +162,18 @@ impl Commit {
     }
 }
 
+/// Freezes what changed, and gives all parts over the base, the newest first.
+fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Vec<TreeId>> {
+    if guard.record.cached
+        && let Cut::Clean { alone, attached } = hand::cut(builder, work, guard)?
+    {
+        drop(alone);
+        timeline::reattach(builder, work, guard, attached)?;
+        return Ok(guard.record.frozen.iter().rev().cloned().collect());
+    }
+    rootfs::freeze(builder, work, guard)
+}
+
 /// Writes down what the layer was hashed as, and that this tree is that layer.
 fn remember(store: &Store, layer: &TreeLayer, tree: &TreeId, export: &Export) -> Result<()> {
     let mut record = store.tree(tree)?;
@@ -171,6 +195,8 @@ struct Image<'a> {
     commit: &'a Commit,
     record: &'a crate::store::ContainerRecord,
     draft: Draft,
+    /// With a layer for each step: all of these but the last.
+    lower: Vec<Export>,
 }
 
 impl Image<'_> {
@@ -182,34 +208,20 @@ impl Image<'_> {
         export: &Export,
         format: Format,
     ) -> Result<(Vec<u8>, Manifest)> {
-        let created = format_time(self.commit.created.unwrap_or_else(now));
+        let created =
+            format_time(self.commit.created.unwrap_or_else(|| container::made_at(self.record, &self.draft)));
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
         config.rootfs.diff_ids = layer.below.iter().copied().chain([export.diff_id]).collect();
-        if self.commit.squash {
-            config.history.clear();
-        }
-        for entry in &self.record.log {
-            if let Logged::History(line) = &entry.did
-                && !self.commit.squash
-            {
-                let when = Some(self.commit.created.map_or_else(|| format_time(entry.at), format_time));
-                let line = line.clone();
-                config.history.push(History {
-                    created: when,
-                    created_by: line,
-                    empty_layer: true,
-                    ..History::default()
-                });
+        if self.commit.layers && !self.commit.squash {
+            let date = |at: i64| self.commit.created.unwrap_or(at);
+            config.history.extend(by_step::history(self.record, self.lower.len() + 1, date));
+            if let Some(last) = config.history.iter_mut().rfind(|entry| !entry.empty_layer) {
+                last.comment = self.comment();
             }
+        } else {
+            self.add_history(&mut config.history, created);
         }
-        config.history.push(History {
-            created: Some(created),
-            created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
-            author: config.author.clone(),
-            comment: self.comment(),
-            empty_layer: false,
-        });
         if self.commit.omit_history {
             config.history.clear();
         }
@@ -222,6 +234,34 @@ impl Image<'_> {
             manifest.annotations.insert("org.opencontainers.image.created".into(), created);
         }
         Ok((config, manifest))
+    }
+
+    /// Adds what the log says that history shows, and the one new layer.
+    fn add_history(&self, history: &mut Vec<History>, created: String) {
+        if self.commit.squash {
+            history.clear();
+        }
+        for entry in &self.record.log {
+            if let Logged::History(line) = &entry.did
+                && !self.commit.squash
+            {
+                let when = Some(self.commit.created.map_or_else(|| format_time(entry.at), format_time));
+                let line = line.clone();
+                history.push(History {
+                    created: when,
+                    created_by: line,
+                    empty_layer: true,
+                    ..History::default()
+                });
+            }
+        }
+        history.push(History {
+            created: Some(created),
+            created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
+            author: self.draft.config.author.clone(),
+            comment: self.comment(),
+            empty_layer: false,
+        });
     }
 
     fn comment(&self) -> String {
@@ -241,7 +281,8 @@ impl Image<'_> {
             Format::Oci => media_type::LAYER,
             Format::Docker => media_type::DOCKER_LAYER,
         };
-        layers.push(Descriptor::new(plain, export.diff_id, export.size));
+        let built = self.lower.iter().chain([export]);
+        layers.extend(built.map(|export| Descriptor::new(plain, export.diff_id, export.size)));
         for layer in &mut layers {
             layer.media_type = format.layer(&layer.media_type).into();
         }

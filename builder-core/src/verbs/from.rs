@@ -5,9 +5,9 @@ use crate::error::{Kind, Result};
 use crate::name::Location;
 use crate::oci::{ConfigEdit, Format, Wanted};
 use crate::steps::{Config, RunSettings};
-use crate::store::Work;
-use crate::store::containers::{Base, NewContainer};
+use crate::store::containers::Base;
 use crate::store::images::ImageEntry;
+use crate::store::{NewContainer, Work};
 use crate::transport::Access;
 use crate::verbs::images::named_as;
 use crate::verbs::pull::{Policy, Pull};
@@ -21,6 +21,8 @@ pub struct From {
     pub name: Option<String>,
     /// In which format a commit of it writes, unless told otherwise.
     pub format: Format,
+    /// Whether each verb on it is a step that is taken from the cache where it is known.
+    pub cached: bool,
     /// How commands run in it, unless a run says otherwise.
     pub run: RunSettings,
     /// How a registry is reached.
@@ -53,8 +55,9 @@ impl From {
         let name = self.name.clone().unwrap_or(after);
         let run = (self.run != RunSettings::default())
             .then(|| serde_json::to_value(&self.run).expect("plain data becomes JSON"));
+        let (format, cached) = (self.format, self.cached);
         let created = now_nanoseconds();
-        let new = NewContainer { name: &name, exact, base, format: self.format, run, created };
+        let new = NewContainer { name, exact, base, format, run, created, cached, ..NewContainer::default() };
         let record = builder.store.make_container(&work, new)?;
         if self.image == "scratch" {
             self.set_platform(builder, &record.id)?;

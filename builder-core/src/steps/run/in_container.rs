@@ -1,57 +1,109 @@
 //! `run` in a container of the store: opens its files, runs the command, writes down that it was run.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 
 use crate::builder::{Builder, now};
 use crate::error::{Context, Error, Result};
+use crate::oci::ImageConfig;
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
 use crate::steps::container;
 use crate::steps::run::{Run, RunConfig, RunSettings, Scene};
-use crate::store::{ContainerRecord, LogEntry, Logged};
+use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Logged, Work};
 
 impl Run {
     /// Runs the command in a container, by name or id, and waits for it. A line of `history` shows in the image's
     /// history, if the command succeeds.
     ///
-    /// The container's record is free meanwhile; its files are held until the command ends.
+    /// The container's record is free meanwhile, unless it is a cached one; its files are held until the command ends.
     pub fn perform_in(&self, builder: &Builder<'_>, name: &str, history: Option<&str>) -> Result<Exit> {
         let work = builder.store.work()?;
-        let guard = builder.store.hold_container(name)?;
-        let rootfs = rootfs::Rootfs::open(builder, &work, &guard)?;
-        let config = container::draft(builder, &guard.record)?.config;
-        let record = &guard.record;
-        let config = RunConfig {
-            env: config.config.env.iter().map(|entry| variable(entry)).collect(),
-            user: config.config.user,
-            workdir: config.config.working_dir,
-            id: record.id.clone(),
-            name: record.name.clone(),
-            image: record.base.as_ref().map(|base| base.name.clone()).unwrap_or_default(),
-            image_id: record.base.as_ref().map(|base| base.id.hex()).unwrap_or_default(),
-        };
-        let (id, kept) = (record.id.clone(), kept(record)?);
-        let traces = Some(rootfs::Traces::new(&guard));
+        let mut guard = builder.store.hold_container(name)?;
+        let run = self.settled(&guard.record)?;
+        if guard.record.cached {
+            return run.perform_as_step(builder, &work, &mut guard, history);
+        }
+        let opened = Opened::new(builder, &work, &guard)?;
+        let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
+        let id = guard.record.id.clone();
         drop(guard);
-        let scratch = work.dir().join("run");
-        fs::create_dir(&scratch).cannot("make", scratch.display())?;
-        let mount = rootfs.mount.try_clone().cannot("open the container", name)?;
-        let run = Run { settings: self.settings.over(&kept.over(&self.defaults)), ..self.clone() };
-        let facts = Facts::probe();
-        let scene = Scene {
-            scratch: &scratch,
-            facts: &facts,
-            reporter: builder.reporter(),
-            store: Some((builder, &work)),
-        };
-        let exit = run.perform(mount, &config, traces, &scene)?;
-        drop(rootfs);
+        let exit = run.perform_opened(builder, &work, opened, &config, [None, None, None])?;
         if let Some(line) = history.filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;
             guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.to_owned()) });
             guard.save()?;
         }
         Ok(exit)
+    }
+
+    /// Runs the command in a container that nothing else knows of, and logs nothing.
+    pub(crate) fn perform_passing(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        guard: &ContainerGuard,
+    ) -> Result<Exit> {
+        let run = self.settled(&guard.record)?;
+        let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
+        let opened = Opened::new(builder, work, guard)?;
+        run.perform_opened(builder, work, opened, &config, [None, None, None])
+    }
+
+    /// This run with all settings that hold for it laid together.
+    fn settled(&self, record: &ContainerRecord) -> Result<Run> {
+        let settings = self.settings.over(&kept(record)?.over(&self.defaults));
+        Ok(Run { settings, ..self.clone() })
+    }
+
+    /// Runs the command in the files that were opened, which are closed when this returns.
+    pub(super) fn perform_opened(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        opened: Opened,
+        config: &RunConfig,
+        streams: [Option<OwnedFd>; 3],
+    ) -> Result<Exit> {
+        let mount = opened.rootfs.mount.try_clone().cannot("open the container", &config.name)?;
+        let facts = Facts::probe();
+        let scene = Scene {
+            scratch: &opened.scratch,
+            facts: &facts,
+            reporter: builder.reporter(),
+            streams,
+            store: Some((builder, work)),
+        };
+        self.perform(mount, config, Some(opened.traces), scene)
+    }
+}
+
+/// A container's files, opened for one command.
+pub(super) struct Opened {
+    rootfs: rootfs::Rootfs,
+    traces: rootfs::Traces,
+    scratch: std::path::PathBuf,
+}
+
+impl Opened {
+    pub(super) fn new(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Self> {
+        let rootfs = rootfs::Rootfs::open(builder, work, guard)?;
+        let scratch = work.dir().join("run");
+        fs::create_dir(&scratch).cannot("make", scratch.display())?;
+        Ok(Opened { rootfs, traces: rootfs::Traces::new(guard), scratch })
+    }
+}
+
+/// What a run takes from its container.
+pub(super) fn settings(record: &ContainerRecord, config: ImageConfig) -> RunConfig {
+    RunConfig {
+        env: config.config.env.iter().map(|entry| variable(entry)).collect(),
+        user: config.config.user,
+        workdir: config.config.working_dir,
+        id: record.id.clone(),
+        name: record.name.clone(),
+        image: record.base.as_ref().map(|base| base.name.clone()).unwrap_or_default(),
+        image_id: record.base.as_ref().map(|base| base.id.hex()).unwrap_or_default(),
     }
 }
 

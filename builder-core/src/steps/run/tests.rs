@@ -45,8 +45,14 @@ impl Image {
     fn perform(&self, run: &Run, config: &RunConfig) -> Result<Exit> {
         let rootfs = crate::sys::mount::clone_of(self.root.path()).unwrap();
         let facts = Facts::probe();
-        let scene = Scene { scratch: self.scratch.path(), facts: &facts, reporter: &Silent, store: None };
-        run.perform(rootfs, config, None, &scene)
+        let scene = Scene {
+            scratch: self.scratch.path(),
+            facts: &facts,
+            reporter: &Silent,
+            streams: [None, None, None],
+            store: None,
+        };
+        run.perform(rootfs, config, None, scene)
     }
 
     fn output(&self, change: impl FnOnce(&mut Run), config: &RunConfig, script: &str) -> String {

@@ -1,0 +1,128 @@
+//! Changes by hand: what is in a cached container's upper though no step put it there becomes a step of its own.
+//!
+//! Its key is its content, so that a script that writes through a mount hits from then on; and where an equal one is
+//! known that is taken, so that a repetition gives the same image.
+
+use std::time::Instant;
+
+use crate::builder::{Builder, now, now_nanoseconds};
+use crate::error::{Context, Result};
+use crate::oci::Digest;
+use crate::rootfs::{self, Quiet};
+use crate::steps::key::Definition;
+use crate::steps::timeline;
+use crate::store::layers::TreeContent;
+use crate::store::{
+    ContainerGuard, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store, Work,
+};
+use crate::sys::lock::{self, Lock, Mode};
+use crate::tree::{Root, fingerprint};
+
+/// What a step by hand is called.
+const LINE: &str = "changed by hand";
+
+/// Whether a container's upper was cut off into a step.
+pub(crate) enum Cut {
+    /// The upper is empty now.
+    Clean {
+        /// Keeps others from mounting it.
+        alone: Lock,
+        /// Whether the user's mount was taken down and is to be put up again.
+        attached: bool,
+    },
+    /// Someone is inside, so it cannot be.
+    Busy,
+}
+
+/// Makes a step of what was changed by hand, if anything was, and leaves the upper empty and unmounted.
+pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Cut> {
+    if rootfs::is_plain(guard) {
+        return cut_plain(builder, work, guard);
+    }
+    let Quiet::Yes { alone, attached } = rootfs::quieten(builder, guard)? else { return Ok(Cut::Busy) };
+    rootfs::clear_traces(builder, work, guard)?;
+    let log = &mut guard.record.log;
+    // A process that was killed before it could freeze may have logged that it would.
+    if matches!(log.last().map(|entry| &entry.did), Some(Logged::Step(step)) if step.kind == StepKind::Hand) {
+        log.pop();
+    }
+    if !builder.store.is_untouched(guard)? {
+        take_or_freeze(builder, work, guard)?;
+    }
+    rootfs::clear_mark(guard.dir());
+    Ok(Cut::Clean { alone, attached })
+}
+
+/// As [`cut`] for a container that has a tree of its own, where nothing can be mounted: a key by content would cost a
+/// read of all of it, so it gets none.
+fn cut_plain(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Cut> {
+    let path = guard.dir().join("use");
+    let alone = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())?;
+    let Some(alone) = alone.filter(|_| rootfs::is_attached(&guard.merged()).is_ok_and(|attached| !attached))
+    else {
+        return Ok(Cut::Busy);
+    };
+    rootfs::clear_traces(builder, work, guard)?;
+    let before = guard.record.log.len();
+    rootfs::freeze_held(builder, work, guard)?;
+    if guard.record.log.len() > before {
+        let entry = LogEntry { at: now(), did: Logged::Step(Box::new(step(None))) };
+        guard.record.log.insert(before, entry);
+        guard.save()?;
+    }
+    Ok(Cut::Clean { alone, attached: false })
+}
+
+/// A step by hand, as the log keeps it.
+fn step(key: Option<Digest>) -> Step {
+    Step {
+        kind: StepKind::Hand,
+        line: LINE.to_owned(),
+        outcome: Outcome::Performed,
+        milliseconds: 0,
+        key,
+        after: None,
+        why: Vec::new(),
+        verb: None,
+    }
+}
+
+/// Puts a tree known to be as the upper is in its place; without one the upper is frozen, and known from then on.
+fn take_or_freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<()> {
+    let start = Instant::now();
+    let store = &builder.store;
+    let before = timeline::state(builder, guard)?;
+    let content = content(store, guard)?;
+    let mut definition = Definition::new(StepKind::Hand, LINE.to_owned());
+    definition.field("content", content.digest.hex());
+    let key = definition.key(before);
+    if let Some((record, _)) = store.take_step(work, key)? {
+        return timeline::append(store, guard, &record, key, Vec::new());
+    }
+    let at = now();
+    let Some(tree) = timeline::freeze(builder, work, guard, step(Some(key)), at)? else { return Ok(()) };
+    let mut known = store.tree(&tree)?;
+    known.content = Some(content);
+    store.write_tree_record(&tree, &known)?;
+    let record = StepRecord {
+        kind: StepKind::Hand,
+        line: LINE.to_owned(),
+        before,
+        fields: definition.fields,
+        created: at,
+        milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        tree: Some(tree),
+        returned: serde_json::Value::Null,
+        printed: Store::digest_of_printed(&Printed::default()),
+    };
+    store.record_step(work, key, &record, &Printed::default(), guard.record.created)
+}
+
+/// What the upper is by content.
+fn content(store: &Store, guard: &ContainerGuard) -> Result<TreeContent> {
+    let (since, until) = (timeline::since(&guard.record), now_nanoseconds());
+    let upper = guard.upper();
+    let root = Root::open_host(&upper).cannot("open", upper.display())?;
+    let (digest, bytes) = fingerprint::of_tree(&root, store.form(), since, until)?;
+    Ok(TreeContent { digest, bytes, since, until })
+}
