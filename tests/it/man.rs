@@ -9,7 +9,7 @@ fn every_verb_has_a_page() {
         &env,
         r#"
 $ kiln man pages; ls pages | grep -c '^kiln-'; ls pages/kiln.1 pages/kiln-config.1
-48
+54
 pages/kiln-config.1
 pages/kiln.1
 $ for verb in $(kiln --help | sed -n 's/^  \([a-z]\{2,\}\)  .*/\1/p'); do test -e pages/kiln-$verb.1 || echo "no page for $verb"; done
