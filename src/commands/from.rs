@@ -27,6 +27,10 @@ pub struct Args {
     /// The format that a commit of it writes: oci or docker (default: oci) [env: BUILDAH_FORMAT]
     #[arg(long, short, value_parser = parse_format)]
     format: Option<Format>,
+    /// Take each run, copy, add and config on it from the cache where it was done before on the same files [env:
+    /// KILN_CACHED=1]
+    #[arg(long)]
+    cached: bool,
     /// When a registry is asked for the image: always; missing, if it is not here; newer (or true, or no value), always
     /// but the one that is here does where none can be reached; never (or false) [default: missing]
     #[arg(long, value_name = "POLICY", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -40,10 +44,6 @@ pub struct Args {
     pull_never: bool,
     #[command(flatten)]
     platform: PlatformArgs,
-    /// Take each run, copy, add and config on it from the cache where it was done before on the same files
-    /// [env: KILN_CACHED=1]
-    #[arg(long)]
-    cached: bool,
     #[command(flatten)]
     registry: RegistryArgs,
     #[command(flatten)]

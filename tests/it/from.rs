@@ -149,6 +149,40 @@ fn what_cannot_be_started_from() {
 }
 
 #[test]
+fn labels_that_are_off_need_no_security_module() {
+    let test = "labels_that_are_off_need_no_security_module";
+    if !needs(test, &[Need::Busybox]) {
+        return;
+    }
+    let Some(env) = with_base(test) else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name off --security-opt label=disable --security-opt apparmor=unconfined base
+off
+$ kiln copy -q off "$(command -v busybox)" /bin/sh; kiln run off -- sh -c 'echo ran'
+ran
+$ kiln from --security-opt label=nonsense:x base
+! Error: cannot use the security option `label=nonsense:x`: a label is disable, or user:, role:, type:, level:, filetype: and a value
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+$ kiln from --security-opt label=type: base
+! Error: cannot use the security option `label=type:`: a label is disable, or user:, role:, type:, level:, filetype: and a value
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+$ kiln from --security-opt apparmor= base
+! Error: cannot use the security option `apparmor=`: it has no value
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+$ kiln from --security-opt selinux=off base
+! Error: cannot use the security option `selinux=off`: there is no such option
+! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+"#,
+    );
+}
+
+#[test]
 fn a_registry_is_asked_as_the_policy_says() {
     let Some(env) = with_base("a_registry_is_asked_as_the_policy_says") else { return };
     env.write("registries.conf", "unqualified-search-registries = [\"localhost:1\"]\n");
@@ -226,40 +260,6 @@ $ kiln from --decryption-key key base
 $ kiln from --blob-cache /proc/nosuch base
 ! Error: cannot make the directory `/proc/nosuch`: No such file or directory (os error 2)
 ! hint: name another one with --blob-cache DIR, or leave it away
-[125]
-"#,
-    );
-}
-
-#[test]
-fn labels_that_are_off_need_no_security_module() {
-    let test = "labels_that_are_off_need_no_security_module";
-    if !needs(test, &[Need::Busybox]) {
-        return;
-    }
-    let Some(env) = with_base(test) else { return };
-    tell(
-        &env,
-        r#"
-$ kiln from --name off --security-opt label=disable --security-opt apparmor=unconfined base
-off
-$ kiln copy -q off "$(command -v busybox)" /bin/sh; kiln run off -- sh -c 'echo ran'
-ran
-$ kiln from --security-opt label=nonsense:x base
-! Error: cannot use the security option `label=nonsense:x`: a label is disable, or user:, role:, type:, level:, filetype: and a value
-! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
-[125]
-$ kiln from --security-opt label=type: base
-! Error: cannot use the security option `label=type:`: a label is disable, or user:, role:, type:, level:, filetype: and a value
-! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
-[125]
-$ kiln from --security-opt apparmor= base
-! Error: cannot use the security option `apparmor=`: it has no value
-! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
-[125]
-$ kiln from --security-opt selinux=off base
-! Error: cannot use the security option `selinux=off`: there is no such option
-! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
 [125]
 "#,
     );
