@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use builder_core::{Error, Host, Kind, Result, Settings};
+use builder_core::{Error, Host, Kind, Proxies, Result, Settings};
 
 use crate::args::Globals;
 
@@ -88,4 +88,11 @@ fn user_data() -> Result<PathBuf> {
             .because("neither HOME nor KILN_ROOT is set")
             .hint("name the store's directory with --root DIR or KILN_ROOT=DIR")),
     }
+}
+
+/// The proxies of the environment; a name in small letters counts more, as in curl.
+pub fn proxies() -> Proxies {
+    let named = |name: &str| Environment::text(name).or_else(|| Environment::text(&name.to_uppercase()));
+    // In capitals a server that runs this as a CGI script could be sent it.
+    Proxies { http: Environment::text("http_proxy"), https: named("https_proxy"), none: named("no_proxy") }
 }

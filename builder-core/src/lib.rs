@@ -38,6 +38,7 @@ pub use sandbox::{Exit, Network};
 pub use settings::{Driver, Settings};
 pub use steps::{Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
+pub use transport::http::{Proxies, Retry, Tls};
 pub use transport::{Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use builder_core::{Copy, CopyFrom, Error, Fetch, Kind, Result, Unpack};
+use builder_core::{Copy, CopyFrom, Error, Fetch, Kind, Result, Retry, Tls, Unpack};
 
 use crate::cli::Context;
 use crate::exit::Exit;
-use crate::settings::Environment;
+use crate::settings::{self, Environment};
 use crate::ui::{self, Talk};
 
 /// Sources, where they go, and how.
@@ -127,10 +127,13 @@ impl Sources {
             literal: !self.allow_wildcard,
             allow_empty: self.allow_empty_wildcard,
             fetch: Fetch {
-                retries: self.retry,
-                delay: self.retry_delay,
-                verify_tls: self.tls_verify,
-                cert_dir: self.cert_dir,
+                retry: Retry { times: self.retry, delay: Some(self.retry_delay) },
+                tls: Tls {
+                    unchecked: !self.tls_verify,
+                    directories: self.cert_dir.into_iter().collect(),
+                    ..Tls::default()
+                },
+                proxies: settings::proxies(),
                 ..Fetch::default()
             },
         };

@@ -2,6 +2,7 @@
 //!
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
+mod add;
 mod check;
 mod commit;
 mod concurrency;

@@ -10,11 +10,13 @@ mod git;
 pub use git::is_git;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::event::Reporter;
+use crate::transport::http::{Proxies, Retry, Tls};
 use crate::tree::{RelPath, Root, Timestamp};
 
 /// Which archives a copy unpacks instead of copying them.
@@ -34,13 +36,11 @@ pub enum Unpack {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
     /// How often it is tried again after a failure of the network.
-    pub retries: u32,
-    /// How long to wait before that.
-    pub delay: Duration,
-    /// Whether a server must show a certificate that is trusted.
-    pub verify_tls: bool,
-    /// Where certificates to trust, and the client's own, are.
-    pub cert_dir: Option<PathBuf>,
+    pub retry: Retry,
+    /// Which certificates are trusted.
+    pub tls: Tls,
+    /// Which proxies are in the way.
+    pub proxies: Proxies,
     /// No more bytes than this are taken from one address.
     pub max_bytes: u64,
     /// How long one repository may take.
@@ -50,10 +50,9 @@ pub struct Fetch {
 impl Default for Fetch {
     fn default() -> Self {
         Fetch {
-            retries: 3,
-            delay: Duration::from_secs(2),
-            verify_tls: true,
-            cert_dir: None,
+            retry: Retry::default(),
+            tls: Tls::default(),
+            proxies: Proxies::default(),
             max_bytes: 32 << 30,
             patience: Duration::from_secs(3600),
         }
@@ -86,6 +85,7 @@ pub(crate) fn fetch(
     keep_git_dir: bool,
     how: &Fetch,
     dir: &Path,
+    reporter: &dyn Reporter,
 ) -> Result<BTreeMap<usize, Fetched>> {
     let remote = || sources.iter().enumerate().filter(|(_, source)| is_remote(source));
     if let Some(checksum) = checksum
@@ -102,7 +102,7 @@ pub(crate) fn fetch(
         let one = if is_git(source) {
             git::fetch(source, checksum, keep_git_dir, how, &into)
         } else {
-            address::fetch(source, checksum, how, &into)
+            address::fetch(source, checksum, how, &into, reporter)
         };
         fetched.insert(number, one?);
     }
@@ -111,12 +111,12 @@ pub(crate) fn fetch(
 
 /// Tries what may fail by chance as often as `how` says.
 fn persist<T>(how: &Fetch, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    let mut left = how.retries;
+    let mut number = 0;
     loop {
         match attempt() {
-            Err(error) if left > 0 && error.kind() == Kind::Io => {
-                left -= 1;
-                std::thread::sleep(how.delay);
+            Err(error) if number < how.retry.times && error.kind() == Kind::Io => {
+                number += 1;
+                std::thread::sleep(how.retry.wait(number, None));
             }
             done => return done,
         }
