@@ -33,6 +33,11 @@ impl Environment {
         Environment::get(name).and_then(|value| value.into_string().ok())
     }
 
+    /// Whether a variable says yes: `1` or `true`.
+    pub fn flag(name: &str) -> bool {
+        matches!(Environment::text(name).as_deref(), Some("1" | "true"))
+    }
+
     /// A number of seconds since the epoch, as `SOURCE_DATE_EPOCH` holds it.
     pub fn seconds(name: &str) -> Result<Option<i64>> {
         let Some(text) = Environment::text(name) else { return Ok(None) };

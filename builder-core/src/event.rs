@@ -30,6 +30,30 @@ pub enum Event {
         /// A complete command or setting, if one helps.
         hint: Option<String>,
     },
+    /// Something about the step of a cached container that is being done.
+    Step(Fate),
+}
+
+/// What becomes of a step of a cached container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// It was known: what it left and printed before is taken.
+    Cached,
+    /// It is performed, though one like it is known: what differs.
+    Missed {
+        /// One fact, such as `src/main.rs changed`.
+        why: String,
+    },
+    /// It is performed, and will be each time.
+    Uncacheable {
+        /// One fact, such as `it has a writable mount at /data`.
+        why: String,
+        /// What would make it cacheable, if anything would.
+        hint: Option<String>,
+    },
+    /// It was performed, and took so long.
+    Performed(std::time::Duration),
 }
 
 impl Event {
@@ -43,6 +67,13 @@ impl Event {
 pub trait Reporter: Sync {
     /// Takes one event; must not block for long.
     fn report(&self, event: Event);
+
+    /// Takes what a command of a cached container prints, to standard error or else to standard output, as it comes.
+    /// `false` says that nobody reads it any more, as a closed pipe does.
+    fn output(&self, to_stderr: bool, bytes: &[u8]) -> bool {
+        let _ = (to_stderr, bytes);
+        true
+    }
 }
 
 /// Drops every event.

@@ -7,6 +7,7 @@ use builder_core::{Format, From, Result};
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
+use crate::settings::Environment;
 use crate::ui::{self, Talk};
 
 /// Make a working container of an image, or from `scratch`
@@ -23,6 +24,10 @@ pub struct Args {
     /// The format that a commit of it writes: oci or docker
     #[arg(long, short, value_parser = parse_format, default_value = "oci")]
     format: Format,
+    /// Take each run, copy, add and config on it from the cache where it was done before on the same files [env:
+    /// KILN_CACHED=1]
+    #[arg(long)]
+    cached: bool,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
@@ -32,8 +37,10 @@ impl Args {
     /// Makes the container and prints its name.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: self.quiet };
+        let cached = self.cached || Environment::flag("KILN_CACHED");
         let builder = context.privileged(&talk)?;
-        let made = From { image: self.image, name: self.name, format: self.format }.perform(&builder)?;
+        let from = From { image: self.image, name: self.name, format: self.format, cached };
+        let made = from.perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;
         }

@@ -1,6 +1,6 @@
 //! What verbs tell while they work, as lines on stderr.
 
-use builder_core::{Event, Reporter};
+use builder_core::{Event, Fate, Reporter};
 
 /// Shows events, or only warnings where the user asked for quiet.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,36 @@ impl Reporter for Talk {
                     super::remark(format_args!("hint: {hint}"));
                 }
             }
+            Event::Step(fate) => show_fate(fate),
             _ => {}
         }
+    }
+
+    fn output(&self, to_stderr: bool, bytes: &[u8]) -> bool {
+        use std::io::Write;
+        let written = match to_stderr {
+            true => std::io::stderr().lock().write_all(bytes),
+            false => {
+                let mut out = std::io::stdout().lock();
+                out.write_all(bytes).and_then(|()| out.flush())
+            }
+        };
+        written.is_ok()
+    }
+}
+
+/// What became of a step of a cached container, in a few words.
+fn show_fate(fate: Fate) {
+    match fate {
+        Fate::Cached => super::remark("cached"),
+        Fate::Missed { why } => super::remark(format_args!("missed: {why}")),
+        Fate::Uncacheable { why, hint } => {
+            super::remark(format_args!("not cached: {why}"));
+            if let Some(hint) = hint {
+                super::remark(format_args!("hint: {hint}"));
+            }
+        }
+        Fate::Performed(took) => super::remark(format_args!("ran {}", super::text::duration(took))),
+        _ => {}
     }
 }

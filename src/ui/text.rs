@@ -43,6 +43,19 @@ pub fn age(seconds: i64) -> String {
     format!("{words} ago")
 }
 
+/// How long something took: `3.2 s`, `1 min 5 s`.
+pub fn duration(took: std::time::Duration) -> String {
+    let tenths = took.as_millis() / 100;
+    if tenths < 600 {
+        return format!("{}.{} s", tenths / 10, tenths % 10);
+    }
+    let seconds = took.as_secs();
+    match seconds / 3600 {
+        0 => format!("{} min {} s", seconds / 60, seconds % 60),
+        hours => format!("{hours} h {} min", seconds % 3600 / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

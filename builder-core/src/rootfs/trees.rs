@@ -92,7 +92,8 @@ pub(crate) fn unpack(
             descriptor.digest.short()
         )));
     }
-    let tree = store.publish_tree(work, &dir, &LayerRecord { parts: Vec::new(), exports: vec![whole] })?;
+    let tree =
+        store.publish_tree(work, &dir, &LayerRecord { exports: vec![whole], ..LayerRecord::default() })?;
     store.note_layer(diff_id, None, &tree)?;
     let _ = fs::remove_file(&claim);
     builder.report(Event::Ended { task });

@@ -79,6 +79,7 @@ fn what(step: &Step) -> String {
         Step::Loopback => "bring up the loopback device".into(),
         Step::Hostname(name) => format!("set the host name `{}`", name.to_string_lossy()),
         Step::Limit { .. } => "set a resource limit".into(),
+        Step::Streams(_) => "set up standard input and output".into(),
         Step::Session(_) => "start a session".into(),
         Step::Close => "close our own files".into(),
         Step::Bound(_) | Step::Capabilities(_) | Step::NoNewPrivileges => "set the capabilities".into(),

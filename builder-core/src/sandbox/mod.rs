@@ -61,6 +61,8 @@ pub(crate) struct Spec {
     pub terminal: bool,
     /// Bytes of `/dev/shm`.
     pub shm_size: u64,
+    /// Standard input, output and error in place of ours; none of its own where it is ours.
+    pub streams: [Option<OwnedFd>; 3],
     /// Where what is made in the root directory is written down first, so that it can be taken away if we are killed.
     pub traces: Option<Traces>,
 }

@@ -42,6 +42,7 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
             root: rootfs,
             devices,
             mounts: std::mem::take(&mut spec.mounts),
+            streams: std::mem::take(&mut spec.streams),
             terminal: terminal.as_ref().map(Terminal::inner).transpose()?,
             unified_cgroups: unified_cgroups(),
         };

@@ -45,6 +45,8 @@ pub(super) struct Prepared {
     pub devices: Devices,
     /// The mounts of the spec.
     pub mounts: Vec<Mount>,
+    /// Standard input, output and error, where they are not ours.
+    pub streams: [Option<OwnedFd>; 3],
     /// The container's end of the terminal.
     pub terminal: Option<OwnedFd>,
     /// Whether the host has the one unified tree of control groups.
@@ -80,6 +82,10 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     program.push(Step::Hostname(word(&spec.hostname)?));
     for (resource, wanted) in &spec.limits {
         program.push(Step::Limit { resource: *resource, wanted: *wanted });
+    }
+    let streams = prepared.streams.map(|stream| stream.map(|stream| program.hold(stream)));
+    if streams.iter().any(Option::is_some) {
+        program.push(Step::Streams(streams));
     }
     let terminal = prepared.terminal.map(|terminal| program.hold(terminal));
     program.push(Step::Session(terminal));

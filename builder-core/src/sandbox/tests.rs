@@ -82,6 +82,7 @@ pub(super) fn spec(args: &[&str]) -> Spec {
         network: Network::None,
         terminal: false,
         shm_size: 1 << 20,
+        streams: [None, None, None],
         traces: None,
     }
 }

@@ -4,8 +4,9 @@ use crate::builder::{Builder, now};
 use crate::error::Result;
 use crate::event::Event;
 use crate::oci::ConfigEdit;
-use crate::steps::container;
-use crate::store::{LogEntry, Logged};
+use crate::steps::timeline::{self, Asked, Performed};
+use crate::steps::{container, key};
+use crate::store::{ContainerGuard, LogEntry, Logged, Printed};
 
 /// Edits of a container's configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,10 +34,28 @@ impl Config {
                 });
             }
         }
+        if guard.record.cached {
+            return self.perform_as_step(builder, &mut guard);
+        }
         guard.record.log.push(LogEntry { at: now(), did: Logged::Config(self.edits.clone()) });
         if let Some(line) = &self.history {
             guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.clone()) });
         }
         guard.save()
+    }
+
+    /// The edits as a step of a cached container: it has nothing to perform, but a time that it keeps.
+    fn perform_as_step(&self, builder: &Builder<'_>, guard: &mut ContainerGuard) -> Result<()> {
+        let work = builder.store.work()?;
+        let draft = container::draft(builder, &guard.record)?;
+        let definition = key::define_config(self, &draft);
+        let perform = |_: &mut ContainerGuard| {
+            Ok(Performed { value: (), printed: Printed::default(), failed: 0, never: None, verb: None })
+        };
+        let log = |(): &()| {
+            let history = self.history.iter().map(|line| Logged::History(line.clone()));
+            [Logged::Config(self.edits.clone())].into_iter().chain(history).collect()
+        };
+        timeline::step(builder, guard, Asked { definition, perform, log, work: &work })
     }
 }

@@ -1,6 +1,6 @@
 //! A container as the sum of its base and its log: what its image would say of itself now.
 
-use crate::builder::Builder;
+use crate::builder::{Builder, now};
 use crate::error::Result;
 use crate::oci::{Draft, ImageConfig, Manifest};
 use crate::store::{ContainerRecord, Logged, Store};
@@ -27,4 +27,16 @@ pub(crate) fn draft(builder: &Builder<'_>, record: &ContainerRecord) -> Result<D
         }
     }
     Ok(draft)
+}
+
+/// When an image committed now was made, seconds since the epoch: for a cached container when the newest of its steps
+/// was performed, so that a repetition gives the same image; else now.
+pub(crate) fn made_at(record: &ContainerRecord, draft: &Draft) -> i64 {
+    if !record.cached {
+        return now();
+    }
+    let steps = record.log.iter().filter(|entry| matches!(entry.did, Logged::Step(_)));
+    let base =
+        || draft.config.created.as_deref()?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second);
+    steps.map(|entry| entry.at).max().or_else(base).unwrap_or_default()
 }

@@ -4,10 +4,13 @@
 //! them is `transfer`'s. What archives hold and how addresses are fetched is `add`'s.
 
 mod in_container;
+mod inputs;
 mod plan;
 mod transfer;
 
 pub use in_container::CopyFrom;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -102,10 +105,10 @@ pub(crate) struct Target<'a> {
 }
 
 /// What was copied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopySummary {
     /// `file` or `dir` for one source, `multi` for several.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// 64 hexadecimal digits over names, modes, owners, attributes and content, not times; if it was asked for.
     pub digest: Option<String>,
     /// Files, directories and links.
@@ -164,7 +167,7 @@ impl Copy {
             )));
         }
         let stats = done.stats;
-        Ok(CopySummary { kind, digest: done.digest, entries: stats.entries, bytes: stats.bytes })
+        Ok(CopySummary { kind: kind.into(), digest: done.digest, entries: stats.entries, bytes: stats.bytes })
     }
 }
 

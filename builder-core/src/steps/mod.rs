@@ -4,7 +4,12 @@ pub(crate) mod add;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod copy;
+mod explain;
+pub(crate) mod hand;
+pub(crate) mod history;
+mod key;
 pub(crate) mod run;
+pub(crate) mod timeline;
 
 pub use add::{Fetch, Unpack, is_git, is_remote};
 pub use config::Config;

@@ -3,6 +3,7 @@
 //! Here the image's config, the flags and the host meet: what is left open by one is settled by the next, until the
 //! sandbox has nothing to decide. How the command is confined is the sandbox's business.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Uid};
@@ -16,6 +17,7 @@ use crate::sandbox::{self, Exit, Facts, File, Mount, Network, Rootfs, Seccomp, S
 use crate::tree::users::{self, User};
 use crate::tree::{RelPath, Root};
 
+mod as_step;
 mod in_container;
 pub(crate) mod volume;
 
@@ -99,17 +101,28 @@ pub(crate) struct RunConfig {
     pub image_id: String,
 }
 
+/// Where a run works besides its root directory.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    /// An empty directory that the caller removes again.
+    pub scratch: &'a Path,
+    /// Where what is made to mount on is written down.
+    pub traces: Option<Traces>,
+    /// Standard input, output and error, where they are not ours.
+    pub streams: [Option<OwnedFd>; 3],
+}
+
 impl Run {
-    /// Runs the command in `rootfs` and waits for it. `scratch` is an empty directory that the caller removes again.
+    /// Runs the command in `rootfs` and waits for it.
     pub(crate) fn perform(
         &self,
         rootfs: Rootfs,
         config: &RunConfig,
-        scratch: &Path,
-        traces: Option<Traces>,
+        place: Place<'_>,
         facts: &Facts,
         reporter: &dyn Reporter,
     ) -> Result<Exit> {
+        let Place { scratch, traces, streams } = place;
         if self.args.is_empty() {
             return Err(Error::invalid("cannot run without a command")
                 .hint("name one after `--`, for example `kiln run <container> -- sh`"));
@@ -141,6 +154,7 @@ impl Run {
             network: self.network,
             terminal: self.terminal,
             shm_size: self.shm_size.unwrap_or(SHM_SIZE),
+            streams,
             traces,
             user,
         };

@@ -37,8 +37,8 @@ impl Store {
             let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
             fs::set_permissions(&top, open).cannot("make", top.display())?;
         }
-        let tree =
-            self.publish_tree(work, &dir, &LayerRecord { parts: parts.to_vec(), exports: Vec::new() })?;
+        let record = LayerRecord { parts: parts.to_vec(), ..LayerRecord::default() };
+        let tree = self.publish_tree(work, &dir, &record)?;
         durable::write_lazily(&self.root.join("cache/parts").join(key(parts)), tree.as_str().as_bytes())?;
         Ok(tree)
     }

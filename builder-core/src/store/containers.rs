@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::oci::{ConfigEdit, Digest, Format};
-use crate::store::{LayerRecord, Store, TreeId, Work, durable};
+use crate::store::{LayerRecord, Step, Store, TreeId, Work, durable};
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::random;
 
@@ -35,8 +35,35 @@ pub(crate) struct ContainerRecord {
     /// The tree its upper is being renamed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<TreeId>,
+    /// Whether its upper is to be made anew, whatever is in it: what it lies on was exchanged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renew: bool,
     /// What was done, in order.
     #[serde(default)]
+    pub log: Vec<LogEntry>,
+    /// Whether each verb is a step, taken from the cache where it is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+}
+
+/// What a new container is to be.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewContainer {
+    /// Its name, or what it is named after.
+    pub name: String,
+    /// Whether it is to have just that name.
+    pub exact: bool,
+    /// The image it starts from.
+    pub base: Option<Base>,
+    /// In which format a commit writes, unless told otherwise.
+    pub format: Format,
+    /// When it is made, nanoseconds since the epoch.
+    pub created: i64,
+    /// Whether each verb is a step, taken from the cache where it is known.
+    pub cached: bool,
+    /// Frozen parts over the base, the oldest first.
+    pub frozen: Vec<TreeId>,
+    /// What was done.
     pub log: Vec<LogEntry>,
 }
 
@@ -70,8 +97,10 @@ pub(crate) enum Logged {
     Config(Vec<ConfigEdit>),
     /// Did something that the image's history shall show, as this line.
     History(String),
-    /// Froze the upper into this tree.
+    /// Froze the upper into this tree, or took this tree from the cache.
     Froze(TreeId),
+    /// Began a step of a cached container; what follows, up to the next, is what it did.
+    Step(Box<Step>),
 }
 
 /// A container held by this process: nobody else changes its record meanwhile. The lock goes with the guard.
@@ -87,16 +116,9 @@ pub(crate) struct ContainerGuard {
 const MAX_RECORD: u64 = 64 << 20;
 
 impl Store {
-    /// Makes a container named `name`, or after it (`exact` false), from what `base` says.
-    pub fn make_container(
-        &self,
-        work: &Work,
-        name: &str,
-        exact: bool,
-        base: Option<Base>,
-        format: Format,
-        created: i64,
-    ) -> Result<ContainerRecord> {
+    /// Makes a container.
+    pub fn make_container(&self, work: &Work, new: NewContainer) -> Result<ContainerRecord> {
+        let NewContainer { name, exact, base, format, created, cached, frozen, log } = new;
         let id = random::hex(32);
         let making = work.dir().join(&id);
         let mut private = fs::DirBuilder::new();
@@ -104,19 +126,22 @@ impl Store {
         for dir in [making.clone(), making.join("upper"), making.join("work")] {
             private.create(&dir).cannot("make", dir.display())?;
         }
-        self.make_upper(&making, base.as_ref().map(|base| base.layers.as_slice()).unwrap_or_default(), &[])?;
+        let layers = base.as_ref().map(|base| base.layers.as_slice()).unwrap_or_default();
+        self.make_upper(&making, layers, &frozen)?;
         let lock_path = self.root.join("locks/containers");
         let _alone = lock::wait(&lock_path, Mode::Exclusive).cannot("lock", lock_path.display())?;
-        let name = self.free_name(name, exact)?;
+        let name = self.free_name(&name, exact)?;
         let record = ContainerRecord {
             id,
             name,
             created,
             base,
             format,
-            frozen: Vec::new(),
+            frozen,
             pending: None,
-            log: Vec::new(),
+            renew: false,
+            log,
+            cached,
         };
         write_record(&making, &record)?;
         // The name first: one whose container does not exist is free, so nothing is lost between the two.
@@ -207,7 +232,7 @@ impl Store {
     /// Freezes the upper of a held container into a tree, if anything is in it, and gives the container a fresh one.
     ///
     /// The caller has made sure that nothing has the upper mounted.
-    pub fn freeze(&self, work: &Work, guard: &mut ContainerGuard, now: i64) -> Result<Option<TreeId>> {
+    pub fn freeze(&self, work: &Work, guard: &mut ContainerGuard) -> Result<Option<TreeId>> {
         if self.is_untouched(guard)? {
             return Ok(None);
         }
@@ -222,9 +247,56 @@ impl Store {
         fs::rename(guard.dir.join("upper"), self.tree_dir(&tree))
             .cannot("freeze the container", &guard.record.name)?;
         self.finish_freeze(guard)?;
-        guard.record.log.push(LogEntry { at: now, did: Logged::Froze(tree.clone()) });
-        guard.save()?;
         Ok(Some(tree))
+    }
+
+    /// Puts a tree that is there, and leased, on a held container, as if its upper had been frozen into it. What is in
+    /// the upper goes.
+    pub fn adopt(&self, guard: &mut ContainerGuard, tree: &TreeId) -> Result<()> {
+        guard.record.pending = Some(tree.clone());
+        guard.save()?;
+        self.finish_freeze(guard)
+    }
+
+    /// Takes a held container back to the first `entries` of its log. What is in the upper goes.
+    pub fn rewind(&self, guard: &mut ContainerGuard, entries: usize) -> Result<()> {
+        guard.record.log.truncate(entries);
+        guard.record.frozen = frozen_of(&guard.record.log);
+        guard.record.renew = true;
+        guard.save()?;
+        self.finish_freeze(guard)
+    }
+
+    /// A container that lives as long as `work` does: nothing lists it, and it is swept.
+    pub fn make_passing(
+        &self,
+        work: &Work,
+        like: &ContainerRecord,
+        entries: usize,
+    ) -> Result<ContainerGuard> {
+        let log = like.log[..entries].to_vec();
+        let record = ContainerRecord {
+            id: random::hex(32),
+            frozen: frozen_of(&log),
+            pending: None,
+            renew: false,
+            log,
+            cached: false,
+            ..like.clone()
+        };
+        let base = record.base.as_ref().map(|base| base.manifest.hex());
+        self.lease(work, record.frozen.iter().map(TreeId::as_str).chain(base.as_deref()))?;
+        let dir = work.dir().join(&record.id);
+        let mut private = fs::DirBuilder::new();
+        private.mode(0o700);
+        for dir in [dir.clone(), dir.join("upper"), dir.join("work")] {
+            private.create(&dir).cannot("make", dir.display())?;
+        }
+        let layers = record.base.as_ref().map(|base| base.layers.clone()).unwrap_or_default();
+        self.make_upper(&dir, &layers, &record.frozen)?;
+        write_record(&dir, &record)?;
+        let lock = lock::wait(&dir.join("lock"), Mode::Exclusive).cannot("lock", dir.display())?;
+        Ok(ContainerGuard { record, dir, _lock: lock })
     }
 
     /// Whether the upper of a held container says nothing that the layers below do not.
@@ -251,17 +323,26 @@ impl Store {
     /// Brings a container to rest whose freeze was cut short at any point; does nothing to one that is at rest.
     fn finish_freeze(&self, guard: &mut ContainerGuard) -> Result<()> {
         let pending = guard.record.pending.take();
+        let renew = std::mem::take(&mut guard.record.renew);
         let frozen = pending.as_ref().filter(|tree| self.has_tree(tree)).cloned();
+        if frozen.is_some() || renew {
+            // A tree that was frozen left none; what is there was found equal to one that is taken in its place.
+            self.discard(&guard.dir.join("upper"))?;
+        }
         if frozen.is_some() || !guard.dir.join("upper/fs").exists() {
             let base = guard.record.base.as_ref().map(|base| base.layers.clone()).unwrap_or_default();
             let mut parts = guard.record.frozen.clone();
             parts.extend(frozen.clone());
             self.make_upper(&guard.dir, &base, &parts)?;
         }
-        if pending.is_none() {
+        if pending.is_none() && !renew {
             return Ok(());
         }
-        guard.record.frozen.extend(frozen);
+        if let Some(tree) = frozen {
+            let at = guard.record.log.last().map_or(guard.record.created / 1_000_000_000, |entry| entry.at);
+            guard.record.log.push(LogEntry { at, did: Logged::Froze(tree.clone()) });
+            guard.record.frozen.push(tree);
+        }
         guard.save()
     }
 
@@ -285,6 +366,15 @@ impl Store {
     pub fn container_dir(&self, id: &str) -> PathBuf {
         self.root.join("containers").join(id)
     }
+}
+
+/// The trees that a log says were frozen, the oldest first.
+pub(crate) fn frozen_of(log: &[LogEntry]) -> Vec<TreeId> {
+    let frozen = |entry: &LogEntry| match &entry.did {
+        Logged::Froze(tree) => Some(tree.clone()),
+        _ => None,
+    };
+    log.iter().filter_map(frozen).collect()
 }
 
 /// Gives `made` the owner, mode and modification time of the directory `like`.

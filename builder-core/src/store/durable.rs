@@ -32,6 +32,12 @@ pub(super) fn write_lazily(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::rename(&temporary, path).cannot("write", path.display())
 }
 
+/// As [`write_lazily`], but what is unfinished sits in `dir`, an owner's work.
+pub(super) fn write_whole(dir: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = write_temporary(dir, path, bytes, false)?;
+    fs::rename(&temporary, path).cannot("write", path.display())
+}
+
 fn write_temporary(dir: &Path, path: &Path, bytes: &[u8], sync: bool) -> Result<PathBuf> {
     let name = path.file_name().expect("a file has a name").to_string_lossy();
     let temporary = dir.join(format!(".{name}.{}", crate::sys::random::hex(4)));

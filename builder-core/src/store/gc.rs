@@ -45,6 +45,7 @@ impl Store {
                 taken.blobs += 1;
             }
             self.remove_dangling()?;
+            self.remove_dangling_steps()?;
         }
         self.empty_trash()?;
         Ok(taken)
@@ -69,6 +70,11 @@ impl Store {
             if let Some(base) = container.base {
                 self.keep_manifest(&mut kept, base.manifest);
                 self.keep_layers(&mut kept, &base.layers);
+            }
+        }
+        for (key, _) in self.steps()? {
+            if let Some(tree) = self.step(key).and_then(|record| record.tree) {
+                self.keep_tree(&mut kept, tree);
             }
         }
         for descriptor in self.read_index()?.manifests {
@@ -109,6 +115,35 @@ impl Store {
     fn trash(&self, path: &std::path::Path) -> Result<()> {
         let gone = self.root.join("trash").join(random::hex(8));
         fs::rename(path, gone).cannot("remove", path.display())
+    }
+
+    /// Removes records of steps whose tree is gone, and what only they named.
+    fn remove_dangling_steps(&self) -> Result<()> {
+        let mut lists = HashSet::new();
+        for (key, _) in self.steps()? {
+            match self.step(key).filter(|record| record.tree.as_ref().is_none_or(|tree| self.has_tree(tree)))
+            {
+                Some(record) => lists.extend(
+                    record.fields.iter().filter(|field| field.listed).map(|field| field.digest.hex()),
+                ),
+                None => self.forget_step(key),
+            }
+        }
+        let known = |name: &str| self.root.join("cache/steps").join(name).exists();
+        for (dir, pointers) in [("cache/inputs", false), ("cache/near", true)] {
+            let dir = self.root.join(dir);
+            for item in fs::read_dir(&dir).cannot("read", dir.display())?.flatten() {
+                let wanted = match pointers {
+                    true => fs::read_to_string(item.path()).is_ok_and(|key| known(key.trim())),
+                    false => item.file_name().to_str().is_some_and(|name| lists.contains(name)),
+                };
+                let temporary = item.file_name().as_encoded_bytes().starts_with(b".");
+                if !wanted && (!temporary || durable::is_abandoned(&item.path())) {
+                    let _ = fs::remove_file(item.path());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Removes cache pointers to trees that are gone, and files that a killed process was about to rename.

@@ -52,6 +52,26 @@ pub(crate) struct LayerRecord {
     /// The layers it was hashed as.
     #[serde(default)]
     pub exports: Vec<Export>,
+    /// What it is by content, once that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<TreeContent>,
+    /// Whether a power cut may have damaged it and nothing can tell: such a tree is nothing to build on from the cache.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubted: bool,
+}
+
+/// What a step left, by content: equal for a step that was done again and left the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TreeContent {
+    /// Over names, modes, owners, attributes, content, and modification times but for those from `since` to `until`.
+    pub digest: Digest,
+    /// The sum of its files, bytes.
+    #[serde(default)]
+    pub bytes: u64,
+    /// When the build began, nanoseconds since the epoch: times from then on say only that the step was done.
+    pub since: i64,
+    /// When it was read, nanoseconds since the epoch.
+    pub until: i64,
 }
 
 /// A tree written as a tar in one way.

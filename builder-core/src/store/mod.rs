@@ -14,6 +14,7 @@ mod gc;
 pub(crate) mod images;
 pub(crate) mod layers;
 mod names;
+pub(crate) mod steps;
 mod work;
 
 use std::fs;
@@ -28,9 +29,10 @@ use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::Marks;
 
 pub use check::{CheckOptions, CheckReport, Finding};
-pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged};
+pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged, NewContainer};
 pub use gc::Reclaimed;
 pub(crate) use layers::{LayerRecord, TreeId};
+pub(crate) use steps::{Field, Outcome, Printed, Step, StepKind, StepRecord};
 pub(crate) use work::Work;
 
 /// The number in `version`: one store format, one number.
@@ -130,6 +132,10 @@ fn make(root: &Path, form: Marks) -> Result<()> {
         "cache/diff",
         "cache/chain",
         "cache/parts",
+        "cache/steps",
+        "cache/near",
+        "cache/inputs",
+        "cache/stat",
         "locks",
         "tmp",
         "trash",

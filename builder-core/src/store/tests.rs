@@ -5,7 +5,7 @@ use std::fs;
 use super::containers::Base;
 use super::*;
 use crate::name::Reference;
-use crate::oci::{Descriptor, Digest, Format, ImageConfig, Manifest, media_type};
+use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, media_type};
 
 fn settings(dir: &tempfile::TempDir) -> Settings {
     Settings { root: dir.path().join("store"), ..Settings::default() }
@@ -40,7 +40,8 @@ fn image(store: &Store, author: &str, names: &[&str]) -> Digest {
 }
 
 fn container(store: &Store, name: &str) -> ContainerRecord {
-    store.make_container(&store.work().unwrap(), name, false, None, Format::Oci, 0).unwrap()
+    let new = NewContainer { name: name.into(), ..NewContainer::default() };
+    store.make_container(&store.work().unwrap(), new).unwrap()
 }
 
 /// A tree with one file, published.
@@ -67,8 +68,12 @@ fn containers_are_named_by_the_first_free_number() {
     let (_dir, store) = scratch();
     let names: Vec<String> = (0..3).map(|_| container(&store, "web").name).collect();
     assert_eq!(names, ["web", "web-1", "web-2"]);
-    let taken =
-        store.make_container(&store.work().unwrap(), "web-1", true, None, Format::Oci, 0).unwrap_err();
+    let taken = store
+        .make_container(
+            &store.work().unwrap(),
+            NewContainer { name: "web-1".into(), exact: true, ..NewContainer::default() },
+        )
+        .unwrap_err();
     assert_eq!(taken.kind(), Kind::Exists);
     let guard = store.hold_container("web-1").unwrap();
     store.remove_container(&guard).unwrap();
@@ -159,7 +164,12 @@ fn gc_leaves_what_a_container_is_based_on_though_its_image_is_gone() {
     let id = image(&store, "base", &["base"]);
     let manifest = store.find_image("base").unwrap().manifest.digest;
     let base = Base { name: "base".into(), id, manifest, layers: Vec::new() };
-    store.make_container(&store.work().unwrap(), "c", true, Some(base), Format::Oci, 0).unwrap();
+    store
+        .make_container(
+            &store.work().unwrap(),
+            NewContainer { name: "c".into(), exact: true, base: Some(base), ..NewContainer::default() },
+        )
+        .unwrap();
     store.remove_image(id, |_| true).unwrap();
     store.gc().unwrap();
     assert!(store.has_blob(manifest) && store.has_blob(id));
@@ -251,16 +261,16 @@ fn freezing_an_untouched_container_makes_no_tree() {
     container(&store, "c");
     let work = store.work().unwrap();
     let mut guard = store.hold_container("c").unwrap();
-    assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
+    assert_eq!(store.freeze(&work, &mut guard).unwrap(), None);
     fs::create_dir(guard.upper().join("d")).unwrap();
-    let tree = store.freeze(&work, &mut guard, 0).unwrap().unwrap();
-    assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
+    let tree = store.freeze(&work, &mut guard).unwrap().unwrap();
+    assert_eq!(store.freeze(&work, &mut guard).unwrap(), None);
     assert_eq!(guard.record.frozen, [tree]);
     // Another mode of the top directory is a change as well.
     let other = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     fs::set_permissions(guard.upper(), other).unwrap();
-    assert!(store.freeze(&work, &mut guard, 0).unwrap().is_some());
-    assert_eq!(store.freeze(&work, &mut guard, 0).unwrap(), None);
+    assert!(store.freeze(&work, &mut guard).unwrap().is_some());
+    assert_eq!(store.freeze(&work, &mut guard).unwrap(), None);
 }
 
 #[test]
@@ -270,7 +280,7 @@ fn a_tree_that_is_being_frozen_is_leased_before_it_has_a_name() {
     let work = store.work().unwrap();
     let mut guard = store.hold_container("c").unwrap();
     fs::create_dir(guard.upper().join("d")).unwrap();
-    let tree = store.freeze(&work, &mut guard, 0).unwrap().unwrap();
+    let tree = store.freeze(&work, &mut guard).unwrap().unwrap();
     // As a prune sees it that read the record before the freeze.
     guard.record.frozen.clear();
     guard.save().unwrap();

@@ -153,6 +153,8 @@ pub(crate) enum Step {
         /// Soft and hard limit.
         wanted: (u64, u64),
     },
+    /// Makes the handles standard input, output and error; one that is absent stays the parent's.
+    Streams([Option<Handle>; 3]),
     /// Starts a session, with `0`–`2` and the controlling terminal being the handle where one is given.
     Session(Option<Handle>),
     /// Makes sure that the command does not lead back to our own program. Needs the right to read any file.

@@ -11,7 +11,13 @@ use std::os::unix::fs::MetadataExt;
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use crate::tree::{Entry, Node, RelPath};
+use crate::error::{Context, Result};
+use crate::oci;
+use crate::tree::{self, Content, Entry, Marks, Node, Opened, RelPath, Root, Timestamp};
+
+mod inputs;
+
+pub(crate) use inputs::{Inputs, first_difference};
 
 /// The unit of content. Blocks of zeros count as holes.
 pub(crate) const BLOCK: usize = 64 * 1024;
@@ -59,7 +65,18 @@ impl Fingerprint {
 
     /// The SHA-256 of all entries, in hexadecimal.
     pub(crate) fn finish(self) -> String {
-        self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        self.digest().hex()
+    }
+
+    /// The SHA-256 of all entries.
+    pub(crate) fn digest(self) -> oci::Digest {
+        oci::Digest::from_bytes(self.hash.finalize().into())
+    }
+
+    /// Adds the modification time of the entry that was added last.
+    fn time(&mut self, time: Option<Timestamp>) {
+        let time = time.map(|time| [time.seconds.to_le_bytes(), i64::from(time.nanoseconds).to_le_bytes()]);
+        self.field(&time.map(|time| time.concat()).unwrap_or_default());
     }
 
     /// Adds bytes so that no other sequence of fields gives the same.
@@ -67,6 +84,39 @@ impl Fingerprint {
         self.hash.update((bytes.len() as u64).to_le_bytes());
         self.hash.update(bytes);
     }
+}
+
+/// What all of `root` is by content. Times count as well, but for those from `since` to `until`, in nanoseconds since
+/// the epoch: they only say when something was done. Also the sum of its files, bytes.
+pub(crate) fn of_tree(root: &Root, marks: Marks, since: i64, until: i64) -> Result<(oci::Digest, u64)> {
+    let mut print = Fingerprint::default();
+    let mut bytes = 0;
+    for entry in tree::walk(root, marks) {
+        let mut entry = entry?;
+        let hash = hash_entry(&mut entry)?;
+        print.add(&RelPath::root(), &entry, hash.as_ref());
+        if let Node::File { size, .. } = &entry.node {
+            bytes += size;
+        }
+        let time = entry.meta.mtime;
+        let at = i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds);
+        let idle = matches!(entry.node, Node::Whiteout | Node::Hardlink(_))
+            || (i128::from(since)..=i128::from(until)).contains(&at);
+        print.time((!idle).then_some(time));
+    }
+    Ok((print.digest(), bytes))
+}
+
+/// The hash of an entry's content, which is read; none for what is no regular file.
+pub(crate) fn hash_entry(entry: &mut Entry) -> Result<Option<ContentHash>> {
+    let Node::File { size, content } = &mut entry.node else { return Ok(None) };
+    let content = std::mem::replace(content, Content::Bytes(Vec::new()));
+    let hash = match content.open().cannot("read", &entry.path)? {
+        Opened::Bytes(bytes) => hash_bytes(&bytes),
+        Opened::File(file) => hash_file(file, *size).cannot("read", &entry.path)?,
+        Opened::Stream(_) => unreachable!("a directory tree gives names"),
+    };
+    Ok(Some(hash))
 }
 
 /// The hash of content in memory.

@@ -23,4 +23,4 @@ pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
 pub(crate) use merge::{Finder, Stack};
 pub use root::Root;
-pub(crate) use walk::{Marks, is_carried, plain_capability, walk};
+pub(crate) use walk::{Marks, entry_at, is_carried, plain_capability, walk};

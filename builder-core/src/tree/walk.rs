@@ -289,6 +289,11 @@ pub(super) fn look_at(root: &Root, path: &RelPath, marks: Marks) -> Result<Optio
     look(&Arc::new(dir), &name, path.clone(), marks, &mut Attributes::default())
 }
 
+/// As [`look_at`], as an entry of an ordinary tree.
+pub(crate) fn entry_at(root: &Root, path: &RelPath) -> Result<Option<Entry>> {
+    Ok(look_at(root, path, Marks::None)?.map(|found| found.entry))
+}
+
 /// Everything about one name; `None` if it is gone.
 fn look(
     dir: &Arc<OwnedFd>,

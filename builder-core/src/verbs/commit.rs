@@ -3,13 +3,14 @@
 //! Nothing is copied: the upper is frozen by a rename and is the layer. What cannot be avoided is reading it once, to
 //! hash it.
 
-use crate::builder::{Builder, now};
+use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::layer::{Compression, Times};
 use crate::name::{Location, Reference};
 use crate::oci::{Descriptor, Digest, Draft, Format, History, Manifest, media_type};
 use crate::rootfs::{self, Quiet};
-use crate::steps::container;
+use crate::steps::hand::{self, Cut};
+use crate::steps::{container, timeline};
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
@@ -142,15 +143,20 @@ impl Commit {
 /// copy of the upper as it is now is the newest part, and the container stays as it is.
 fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Vec<TreeId>> {
     let mut newest = None;
+    if guard.record.cached
+        && let Cut::Clean { alone, attached } = hand::cut(builder, work, guard)?
+    {
+        drop(alone);
+        timeline::reattach(builder, work, guard, attached)?;
+        return Ok(guard.record.frozen.iter().rev().cloned().collect());
+    }
     match rootfs::quieten(builder, guard)? {
         Quiet::Yes { alone, attached } => {
             rootfs::clear_traces(builder, work, guard)?;
-            builder.store.freeze(work, guard, now())?;
+            builder.store.freeze(work, guard)?;
             drop(alone);
             rootfs::clear_mark(guard.dir());
-            if attached {
-                rootfs::attach(builder, work, guard)?;
-            }
+            timeline::reattach(builder, work, guard, attached)?;
         }
         Quiet::No => newest = rootfs::copy_upper(builder, work, guard)?,
     }
@@ -189,7 +195,8 @@ impl Image<'_> {
         export: &Export,
         format: Format,
     ) -> Result<(Vec<u8>, Manifest)> {
-        let created = format_time(self.commit.created.unwrap_or_else(now));
+        let created =
+            format_time(self.commit.created.unwrap_or_else(|| container::made_at(self.record, &self.draft)));
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
         config.rootfs.diff_ids = layer.below.iter().copied().chain([export.diff_id]).collect();

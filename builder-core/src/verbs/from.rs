@@ -4,9 +4,9 @@ use crate::builder::{Builder, now_nanoseconds};
 use crate::error::Result;
 use crate::name::Location;
 use crate::oci::Format;
-use crate::store::Work;
 use crate::store::containers::Base;
 use crate::store::images::ImageEntry;
+use crate::store::{NewContainer, Work};
 use crate::verbs::images::named_as;
 use crate::verbs::pull::Pull;
 
@@ -19,6 +19,8 @@ pub struct From {
     pub name: Option<String>,
     /// In which format a commit of it writes, unless told otherwise.
     pub format: Format,
+    /// Whether each verb on it is a step that is taken from the cache where it is known.
+    pub cached: bool,
 }
 
 /// A container that was made.
@@ -41,8 +43,10 @@ impl From {
         };
         let exact = self.name.is_some();
         let name = self.name.clone().unwrap_or(after);
-        let record =
-            builder.store.make_container(&work, &name, exact, base, self.format, now_nanoseconds())?;
+        let (format, cached) = (self.format, self.cached);
+        let created = now_nanoseconds();
+        let new = NewContainer { name, exact, base, format, created, cached, ..NewContainer::default() };
+        let record = builder.store.make_container(&work, new)?;
         Ok(Made { name: record.name, id: record.id })
     }
 

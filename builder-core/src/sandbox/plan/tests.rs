@@ -17,7 +17,8 @@ fn plan(spec: &Spec) -> Result<Vec<String>> {
     let mounts = spec.mounts.iter();
     let mounts = mounts.map(|m| Mount { source: null(), is_dir: m.is_dir, at: m.at.clone() }).collect();
     let terminal = spec.terminal.then(null);
-    let prepared = Prepared { root: null(), devices, mounts, terminal, unified_cgroups: true };
+    let streams = [None, None, None];
+    let prepared = Prepared { root: null(), devices, mounts, streams, terminal, unified_cgroups: true };
     let facts = Facts::from_text("", "", "");
     let program = compile(spec, prepared, &facts)?;
     let name = |step: &Step| {

@@ -1,14 +1,16 @@
 //! `copy` in a container of the store: opens source and target, copies, writes down that it was done.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::builder::{Builder, now};
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs;
-use crate::steps::add;
-use crate::steps::container;
+use crate::steps::add::{self, Fetched};
 use crate::steps::copy::{Copy, CopySummary, Source, Target};
-use crate::store::{LogEntry, Logged, Work};
+use crate::steps::timeline::{self, Asked, Performed};
+use crate::steps::{container, key};
+use crate::store::{ContainerGuard, LogEntry, Logged, Printed, Work};
 use crate::tree::{Devices, RelPath, Root};
 
 /// Where a copy takes its files from, as the caller names it.
@@ -51,7 +53,11 @@ impl Copy {
             builder.reporter(),
         )?;
         let source = open(builder, &work, from, &target.id)?;
-        let guard = builder.store.hold_container(&target.id)?;
+        let mut guard = builder.store.hold_container(&target.id)?;
+        if guard.record.cached {
+            let asked = AsStep { from, source, fetched, show, work: &work };
+            return self.perform_as_step(builder, &mut guard, asked);
+        }
         let into = rootfs::Rootfs::open(builder, &work, &guard)?;
         let draft = container::draft(builder, &guard.record)?;
         drop(guard);
@@ -66,18 +72,80 @@ impl Copy {
             devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
             fingerprint: fingerprint || show,
         };
-        let store = store_within(builder, from);
-        let from = Source { root: &source.root, base: source.base.clone(), store, fetched };
-        let done = self.perform(&from, &to, builder.reporter())?;
+        let done = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
         if show {
             let mut guard = builder.store.hold_container(&target.id)?;
-            let digest = done.digest.as_deref().unwrap_or_default();
-            let verb = if self.unpack == add::Unpack::Nothing { "COPY" } else { "ADD" };
-            let line = format!("/bin/sh -c #(nop) {verb} {}:{digest} in {} ", done.kind, self.destination);
-            guard.record.log.push(LogEntry { at: now(), did: Logged::History(line) });
+            guard.record.log.push(LogEntry { at: now(), did: Logged::History(self.history(&done)) });
             guard.save()?;
         }
         Ok(done)
+    }
+
+    /// Copies into a held cached container, or takes what was copied before.
+    fn perform_as_step(
+        &self,
+        builder: &Builder<'_>,
+        guard: &mut ContainerGuard,
+        asked: AsStep<'_>,
+    ) -> Result<CopySummary> {
+        let AsStep { from, source, fetched, show, work } = asked;
+        let draft = container::draft(builder, &guard.record)?;
+        let inputs = match &source {
+            Some(source) => Some(self.inputs(&source.as_source(builder, from, fetched.clone()))?),
+            None => None,
+        };
+        let definition = key::define_copy(builder, self, from, inputs, &draft);
+        let perform = |guard: &mut ContainerGuard| {
+            let into = rootfs::Rootfs::open(builder, work, guard)?;
+            let root = into.root()?;
+            let source = match source {
+                Some(source) => source,
+                None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
+            };
+            let to = Target {
+                root: &root,
+                workdir: &draft.config.config.working_dir,
+                devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
+                // Whoever takes it from the cache may want it.
+                fingerprint: true,
+            };
+            let from = source.as_source(builder, from, fetched);
+            let value = self.perform(&from, &to, builder.reporter())?;
+            Ok(Performed { value, printed: Printed::default(), failed: 0, never: None, verb: None })
+        };
+        let log = |done: &CopySummary| match show {
+            true => vec![Logged::History(self.history(done))],
+            false => Vec::new(),
+        };
+        timeline::step(builder, guard, Asked { definition, perform, log, work })
+    }
+
+    /// What the image's history says of it.
+    fn history(&self, done: &CopySummary) -> String {
+        let digest = done.digest.as_deref().unwrap_or_default();
+        let verb = if self.unpack == add::Unpack::Nothing { "COPY" } else { "ADD" };
+        format!("/bin/sh -c #(nop) {verb} {}:{digest} in {} ", done.kind, self.destination)
+    }
+}
+
+/// What a copy as a step is handed.
+struct AsStep<'a> {
+    from: &'a CopyFrom,
+    /// None if it is the target itself.
+    source: Option<Opened>,
+    fetched: BTreeMap<usize, Fetched>,
+    show: bool,
+    work: &'a Work,
+}
+
+impl Opened {
+    fn as_source<'a>(
+        &'a self,
+        builder: &Builder<'_>,
+        from: &CopyFrom,
+        fetched: BTreeMap<usize, Fetched>,
+    ) -> Source<'a> {
+        Source { root: &self.root, base: self.base.clone(), store: store_within(builder, from), fetched }
     }
 }
 

@@ -1,49 +1,93 @@
 //! `run` in a container of the store: opens its files, runs the command, writes down that it was run.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 
 use crate::builder::{Builder, now};
 use crate::error::{Context, Result};
+use crate::oci::ImageConfig;
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
 use crate::steps::container;
-use crate::steps::run::{Run, RunConfig};
-use crate::store::{LogEntry, Logged};
+use crate::steps::run::{Place, Run, RunConfig};
+use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Logged, Work};
 
 impl Run {
     /// Runs the command in a container, by name or id, and waits for it. A line of `history` shows in the image's
     /// history, if the command succeeds.
     ///
-    /// The container's record is free meanwhile; its files are held until the command ends.
+    /// The container's record is free meanwhile, unless it is a cached one; its files are held until the command ends.
     pub fn perform_in(&self, builder: &Builder<'_>, name: &str, history: Option<&str>) -> Result<Exit> {
         let work = builder.store.work()?;
-        let guard = builder.store.hold_container(name)?;
-        let rootfs = rootfs::Rootfs::open(builder, &work, &guard)?;
-        let config = container::draft(builder, &guard.record)?.config;
-        let record = &guard.record;
-        let config = RunConfig {
-            env: config.config.env.iter().map(|entry| variable(entry)).collect(),
-            user: config.config.user,
-            workdir: config.config.working_dir,
-            id: record.id.clone(),
-            name: record.name.clone(),
-            image: record.base.as_ref().map(|base| base.name.clone()).unwrap_or_default(),
-            image_id: record.base.as_ref().map(|base| base.id.hex()).unwrap_or_default(),
-        };
-        let id = record.id.clone();
-        let traces = Some(rootfs::Traces::new(&guard));
+        let mut guard = builder.store.hold_container(name)?;
+        if guard.record.cached {
+            return self.perform_as_step(builder, &work, &mut guard, history);
+        }
+        let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
+        let id = guard.record.id.clone();
+        let opened = Opened::new(builder, &work, &guard)?;
         drop(guard);
-        let scratch = work.dir().join("run");
-        fs::create_dir(&scratch).cannot("make", scratch.display())?;
-        let mount = rootfs.mount.try_clone().cannot("open the container", name)?;
-        let exit = self.perform(mount, &config, &scratch, traces, &Facts::probe(), builder.reporter())?;
-        drop(rootfs);
+        let exit = self.perform_opened(builder, opened, &config, [None, None, None])?;
         if let Some(line) = history.filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;
             guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.to_owned()) });
             guard.save()?;
         }
         Ok(exit)
+    }
+
+    /// Runs the command in a container that nothing else knows of, and logs nothing.
+    pub(crate) fn perform_passing(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        guard: &ContainerGuard,
+    ) -> Result<Exit> {
+        let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
+        let opened = Opened::new(builder, work, guard)?;
+        self.perform_opened(builder, opened, &config, [None, None, None])
+    }
+
+    /// Runs the command in the files that were opened, which are closed when this returns.
+    pub(super) fn perform_opened(
+        &self,
+        builder: &Builder<'_>,
+        opened: Opened,
+        config: &RunConfig,
+        streams: [Option<OwnedFd>; 3],
+    ) -> Result<Exit> {
+        let mount = opened.rootfs.mount.try_clone().cannot("open the container", &config.name)?;
+        let place = Place { scratch: &opened.scratch, traces: Some(opened.traces), streams };
+        self.perform(mount, config, place, &Facts::probe(), builder.reporter())
+    }
+}
+
+/// A container's files, opened for one command.
+pub(super) struct Opened {
+    rootfs: rootfs::Rootfs,
+    traces: rootfs::Traces,
+    scratch: std::path::PathBuf,
+}
+
+impl Opened {
+    pub(super) fn new(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Self> {
+        let rootfs = rootfs::Rootfs::open(builder, work, guard)?;
+        let scratch = work.dir().join("run");
+        fs::create_dir(&scratch).cannot("make", scratch.display())?;
+        Ok(Opened { rootfs, traces: rootfs::Traces::new(guard), scratch })
+    }
+}
+
+/// What a run takes from its container.
+pub(super) fn settings(record: &ContainerRecord, config: ImageConfig) -> RunConfig {
+    RunConfig {
+        env: config.config.env.iter().map(|entry| variable(entry)).collect(),
+        user: config.config.user,
+        workdir: config.config.working_dir,
+        id: record.id.clone(),
+        name: record.name.clone(),
+        image: record.base.as_ref().map(|base| base.name.clone()).unwrap_or_default(),
+        image_id: record.base.as_ref().map(|base| base.id.hex()).unwrap_or_default(),
     }
 }
 

@@ -42,7 +42,8 @@ impl Image {
 
     fn perform(&self, run: &Run, config: &RunConfig) -> Result<Exit> {
         let rootfs = crate::sys::mount::clone_of(self.root.path()).unwrap();
-        run.perform(rootfs, config, self.scratch.path(), None, &Facts::probe(), &Silent)
+        let place = Place { scratch: self.scratch.path(), traces: None, streams: [None, None, None] };
+        run.perform(rootfs, config, place, &Facts::probe(), &Silent)
     }
 
     fn output(&self, change: impl FnOnce(&mut Run), config: &RunConfig, script: &str) -> String {

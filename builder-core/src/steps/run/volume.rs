@@ -136,6 +136,11 @@ fn split(text: &str) -> Vec<String> {
 }
 
 impl Volume {
+    /// The options as written, each once.
+    pub(crate) fn options(&self) -> impl Iterator<Item = &str> {
+        self.options.iter().map(String::as_str)
+    }
+
     fn has(&self, option: &str) -> bool {
         self.options.contains(option)
     }

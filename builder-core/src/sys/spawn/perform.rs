@@ -133,6 +133,7 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
         }
         Step::Inspect(candidates) => candidates.iter().try_for_each(|path| super::interpreter::inspect(path)),
         Step::Limit { resource, wanted } => limit(*resource, *wanted),
+        Step::Streams(streams) => streams_of(handles, streams),
         Step::Session(terminal) => session(terminal.map(|handle| get(handles, handle)).transpose()?),
         Step::Seccomp(filter) => seccomp(filter),
         Step::Become { uid, gid, groups } => {
@@ -253,6 +254,20 @@ fn limit(resource: u32, (soft, hard): (u64, u64)) -> Answer {
     let clamped = libc::rlimit64 { rlim_cur: soft.min(hard), rlim_max: hard };
     // SAFETY: as above.
     answer(unsafe { libc::prlimit64(0, resource, &raw const clamped, none) })
+}
+
+fn streams_of(handles: &[Option<OwnedFd>], streams: &[Option<Handle>; 3]) -> Answer {
+    let [input, output, error] = streams;
+    if let Some(handle) = input {
+        rustix::stdio::dup2_stdin(get(handles, *handle)?)?;
+    }
+    if let Some(handle) = output {
+        rustix::stdio::dup2_stdout(get(handles, *handle)?)?;
+    }
+    match error {
+        Some(handle) => rustix::stdio::dup2_stderr(get(handles, *handle)?),
+        None => Ok(()),
+    }
 }
 
 fn session(terminal: Option<BorrowedFd<'_>>) -> Answer {

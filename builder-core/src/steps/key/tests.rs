@@ -1,0 +1,1 @@
+//! Keys: what changes one, and what does not.

@@ -1,0 +1,398 @@
+//! A cached container as a list of steps: one more is taken from the cache, or performed, frozen and recorded.
+//!
+//! A step goes: changes by hand become a step of their own; the state of the files gives the key; a record with that
+//! key is appended; without one the verb is performed, its upper frozen, then logged, then recorded. So what a killed
+//! step leaves is never a hit: it is in the upper, and the next step finds it there as a change by hand.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::builder::{Builder, now, now_nanoseconds};
+use crate::error::{Context, Result};
+use crate::event::{Event, Fate};
+use crate::oci::Digest;
+use crate::rootfs;
+use crate::steps::explain::{self, Likeness};
+use crate::steps::hand::{self, Cut};
+use crate::steps::key::{Definition, Framed};
+use crate::store::layers::{TreeContent, chain_id};
+use crate::store::{
+    ContainerGuard, ContainerRecord, LogEntry, Logged, Outcome, Printed, Step, StepRecord, Store, TreeId,
+    Work,
+};
+use crate::sys::lock::{self, Lock, Mode};
+use crate::tree::Root;
+use crate::tree::fingerprint;
+
+/// How early the clock of a file system may be, nanoseconds: its times are those of the last tick.
+const TICK: i64 = 1_000_000_000;
+
+/// What performing a step gave.
+pub(crate) struct Performed<T> {
+    /// What the verb returns.
+    pub value: T,
+    /// What was printed meanwhile.
+    pub printed: Printed,
+    /// With which code it failed; zero if it did not.
+    pub failed: u8,
+    /// Why it may not be recorded, though it was to be: more than could be told before.
+    pub never: Option<String>,
+    /// The verb as a value, kept if it failed.
+    pub verb: Option<serde_json::Value>,
+}
+
+/// What a verb hands over to have itself done as a step.
+pub(crate) struct Asked<'a, P, L> {
+    /// What it is asked to do and can see.
+    pub definition: Definition,
+    /// Performs it on the container, whose upper is empty.
+    pub perform: P,
+    /// What else goes into the log for what it returned.
+    pub log: L,
+    /// Owner of what is unfinished.
+    pub work: &'a Work,
+}
+
+/// Does one step on a cached container and gives what the verb returns.
+pub(crate) fn step<T, P, L>(
+    builder: &Builder<'_>,
+    guard: &mut ContainerGuard,
+    asked: Asked<'_, P, L>,
+) -> Result<T>
+where
+    T: Serialize + DeserializeOwned,
+    P: FnOnce(&mut ContainerGuard) -> Result<Performed<T>>,
+    L: Fn(&T) -> Vec<Logged>,
+{
+    let store = &builder.store;
+    let Asked { mut definition, perform, log, work } = asked;
+    let Cut::Clean { alone, attached } = hand::cut(builder, work, guard)? else {
+        return beside(builder, guard, definition, perform, log);
+    };
+    let before = state(builder, guard)?;
+    let key = definition.key(before);
+    let mut claim = None;
+    if definition.never.is_none() {
+        let mut taken = take(store, work, key)?;
+        if taken.is_none() {
+            claim = Some(Claim::wait(store, key)?);
+            taken = take(store, work, key)?;
+        }
+        if let Some((value, record, printed)) = taken {
+            drop(claim);
+            append(store, guard, &record, key, log(&value))?;
+            drop(alone);
+            reattach(builder, work, guard, attached)?;
+            builder.report(Event::Step(Fate::Cached));
+            print_again(builder, &printed);
+            return Ok(value);
+        }
+    }
+    let likeness = explain::likeness(guard, &definition, before);
+    let why = tell_why(builder, guard, &definition, before, likeness);
+    drop(alone);
+    let start = Instant::now();
+    let done = perform(guard);
+    let took = start.elapsed();
+    let done = match done {
+        Ok(done) => done,
+        Err(error) => {
+            reattach(builder, work, guard, attached)?;
+            return Err(error);
+        }
+    };
+    if let Some(why) = &done.never {
+        builder.report(Event::Step(Fate::Uncacheable { why: why.clone(), hint: None }));
+        definition.never.get_or_insert((why.clone(), None));
+    }
+    let recorded = definition.never.is_none() && done.failed == 0;
+    let performed = performed(&definition, &done, took, recorded.then_some(key), why);
+    let at = now();
+    let tree = freeze(builder, work, guard, performed, at)?;
+    log_more(guard, log(&done.value), at)?;
+    if recorded {
+        let record = StepRecord {
+            kind: definition.kind,
+            line: definition.line.clone(),
+            before,
+            fields: definition.fields.clone(),
+            created: at,
+            milliseconds: milliseconds(took),
+            tree,
+            returned: serde_json::to_value(&done.value).expect("plain data"),
+            printed: Store::digest_of_printed(&done.printed),
+        };
+        record_step(store, work, guard, &definition, key, &record, &done.printed)?;
+        likeness.note(store, key)?;
+    }
+    drop(claim);
+    reattach(builder, work, guard, attached)?;
+    builder.report(Event::Step(Fate::Performed(took)));
+    Ok(done.value)
+}
+
+/// The step with this key, if it was recorded, with what its verb returned.
+fn take<T: DeserializeOwned>(
+    store: &Store,
+    work: &Work,
+    key: Digest,
+) -> Result<Option<(T, StepRecord, Printed)>> {
+    let Some((record, printed)) = store.take_step(work, key)? else { return Ok(None) };
+    Ok(serde_json::from_value(record.returned.clone()).ok().map(|value| (value, record, printed)))
+}
+
+fn print_again(builder: &Builder<'_>, printed: &Printed) {
+    let mut open = [true; 2];
+    for (to_stderr, bytes) in printed.pieces() {
+        let open = &mut open[usize::from(to_stderr)];
+        *open = *open && builder.reporter().output(to_stderr, bytes);
+    }
+}
+
+/// A step that was just performed, as the log keeps it.
+fn performed<T>(
+    definition: &Definition,
+    done: &Performed<T>,
+    took: Duration,
+    key: Option<Digest>,
+    why: Vec<String>,
+) -> Step {
+    Step {
+        kind: definition.kind,
+        line: definition.line.clone(),
+        outcome: if done.failed == 0 { Outcome::Performed } else { Outcome::Failed(done.failed) },
+        milliseconds: milliseconds(took),
+        key,
+        after: None,
+        why,
+        verb: done.verb.clone().filter(|_| done.failed != 0),
+    }
+}
+
+fn log_more(guard: &mut ContainerGuard, more: Vec<Logged>, at: i64) -> Result<()> {
+    if more.is_empty() {
+        return Ok(());
+    }
+    guard.record.log.extend(more.into_iter().map(|did| LogEntry { at, did }));
+    guard.save()
+}
+
+/// Publishes what later builds look for.
+fn record_step(
+    store: &Store,
+    work: &Work,
+    guard: &ContainerGuard,
+    definition: &Definition,
+    key: Digest,
+    record: &StepRecord,
+    printed: &Printed,
+) -> Result<()> {
+    for (digest, list) in &definition.lists {
+        store.keep_list(work, *digest, list)?;
+    }
+    store.record_step(work, key, record, printed, guard.record.created)
+}
+
+/// Says why the step is not taken from the cache, and gives that as facts.
+fn tell_why(
+    builder: &Builder<'_>,
+    guard: &ContainerGuard,
+    definition: &Definition,
+    before: Digest,
+    likeness: Likeness,
+) -> Vec<String> {
+    if let Some((why, hint)) = &definition.never {
+        builder.report(Event::Step(Fate::Uncacheable { why: why.clone(), hint: hint.clone() }));
+        return vec![why.clone()];
+    }
+    let differences = likeness.differences(&builder.store, guard, definition, before);
+    if let Some(why) = differences.first() {
+        builder.report(Event::Step(Fate::Missed { why: why.clone() }));
+    }
+    differences
+}
+
+/// Performs a step while someone is inside the container's mount: nothing can be frozen, so nothing is recorded.
+fn beside<T, P, L>(
+    builder: &Builder<'_>,
+    guard: &mut ContainerGuard,
+    definition: Definition,
+    perform: P,
+    log: L,
+) -> Result<T>
+where
+    P: FnOnce(&mut ContainerGuard) -> Result<Performed<T>>,
+    L: Fn(&T) -> Vec<Logged>,
+{
+    let why = "someone is inside the container's mount".to_owned();
+    let hint = Some("leave its directory first".to_owned());
+    builder.report(Event::Step(Fate::Uncacheable { why: why.clone(), hint }));
+    let start = Instant::now();
+    let done = perform(guard)?;
+    let took = start.elapsed();
+    let at = now();
+    let step = performed(&definition, &done, took, None, vec![why]);
+    guard.record.log.push(LogEntry { at, did: Logged::Step(Box::new(step)) });
+    guard.save()?;
+    log_more(guard, log(&done.value), at)?;
+    builder.report(Event::Step(Fate::Performed(took)));
+    Ok(done.value)
+}
+
+/// Appends a recorded step to the log, with the tree it left.
+pub(crate) fn append(
+    store: &Store,
+    guard: &mut ContainerGuard,
+    record: &StepRecord,
+    key: Digest,
+    more: Vec<Logged>,
+) -> Result<()> {
+    let at = record.created;
+    let step = Step {
+        kind: record.kind,
+        line: record.line.clone(),
+        outcome: Outcome::Cached,
+        milliseconds: record.milliseconds,
+        key: Some(key),
+        after: None,
+        why: Vec::new(),
+        verb: None,
+    };
+    guard.record.log.push(LogEntry { at, did: Logged::Step(Box::new(step)) });
+    if let Some(tree) = &record.tree {
+        store.adopt(guard, tree)?;
+    }
+    guard.record.log.extend(more.into_iter().map(|did| LogEntry { at, did }));
+    guard.save()?;
+    store.use_step(key, guard.record.created);
+    Ok(())
+}
+
+/// Logs a step and freezes what it did to the files.
+pub(crate) fn freeze(
+    builder: &Builder<'_>,
+    work: &Work,
+    guard: &mut ContainerGuard,
+    step: Step,
+    at: i64,
+) -> Result<Option<TreeId>> {
+    guard.record.log.push(LogEntry { at, did: Logged::Step(Box::new(step)) });
+    let tree = builder.store.freeze(work, guard)?;
+    if tree.is_none() {
+        guard.save()?;
+    }
+    Ok(tree)
+}
+
+/// Puts the user's mount up again, if it was taken down for the step.
+pub(crate) fn reattach(
+    builder: &Builder<'_>,
+    work: &Work,
+    guard: &ContainerGuard,
+    attached: bool,
+) -> Result<()> {
+    if attached {
+        rootfs::attach(builder, work, guard)?;
+    }
+    Ok(())
+}
+
+/// From when on, nanoseconds since the epoch, a modification time only says that the build made it.
+pub(crate) fn since(record: &ContainerRecord) -> i64 {
+    record.created - TICK
+}
+
+/// What the container's files are now, by content: equal for containers that later steps cannot tell apart.
+pub(crate) fn state(builder: &Builder<'_>, guard: &mut ContainerGuard) -> Result<Digest> {
+    let store = &builder.store;
+    let since = since(&guard.record);
+    let known = guard
+        .record
+        .log
+        .iter()
+        .rposition(|entry| matches!(&entry.did, Logged::Step(step) if step.after.is_some()));
+    let mut state = match known.map(|place| &guard.record.log[place].did) {
+        Some(Logged::Step(step)) => step.after.expect("just seen"),
+        _ => {
+            let base = guard.record.base.as_ref().and_then(|base| chain_id(&base.layers));
+            let mut framed = Framed::new("kiln files 1");
+            framed.add(base.map(|chain| chain.hex()).unwrap_or_default());
+            framed.finish()
+        }
+    };
+    // What follows the last step whose state is known, step by step.
+    let mut place = known.map_or(0, |place| place + 1);
+    if known.is_some() {
+        let rest = guard.record.log[place..].iter().position(|entry| matches!(entry.did, Logged::Step(_)));
+        place = rest.map_or(guard.record.log.len(), |rest| place + rest);
+    }
+    let mut last = None;
+    while place < guard.record.log.len() {
+        match &guard.record.log[place].did {
+            Logged::Froze(tree) => {
+                let mut framed = Framed::new("kiln files 1 +");
+                framed.add(state.hex());
+                framed.add(content(store, tree, since)?.digest.hex());
+                state = framed.finish();
+            }
+            Logged::Step(_) => {
+                remember(guard, last, state);
+                last = Some(place);
+            }
+            Logged::Config(_) | Logged::History(_) => {}
+        }
+        place += 1;
+    }
+    remember(guard, last, state);
+    Ok(state)
+}
+
+fn remember(guard: &mut ContainerGuard, place: Option<usize>, state: Digest) {
+    if let Some(place) = place
+        && let Logged::Step(step) = &mut guard.record.log[place].did
+    {
+        step.after = Some(state);
+    }
+}
+
+/// What a tree is by content: remembered, or read now.
+pub(crate) fn content(store: &Store, tree: &TreeId, since: i64) -> Result<TreeContent> {
+    let mut record = store.tree(tree)?;
+    if let Some(known) = record.content {
+        return Ok(known);
+    }
+    let until = now_nanoseconds();
+    let path = store.tree_fs(tree);
+    let root = Root::open_host(&path).cannot("open the layer", tree)?;
+    let (digest, bytes) = fingerprint::of_tree(&root, store.form(), since, until)?;
+    let content = TreeContent { digest, bytes, since, until };
+    record.content = Some(content);
+    store.write_tree_record(tree, &record)?;
+    Ok(content)
+}
+
+fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The right to perform a step: whoever else wants the same one waits. Freed by death.
+struct Claim {
+    path: std::path::PathBuf,
+    _lock: Lock,
+}
+
+impl Claim {
+    fn wait(store: &Store, key: Digest) -> Result<Self> {
+        let path = store.root().join("locks").join(format!("step-{}", key.hex()));
+        let lock = lock::wait(&path, Mode::Exclusive).cannot("lock", path.display())?;
+        Ok(Claim { path, _lock: lock })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
