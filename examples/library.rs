@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     copy.perform_in(&builder, &container, &CopyFrom::Host(PathBuf::from("/")), false, false)?;
     let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
     let edits = vec![ConfigEdit::Cmd(Some(vec![format!("/{name}")]))];
-    Config { container: container.clone(), edits, history: None }.perform(&builder)?;
+    Config { container: container.clone(), edits, history: Vec::new() }.perform(&builder)?;
     let image = Commit {
         container: container.clone(),
         image: Some("example".into()),

@@ -1,11 +1,14 @@
 //! The command line as a whole: which verbs there are, and what is done before and after one.
 
 use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use builder_core::{Builder, Host, Result};
-use clap::{Parser, Subcommand};
+use clap::builder::{BoolishValueParser, Resettable, ValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use crate::args::Globals;
 use crate::commands as c;
@@ -13,54 +16,58 @@ use crate::exit::{self, Exit};
 use crate::settings::{self, ContainersConf};
 use crate::ui::{self, Talk};
 
-/// Builds container images step by step: working containers, no daemon, no root needed.
-#[derive(Debug, Parser)]
-#[command(
-    name = "kiln",
-    version,
-    propagate_version = false,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
-#[command(disable_help_subcommand = true)]
-struct Cli {
-    #[command(flatten)]
-    globals: Globals,
-    #[command(subcommand)]
-    verb: Verb,
+/// Makes `commands` and `perform` of the table of verbs: the module in `commands`, the name, other names.
+macro_rules! verbs {
+    ($($module:ident $name:literal $(or $($alias:literal),+)?;)+) => {
+        /// A command for each verb. What it takes is only worked out when it is used, unless `all` are asked for.
+        fn commands(all: bool) -> Vec<Command> {
+            vec![$({
+                let command = Command::new($name)$(.visible_aliases([$($alias),+]))?;
+                let define: fn(Command) -> Command =
+                    |command| tune(c::$module::Args::augment_args(without_globals(command)));
+                if all { define(command) } else { command.defer(define) }
+            }),+]
+        }
+
+        /// Does what the words of one verb say.
+        fn perform(name: &str, words: &ArgMatches, context: &Context) -> Result<Exit> {
+            match name {
+                $($name => c::$module::Args::from_arg_matches(words)
+                    .map_err(|error| ui::words::misunderstood(&error, &format!("kiln {name}")))?
+                    .run(context),)+
+                _ => unreachable!("the parser knows the verbs of this table only"),
+            }
+        }
+    };
 }
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Add(Box<c::add::Args>),
-    Check(c::check::Args),
-    Commit(c::commit::Args),
-    Config(Box<c::config::Args>),
-    #[command(visible_aliases = ["list", "ls", "ps"])]
-    Containers(c::containers::Args),
-    Copy(Box<c::copy::Args>),
-    Dockerfile(c::dockerfile::Args),
-    From(c::from::Args),
-    Images(c::images::Args),
-    Info(c::info::Args),
-    Inspect(c::inspect::Args),
-    Mount(c::mount::Args),
-    Prune(c::prune::Args),
-    Pull(c::pull::Args),
-    Push(c::push::Args),
-    Rename(c::rename::Args),
-    #[command(visible_alias = "delete")]
-    Rm(c::rm::Args),
-    Rmi(c::rmi::Args),
-    Run(Box<c::run::Args>),
-    Tag(c::tag::Args),
-    #[command(visible_alias = "unmount")]
-    Umount(c::umount::Args),
-    Unshare(c::unshare::Args),
-    Version(c::version::Args),
+verbs! {
+    add "add";
+    check "check";
+    commit "commit";
+    config "config";
+    containers "containers" or "list", "ls", "ps";
+    copy "copy";
+    dockerfile "dockerfile";
+    from "from";
+    images "images";
+    info "info";
+    inspect "inspect";
+    mount "mount";
+    prune "prune";
+    pull "pull";
+    push "push";
+    rename "rename";
+    rm "rm" or "delete";
+    rmi "rmi";
+    run "run";
+    tag "tag";
+    umount "umount" or "unmount";
+    unshare "unshare";
+    version "version";
 }
 
-/// What every command is handed: how to get at the store, and as whom.
+/// What every command is handed: the flags of all verbs, how to get at the store, and as whom.
 #[derive(Debug)]
 pub struct Context {
     /// The flags of all verbs.
@@ -93,57 +100,135 @@ impl Context {
     }
 }
 
+/// The whole command line as the parser knows it. With `all`, every verb with all it takes, as help and man pages
+/// need it; else each verb by its name only, which is what a start can afford.
+pub fn command(all: bool) -> Command {
+    let version = Arg::new("version").long("version").short('v').action(ArgAction::Version);
+    let command = Globals::augment_args(Command::new("kiln").arg(version.help("Print the version")))
+        .about("Builds container images step by step: working containers, no daemon, no root needed")
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_version_flag(true)
+        .arg_required_else_help(true)
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .after_help("`kiln VERB --help` tells what a verb takes.");
+    tune(command).subcommands(commands(all))
+}
+
+/// The flags of all verbs are told once, in the help of all.
+fn without_globals(command: Command) -> Command {
+    let hide = |arg: Arg| if arg.is_global_set() { arg.hide(true) } else { arg };
+    command.mut_args(hide).after_help("`kiln --help` tells which flags all verbs take.")
+}
+
+/// Takes flags as the field's tools do: a switch may have its value after `=`, and of a flag given twice the last one
+/// holds.
+fn tune(command: Command) -> Command {
+    let switch = |arg: Arg| match arg.get_action() {
+        ArgAction::SetTrue => arg
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .default_value("false")
+            .hide_default_value(true)
+            .hide_possible_values(true)
+            .value_name("BOOL")
+            .value_parser(Resettable::Value(ValueParser::new(BoolishValueParser::new()))),
+        _ => arg,
+    };
+    command.args_override_self(true).mut_args(switch).mut_subcommands(tune)
+}
+
 /// Takes the words, does what they say, draws what comes of it.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let asked = !error.use_stderr();
-            let _ = error.print();
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) };
-        }
-    };
     let began = Instant::now();
-    cli.globals.level().begin();
-    let context = Context { globals: cli.globals, host: Host::look(), conf: OnceCell::new() };
-    let mut ended = context.globals.prepare().and_then(|()| run(cli.verb, &context));
+    let (globals, verb) = match understand() {
+        Ok(understood) => understood,
+        Err(code) => return code,
+    };
+    globals.level().begin();
+    let context = Context { globals, host: Host::look(), conf: OnceCell::new() };
+    let prepared = context.globals.prepare();
+    let mut ended = prepared.and_then(|()| perform(&verb.0, &verb.1, &context));
     if context.globals.log_rusage || context.globals.rusage_logfile.is_some() {
         let told = ui::usage::tell(began, context.globals.rusage_logfile.as_deref());
         ended = ended.and_then(|exit| told.map(|()| exit));
     }
     match ended {
         Ok(exit) => exit.into(),
-        Err(error) => {
-            ui::show_error(&error);
-            ExitCode::from(exit::FAILED)
-        }
+        Err(error) => failed(&error),
     }
 }
 
-fn run(verb: Verb, context: &Context) -> Result<Exit> {
-    match verb {
-        Verb::Add(args) => args.run(context),
-        Verb::Check(args) => args.run(context),
-        Verb::Commit(args) => args.run(context),
-        Verb::Config(args) => args.run(context),
-        Verb::Containers(args) => args.run(context),
-        Verb::Copy(args) => args.run(context),
-        Verb::Dockerfile(args) => args.run(context),
-        Verb::From(args) => args.run(context),
-        Verb::Images(args) => args.run(context),
-        Verb::Info(args) => args.run(context),
-        Verb::Inspect(args) => args.run(context),
-        Verb::Mount(args) => args.run(context),
-        Verb::Prune(args) => args.run(context),
-        Verb::Pull(args) => args.run(context),
-        Verb::Push(args) => args.run(context),
-        Verb::Rename(args) => args.run(context),
-        Verb::Rm(args) => args.run(context),
-        Verb::Rmi(args) => args.run(context),
-        Verb::Run(args) => args.run(context),
-        Verb::Tag(args) => args.run(context),
-        Verb::Umount(args) => args.run(context),
-        Verb::Unshare(args) => args.run(context),
-        Verb::Version(args) => args.run(context),
+fn failed(error: &builder_core::Error) -> ExitCode {
+    ui::show_error(error);
+    ExitCode::from(exit::FAILED)
+}
+
+/// The flags of all verbs, the verb, and its words; or how to end at once.
+fn understand() -> std::result::Result<(Globals, (String, ArgMatches)), ExitCode> {
+    let words = help_as_flag(std::env::args_os().collect());
+    let parsed = match command(false).try_get_matches_from(&words) {
+        // What each verb is about is only known when all are worked out.
+        Err(error) if asks(&error) && typed(&words) == "kiln" => command(true).try_get_matches_from(&words),
+        parsed => parsed,
+    };
+    let misunderstood = |error| failed(&ui::words::misunderstood(&error, &typed(&words)));
+    let mut matches = parsed.map_err(|error| match error.kind() {
+        ErrorKind::DisplayVersion => {
+            ui::result(c::version::line());
+            ExitCode::SUCCESS
+        }
+        _ if asks(&error) => {
+            ui::result_bytes(error.render().to_string().as_bytes());
+            ExitCode::SUCCESS
+        }
+        _ => misunderstood(error),
+    })?;
+    let globals = Globals::from_arg_matches(&matches).map_err(misunderstood)?;
+    Ok((globals, matches.remove_subcommand().expect("the parser requires a verb")))
+}
+
+/// The program's name and the verb, as far as one was typed.
+fn typed(words: &[OsString]) -> String {
+    let known = command(false);
+    let verb = words.iter().skip(1).filter_map(|word| known.find_subcommand(word)).next();
+    verb.map_or_else(|| "kiln".to_owned(), |verb| format!("kiln {}", verb.get_name()))
+}
+
+/// Whether this is no error but a question: for help, for the version, or no word at all.
+fn asks(error: &clap::Error) -> bool {
+    use ErrorKind as E;
+    matches!(error.kind(), E::DisplayHelp | E::DisplayVersion | E::DisplayHelpOnMissingArgumentOrSubcommand)
+}
+
+/// `kiln help VERB` is `kiln VERB --help`.
+fn help_as_flag(mut words: Vec<OsString>) -> Vec<OsString> {
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.push("--help".into());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command(true).debug_assert();
+    }
+
+    #[test]
+    fn switches_take_values() {
+        let prune = |words: &[&str]| {
+            let words = ["kiln", "prune"].iter().chain(words);
+            let matches = command(false).try_get_matches_from(words).unwrap();
+            *matches.subcommand().unwrap().1.get_one::<bool>("all").unwrap()
+        };
+        assert!(prune(&["--all"]) && prune(&["-a"]) && prune(&["--all=true"]) && prune(&["--all=1"]));
+        assert!(!prune(&["--all=false"]) && !prune(&["--all", "--all=f"]));
     }
 }

@@ -28,7 +28,12 @@ impl Environment {
         std::env::var_os(name).filter(|value| !value.is_empty())
     }
 
-    /// A variable as text.
+    /// A variable as text, also an empty one; none if it is not set.
+    pub fn set(name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    /// A variable as text that is not empty.
     pub fn text(name: &str) -> Option<String> {
         Environment::get(name).and_then(|value| value.into_string().ok())
     }
@@ -80,6 +85,7 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         mount_program: storage.mount_program,
         read_only_stores: storage.read_only_stores,
         ignore_chown_errors: storage.ignore_chown_errors,
+        registries: Default::default(),
     })
 }
 

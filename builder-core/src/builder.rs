@@ -5,13 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::host::Host;
-use crate::settings::Settings;
+use crate::settings::{RegistrySettings, Settings};
 use crate::store::Store;
 
 /// An opened store and its surroundings. Verbs are plain values that are performed with one of these.
 pub struct Builder<'a> {
     pub(crate) store: Store,
     pub(crate) host: Host,
+    pub(crate) registries: RegistrySettings,
     reporter: &'a dyn Reporter,
 }
 
@@ -19,7 +20,7 @@ impl<'a> Builder<'a> {
     /// Opens the store, making it if there is none. Verbs that touch files need a `host` that has been entered.
     pub fn open(settings: &Settings, host: Host, reporter: &'a dyn Reporter) -> Result<Self> {
         let store = Store::open(settings, host.marks())?;
-        Ok(Builder { store, host, reporter })
+        Ok(Builder { store, host, registries: settings.registries.clone(), reporter })
     }
 
     /// Tells something.

@@ -1,10 +1,11 @@
 //! Kiln's library: named working containers over copy-on-write layers, and the images made from them.
 //!
 //! The modules are private; what is re-exported here is the whole public API. Inside the crate a module uses only
-//! those to its left: `sys · error event settings · oci name · tree · layer · host · store · builder · rootfs ·
+//! those to its left: `sys · error event settings · oci name · tree · layer · host · store · auth · builder · rootfs ·
 //! transport · sandbox · steps · verbs`. The library never prints, never reads the environment or the home directory,
 //! and starts no thread before namespaces are set up.
 
+mod auth;
 mod builder;
 mod error;
 mod event;

@@ -18,6 +18,8 @@ pub struct Settings {
     pub read_only_stores: Vec<PathBuf>,
     /// Whether an owner that cannot be set is given up, where it would be an error.
     pub ignore_chown_errors: bool,
+    /// Where what concerns registries is written, and how they are reached.
+    pub registries: RegistrySettings,
 }
 
 /// How a container's tree is made of its layers.
@@ -27,4 +29,45 @@ pub enum Driver {
     Overlay,
     /// The tree is a copy of its own.
     Vfs,
+}
+
+/// Where what concerns registries is written, and what the environment says about reaching them. Nothing here is read
+/// before a registry is asked for something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// `registries.conf`; the first that exists counts.
+    pub conf: Vec<PathBuf>,
+    /// Directories of more such files (`*.conf`), each read after `conf`, in this order.
+    pub conf_dirs: Vec<PathBuf>,
+    /// Where resolved short names are remembered.
+    pub short_names: Option<PathBuf>,
+    /// `BUILD_REGISTRY_SOURCES`: which registries may be used, as JSON.
+    pub sources: Option<String>,
+    /// `auth.json` and `config.json`, in the order they are searched; the first is the one `login` writes.
+    pub auth_files: Vec<PathBuf>,
+    /// Directories such as `certs.d`, which have one directory per `HOST[:PORT]`.
+    pub cert_dirs: Vec<PathBuf>,
+    /// The file with the system's authorities, in place of the usual one.
+    pub bundle: Option<PathBuf>,
+    /// Directories of authorities, in place of the usual file.
+    pub bundle_dirs: Vec<PathBuf>,
+    /// `policy.json`; the first that exists counts.
+    pub policy: Vec<PathBuf>,
+    /// Directories such as `registries.d`, which say where signatures are; the first that exists counts.
+    pub signature_dirs: Vec<PathBuf>,
+    /// The proxies of this process.
+    pub proxies: Proxies,
+    /// Whether someone can be asked, on a terminal.
+    pub interactive: bool,
+}
+
+/// The proxies of this process, as the environment names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// For `http` addresses: `http://[user:password@]host:port`.
+    pub http: Option<String>,
+    /// For `https` addresses.
+    pub https: Option<String>,
+    /// Hosts reached directly: `example.com`, `.example.com`, `10.0.0.0/8`, `host:port`, `*`, with commas between.
+    pub none: Option<String>,
 }

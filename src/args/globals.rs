@@ -30,7 +30,7 @@ pub struct Globals {
     #[arg(value_parser = Level::parse)]
     pub log_level: Level,
     /// As --log-level debug
-    #[arg(long, global = true, hide_short_help = true)]
+    #[arg(long, hide_short_help = true)]
     pub debug: bool,
     /// The registries.conf to use [env: CONTAINERS_REGISTRIES_CONF]
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
@@ -45,10 +45,10 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub default_mounts_file: Option<PathBuf>,
     /// User ids of containers made with `from`, where it says nothing itself: INSIDE:OUTSIDE:LENGTH
-    #[arg(long, global = true, value_name = "INSIDE:OUTSIDE:LENGTH", hide_short_help = true)]
+    #[arg(long, value_name = "INSIDE:OUTSIDE:LENGTH", hide_short_help = true)]
     pub userns_uid_map: Vec<String>,
     /// Group ids of containers made with `from`, where it says nothing itself: INSIDE:OUTSIDE:LENGTH
-    #[arg(long, global = true, value_name = "INSIDE:OUTSIDE:LENGTH", hide_short_help = true)]
+    #[arg(long, value_name = "INSIDE:OUTSIDE:LENGTH", hide_short_help = true)]
     pub userns_gid_map: Vec<String>,
     /// Who sets limits: cgroupfs, that is Kiln itself
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]

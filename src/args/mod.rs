@@ -1,7 +1,9 @@
 //! Argument types that several commands share.
 
 mod compression;
+pub mod duration;
 mod globals;
+pub mod list;
 pub mod sources;
 
 use std::path::PathBuf;

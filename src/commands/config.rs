@@ -1,69 +1,93 @@
-//! `kiln config`.
+//! `kiln config`: its words. What their values mean is in `values`.
 
-use builder_core::{Config, ConfigEdit as E, Error, Result};
+mod values;
 
+use builder_core::{Config, ConfigEdit as E, Result};
+
+use crate::args::{duration, list};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
 use crate::ui::Talk;
+use values::{entrypoint, health_test, named, pair, variable, words};
 
 /// Edit what the image of a working container will say of itself
 ///
-/// Where NAME can be given, `NAME-` removes it and `-` removes all.
+/// Where NAME can be given, `NAME-` removes it and `-` removes all. What only Docker's format knows (comment, domain and
+/// host name, health check, instructions for builds on top, shell) is kept in images of the OCI format too.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The container, by name or id
     container: String,
     /// Set an annotation of the manifest
-    #[arg(long, short, value_name = "NAME=VALUE")]
+    #[arg(long, short, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     annotation: Vec<String>,
     /// Set the processor
     #[arg(long)]
     arch: Option<String>,
     /// Set the author
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     author: Option<String>,
     /// Set the command: a JSON list, or words split as a shell would
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     cmd: Option<String>,
     /// Set the image's comment
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     comment: Option<String>,
     /// Set what history names as the maker of the next layer
-    #[arg(long)]
+    #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     created_by: Option<String>,
     /// Set the domain name
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     domainname: Option<String>,
     /// Set the entrypoint: a JSON list, or a line for /bin/sh -c
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     entrypoint: Option<String>,
-    /// Set an environment variable; NAME alone takes its value from here
-    #[arg(long, short, value_name = "NAME=VALUE")]
+    /// Set an environment variable; NAME alone takes its value from here, $OTHER in a value stands for what the
+    /// container has there
+    #[arg(long, short, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     env: Vec<String>,
+    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, `NONE`; empty removes it
+    #[arg(long, value_name = "CHECK")]
+    healthcheck: Option<String>,
+    /// Set the time between checks, such as 30s
+    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
+    healthcheck_interval: Option<i64>,
+    /// Set how many failures in a row make a container unhealthy
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    healthcheck_retries: Option<i64>,
+    /// Set the time between checks during the start period, such as 5s
+    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
+    healthcheck_start_interval: Option<i64>,
+    /// Set the time in which failures do not count, such as 1m
+    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
+    healthcheck_start_period: Option<i64>,
+    /// Set how long one check may take, such as 30s
+    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
+    healthcheck_timeout: Option<i64>,
     /// Set the remark on the next layer in history
-    #[arg(long)]
+    #[arg(long, value_name = "COMMENT", allow_hyphen_values = true)]
     history_comment: Option<String>,
     /// Set the host name
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     hostname: Option<String>,
     /// Set a label
-    #[arg(long, short, value_name = "NAME=VALUE")]
+    #[arg(long, short, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     label: Vec<String>,
-    /// Add an instruction for builds on top of this image
-    #[arg(long, value_name = "INSTRUCTION")]
+    /// Add an instruction for builds on top of this image; several with commas between
+    #[arg(long, value_name = "INSTRUCTION", allow_hyphen_values = true)]
     onbuild: Vec<String>,
     /// Set the operating system
     #[arg(long)]
     os: Option<String>,
     /// Require a feature of the operating system
-    #[arg(long, value_name = "FEATURE")]
+    #[arg(long, value_name = "FEATURE", allow_hyphen_values = true)]
     os_feature: Vec<String>,
     /// Set the version of the operating system
-    #[arg(long)]
+    #[arg(long, value_name = "VERSION")]
     os_version: Option<String>,
-    /// Expose a port
-    #[arg(long, short)]
+    /// Expose a port; several with commas between
+    #[arg(long, short, allow_hyphen_values = true)]
     port: Vec<String>,
     /// Set the shell for shell-form commands: a JSON list, or words split as a shell would
     #[arg(long)]
@@ -71,10 +95,10 @@ pub struct Args {
     /// Set the signal that asks the container to stop
     #[arg(long, value_name = "SIGNAL")]
     stop_signal: Option<String>,
-    /// Remove a label
+    /// Remove a label; several with commas between
     #[arg(long, value_name = "NAME")]
     unsetlabel: Vec<String>,
-    /// Remove an annotation
+    /// Remove an annotation; several with commas between
     #[arg(long, value_name = "NAME")]
     unsetannotation: Vec<String>,
     /// Set the user, with a group after a colon
@@ -83,8 +107,8 @@ pub struct Args {
     /// Set the variant of the processor
     #[arg(long)]
     variant: Option<String>,
-    /// Declare a volume
-    #[arg(long, short, value_name = "PATH")]
+    /// Declare a volume; several with commas between
+    #[arg(long, short, value_name = "PATH", allow_hyphen_values = true)]
     volume: Vec<String>,
     /// Set the directory commands start in
     #[arg(long, value_name = "DIR")]
@@ -96,14 +120,18 @@ pub struct Args {
 
 impl Args {
     /// Writes the edits into the container's log.
-    pub fn run(self, context: &Context) -> Result<Exit> {
+    pub fn run(mut self, context: &Context) -> Result<Exit> {
+        self.port = list::split_all("--port", &self.port)?;
+        self.volume = list::split_all("--volume", &self.volume)?;
+        self.onbuild = list::split_all("--onbuild", &self.onbuild)?;
+        self.unsetlabel = list::split_all("--unsetlabel", &self.unsetlabel)?;
+        self.unsetannotation = list::split_all("--unsetannotation", &self.unsetannotation)?;
         let edits = self.edits()?;
         let talk = Talk { quiet: false };
         let builder = context.builder(&talk)?;
-        let history = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
-        let line =
-            (history && !edits.is_empty()).then(|| format!("/bin/sh -c #(nop) {}", self.words().join(" ")));
-        Config { container: self.container, edits, history: line }.perform(&builder)?;
+        let shown = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
+        let history = if shown { self.history() } else { Vec::new() };
+        Config { container: self.container, edits, history }.perform(&builder)?;
         Ok(Exit::Success)
     }
 
@@ -126,7 +154,7 @@ impl Args {
         set(&self.stop_signal, E::StopSignal);
         named(&mut edits, &self.annotation, pair, E::Annotation, E::UnsetAnnotation, E::ClearAnnotations)?;
         named(&mut edits, &self.label, pair, E::Label, E::UnsetLabel, E::ClearLabels)?;
-        named(&mut edits, &self.env, variable, E::Env, E::UnsetEnv, E::ClearEnv)?;
+        named(&mut edits, &self.env, variable, values::env, E::UnsetEnv, E::ClearEnv)?;
         let one = |name: &str| Ok(Some((name.to_owned(), String::new())));
         named(&mut edits, &self.port, one, |port, _| E::Port(port), E::UnsetPort, E::ClearPorts)?;
         named(&mut edits, &self.volume, one, |path, _| E::Volume(path), E::UnsetVolume, E::ClearVolumes)?;
@@ -134,7 +162,7 @@ impl Args {
         named(&mut edits, &self.os_feature, one, feature, E::UnsetOsFeature, E::ClearOsFeatures)?;
         edits.extend(self.unsetlabel.iter().cloned().map(E::UnsetLabel));
         edits.extend(self.unsetannotation.iter().cloned().map(E::UnsetAnnotation));
-        for line in &self.onbuild {
+        for line in self.onbuild.iter().filter(|line| !line.is_empty()) {
             edits.push(if line == "-" { E::ClearOnBuild } else { E::OnBuild(line.clone()) });
         }
         if let Some(shell) = &self.shell {
@@ -146,93 +174,47 @@ impl Args {
         if let Some(text) = &self.cmd {
             edits.push(E::Cmd(Some(words("--cmd", text)?).filter(|words| !words.is_empty())));
         }
+        self.health(&mut edits)?;
         Ok(edits)
     }
 
-    /// The instructions that history shows for these edits, as a Dockerfile would have them.
-    fn words(&self) -> Vec<String> {
+    /// The edits of the health check; its removal wins over its parts.
+    fn health(&self, edits: &mut Vec<E>) -> Result<()> {
+        match self.healthcheck.as_deref().map(health_test).transpose()? {
+            Some(None) => {
+                edits.push(E::Healthcheck(None));
+                return Ok(());
+            }
+            Some(Some(test)) => edits.push(E::HealthTest(test)),
+            None => {}
+        }
+        edits.extend(self.healthcheck_interval.map(E::HealthInterval));
+        edits.extend(self.healthcheck_timeout.map(E::HealthTimeout));
+        edits.extend(self.healthcheck_start_period.map(E::HealthStartPeriod));
+        edits.extend(self.healthcheck_start_interval.map(E::HealthStartInterval));
+        edits.extend(self.healthcheck_retries.map(E::HealthRetries));
+        Ok(())
+    }
+
+    /// The lines that history shows for these edits, as a build would have them, in Buildah's order.
+    fn history(&self) -> Vec<String> {
         let mut shown = Vec::new();
         let mut one = |name: &str, value: &Option<String>| {
             shown.extend(value.as_ref().map(|value| format!("{name} {value}")));
         };
         one("USER", &self.user);
-        one("WORKDIR", &self.workingdir);
-        one("STOPSIGNAL", &self.stop_signal);
         one("SHELL", &self.shell);
+        one("STOPSIGNAL", &self.stop_signal);
+        let joined = |values: &[String]| (!values.is_empty()).then(|| values.join(" "));
+        one("EXPOSE", &joined(&self.port));
+        one("ENV", &joined(&self.env));
         one("ENTRYPOINT", &self.entrypoint);
         one("CMD", &self.cmd);
-        let lists: [(&str, &[String]); 5] = [
-            ("ENV", &self.env),
-            ("LABEL", &self.label),
-            ("EXPOSE", &self.port),
-            ("VOLUME", &self.volume),
-            ("ONBUILD", &self.onbuild),
-        ];
-        for (name, values) in lists {
-            shown.extend(values.iter().map(|value| format!("{name} {value}")));
-        }
-        shown
+        self.volume.iter().for_each(|path| one("VOLUME", &Some(path.clone())));
+        one("HEALTHCHECK", &self.healthcheck);
+        one("LABEL", &joined(&self.label));
+        one("WORKDIR", &self.workingdir);
+        self.onbuild.iter().for_each(|line| one("ONBUILD", &Some(line.clone())));
+        shown.into_iter().map(|line| format!("/bin/sh -c #(nop) {line}")).collect()
     }
-}
-
-/// Edits of something that has names: `-` removes all, `NAME-` removes one, anything else sets one.
-fn named(
-    edits: &mut Vec<E>,
-    values: &[String],
-    read: impl Fn(&str) -> Result<Option<(String, String)>>,
-    set: fn(String, String) -> E,
-    unset: fn(String) -> E,
-    clear: E,
-) -> Result<()> {
-    for value in values {
-        match value.strip_suffix('-') {
-            Some("") => edits.push(clear.clone()),
-            Some(name) if !name.contains('=') => edits.push(unset(name.to_owned())),
-            _ => edits.extend(read(value)?.map(|(name, value)| set(name, value))),
-        }
-    }
-    Ok(())
-}
-
-fn pair(text: &str) -> Result<Option<(String, String)>> {
-    let (name, value) = text.split_once('=').unwrap_or((text, ""));
-    if name.is_empty() {
-        return Err(Error::invalid(format!("cannot set `{text}`")).because("there is no name before `=`"));
-    }
-    Ok(Some((name.to_owned(), value.to_owned())))
-}
-
-fn variable(text: &str) -> Result<Option<(String, String)>> {
-    if text.contains('=') {
-        return pair(text);
-    }
-    match std::env::var(text) {
-        Ok(value) => Ok(Some((text.to_owned(), value))),
-        Err(_) => Err(Error::invalid(format!("cannot set the variable `{text}`"))
-            .because("it is not set here, so there is no value to take")
-            .hint(format!("give a value: --env {text}=VALUE, or remove it: --env {text}-"))),
-    }
-}
-
-/// A JSON list is taken as it is; nothing removes it; anything else is a line for the shell.
-fn entrypoint(text: &str) -> Option<Vec<String>> {
-    if text.trim().is_empty() {
-        return None;
-    }
-    if let Ok(words) = serde_json::from_str::<Vec<String>>(text) {
-        return Some(words);
-    }
-    Some(vec!["/bin/sh".into(), "-c".into(), text.into()])
-}
-
-/// A JSON list, or words split as a shell would split them.
-fn words(flag: &str, text: &str) -> Result<Vec<String>> {
-    if let Ok(words) = serde_json::from_str::<Vec<String>>(text) {
-        return Ok(words);
-    }
-    shlex::split(text).ok_or_else(|| {
-        Error::invalid(format!("cannot split `{text}` into words"))
-            .because("a quote in it is not closed")
-            .hint(format!("give {flag} a JSON list: {flag} '[\"word\", \"word\"]'"))
-    })
 }

@@ -7,6 +7,7 @@ pub mod table;
 pub mod template;
 pub mod text;
 pub mod usage;
+pub mod words;
 
 pub use error::show_error;
 pub use level::{Level, debug};
@@ -26,9 +27,14 @@ pub fn result_bytes(bytes: &[u8]) {
     let _ = out.flush();
 }
 
-/// Prints a value as indented JSON.
+/// Prints a value as JSON, indented by four spaces, as the field's tools do.
 pub fn result_json(value: &impl serde::Serialize) {
-    result(serde_json::to_string_pretty(value).expect("plain data becomes JSON"));
+    let mut bytes = Vec::new();
+    let form = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut into = serde_json::Serializer::with_formatter(&mut bytes, form);
+    value.serialize(&mut into).expect("plain data becomes JSON");
+    bytes.push(b'\n');
+    result_bytes(&bytes);
 }
 
 /// Says something beside the result.

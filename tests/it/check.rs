@@ -17,18 +17,12 @@ $ kiln check
 $ kiln check --deep
 $ kiln check --repair
 $ kiln check --nosuch
-! error: unexpected argument '--nosuch' found
-!
-! Usage: kiln check [OPTIONS]
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln check` has no such flag
+! hint: see `kiln check --help`
 [125]
 $ kiln check extra
-! error: unexpected argument 'extra' found
-!
-! Usage: kiln check [OPTIONS]
-!
-! For more information, try '--help'.
+! Error: cannot understand `extra`: `kiln check` takes no further word
+! hint: see `kiln check --help`
 [125]
 "#,
     );

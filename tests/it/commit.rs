@@ -118,9 +118,8 @@ application/vnd.oci.image.index.v1+json
 application/vnd.oci.image.manifest.v1+json
 application/vnd.oci.image.manifest.v1+json
 $ kiln commit --format zip one made
-! error: invalid value 'zip' for '--format <FORMAT>': a format is `oci` or `docker`
-!
-! For more information, try '--help'.
+! Error: cannot use `--format=zip`: a format is `oci` or `docker`
+! hint: see `kiln commit --help`
 [125]
 "#,
     );
@@ -234,12 +233,8 @@ fn what_cannot_be_committed() {
         &env,
         r#"
 $ kiln commit
-! error: the following required arguments were not provided:
-!   <CONTAINER>
-!
-! Usage: kiln commit <CONTAINER> [IMAGE]
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln commit`: <CONTAINER> is missing
+! hint: it is used so: kiln commit <CONTAINER> [IMAGE]
 [125]
 $ kiln commit nosuch
 ! Error: cannot find the container `nosuch`: no container in the store has this name or id
@@ -261,29 +256,20 @@ $ kiln commit one x@sha256:00000000000000000000000000000000000000000000000000000
 ! Error: cannot commit to `localhost/x@sha256:<id-1>`: a digest is not given, it follows from the content
 [125]
 $ kiln commit one docker://example.com/x
-! Error: cannot use `docker://example.com/x`: this version has no `docker:` transport
-! hint: use an OCI layout: oci:DIRECTORY:NAME
+! Error: cannot use `docker://example.com/x:latest`: it is in no place outside the store
+! hint: name a location such as oci:DIRECTORY:NAME
 [125]
 $ kiln commit --nosuch one
-! error: unexpected argument '--nosuch' found
-!
-!   tip: to pass '--nosuch' as a value, use '-- --nosuch'
-!
-! Usage: kiln commit [OPTIONS] <CONTAINER> [IMAGE]
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln commit` has no such flag
+! hint: see `kiln commit --help`
 [125]
 $ kiln commit --timestamp x one
-! error: invalid value 'x' for '--timestamp <SECONDS>': invalid digit found in string
-!
-! For more information, try '--help'.
+! Error: cannot use `--timestamp=x`: invalid digit found in string
+! hint: see `kiln commit --help`
 [125]
 $ kiln commit --timestamp 1 --source-date-epoch 1 one
-! error: the argument '--timestamp <SECONDS>' cannot be used with '--source-date-epoch <SECONDS>'
-!
-! Usage: kiln commit --timestamp <SECONDS> <CONTAINER> [IMAGE]
-!
-! For more information, try '--help'.
+! Error: cannot use `--timestamp` and `--source-date-epoch` together
+! hint: see `kiln commit --help`
 [125]
 $ kiln commit --rewrite-timestamp one
 ! Error: cannot rewrite timestamps: --rewrite-timestamp needs a time that no file may be later than
@@ -294,11 +280,8 @@ $ SOURCE_DATE_EPOCH=now kiln commit one
 ! hint: SOURCE_DATE_EPOCH is a whole number of seconds since 1970
 [125]
 $ kiln commit one a b
-! error: unexpected argument 'b' found
-!
-! Usage: kiln commit [OPTIONS] <CONTAINER> [IMAGE]
-!
-! For more information, try '--help'.
+! Error: cannot understand `b`: `kiln commit` takes no further word
+! hint: see `kiln commit --help`
 [125]
 $ kiln commit one oci:/proc/nosuch:x
 ! Error: cannot make the OCI layout `/proc/nosuch`: No such file or directory (os error 2)

@@ -100,20 +100,12 @@ fn what_cannot_be_set() {
         &env,
         r#"
 $ kiln config
-! error: the following required arguments were not provided:
-!   <CONTAINER>
-!
-! Usage: kiln config <CONTAINER>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln config`: <CONTAINER> is missing
+! hint: it is used so: kiln config <CONTAINER>
 [125]
 $ kiln config --env A=b
-! error: the following required arguments were not provided:
-!   <CONTAINER>
-!
-! Usage: kiln config --env <NAME=VALUE> <CONTAINER>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln config`: <CONTAINER> is missing
+! hint: it is used so: kiln config --env <NAME=VALUE> <CONTAINER>
 [125]
 $ kiln from --name one base
 one
@@ -126,16 +118,12 @@ $ kiln config --env A=b nosuch
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln config --nosuch one
-! error: unexpected argument '--nosuch' found
-!
-!   tip: a similar argument exists: '--os'
-!
-! Usage: kiln config --os <OS> <CONTAINER>
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln config` has no such flag
+! hint: did you mean `--os`? see `kiln config --help`
 [125]
 $ kiln config --env =x one
 ! Error: cannot set `=x`: there is no name before `=`
+! hint: give NAME=VALUE
 [125]
 $ kiln config --env NOT_SET_HERE one
 ! Error: cannot set the variable `NOT_SET_HERE`: it is not set here, so there is no value to take
@@ -143,6 +131,7 @@ $ kiln config --env NOT_SET_HERE one
 [125]
 $ kiln config --label =x one
 ! Error: cannot set `=x`: there is no name before `=`
+! hint: give NAME=VALUE
 [125]
 $ kiln config --port 99999999 one
 $ kiln config --port a one
@@ -168,7 +157,8 @@ $ kiln config --created-by 'a script' --history-comment why one
 $ kiln commit -q one made >/dev/null
 $ kiln inspect --format '{{range .OCIv1.History}}{{.CreatedBy}}|{{.Comment}}|{{.EmptyLayer}}{{println}}{{end}}' made
 written by hand||false
-/bin/sh -c #(nop) USER u ENV C=d||true
+/bin/sh -c #(nop) USER u||true
+/bin/sh -c #(nop) ENV C=d||true
 /bin/sh -c #(nop) CMD /x||true
 a script|why|false
 

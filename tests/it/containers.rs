@@ -34,20 +34,20 @@ $ kiln containers --noheading --notruncate
 <id-3>     *                                                                    scratch                working-container
 $ kiln containers --json
 [
-  {
-    "id": "<id-1>",
-    "builder": true,
-    "imageid": "<id-2>",
-    "imagename": "localhost/base:latest",
-    "containername": "one"
-  },
-  {
-    "id": "<id-3>",
-    "builder": true,
-    "imageid": "",
-    "imagename": "scratch",
-    "containername": "working-container"
-  }
+    {
+        "id": "<id-1>",
+        "builder": true,
+        "imageid": "<id-2>",
+        "imagename": "localhost/base:latest",
+        "containername": "one"
+    },
+    {
+        "id": "<id-3>",
+        "builder": true,
+        "imageid": "",
+        "imagename": "scratch",
+        "containername": "working-container"
+    }
 ]
 $ kiln containers --format '{{.ContainerID}} {{.Builder}} {{.ImageID}} {{.ImageName}} {{.ContainerName}}'
 <id-1> * <id-2> localhost/base:latest one
@@ -67,20 +67,12 @@ $ kiln containers --format '{{'
 ! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json
 [125]
 $ kiln containers --nosuch
-! error: unexpected argument '--nosuch' found
-!
-!   tip: a similar argument exists: '--no-trunc'
-!
-! Usage: kiln containers --notruncate
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln containers` has no such flag
+! hint: did you mean `--no-trunc`? see `kiln containers --help`
 [125]
 $ kiln containers extra
-! error: unexpected argument 'extra' found
-!
-! Usage: kiln containers [OPTIONS]
-!
-! For more information, try '--help'.
+! Error: cannot understand `extra`: `kiln containers` takes no further word
+! hint: see `kiln containers --help`
 [125]
 "#,
     );

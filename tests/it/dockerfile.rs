@@ -17,61 +17,61 @@ $ printf '%s\n' '# syntax=a/b' 'FROM --platform=linux/arm64 a AS b' 'ENV x=1 y="
 (cmd "a" "b")
 $ printf 'FROM a\nHEALTHCHECK NONE\nRUN --mount=type=ssh <<E\nx\nE\n' | kiln dockerfile dump --format json -
 {
-  "directives": {
-    "escape": "\\"
-  },
-  "instructions": [
-    {
-      "span": {
-        "first": 1,
-        "last": 1
-      },
-      "instruction": "FROM",
-      "image": "a"
+    "directives": {
+        "escape": "\\"
     },
-    {
-      "span": {
-        "first": 2,
-        "last": 2
-      },
-      "instruction": "HEALTHCHECK",
-      "command": null,
-      "interval": 0,
-      "timeout": 0,
-      "start_period": 0,
-      "start_interval": 0,
-      "retries": 0
-    },
-    {
-      "span": {
-        "first": 3,
-        "last": 5
-      },
-      "instruction": "RUN",
-      "command": {
-        "shell": "<<E"
-      },
-      "heredocs": [
+    "instructions": [
         {
-          "name": "E",
-          "content": "x\n",
-          "expand": true,
-          "strip_tabs": false
-        }
-      ],
-      "mounts": [
+            "span": {
+                "first": 1,
+                "last": 1
+            },
+            "instruction": "FROM",
+            "image": "a"
+        },
         {
-          "text": "type=ssh",
-          "options": [
-            {
-              "name": "type",
-              "value": "ssh"
-            }
-          ]
+            "span": {
+                "first": 2,
+                "last": 2
+            },
+            "instruction": "HEALTHCHECK",
+            "command": null,
+            "interval": 0,
+            "timeout": 0,
+            "start_period": 0,
+            "start_interval": 0,
+            "retries": 0
+        },
+        {
+            "span": {
+                "first": 3,
+                "last": 5
+            },
+            "instruction": "RUN",
+            "command": {
+                "shell": "<<E"
+            },
+            "heredocs": [
+                {
+                    "name": "E",
+                    "content": "x\n",
+                    "expand": true,
+                    "strip_tabs": false
+                }
+            ],
+            "mounts": [
+                {
+                    "text": "type=ssh",
+                    "options": [
+                        {
+                            "name": "type",
+                            "value": "ssh"
+                        }
+                    ]
+                }
+            ]
         }
-      ]
-    }
-  ]
+    ]
 }
 "#,
     );
@@ -140,10 +140,8 @@ ok	a,b,a b,d e
 $ printf '%s\n' '`$x C:\d' | kiln dockerfile lex --escape '`' --env x
 ok	$x C:\d
 $ kiln dockerfile lex --escape x < /dev/null
-! error: invalid value 'x' for '--escape <C>'
-!   [possible values: \, `]
-!
-! For more information, try '--help'.
+! Error: cannot use `--escape=x`: it may be \ or `
+! hint: see `kiln dockerfile --help`
 [125]
 "#,
     );

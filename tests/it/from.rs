@@ -75,12 +75,8 @@ $ kiln from --cidfile no/such/dir scratch
 /// Images that are not there, and words that make no sense.
 const REFUSED: &str = r#"
 $ kiln from
-! error: the following required arguments were not provided:
-!   <IMAGE>
-!
-! Usage: kiln from <IMAGE>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln from`: <IMAGE> is missing
+! hint: it is used so: kiln from <IMAGE>
 [125]
 $ kiln from nosuch
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id
@@ -103,29 +99,20 @@ $ kiln from ''
 ! hint: see what there is with `kiln images`
 [125]
 $ kiln from base base
-! error: unexpected argument 'base' found
-!
-! Usage: kiln from [OPTIONS] <IMAGE>
-!
-! For more information, try '--help'.
+! Error: cannot understand `base`: `kiln from` takes no further word
+! hint: see `kiln from --help`
 [125]
 $ kiln from --nosuch base
-! error: unexpected argument '--nosuch' found
-!
-!   tip: to pass '--nosuch' as a value, use '-- --nosuch'
-!
-! Usage: kiln from [OPTIONS] <IMAGE>
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln from` has no such flag
+! hint: see `kiln from --help`
 [125]
 $ kiln from --format zip base
-! error: invalid value 'zip' for '--format <FORMAT>': a format is `oci` or `docker`
-!
-! For more information, try '--help'.
+! Error: cannot use `--format=zip`: a format is `oci` or `docker`
+! hint: see `kiln from --help`
 [125]
 $ kiln from docker://example.com/base
-! Error: cannot use `docker://example.com/base`: this version has no `docker:` transport
-! hint: use an OCI layout: oci:DIRECTORY:NAME
+! Error: cannot use `docker://example.com/base:latest`: it is in no place outside the store
+! hint: name a location such as oci:DIRECTORY:NAME
 [125]
 $ kiln from oci:
 ! Error: cannot use `oci:`: it names no directory

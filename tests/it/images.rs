@@ -28,21 +28,21 @@ $ kiln images -q
 <short-1>
 $ kiln images --json
 [
-  {
-    "id": "<short-1>",
-    "names": [
-      "localhost/base:latest",
-      "localhost/second:1",
-      "other.example.com/third:latest"
-    ],
-    "digest": "sha256:<id-2>",
-    "createdat": "<age>",
-    "size": "211 B",
-    "created": 981173106,
-    "createdatraw": "<time>",
-    "readonly": false,
-    "history": null
-  }
+    {
+        "id": "<short-1>",
+        "names": [
+            "localhost/base:latest",
+            "localhost/second:1",
+            "other.example.com/third:latest"
+        ],
+        "digest": "sha256:<id-2>",
+        "createdat": "<age>",
+        "size": "211 B",
+        "created": 981173106,
+        "createdatraw": "<time>",
+        "readonly": false,
+        "history": null
+    }
 ]
 $ kiln images base
 REPOSITORY      TAG     IMAGE ID      CREATED       SIZE
@@ -81,20 +81,12 @@ $ kiln images --format '{{'
 ! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json
 [125]
 $ kiln images --nosuch
-! error: unexpected argument '--nosuch' found
-!
-!   tip: a similar argument exists: '--no-trunc'
-!
-! Usage: kiln images --no-trunc [IMAGE]
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln images` has no such flag
+! hint: did you mean `--no-trunc`? see `kiln images --help`
 [125]
 $ kiln images one two
-! error: unexpected argument 'two' found
-!
-! Usage: kiln images [OPTIONS] [IMAGE]
-!
-! For more information, try '--help'.
+! Error: cannot understand `two`: `kiln images` takes no further word
+! hint: see `kiln images --help`
 [125]
 "#;
 

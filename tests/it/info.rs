@@ -16,28 +16,28 @@ $ kiln info --format '{{.store.ImageStore.number}} {{.store.ContainerStore.numbe
 1 1 linux false
 $ kiln info | sed 's/: [^{]*$/:/'
 {
-  "host": {
-    "arch":
-    "cpus":
-    "hostname":
-    "kernel":
-    "os":
-    "rootless":
-    "MemTotal":
-    "MemFree":
-    "SwapTotal":
-    "SwapFree":
-  },
-  "store": {
-    "GraphRoot":
-    "GraphDriverName":
-    "ContainerStore": {
-      "number":
+    "host": {
+        "arch":
+        "cpus":
+        "hostname":
+        "kernel":
+        "os":
+        "rootless":
+        "MemTotal":
+        "MemFree":
+        "SwapTotal":
+        "SwapFree":
     },
-    "ImageStore": {
-      "number":
+    "store": {
+        "GraphRoot":
+        "GraphDriverName":
+        "ContainerStore": {
+            "number":
+        },
+        "ImageStore": {
+            "number":
+        }
     }
-  }
 }
 $ kiln --root other info --format '{{.store.GraphRoot}} {{.store.ImageStore.number}}'
 <dir>/files/other 0
@@ -47,18 +47,12 @@ $ kiln info --format '{{.Nosuch}}'
 ! Error: cannot fill in the format: map has no entry for key: Nosuch
 [125]
 $ kiln info --nosuch
-! error: unexpected argument '--nosuch' found
-!
-! Usage: kiln info [OPTIONS]
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln info` has no such flag
+! hint: see `kiln info --help`
 [125]
 $ kiln info extra
-! error: unexpected argument 'extra' found
-!
-! Usage: kiln info [OPTIONS]
-!
-! For more information, try '--help'.
+! Error: cannot understand `extra`: `kiln info` takes no further word
+! hint: see `kiln info --help`
 [125]
 "#,
     );

@@ -9,123 +9,123 @@ one
 $ kiln config --annotation x=y --env A=b one
 $ kiln inspect one
 {
-  "Type": "buildah 0.0.1",
-  "FromImage": "localhost/base:latest",
-  "FromImageID": "<id-1>",
-  "FromImageDigest": "sha256:<id-2>",
-  "Config": "{\"created\":\"<time>\",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"PATH=/bin\",\"KEPT=yes\"],\"Cmd\":[\"/bin/sh\"],\"Labels\":{\"of\":\"base\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:<id-3>\"]},\"history\":[{\"created\":\"<time>\",\"created_by\":\"written by hand\"}]}",
-  "Manifest": "",
-  "Container": "one",
-  "ContainerID": "<id-4>",
-  "MountPoint": "",
-  "ProcessLabel": "",
-  "MountLabel": "",
-  "ImageAnnotations": {
-    "x": "y"
-  },
-  "ImageCreatedBy": "",
-  "ImageHistoryComment": "",
-  "Format": "oci",
-  "OCIv1": {
-    "created": "<time>",
-    "architecture": "amd64",
-    "os": "linux",
-    "config": {
-      "Env": [
-        "PATH=/bin",
-        "KEPT=yes",
-        "A=b"
-      ],
-      "Cmd": [
-        "/bin/sh"
-      ],
-      "Labels": {
-        "of": "base"
-      }
+    "Type": "buildah 0.0.1",
+    "FromImage": "localhost/base:latest",
+    "FromImageID": "<id-1>",
+    "FromImageDigest": "sha256:<id-2>",
+    "Config": "{\"created\":\"<time>\",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"PATH=/bin\",\"KEPT=yes\"],\"Cmd\":[\"/bin/sh\"],\"Labels\":{\"of\":\"base\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:<id-3>\"]},\"history\":[{\"created\":\"<time>\",\"created_by\":\"written by hand\"}]}",
+    "Manifest": "",
+    "Container": "one",
+    "ContainerID": "<id-4>",
+    "MountPoint": "",
+    "ProcessLabel": "",
+    "MountLabel": "",
+    "ImageAnnotations": {
+        "x": "y"
     },
-    "rootfs": {
-      "type": "layers",
-      "diff_ids": [
-        "sha256:<id-3>"
-      ]
-    },
-    "history": [
-      {
+    "ImageCreatedBy": "",
+    "ImageHistoryComment": "",
+    "Format": "oci",
+    "OCIv1": {
         "created": "<time>",
-        "created_by": "written by hand"
-      }
-    ]
-  },
-  "Docker": {
-    "created": "<time>",
-    "author": "",
-    "comment": "",
-    "container_config": {
-      "Env": [
-        "PATH=/bin",
-        "KEPT=yes",
-        "A=b"
-      ],
-      "Cmd": [
-        "/bin/sh"
-      ],
-      "Labels": {
-        "of": "base"
-      },
-      "Hostname": "",
-      "Domainname": "",
-      "User": "",
-      "WorkingDir": "",
-      "StopSignal": "",
-      "Entrypoint": null,
-      "OnBuild": null,
-      "Volumes": null,
-      "Image": "sha256:<id-1>"
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {
+            "Env": [
+                "PATH=/bin",
+                "KEPT=yes",
+                "A=b"
+            ],
+            "Cmd": [
+                "/bin/sh"
+            ],
+            "Labels": {
+                "of": "base"
+            }
+        },
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [
+                "sha256:<id-3>"
+            ]
+        },
+        "history": [
+            {
+                "created": "<time>",
+                "created_by": "written by hand"
+            }
+        ]
     },
-    "config": {
-      "Env": [
-        "PATH=/bin",
-        "KEPT=yes",
-        "A=b"
-      ],
-      "Cmd": [
-        "/bin/sh"
-      ],
-      "Labels": {
-        "of": "base"
-      },
-      "Hostname": "",
-      "Domainname": "",
-      "User": "",
-      "WorkingDir": "",
-      "StopSignal": "",
-      "Entrypoint": null,
-      "OnBuild": null,
-      "Volumes": null,
-      "Image": "sha256:<id-1>"
-    },
-    "architecture": "amd64",
-    "variant": "",
-    "os": "linux",
-    "rootfs": {
-      "type": "layers",
-      "diff_ids": [
-        "sha256:<id-3>"
-      ]
-    },
-    "history": [
-      {
+    "Docker": {
         "created": "<time>",
-        "created_by": "written by hand"
-      }
+        "author": "",
+        "comment": "",
+        "container_config": {
+            "Env": [
+                "PATH=/bin",
+                "KEPT=yes",
+                "A=b"
+            ],
+            "Cmd": [
+                "/bin/sh"
+            ],
+            "Labels": {
+                "of": "base"
+            },
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "WorkingDir": "",
+            "StopSignal": "",
+            "Entrypoint": null,
+            "OnBuild": null,
+            "Volumes": null,
+            "Image": "sha256:<id-1>"
+        },
+        "config": {
+            "Env": [
+                "PATH=/bin",
+                "KEPT=yes",
+                "A=b"
+            ],
+            "Cmd": [
+                "/bin/sh"
+            ],
+            "Labels": {
+                "of": "base"
+            },
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "WorkingDir": "",
+            "StopSignal": "",
+            "Entrypoint": null,
+            "OnBuild": null,
+            "Volumes": null,
+            "Image": "sha256:<id-1>"
+        },
+        "architecture": "amd64",
+        "variant": "",
+        "os": "linux",
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [
+                "sha256:<id-3>"
+            ]
+        },
+        "history": [
+            {
+                "created": "<time>",
+                "created_by": "written by hand"
+            }
+        ]
+    },
+    "History": [
+        {
+            "created": "<time>",
+            "created_by": "written by hand"
+        }
     ]
-  },
-  "History": [
-    {
-      "created": "<time>",
-      "created_by": "written by hand"
-    }
-  ]
 }
 $ kiln inspect --format '{{.FromImage}} {{.Container}} {{.OCIv1.Config.Env}} {{.OCIv1.OS}} {{.Docker.Config.Cmd}}' one
 localhost/base:latest one [PATH=/bin KEPT=yes A=b] linux [/bin/sh]
@@ -138,72 +138,72 @@ $ kiln from --name empty scratch
 empty
 $ kiln inspect empty
 {
-  "Type": "buildah 0.0.1",
-  "FromImage": "",
-  "FromImageID": "",
-  "FromImageDigest": "",
-  "Config": "",
-  "Manifest": "",
-  "Container": "empty",
-  "ContainerID": "<id-5>",
-  "MountPoint": "",
-  "ProcessLabel": "",
-  "MountLabel": "",
-  "ImageAnnotations": {},
-  "ImageCreatedBy": "",
-  "ImageHistoryComment": "",
-  "Format": "oci",
-  "OCIv1": {
-    "architecture": "amd64",
-    "os": "linux",
-    "config": {},
-    "rootfs": {
-      "type": "layers",
-      "diff_ids": []
-    }
-  },
-  "Docker": {
-    "created": null,
-    "author": "",
-    "comment": "",
-    "container_config": {
-      "Hostname": "",
-      "Domainname": "",
-      "User": "",
-      "WorkingDir": "",
-      "StopSignal": "",
-      "Env": null,
-      "Cmd": null,
-      "Entrypoint": null,
-      "OnBuild": null,
-      "Labels": null,
-      "Volumes": null,
-      "Image": ""
+    "Type": "buildah 0.0.1",
+    "FromImage": "",
+    "FromImageID": "",
+    "FromImageDigest": "",
+    "Config": "",
+    "Manifest": "",
+    "Container": "empty",
+    "ContainerID": "<id-5>",
+    "MountPoint": "",
+    "ProcessLabel": "",
+    "MountLabel": "",
+    "ImageAnnotations": {},
+    "ImageCreatedBy": "",
+    "ImageHistoryComment": "",
+    "Format": "oci",
+    "OCIv1": {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {},
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": []
+        }
     },
-    "config": {
-      "Hostname": "",
-      "Domainname": "",
-      "User": "",
-      "WorkingDir": "",
-      "StopSignal": "",
-      "Env": null,
-      "Cmd": null,
-      "Entrypoint": null,
-      "OnBuild": null,
-      "Labels": null,
-      "Volumes": null,
-      "Image": ""
+    "Docker": {
+        "created": null,
+        "author": "",
+        "comment": "",
+        "container_config": {
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "WorkingDir": "",
+            "StopSignal": "",
+            "Env": null,
+            "Cmd": null,
+            "Entrypoint": null,
+            "OnBuild": null,
+            "Labels": null,
+            "Volumes": null,
+            "Image": ""
+        },
+        "config": {
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "WorkingDir": "",
+            "StopSignal": "",
+            "Env": null,
+            "Cmd": null,
+            "Entrypoint": null,
+            "OnBuild": null,
+            "Labels": null,
+            "Volumes": null,
+            "Image": ""
+        },
+        "architecture": "amd64",
+        "variant": "",
+        "os": "linux",
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": []
+        },
+        "history": []
     },
-    "architecture": "amd64",
-    "variant": "",
-    "os": "linux",
-    "rootfs": {
-      "type": "layers",
-      "diff_ids": []
-    },
-    "history": []
-  },
-  "History": []
+    "History": []
 }
 "#;
 
@@ -217,116 +217,116 @@ fn a_container_is_shown() {
 const IMAGE: &str = r#"
 $ kiln inspect base
 {
-  "Type": "buildah 0.0.1",
-  "FromImage": "localhost/base:latest",
-  "FromImageID": "<id-1>",
-  "FromImageDigest": "sha256:<id-2>",
-  "Config": "{\"created\":\"<time>\",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"PATH=/bin\",\"KEPT=yes\"],\"Cmd\":[\"/bin/sh\"],\"Labels\":{\"of\":\"base\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:<id-3>\"]},\"history\":[{\"created\":\"<time>\",\"created_by\":\"written by hand\"}]}",
-  "Manifest": "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:<id-1>\",\"size\":345},\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:<id-4>\",\"size\":211}]}",
-  "Container": "",
-  "ContainerID": "",
-  "MountPoint": "",
-  "ProcessLabel": "",
-  "MountLabel": "",
-  "ImageAnnotations": {},
-  "ImageCreatedBy": "",
-  "OCIv1": {
-    "created": "<time>",
-    "architecture": "amd64",
-    "os": "linux",
-    "config": {
-      "Env": [
-        "PATH=/bin",
-        "KEPT=yes"
-      ],
-      "Cmd": [
-        "/bin/sh"
-      ],
-      "Labels": {
-        "of": "base"
-      }
-    },
-    "rootfs": {
-      "type": "layers",
-      "diff_ids": [
-        "sha256:<id-3>"
-      ]
-    },
-    "history": [
-      {
+    "Type": "buildah 0.0.1",
+    "FromImage": "localhost/base:latest",
+    "FromImageID": "<id-1>",
+    "FromImageDigest": "sha256:<id-2>",
+    "Config": "{\"created\":\"<time>\",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"PATH=/bin\",\"KEPT=yes\"],\"Cmd\":[\"/bin/sh\"],\"Labels\":{\"of\":\"base\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:<id-3>\"]},\"history\":[{\"created\":\"<time>\",\"created_by\":\"written by hand\"}]}",
+    "Manifest": "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:<id-1>\",\"size\":345},\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:<id-4>\",\"size\":211}]}",
+    "Container": "",
+    "ContainerID": "",
+    "MountPoint": "",
+    "ProcessLabel": "",
+    "MountLabel": "",
+    "ImageAnnotations": {},
+    "ImageCreatedBy": "",
+    "OCIv1": {
         "created": "<time>",
-        "created_by": "written by hand"
-      }
-    ]
-  },
-  "Docker": {
-    "created": "<time>",
-    "author": "",
-    "comment": "",
-    "container_config": {
-      "Env": [
-        "PATH=/bin",
-        "KEPT=yes"
-      ],
-      "Cmd": [
-        "/bin/sh"
-      ],
-      "Labels": {
-        "of": "base"
-      },
-      "Hostname": "",
-      "Domainname": "",
-      "User": "",
-      "WorkingDir": "",
-      "StopSignal": "",
-      "Entrypoint": null,
-      "OnBuild": null,
-      "Volumes": null,
-      "Image": ""
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {
+            "Env": [
+                "PATH=/bin",
+                "KEPT=yes"
+            ],
+            "Cmd": [
+                "/bin/sh"
+            ],
+            "Labels": {
+                "of": "base"
+            }
+        },
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [
+                "sha256:<id-3>"
+            ]
+        },
+        "history": [
+            {
+                "created": "<time>",
+                "created_by": "written by hand"
+            }
+        ]
     },
-    "config": {
-      "Env": [
-        "PATH=/bin",
-        "KEPT=yes"
-      ],
-      "Cmd": [
-        "/bin/sh"
-      ],
-      "Labels": {
-        "of": "base"
-      },
-      "Hostname": "",
-      "Domainname": "",
-      "User": "",
-      "WorkingDir": "",
-      "StopSignal": "",
-      "Entrypoint": null,
-      "OnBuild": null,
-      "Volumes": null,
-      "Image": ""
-    },
-    "architecture": "amd64",
-    "variant": "",
-    "os": "linux",
-    "rootfs": {
-      "type": "layers",
-      "diff_ids": [
-        "sha256:<id-3>"
-      ]
-    },
-    "history": [
-      {
+    "Docker": {
         "created": "<time>",
-        "created_by": "written by hand"
-      }
+        "author": "",
+        "comment": "",
+        "container_config": {
+            "Env": [
+                "PATH=/bin",
+                "KEPT=yes"
+            ],
+            "Cmd": [
+                "/bin/sh"
+            ],
+            "Labels": {
+                "of": "base"
+            },
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "WorkingDir": "",
+            "StopSignal": "",
+            "Entrypoint": null,
+            "OnBuild": null,
+            "Volumes": null,
+            "Image": ""
+        },
+        "config": {
+            "Env": [
+                "PATH=/bin",
+                "KEPT=yes"
+            ],
+            "Cmd": [
+                "/bin/sh"
+            ],
+            "Labels": {
+                "of": "base"
+            },
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "WorkingDir": "",
+            "StopSignal": "",
+            "Entrypoint": null,
+            "OnBuild": null,
+            "Volumes": null,
+            "Image": ""
+        },
+        "architecture": "amd64",
+        "variant": "",
+        "os": "linux",
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [
+                "sha256:<id-3>"
+            ]
+        },
+        "history": [
+            {
+                "created": "<time>",
+                "created_by": "written by hand"
+            }
+        ]
+    },
+    "History": [
+        {
+            "created": "<time>",
+            "created_by": "written by hand"
+        }
     ]
-  },
-  "History": [
-    {
-      "created": "<time>",
-      "created_by": "written by hand"
-    }
-  ]
 }
 $ kiln inspect --type image --format '{{.FromImageID}}' base
 <id-1>
@@ -351,12 +351,8 @@ fn what_cannot_be_shown() {
         &env,
         r#"
 $ kiln inspect
-! error: the following required arguments were not provided:
-!   <NAME>
-!
-! Usage: kiln inspect <NAME>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln inspect`: <NAME> is missing
+! hint: it is used so: kiln inspect <NAME>
 [125]
 $ kiln inspect nosuch
 ! Error: cannot find a container or image `nosuch`
@@ -375,10 +371,8 @@ $ kiln inspect --type container base
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln inspect --type other base
-! error: invalid value 'other' for '--type <KIND>'
-!   [possible values: container, image]
-!
-! For more information, try '--help'.
+! Error: cannot use `--type=other`: it may be container or image
+! hint: see `kiln inspect --help`
 [125]
 $ kiln inspect --format '{{' base
 ! Error: cannot use the format `{{`: template: format:1:3: unclosed action
@@ -387,11 +381,8 @@ $ kiln inspect --format '{{' base
 $ kiln inspect --format '{{.Nosuch}}' base
 <no value>
 $ kiln inspect base base
-! error: unexpected argument 'base' found
-!
-! Usage: kiln inspect [OPTIONS] <NAME>
-!
-! For more information, try '--help'.
+! Error: cannot understand `base`: `kiln inspect` takes no further word
+! hint: see `kiln inspect --help`
 [125]
 "#,
     );

@@ -132,7 +132,7 @@ fn told(env: &Env, before: &str, run: &dyn Fn(&str) -> crate::support::env::Outc
         told.push_str(&format!("\0{command}\n{}\n{}", outcome.code, out.join("\n")));
     }
     // Kiln's images of nothing are smaller, and it names no version of itself in labels.
-    let sizes = regex::Regex::new(r"\d[\d.]* (B|[kKMG]B)").expect("the pattern compiles");
+    let sizes = regex::Regex::new(r"(?-u)\d[\d.]* (B|[kKMG]B)").expect("the pattern compiles");
     let told = sizes.replace_all(&told, "<size>");
     let told = redact(&told, env.path("").parent().expect("a directory"));
     told.split('\0').map(str::to_owned).collect()

@@ -27,21 +27,21 @@ one <dir>/store/containers/<id-1>/merged
 two <dir>/store/containers/<id-2>/merged
 $ kiln mount --json
 [
-  {
-    "container": "one",
-    "mountPoint": "<dir>/store/containers/<id-1>/merged"
-  },
-  {
-    "container": "two",
-    "mountPoint": "<dir>/store/containers/<id-2>/merged"
-  }
+    {
+        "container": "one",
+        "mountPoint": "<dir>/store/containers/<id-1>/merged"
+    },
+    {
+        "container": "two",
+        "mountPoint": "<dir>/store/containers/<id-2>/merged"
+    }
 ]
 $ kiln mount --json one
 [
-  {
-    "container": "one",
-    "mountPoint": "<dir>/store/containers/<id-1>/merged"
-  }
+    {
+        "container": "one",
+        "mountPoint": "<dir>/store/containers/<id-1>/merged"
+    }
 ]
 $ echo new >"$(kiln mount two)/file"; cat "$(kiln mount two)/file"
 new
@@ -69,13 +69,8 @@ one <dir>/store/containers/<id-1>/merged
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln mount --nosuch
-! error: unexpected argument '--nosuch' found
-!
-!   tip: to pass '--nosuch' as a value, use '-- --nosuch'
-!
-! Usage: kiln mount [OPTIONS] [CONTAINERS]...
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln mount` has no such flag
+! hint: see `kiln mount --help`
 [125]
 $ kiln mount base
 ! Error: cannot find the container `base`: no container in the store has this name or id

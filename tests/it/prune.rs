@@ -39,18 +39,12 @@ $ ls -A "$KILN_ROOT/images/blobs/sha256" "$KILN_ROOT/layers" "$KILN_ROOT/contain
 
 <dir>/store/layers:
 $ kiln prune extra
-! error: unexpected argument 'extra' found
-!
-! Usage: kiln prune [OPTIONS]
-!
-! For more information, try '--help'.
+! Error: cannot understand `extra`: `kiln prune` takes no further word
+! hint: see `kiln prune --help`
 [125]
 $ kiln prune --nosuch
-! error: unexpected argument '--nosuch' found
-!
-! Usage: kiln prune [OPTIONS]
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln prune` has no such flag
+! hint: see `kiln prune --help`
 [125]
 "#,
     );

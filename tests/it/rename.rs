@@ -34,25 +34,16 @@ fn what_cannot_be_renamed() {
         &env,
         r#"
 $ kiln rename
-! error: the following required arguments were not provided:
-!   <CONTAINER>
-!   <NAME>
-!
-! Usage: kiln rename <CONTAINER> <NAME>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln rename`: <CONTAINER> and <NAME> are missing
+! hint: it is used so: kiln rename <CONTAINER> <NAME>
 [125]
 $ kiln from --name one base
 one
 $ kiln from --name two base
 two
 $ kiln rename one
-! error: the following required arguments were not provided:
-!   <NAME>
-!
-! Usage: kiln rename <CONTAINER> <NAME>
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln rename`: <NAME> is missing
+! hint: it is used so: kiln rename <CONTAINER> <NAME>
 [125]
 $ kiln rename nosuch x
 ! Error: cannot find the container `nosuch`: no container in the store has this name or id
@@ -72,11 +63,8 @@ $ kiln rename one a/b
 ! Error: cannot name a container `a/b`: a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit
 [125]
 $ kiln rename one two three
-! error: unexpected argument 'three' found
-!
-! Usage: kiln rename [OPTIONS] <CONTAINER> <NAME>
-!
-! For more information, try '--help'.
+! Error: cannot understand `three`: `kiln rename` takes no further word
+! hint: see `kiln rename --help`
 [125]
 $ kiln containers --format '{{.ContainerName}}'
 one

@@ -43,12 +43,8 @@ fn what_cannot_be_removed() {
         &env,
         r#"
 $ kiln rm
-! error: the following required arguments were not provided:
-!   <CONTAINERS>...
-!
-! Usage: kiln rm <CONTAINERS>...
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln rm`: <CONTAINERS>... is missing
+! hint: it is used so: kiln rm <CONTAINERS>...
 [125]
 $ kiln rm nosuch
 ! Error: cannot find the container `nosuch`: no container in the store has this name or id
@@ -70,11 +66,8 @@ $ kiln rm nosuch one other
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln rm -a two
-! error: the argument '--all' cannot be used with '[CONTAINERS]...'
-!
-! Usage: kiln rm --all [CONTAINERS]...
-!
-! For more information, try '--help'.
+! Error: cannot use `--all` and `[CONTAINERS]...` together
+! hint: see `kiln rm --help`
 [125]
 $ kiln containers --format '{{.ContainerName}}'
 two

@@ -112,12 +112,8 @@ fn what_cannot_be_removed() {
         &env,
         r#"
 $ kiln rmi
-! error: the following required arguments were not provided:
-!   <IMAGES>...
-!
-! Usage: kiln rmi <IMAGES>...
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln rmi`: <IMAGES>... is missing
+! hint: it is used so: kiln rmi <IMAGES>...
 [125]
 $ kiln rmi nosuch
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id
@@ -133,18 +129,12 @@ untagged: localhost/base:latest
 [125]
 $ kiln images -q
 $ kiln rmi -a base
-! error: the argument '--all' cannot be used with '[IMAGES]...'
-!
-! Usage: kiln rmi --all [IMAGES]...
-!
-! For more information, try '--help'.
+! Error: cannot use `--all` and `[IMAGES]...` together
+! hint: see `kiln rmi --help`
 [125]
 $ kiln rmi -p base
-! error: the argument '--prune' cannot be used with '[IMAGES]...'
-!
-! Usage: kiln rmi --prune [IMAGES]...
-!
-! For more information, try '--help'.
+! Error: cannot use `--prune` and `[IMAGES]...` together
+! hint: see `kiln rmi --help`
 [125]
 $ kiln rmi 'Up per'
 ! Error: cannot find the image `Up per`: no image in the store has this name or id

@@ -225,14 +225,11 @@ $ buildah mount base-working-container
 $ buildah delete -a | wc -l
 1
 $ buildah nosuch
-! error: unrecognized subcommand 'nosuch'
-!
-! Usage: buildah [OPTIONS] <COMMAND>
-!
-! For more information, try '--help'.
+! Error: cannot understand `nosuch`: `buildah` has no such verb
+! hint: see `buildah --help`
 [125]
 $ buildah --version
-kiln 0.1.0
+buildah version 1.45.0 (image-spec 1.1.0, runtime-spec 1.2.0)
 "#,
     );
 }

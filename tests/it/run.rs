@@ -57,21 +57,12 @@ $ kiln run nosuch true
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln run
-! error: the following required arguments were not provided:
-!   <CONTAINER>
-!
-! Usage: kiln run <CONTAINER> [COMMAND]...
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln run`: <CONTAINER> is missing
+! hint: it is used so: kiln run <CONTAINER> [COMMAND]...
 [125]
 $ kiln run --nosuch c true
-! error: unexpected argument '--nosuch' found
-!
-!   tip: to pass '--nosuch' as a value, use '-- --nosuch'
-!
-! Usage: kiln run [OPTIONS] <CONTAINER> [COMMAND]...
-!
-! For more information, try '--help'.
+! Error: cannot understand `--nosuch`: `kiln run` has no such flag
+! hint: see `kiln run --help`
 [125]
 $ kiln run c -- echo --not-a-flag
 --not-a-flag

@@ -40,21 +40,12 @@ fn what_is_no_name() {
         &env,
         r#"
 $ kiln tag
-! error: the following required arguments were not provided:
-!   <IMAGE>
-!   <NAMES>...
-!
-! Usage: kiln tag <IMAGE> <NAMES>...
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln tag`: <IMAGE> and <NAMES>... are missing
+! hint: it is used so: kiln tag <IMAGE> <NAMES>...
 [125]
 $ kiln tag base
-! error: the following required arguments were not provided:
-!   <NAMES>...
-!
-! Usage: kiln tag <IMAGE> <NAMES>...
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln tag`: <NAMES>... is missing
+! hint: it is used so: kiln tag <IMAGE> <NAMES>...
 [125]
 $ kiln tag nosuch x
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id

@@ -40,12 +40,8 @@ fn what_cannot_be_unmounted() {
         &env,
         r#"
 $ kiln umount
-! error: the following required arguments were not provided:
-!   <CONTAINERS>...
-!
-! Usage: kiln umount <CONTAINERS>...
-!
-! For more information, try '--help'.
+! Error: cannot do `kiln umount`: <CONTAINERS>... is missing
+! hint: it is used so: kiln umount <CONTAINERS>...
 [125]
 $ kiln umount nosuch
 ! Error: cannot find the container `nosuch`: no container in the store has this name or id
@@ -54,11 +50,8 @@ $ kiln umount nosuch
 $ kiln from --name one base
 one
 $ kiln umount -a one
-! error: the argument '--all' cannot be used with '[CONTAINERS]...'
-!
-! Usage: kiln umount --all [CONTAINERS]...
-!
-! For more information, try '--help'.
+! Error: cannot use `--all` and `[CONTAINERS]...` together
+! hint: see `kiln umount --help`
 [125]
 $ kiln mount one >/dev/null; kiln umount nosuch one
 <id-1>

@@ -5,6 +5,7 @@ mod subids;
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
+use crate::sys::threads;
 use crate::sys::userns::{self, IdRange};
 use crate::tree::Marks;
 
@@ -46,6 +47,7 @@ impl Host {
     /// Must be called before any thread starts. `etc` is where `passwd`, `subuid` and `subgid` are (`/etc`).
     pub fn enter(self, etc: &Path) -> Result<()> {
         if self.is_privileged() {
+            threads::allow();
             return Ok(());
         }
         let sentence = "cannot enter a user namespace";
@@ -56,7 +58,9 @@ impl Host {
                 .hint("run it as an ordinary user, or start this container with --cap-add SYS_ADMIN"));
         }
         let (uids, gids) = subids::maps(etc, uid.as_raw(), rustix::process::getegid().as_raw())?;
-        userns::enter(&uids, &gids).map_err(|cause| refusal(sentence, cause))
+        userns::enter(&uids, &gids).map_err(|cause| refusal(sentence, cause))?;
+        threads::allow();
+        Ok(())
     }
 }
 

@@ -1,10 +1,16 @@
 //! What people type: image names with tag and digest, locations with a transport in front.
 
+mod hub;
 mod location;
 mod reference;
+mod registries;
+mod short_name;
 
+pub(crate) use hub::{api_host, hub_alias, is_hub};
 pub use location::{Location, Pick};
 pub use reference::Reference;
+pub(crate) use registries::{Endpoint, Registries};
+pub(crate) use short_name::{Meant, resolve};
 
 #[cfg(test)]
 mod tests;

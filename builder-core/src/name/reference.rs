@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::name::{hub_alias, is_hub};
 use crate::oci::Digest;
 
 /// The longest name the distribution specification allows, without tag and digest.
@@ -110,7 +111,10 @@ impl FromStr for Reference {
             });
         }
         let tag = tag.map(str::to_owned).or_else(|| digest.is_none().then(|| "latest".to_owned()));
-        Ok(Reference { host: host.to_owned(), path: path.to_owned(), tag, digest })
+        let host = hub_alias(host);
+        let short = is_hub(host) && !path.contains('/');
+        let path = if short { format!("library/{path}") } else { path.to_owned() };
+        Ok(Reference { host: host.to_owned(), path, tag, digest })
     }
 }
 

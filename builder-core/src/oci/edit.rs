@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::oci::{Healthcheck, ImageConfig};
+use crate::oci::{ContainerDefaults, Healthcheck, ImageConfig};
 
 /// One change of what an image says of itself. Applied in order; the last one wins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ use crate::oci::{Healthcheck, ImageConfig};
 pub enum ConfigEdit {
     /// Sets an environment variable; it keeps its place among the others.
     Env(String, String),
+    /// Sets an environment variable; `$NAME` and `${NAME}` in the value stand for what the container has there now, and
+    /// for the name alone where it has nothing.
+    ExpandedEnv(String, String),
     /// Removes an environment variable.
     UnsetEnv(String),
     /// Removes every environment variable.
@@ -85,6 +88,18 @@ pub enum ConfigEdit {
     Shell(Vec<String>),
     /// Sets or removes the health check.
     Healthcheck(Option<Healthcheck>),
+    /// Sets the command of the health check: `NONE`, or `CMD` or `CMD-SHELL` and the words.
+    HealthTest(Vec<String>),
+    /// Sets the time between checks, nanoseconds.
+    HealthInterval(i64),
+    /// Sets how long one check may take, nanoseconds.
+    HealthTimeout(i64),
+    /// Sets the time in which failures do not count, nanoseconds.
+    HealthStartPeriod(i64),
+    /// Sets the time between checks in that time, nanoseconds.
+    HealthStartInterval(i64),
+    /// Sets how many failures in a row make a container unhealthy.
+    HealthRetries(i64),
 }
 
 /// What edits change: a config, and what belongs to the manifest and the next line of history.
@@ -108,6 +123,10 @@ impl Draft {
         let run = &mut image.config;
         match edit {
             E::Env(name, value) => set_env(&mut run.env, name, value),
+            E::ExpandedEnv(name, value) => {
+                let value = expand(value, |name| env_value(&run.env, name).unwrap_or(name).to_owned());
+                set_env(&mut run.env, name, &value);
+            }
             E::UnsetEnv(name) => run.env.retain(|entry| env_name(entry) != name),
             E::ClearEnv => run.env.clear(),
             E::Label(name, value) => drop(run.labels.insert(name.clone(), value.clone())),
@@ -133,6 +152,12 @@ impl Draft {
             E::StopSignal(signal) => run.stop_signal.clone_from(signal),
             E::Shell(words) => run.shell.clone_from(words),
             E::Healthcheck(check) => run.healthcheck.clone_from(check),
+            E::HealthTest(words) => checked(run).test.clone_from(words),
+            E::HealthInterval(time) => checked(run).interval = *time,
+            E::HealthTimeout(time) => checked(run).timeout = *time,
+            E::HealthStartPeriod(time) => checked(run).start_period = *time,
+            E::HealthStartInterval(time) => checked(run).start_interval = *time,
+            E::HealthRetries(number) => checked(run).retries = *number,
             E::CreatedBy(text) => self.created_by = Some(text.clone()),
             E::HistoryComment(text) => self.history_comment.clone_from(text),
             image_edit => edit_image(image, image_edit),
@@ -164,6 +189,48 @@ fn edit_image(image: &mut ImageConfig, edit: &ConfigEdit) {
         E::ClearOsFeatures => image.os_features.clear(),
         _ => {}
     }
+}
+
+/// The health check there is, or the one that is begun with when a part of it is set: none, with the field's defaults.
+fn checked(run: &mut ContainerDefaults) -> &mut Healthcheck {
+    const SECOND: i64 = 1_000_000_000;
+    run.healthcheck.get_or_insert_with(|| Healthcheck {
+        test: vec!["NONE".into()],
+        interval: 30 * SECOND,
+        timeout: 30 * SECOND,
+        retries: 3,
+        ..Healthcheck::default()
+    })
+}
+
+fn env_value<'a>(env: &'a [String], name: &str) -> Option<&'a str> {
+    env.iter().rev().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// `text` with `$NAME` and `${NAME}` replaced by what `value` gives for the name; a `$` before anything else stays.
+fn expand(text: &str, value: impl Fn(&str) -> String) -> String {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        expanded.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        let (name, next) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((name, next)) => (name, next),
+            None => after.split_at(after.find(|c: char| !is_in_name(c)).unwrap_or(after.len())),
+        };
+        if name.is_empty() || !name.chars().all(is_in_name) {
+            expanded.push('$');
+            rest = after;
+        } else {
+            expanded.push_str(&value(name));
+            rest = next;
+        }
+    }
+    expanded + rest
+}
+
+fn is_in_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
 }
 
 fn env_name(entry: &str) -> &str {

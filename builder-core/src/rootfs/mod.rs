@@ -14,6 +14,6 @@ pub(crate) mod trees;
 pub(crate) use copy_upper::copy_upper;
 pub(crate) use image::open_image;
 pub(crate) use mounted::{Rootfs, attach, clear_mark, detach, is_attached, take_down};
-pub(crate) use quiet::{Quiet, quieten, settle};
+pub(crate) use quiet::{Quiet, quieten};
 pub(crate) use session::begin as begin_session;
 pub(crate) use traces::{Traces, clear as clear_traces};

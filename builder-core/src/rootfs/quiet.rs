@@ -73,6 +73,9 @@ pub(crate) fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Q
 }
 
 /// Refuses to mount an upper a second time while another mount namespace shows it: the kernel calls that undefined.
+///
+/// If no mount can write to it any more, it is forgotten that it has been visible; that spares later verbs the search.
+/// An unmount, which is hundreds of times more frequent than a copy of the mount elsewhere, leaves this to us.
 pub(super) fn refuse_mounted_elsewhere(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()> {
     // A container or a service that is just being started has a copy of all mounts, for a moment.
     const TRIES: usize = 20;
@@ -83,7 +86,7 @@ pub(super) fn refuse_mounted_elsewhere(builder: &Builder<'_>, guard: &ContainerG
     }
     for _ in 0..TRIES {
         if !is_held_elsewhere(&builder.store, guard) {
-            return Ok(());
+            return forget(builder, guard);
         }
         if session::lives_elsewhere(&builder.store, &mark) {
             break;
@@ -130,17 +133,13 @@ fn mounts_of(process: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Forgets that the upper has been visible as a mount, if no mount can write to it any more; spares later verbs the
-/// search. Called after an unmount.
-pub(crate) fn settle(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()> {
+/// Removes the mark of an upper that no other namespace shows, unless a command or a mount left lazily has it.
+fn forget(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()> {
     let path = guard.dir().join("use");
     let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? else {
         return Ok(());
     };
-    if !is_attached(&guard.merged())?
-        && !is_held_elsewhere(&builder.store, guard)
-        && !is_busy(builder, guard)?
-    {
+    if !is_busy(builder, guard)? {
         clear_mark(guard.dir());
     }
     Ok(())

@@ -15,8 +15,8 @@ pub struct Config {
     pub container: String,
     /// What changes, in order.
     pub edits: Vec<ConfigEdit>,
-    /// A line for the image's history, if this step shall show there.
-    pub history: Option<String>,
+    /// Lines for the image's history, if this step shall show there.
+    pub history: Vec<String>,
 }
 
 impl Config {
@@ -38,7 +38,7 @@ impl Config {
             return self.perform_as_step(builder, &mut guard);
         }
         guard.record.log.push(LogEntry { at: now(), did: Logged::Config(self.edits.clone()) });
-        if let Some(line) = &self.history {
+        for line in &self.history {
             guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.clone()) });
         }
         guard.save()

@@ -13,5 +13,6 @@ pub(crate) mod mount_attr;
 pub(crate) mod random;
 pub(crate) mod signals;
 pub(crate) mod spawn;
+pub(crate) mod threads;
 pub(crate) mod userns;
 pub(crate) mod xattr;

@@ -363,6 +363,11 @@ fn clone(flags: i32) -> io::Result<(i32, i32)> {
     }
 }
 
+/// Installs a filter in this process, for it and all that it starts.
+pub(super) fn confine(filter: &Filter) -> io::Result<()> {
+    Ok(perform::seccomp(filter)?)
+}
+
 /// Number of a resource limit by the name `--ulimit` gives it (`nofile`, `nproc`…).
 pub(crate) fn resource(name: &str) -> Option<u32> {
     Some(match name {

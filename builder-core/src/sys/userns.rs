@@ -1,11 +1,14 @@
 //! A user namespace for this process: ids of an ordinary user's own, with the kernel's help and `newuidmap`'s.
 
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use nix::sched::CloneFlags;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{ForkResult, Pid};
+
+use super::threads;
 
 /// `length` ids starting at `inside` are those starting at `outside`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +81,10 @@ fn map_ids(pid: Pid, uids: &[IdRange], gids: &[IdRange]) -> String {
     let start = |program: &str, ranges: &[IdRange]| {
         let mut command = Command::new(program);
         command.arg(pid.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        if threads::are_refused() {
+            // With a user to become, if only the same one, the standard library forks instead of using `clone3`.
+            command.uid(nix::unistd::getuid().as_raw());
+        }
         for range in ranges {
             command.args([range.inside, range.outside, range.length].map(|number| number.to_string()));
         }

@@ -1,9 +1,10 @@
 //! Moving images between places: the store, OCI layouts, archives, directories, registries.
 //!
 //! A place is a [`Source`] or a [`Sink`]; [`copy_image`] is the one engine for all pairs. Layers that are a tree are
-//! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was asked
-//! for.
+//! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
+//! asked for.
 
+pub(crate) mod http;
 mod blobs;
 mod convert;
 mod copy;
@@ -15,6 +16,7 @@ mod layout;
 mod local;
 pub(crate) mod open;
 mod platform;
+pub(crate) mod registry;
 mod sink;
 mod source;
 mod unfinished;

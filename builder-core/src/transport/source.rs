@@ -55,8 +55,11 @@ pub(crate) enum Content<'a> {
     /// They are there, to be read.
     Stored(Box<dyn Read + Send + 'a>),
     /// They are written when asked for: a layer that is a tree.
-    Made(Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send + 'a>),
+    Made(Maker<'a>),
 }
+
+/// Writes a layer's tar.
+pub(crate) type Maker<'a> = Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send + 'a>;
 
 /// A manifest or an index, byte for byte.
 #[derive(Debug, Clone, PartialEq)]

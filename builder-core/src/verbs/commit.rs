@@ -81,10 +81,12 @@ impl Commit {
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
                 let sink = open::sink(&location)?;
-                let mut options = CopyOptions { format: self.format, ..CopyOptions::default() };
+                // What the place does not take is not written there: no other tool finds Docker's manifests in a
+                // layout.
+                let format = self.format.filter(|format| sink.formats().contains(format));
+                let format = format.unwrap_or(sink.formats()[0]);
+                let mut options = CopyOptions { format: Some(format), ..CopyOptions::default() };
                 options.recompress.to = Some(self.compression);
-                // Layouts are no place for Docker's media types unless these were asked for.
-                let format = options.format.unwrap_or(sink.formats()[0]);
                 let export = send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?;
                 remember(store, &layer, &tree, &export)?;
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;

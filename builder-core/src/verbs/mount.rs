@@ -61,7 +61,6 @@ impl Umount {
             return Ok(None);
         }
         rootfs::detach(&guard)?;
-        rootfs::settle(builder, &guard)?;
         Ok(Some(guard.record.id.clone()))
     }
 }

@@ -92,7 +92,7 @@ const DAMAGES: &[Damage] = &[
     ("the layer is empty", |l| write(&l.blob(&l.manifest["layers"][0]), b""), "layer"),
     ("the layer is no regular file", |l| directory(&l.blob(&l.manifest["layers"][0])), "blob"),
     ("the layer has more after it", |l| append(&l.blob(&l.manifest["layers"][0])), "layer"),
-    ("the config is cut short", |l| truncate(&l.blob(&l.manifest["config"])), "digest"),
+    ("the config is cut short", |l| truncate(&l.blob(&l.manifest["config"])), "blob"),
     ("the config has a flipped bit", |l| flip(&l.blob(&l.manifest["config"])), "digest"),
     ("the config is missing", |l| remove(&l.blob(&l.manifest["config"])), "blob"),
     ("the manifest is cut short", |l| truncate(&l.blob(&l.index["manifests"][0])), "digest"),

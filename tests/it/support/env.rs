@@ -6,13 +6,14 @@ use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use nix::unistd::{Pid, User};
 
 use super::needs::{Need, USER, needs};
+use super::refusal::Refusal;
 
 /// The search path of every command a story starts.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -24,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Env {
     dir: tempfile::TempDir,
     user: Option<User>,
+    refusal: Option<Refusal>,
 }
 
 /// How a command ended and what it said.
@@ -44,7 +46,7 @@ impl Env {
         });
         let base = base.unwrap_or_else(|| "/tmp".into());
         let dir = tempfile::Builder::new().prefix("kiln-it-").tempdir_in(base).expect("a scratch directory");
-        let env = Env { dir, user: None };
+        let env = Env { dir, user: None, refusal: None };
         for below in ["bin", "as-buildah", "home", "tmp", "files"] {
             std::fs::create_dir(env.dir.path().join(below)).expect("a directory of the story");
         }
@@ -77,6 +79,31 @@ impl Env {
         std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).expect("the user may run kiln");
         env.user = Some(user);
         Some(env)
+    }
+
+    /// Refuses these system calls to all that the story starts from now on.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.refusal = Some(refusal);
+    }
+
+    /// Has every `kiln` of the story started by `strace` with these arguments, which may refuse calls by their number
+    /// and to an ordinary user, too; the story's shell is root's then.
+    pub fn trace(&mut self, arguments: &str) {
+        let (kiln, real) = (self.dir.path().join("bin/kiln"), self.dir.path().join("bin/kiln.real"));
+        std::fs::rename(&kiln, &real).expect("kiln gets another name");
+        // The faster way of strace takes set-user-id programs their rights.
+        let faster_or_user = match self.user.take() {
+            Some(user) => format!("-u {}", user.name),
+            None => "--seccomp-bpf".to_owned(),
+        };
+        // What a traced process starts is traced with it.
+        let script = format!(
+            "#!/bin/sh\n[ -z \"$TRACED\" ] || exec {real} \"$@\"\n\
+             TRACED=1 exec strace -f -qqq -o /dev/null {arguments} {faster_or_user} {real} \"$@\"\n",
+            real = real.display(),
+        );
+        std::fs::write(&kiln, script).expect("a script in its place");
+        std::fs::set_permissions(&kiln, PermissionsExt::from_mode(0o755)).expect("it can be run");
     }
 
     /// A path below the story's own files; it need not exist.
@@ -122,7 +149,7 @@ impl Env {
     /// Runs `kiln` with `args`.
     pub fn kiln<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Outcome {
         let mut command = self.command(self.dir.path().join("bin/kiln"));
-        finish(command.args(args))
+        self.finish(command.args(args))
     }
 
     /// Runs `kiln`, which must succeed, and returns its stdout without the last line end.
@@ -141,19 +168,27 @@ impl Env {
 
     /// Runs a shell script, as people type it; `kiln` is on its path.
     pub fn shell(&self, script: &str) -> Outcome {
-        finish(self.command("/bin/sh").args(["-euc", script]))
+        self.finish(self.command("/bin/sh").args(["-euc", script]))
     }
 
     /// As [`Env::shell`], but `buildah` on its path is kiln under that name.
     pub fn shell_as_buildah(&self, script: &str) -> Outcome {
         let path = format!("{}:{PATH}", self.dir.path().join("as-buildah").display());
-        finish(self.command("/bin/sh").env("PATH", path).args(["-euc", script]))
+        self.finish(self.command("/bin/sh").env("PATH", path).args(["-euc", script]))
     }
 
     /// Runs any other program, which must succeed, and returns its stdout without the last line end.
     pub fn run<S: AsRef<OsStr>>(&self, program: &str, args: impl IntoIterator<Item = S>) -> String {
         let args: Vec<_> = args.into_iter().collect();
-        finish(self.command(program).args(&args)).expect_ok(&format!("{program} {:?}", words(&args)))
+        self.finish(self.command(program).args(&args)).expect_ok(&format!("{program} {:?}", words(&args)))
+    }
+
+    fn finish(&self, command: &mut Command) -> Outcome {
+        let start = |command: &mut Command| match &self.refusal {
+            Some(refusal) => refusal.spawn(command),
+            None => command.spawn(),
+        };
+        finish_started(command, start)
     }
 }
 
@@ -181,7 +216,14 @@ fn words<S: AsRef<OsStr>>(args: &[S]) -> Vec<&OsStr> {
 
 /// Runs `command` to its end; one that hangs is killed, and the test fails.
 pub fn finish(command: &mut Command) -> Outcome {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    finish_started(command, Command::spawn)
+}
+
+fn finish_started(
+    command: &mut Command,
+    start: impl FnOnce(&mut Command) -> std::io::Result<Child>,
+) -> Outcome {
+    let child = start(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let child = child.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
     let (send, receive) = mpsc::channel();

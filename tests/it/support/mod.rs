@@ -4,6 +4,7 @@ pub mod env;
 pub mod images;
 pub mod needs;
 pub mod redact;
+pub mod refusal;
 pub mod transcript;
 pub mod trees;
 

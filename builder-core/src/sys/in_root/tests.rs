@@ -1,3 +1,5 @@
+//! The walk by hand against the kernel: both must answer alike.
+
 use std::ffi::CString;
 use std::os::unix::fs::symlink;
 

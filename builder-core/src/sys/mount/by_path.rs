@@ -1,7 +1,7 @@
 //! Detached mounts by `mount(2)`, for kernels and filters without `fsopen`.
 //!
-//! `mount(2)` needs a place in a mount namespace. A thread takes one of its own, mounts there, where nobody sees it, and
-//! hands back a clone that is attached nowhere; the namespace goes with the thread, however that ends.
+//! `mount(2)` needs a place in a mount namespace. A thread takes one of its own, mounts there, where nobody sees it,
+//! and hands back a clone that is attached nowhere; the namespace goes with the thread, however that ends.
 
 use std::ffi::{CStr, CString};
 use std::fmt::Write as _;
@@ -38,6 +38,13 @@ pub(super) fn in_own_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + S
 
 /// As [`super::overlay`].
 pub(super) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
+    if let Some((_, work)) = overlay.upper {
+        // Where only `fsmount` is refused there was a volatile mount for a moment, and this tells of it.
+        match std::fs::remove_dir_all(work.join("work/incompat")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
     in_own_namespace(|| {
         // By number and relative to where the numbers are: short, so that as many layers as overlay takes fit in the
         // page, and without characters that would have to be escaped. Opened here, for overlay takes no directory of
@@ -114,7 +121,10 @@ fn escaped(path: &Path) -> Vec<u8> {
 
 /// Whether the list of mounts has one at `path`, which is absolute and without links.
 pub(super) fn is_listed(path: &Path) -> io::Result<bool> {
-    let path = std::fs::canonicalize(path)?;
+    let path = match std::fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        path => path?,
+    };
     let list = std::fs::read("/proc/thread-self/mountinfo")?;
     let points = list.split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
     Ok(points.map(unescaped).any(|point| point == path.as_os_str().as_bytes()))
@@ -139,3 +149,6 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     }
     plain
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,9 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnecto
 use ureq::{Agent, BodyReader, Proxy, ProxyProtocol, SendBody};
 
 use super::tls::TlsConnector;
-use super::{Failure, Proxies, Tls, Url, failure};
+use super::{Failure, Tls, Url, failure};
 use crate::error::{Error, Kind, Result};
+use crate::settings::Proxies;
 
 /// How long a name may take to become a connection.
 const CONNECT: Duration = Duration::from_secs(30);

@@ -16,10 +16,9 @@ mod url;
 pub(crate) use client::{Body, Client, Method, Request, Response};
 pub(crate) use download::Download;
 pub(crate) use failure::Failure;
-pub use proxy::Proxies;
 pub use retry::Retry;
 pub use tls::Tls;
-pub(crate) use url::Url;
+pub(crate) use url::{Url, escape};
 
 #[cfg(test)]
 mod tests;

@@ -3,17 +3,7 @@
 use std::net::IpAddr;
 
 use super::Url;
-
-/// The proxies of this process, as the environment names them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proxies {
-    /// For `http` addresses: `http://[user:password@]host:port`.
-    pub http: Option<String>,
-    /// For `https` addresses.
-    pub https: Option<String>,
-    /// Hosts reached directly: `example.com`, `.example.com`, `10.0.0.0/8`, `host:port`, `*`, with commas between.
-    pub none: Option<String>,
-}
+use crate::settings::Proxies;
 
 impl Proxies {
     /// The proxy for `url`; `None` to reach it directly. This machine itself is never reached through one.

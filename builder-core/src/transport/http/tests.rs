@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::*;
 use crate::error::Kind;
 use crate::event::Silent;
+use crate::settings::Proxies;
 
 /// A server that gives the n-th connection the n-th answer and then closes it. Gives its `host:port` and the requests.
 fn serve(answers: Vec<Vec<u8>>) -> (String, Arc<Mutex<Vec<String>>>) {

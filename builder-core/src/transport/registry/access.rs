@@ -1,0 +1,23 @@
+//! What one command says about registries, beside the configuration files.
+
+use std::path::PathBuf;
+
+use crate::auth::Credentials;
+use crate::transport::http::Retry;
+
+/// How registries are reached by one verb: what its flags say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Whether certificates are checked and plain HTTP is refused; as `registries.conf` says, unless given.
+    pub tls_verify: Option<bool>,
+    /// What to log in with, in place of what files and helpers have.
+    pub credentials: Option<Credentials>,
+    /// The file of credentials, in place of the usual ones.
+    pub auth_file: Option<PathBuf>,
+    /// The directory with certificates and keys, in place of `certs.d`.
+    pub cert_dir: Option<PathBuf>,
+    /// How often what failed is tried again.
+    pub retry: Retry,
+    /// The signature policy, in place of the usual file.
+    pub policy: Option<PathBuf>,
+}

@@ -1,0 +1,83 @@
+//! What a status that is no success means, in words: the registry's own, where it gives any.
+
+use serde::Deserialize;
+
+use crate::error::{Error, Kind};
+use crate::transport::http::{Failure, Response};
+
+/// The most that is read of an answer that says why something failed.
+const MAX_ERROR: u64 = 64 << 10;
+
+/// The errors of the distribution specification, "Error Codes".
+#[derive(Deserialize)]
+struct Errors {
+    #[serde(default)]
+    errors: Vec<One>,
+    /// As token services put it.
+    details: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct One {
+    #[serde(default)]
+    code: serde_json::Value,
+    #[serde(default)]
+    message: String,
+}
+
+/// The failure that an answer is. `sentence` is ``cannot read the manifest of `…` ``, `host` is named in hints.
+pub(super) fn failure(response: Response, sentence: impl Into<String>, host: &str) -> Failure {
+    let status = response.status;
+    let wait = response.retry_after();
+    let said = words(&response.excerpt(MAX_ERROR));
+    let with = |what: &str| match &said {
+        Some(said) => format!("{what}: {said}"),
+        None => what.to_owned(),
+    };
+    let error = |kind| Error::new(kind, sentence.into());
+    match status {
+        401 => Failure::Lasting(
+            error(Kind::Denied)
+                .because(with("the registry wants another login"))
+                .hint(format!("log in with `kiln login {host}`, or hand in --creds USER:PASSWORD")),
+        ),
+        403 => Failure::Lasting(
+            error(Kind::Denied)
+                .because(with("the registry does not allow it"))
+                .hint(format!("see as whom you are logged in: kiln login --get-login {host}")),
+        ),
+        404 => Failure::Lasting(error(Kind::NotFound).because(with("the registry does not have it"))),
+        405 => Failure::Lasting(error(Kind::Unsupported).because(with("the registry does not do that"))),
+        429 => {
+            let asked = wait.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
+            let error = error(Kind::Denied)
+                .because(with(&format!("the registry was asked too often (429 Too Many Requests){asked}")))
+                .hint(format!("wait, or log in for a higher limit: kiln login {host}"));
+            Failure::Passing { error, wait }
+        }
+        // 408: it waited too long for us; 5xx: its own trouble, often that of the moment.
+        408 | 425 | 500 | 502..=504 => {
+            let error = error(Kind::Io).because(with(&format!("the registry is in trouble (status {status})")));
+            Failure::Passing { error, wait }
+        }
+        _ => Failure::Lasting(error(Kind::Io).because(with(&format!("the registry answers with status {status}")))),
+    }
+}
+
+/// What an answer says, in one line, without what a terminal would obey.
+pub(super) fn words(body: &[u8]) -> Option<String> {
+    let errors: Errors = serde_json::from_slice(body).ok()?;
+    let mut said: Vec<String> = Vec::new();
+    for one in errors.errors.iter().take(3) {
+        let code = one.code.as_str().unwrap_or_default().to_lowercase().replace('_', " ");
+        said.push(match (code.as_str(), one.message.as_str()) {
+            ("", message) => message.to_owned(),
+            (code, "") => code.to_owned(),
+            (code, message) if message.to_lowercase().contains(code) => message.to_owned(),
+            (code, message) => format!("{code}: {message}"),
+        });
+    }
+    said.extend(errors.details);
+    let line: String = said.join("; ").chars().filter(|letter| !letter.is_control()).take(400).collect();
+    (!line.is_empty()).then_some(line)
+}

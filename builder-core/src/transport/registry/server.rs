@@ -1,0 +1,163 @@
+//! One server that holds repositories: which scheme it speaks, how it wants to be asked, and the tokens it gave.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::challenge::{self, Challenge};
+use super::token::{self, Ask, Token};
+use crate::auth::Credentials;
+use crate::error::Result;
+use crate::transport::http::{Body, Client, Failure, Method, Request, Response, Url};
+
+/// A server. Connections, scheme and tokens are shared by all that speak to it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// `HOST[:PORT]`, as image names have it.
+    host: String,
+    /// The host that answers for it.
+    api: String,
+    client: Client,
+    /// Whether plain HTTP will do where it speaks no TLS.
+    insecure: bool,
+    /// Whether it speaks TLS, once known.
+    secure: OnceLock<bool>,
+    challenge: Mutex<Option<Challenge>>,
+    tokens: Mutex<HashMap<String, Token>>,
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// One request that can be sent again.
+pub(crate) struct Call<'a> {
+    pub method: Method,
+    /// From the root on: `/v2/…`.
+    pub path: &'a str,
+    pub headers: &'a [(&'static str, String)],
+    pub body: &'a [u8],
+    /// What a token must allow: `repository:PATH:pull`.
+    pub scopes: &'a [String],
+}
+
+impl Server {
+    /// The server `api`, which is called `host` in names.
+    pub fn new(host: String, api: String, client: Client, insecure: bool) -> Self {
+        let (secure, challenge, tokens) = (OnceLock::new(), Mutex::default(), Mutex::default());
+        Server { host, api, client, insecure, secure, challenge, tokens }
+    }
+
+    /// `HOST[:PORT]`, as image names have it.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Sends a request, logging in where the server wants that.
+    pub fn call(&self, call: &Call<'_>, login: Option<&Credentials>) -> Result<Response, Failure> {
+        let known = self.secure.get().copied();
+        let first = Url::on(&self.api, known.unwrap_or(true), call.path).map_err(Failure::Lasting)?;
+        match self.authorized(&first, call, login) {
+            Err(Failure::NotTls(_)) if known.is_none() && self.insecure => {
+                let plain = Url::on(&self.api, false, call.path).map_err(Failure::Lasting)?;
+                let answer = self.authorized(&plain, call, login)?;
+                let _ = self.secure.set(false);
+                Ok(answer)
+            }
+            Ok(answer) => {
+                let _ = self.secure.set(first.is_secure());
+                Ok(answer)
+            }
+            failed => failed,
+        }
+    }
+
+    /// Sends a request to `url`, a second time if the first answer says how to log in.
+    fn authorized(&self, url: &Url, call: &Call<'_>, login: Option<&Credentials>) -> Result<Response, Failure> {
+        let first = self.send(url, call, self.authorization(url, call.scopes, login)?)?;
+        if first.status != 401 {
+            return Ok(first);
+        }
+        let Some(challenge) = challenge::choose(first.headers("www-authenticate")) else { return Ok(first) };
+        // A token that was good a moment ago may have ended.
+        lock(&self.tokens).remove(&call.scopes.join(" "));
+        *lock(&self.challenge) = Some(challenge);
+        match self.authorization(url, call.scopes, login)? {
+            None => Ok(first),
+            authorization => self.send(url, call, authorization),
+        }
+    }
+
+    fn send(&self, url: &Url, call: &Call<'_>, authorization: Option<String>) -> Result<Response, Failure> {
+        let mut request = Request::new(call.method, url.clone());
+        request.headers = call.headers.to_vec();
+        request.authorization = authorization;
+        if call.method == Method::Get || call.method == Method::Head {
+            return self.client.follow(request);
+        }
+        if !call.body.is_empty() {
+            request.body = Body::Bytes(call.body);
+        }
+        self.client.send(request)
+    }
+
+    /// Sends a request to an address the server itself has named, such as that of an upload. On another server it is
+    /// sent without credentials. Is not repeated, since the body can be read only once.
+    pub fn send_to(
+        &self,
+        mut request: Request<'_>,
+        scopes: &[String],
+        login: Option<&Credentials>,
+    ) -> Result<Response, Failure> {
+        request.stranger = !self.is_own(&request.url);
+        if !request.stranger {
+            let url = request.url.clone();
+            request.authorization = self.authorization(&url, scopes, login)?;
+        }
+        self.client.send(request)
+    }
+
+    /// Whether an address is on this server.
+    fn is_own(&self, url: &Url) -> bool {
+        Url::on(&self.api, self.secure.get().copied().unwrap_or(true), "/").is_ok_and(|own| own.same_origin(url))
+    }
+
+    /// Whether the server speaks TLS, as far as is known.
+    pub fn is_secure(&self) -> bool {
+        self.secure.get().copied().unwrap_or(true)
+    }
+
+    /// The `Authorization` header for a request: none before the server asked for one.
+    fn authorization(
+        &self,
+        url: &Url,
+        scopes: &[String],
+        login: Option<&Credentials>,
+    ) -> Result<Option<String>, Failure> {
+        let challenge = lock(&self.challenge).clone();
+        match challenge {
+            None => Ok(None),
+            Some(Challenge::Basic) => Ok(login.and_then(Credentials::basic)),
+            Some(Challenge::Bearer { realm, service, scope }) => {
+                let key = scopes.join(" ");
+                if let Some(header) = lock(&self.tokens).get(&key).and_then(Token::header) {
+                    return Ok(Some(header.to_owned()));
+                }
+                // For what has no scope of ours, such as a bare `/v2/`, the registry's own words are used.
+                let own: Vec<String> = scope.into_iter().filter(|_| scopes.is_empty()).collect();
+                let scopes = if scopes.is_empty() { own.as_slice() } else { scopes };
+                let ask = Ask { realm: &realm, service: service.as_deref(), scopes, registry: url, credentials: login };
+                let token = token::fetch(&self.client, &ask)?;
+                let header = token.header().map(str::to_owned);
+                lock(&self.tokens).insert(key, token);
+                Ok(header)
+            }
+        }
+    }
+}
+
+/// A panic elsewhere does not spoil what is kept here.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

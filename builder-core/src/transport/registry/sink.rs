@@ -1,0 +1,79 @@
+//! A registry as a place images go to.
+
+use std::sync::Mutex;
+
+use super::gateway::Action;
+use super::{Gateway, Repository};
+use crate::error::Result;
+use crate::name::Reference;
+use crate::oci::{Descriptor, Format};
+use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
+use crate::transport::source::RawManifest;
+
+/// One image in a registry, as it is written.
+pub(crate) struct RegistrySink<'a> {
+    repository: Repository<'a>,
+    /// Blobs known to be there, by their digests: a layer may be in an image several times.
+    there: Mutex<Vec<crate::oci::Digest>>,
+}
+
+impl<'a> RegistrySink<'a> {
+    /// The image `name`, to be written. Nothing is asked for yet.
+    pub fn open(gateway: &Gateway<'a>, name: &Reference) -> Result<Self> {
+        Ok(RegistrySink { repository: gateway.to_change(name, Action::Push)?, there: Mutex::default() })
+    }
+}
+
+impl Sink for RegistrySink<'_> {
+    fn name(&self) -> String {
+        format!("docker://{}", self.repository.name())
+    }
+
+    fn formats(&self) -> &'static [Format] {
+        &[Format::Oci, Format::Docker]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants::Compressed
+    }
+
+    fn takes_index(&self) -> bool {
+        true
+    }
+
+    fn lanes(&self) -> usize {
+        4
+    }
+
+    fn has_blob(&self, blob: &Descriptor, _part: Part<'_>) -> Result<bool> {
+        let lock = || self.there.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if lock().contains(&blob.digest) {
+            return Ok(true);
+        }
+        let found = self.repository.has_blob(blob)?;
+        if found {
+            lock().push(blob.digest);
+        }
+        Ok(found)
+    }
+
+    fn mount_blob(&self, blob: &Descriptor, repository: &str) -> Result<bool> {
+        let own = self.repository.name();
+        match repository.split_once('/') {
+            Some((host, path)) if host == own.host() && path != own.path() => self.repository.mount(blob, path),
+            _ => Ok(false),
+        }
+    }
+
+    fn put_blob(&self, blob: &mut Outgoing<'_>, _part: Part<'_>) -> Result<()> {
+        self.repository.put_blob(blob)
+    }
+
+    fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()> {
+        let name = self.repository.name();
+        match (role, name.digest(), name.tag()) {
+            (Role::Named, None, Some(tag)) => self.repository.put_manifest(manifest, tag),
+            _ => self.repository.put_manifest(manifest, &manifest.digest().to_string()),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A registry as a place images come from: mirrors first, then the registry itself.
+
+use std::sync::OnceLock;
+
+use super::{Gateway, Repository};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Reporter};
+use crate::name::Reference;
+use crate::oci::Descriptor;
+use crate::transport::source::{Content, RawManifest, Source};
+
+/// One image in a registry, or in one of its mirrors.
+pub(crate) struct RegistrySource<'a> {
+    name: Reference,
+    repositories: Vec<Repository<'a>>,
+    /// Which of them has the image.
+    chosen: OnceLock<usize>,
+    reporter: &'a dyn Reporter,
+}
+
+impl<'a> RegistrySource<'a> {
+    /// The image `name`. Nothing is asked for yet.
+    pub fn open(gateway: &Gateway<'a>, name: &Reference, reporter: &'a dyn Reporter) -> Result<Self> {
+        let repositories = gateway.to_pull(name)?;
+        Ok(RegistrySource { name: name.clone(), repositories, chosen: OnceLock::new(), reporter })
+    }
+
+    /// The repository that has the image.
+    pub fn repository(&self) -> &Repository<'a> {
+        // The registry itself is the last one, and there is always one.
+        let last = self.repositories.len() - 1;
+        &self.repositories[self.chosen.get().copied().unwrap_or(last)]
+    }
+}
+
+impl Source for RegistrySource<'_> {
+    fn name(&self) -> String {
+        format!("docker://{}", self.name)
+    }
+
+    fn manifest(&self) -> Result<RawManifest> {
+        let mut tried: Option<Error> = None;
+        for (place, repository) in self.repositories.iter().enumerate() {
+            match repository.manifest() {
+                Ok(manifest) => {
+                    let _ = self.chosen.set(place);
+                    return Ok(manifest);
+                }
+                Err(error) => {
+                    if place + 1 < self.repositories.len() {
+                        let message = format!("the mirror {} is passed over: {error:?}", repository.host());
+                        self.reporter.report(Event::warning(message));
+                    }
+                    tried = Some(error);
+                }
+            }
+        }
+        Err(tried.unwrap_or_else(|| Error::new(Kind::NotFound, format!("cannot find `{}`", self.name))))
+    }
+
+    fn instance(&self, descriptor: &Descriptor) -> Result<RawManifest> {
+        self.repository().manifest_by_digest(descriptor.digest)
+    }
+
+    fn blob(&self, blob: &Descriptor) -> Result<Content<'_>> {
+        Ok(Content::Stored(Box::new(self.repository().blob(blob, 0))))
+    }
+
+    fn lanes(&self) -> usize {
+        // As many as the field's tools use.
+        6
+    }
+
+    fn repositories(&self, _blob: &Descriptor) -> Vec<String> {
+        vec![self.repository().name().repository()]
+    }
+}

@@ -1,0 +1,1 @@
+//! Challenges, tokens, and what servers say.
