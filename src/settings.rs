@@ -107,3 +107,9 @@ pub fn proxies() -> Proxies {
     // In capitals a server that runs this as a CGI script could be sent it.
     Proxies { http: Environment::text("http_proxy"), https: named("https_proxy"), none: named("no_proxy") }
 }
+
+/// Whether we were called by the name of Buildah.
+pub fn is_buildah() -> bool {
+    let name = std::env::args_os().next().map(PathBuf::from);
+    name.as_deref().and_then(std::path::Path::file_stem).is_some_and(|name| name == "buildah")
+}

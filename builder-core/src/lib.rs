@@ -25,7 +25,7 @@ mod transport;
 mod tree;
 mod verbs;
 
-pub use builder::Builder;
+pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
 pub use host::Host;
@@ -36,11 +36,14 @@ pub use oci::{
     Index, Manifest, Platform, RootFs, host_architecture,
 };
 pub use sandbox::{Exit, Network};
-pub use settings::{Driver, Settings};
-pub use steps::{Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote};
+pub use settings::{Driver, Proxies, Settings};
+pub use steps::{
+    Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote, unpack_archive,
+};
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
-pub use transport::http::{Proxies, Retry, Tls};
+pub use transport::http::{Retry, Tls};
 pub use transport::{Wanted, Which};
+pub use tree::Ignored;
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};

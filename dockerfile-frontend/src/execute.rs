@@ -181,13 +181,16 @@ impl<V: Verbs> Worker<'_, V> {
         };
         let base = match &stage.base {
             StageBase::Scratch => Base::Scratch,
-            StageBase::Image { name, platform } => Base::Image { name: name.clone(), platform: platform.clone() },
+            StageBase::Image { name, platform } => {
+                Base::Image { name: name.clone(), platform: platform.clone() }
+            }
             StageBase::Stage(earlier) => match self.board.wait(*earlier) {
                 Some(container) => Base::Container(container),
                 None => return Ok(None),
             },
         };
-        let failed = |error| Failed::Verb { stage: name.clone(), span: stage.span, text: text.clone(), error };
+        let failed =
+            |error| Failed::Verb { stage: name.clone(), span: stage.span, text: text.clone(), error };
         let begun = self.verbs.begin(&name, &base).map_err(failed)?;
         let Begun { container, env, workdir, shell, on_build } = begun;
         let lowering = Lowering {
@@ -198,7 +201,8 @@ impl<V: Verbs> Worker<'_, V> {
             escape,
             containers: BTreeMap::new(),
         };
-        let mut running = Running { worker: self, name: &name, place, lowering, container, last: None, number: 1 };
+        let mut running =
+            Running { worker: self, name: &name, place, lowering, container, last: None, number: 1 };
         if !running.triggers(&on_build, stage.span)? {
             return Ok(None);
         }
@@ -274,7 +278,8 @@ impl<V: Verbs> Running<'_, V> {
         for line in lines {
             // A stage around it, since the parser reads whole files.
             let text = format!("FROM scratch\n{line}\n");
-            let source = Source::new("ONBUILD", text.as_bytes()).map_err(|fault| Failed::Words(vec![fault]))?;
+            let source =
+                Source::new("ONBUILD", text.as_bytes()).map_err(|fault| Failed::Words(vec![fault]))?;
             let parsed = parse(&source);
             if parsed.has_errors() {
                 return Err(Failed::Words(parsed.diagnostics));

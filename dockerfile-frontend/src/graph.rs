@@ -20,7 +20,12 @@ pub enum StageBase {
     /// An earlier stage, by its place.
     Stage(usize),
     /// An image or a named build context.
-    Image { name: String, platform: Option<String> },
+    Image {
+        /// By name.
+        name: String,
+        /// `--platform`
+        platform: Option<String>,
+    },
 }
 
 /// One stage.
@@ -137,9 +142,10 @@ impl Finder<'_, '_> {
         {
             self.faults.error(span, Some(name), format!("there is a stage `{name}` already"));
         }
-        let earlier = self.stages.iter().rposition(|stage| {
-            stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&image))
-        });
+        let earlier = self
+            .stages
+            .iter()
+            .rposition(|stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&image)));
         let base = match earlier {
             Some(stage) => StageBase::Stage(stage),
             None if image == "scratch" => StageBase::Scratch,
@@ -187,8 +193,7 @@ impl Finder<'_, '_> {
 
     /// A name without a dot or slash that is nearly a stage's is hardly an image.
     fn hint_at_misspelling(&mut self, place: usize, span: Span, text: &str) {
-        let names: Vec<String> =
-            self.stages[..place].iter().filter_map(|stage| stage.name.clone()).collect();
+        let names: Vec<String> = self.stages[..place].iter().filter_map(|stage| stage.name.clone()).collect();
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
         if !text.contains(['/', '.', ':', '$'])
             && let Some(near) = crate::diagnostic::nearest(text, &known)
@@ -236,4 +241,3 @@ fn find_target(
     }
     found
 }
-

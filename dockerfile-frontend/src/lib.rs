@@ -28,6 +28,6 @@ pub use execute::{Build, Built, Failed, execute};
 pub use graph::{Graph, Stage, StageBase};
 pub use lexer::Heredoc;
 pub use parser::{Parsed, Scanned, nanoseconds, parse, scan};
-pub use scope::Given;
+pub use scope::{Given, unused};
 pub use source::{Directive, Directives, MAX_BYTES, Source, Span};
 pub use statement::Statement;

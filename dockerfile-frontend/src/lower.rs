@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::ast::{self, Body, CommandLine, Instruction};
 use crate::scope::Scope;
 use crate::source::Source;
-use crate::verbs::{Edit, Healthcheck, Step, StageName, Verb};
+use crate::verbs::{Edit, Healthcheck, StageName, Step, Verb};
 use crate::words::{WordError, Words};
 
 /// The shell of shell forms unless the image or the file names another.

@@ -114,9 +114,9 @@ impl<'g> Scope<'g> {
     /// What a command sees besides the environment: declared arguments, and predefined ones the user gave.
     #[must_use]
     pub fn run_env(&self) -> Vec<(String, String)> {
-        let predefined = PREDEFINED
-            .iter()
-            .filter_map(|name| self.global.given.arguments.get(*name).map(|value| ((*name).to_owned(), value.clone())));
+        let predefined = PREDEFINED.iter().filter_map(|name| {
+            self.global.given.arguments.get(*name).map(|value| ((*name).to_owned(), value.clone()))
+        });
         let declared = self.arguments.iter().map(|(name, value)| (name.clone(), value.clone()));
         let mut all: BTreeMap<String, String> = predefined.collect();
         all.extend(declared);
@@ -125,6 +125,7 @@ impl<'g> Scope<'g> {
 }
 
 /// The arguments the user gives that nothing in `declared` takes.
+#[must_use]
 pub fn unused<'g>(given: &'g Given, declared: &[&str]) -> Vec<&'g str> {
     let known = |name: &str| declared.contains(&name) || PREDEFINED.contains(&name);
     given.arguments.keys().map(String::as_str).filter(|name| !known(name)).collect()

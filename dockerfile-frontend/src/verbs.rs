@@ -42,7 +42,12 @@ pub enum Base {
     /// Nothing.
     Scratch,
     /// An image, by name, for a platform if one is said.
-    Image { name: String, platform: Option<String> },
+    Image {
+        /// By name.
+        name: String,
+        /// `--platform`
+        platform: Option<String>,
+    },
     /// The container of an earlier stage, as it is at its end.
     Container(String),
 }

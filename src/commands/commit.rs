@@ -62,6 +62,7 @@ impl Args {
             created,
             compression: self.compression.chosen(),
             rm: self.rm,
+            omit_empty: false,
         };
         let made = commit.perform(&builder)?;
         match &self.iidfile {

@@ -3,6 +3,7 @@
 mod error;
 mod level;
 mod progress;
+mod stages;
 pub mod table;
 pub mod template;
 pub mod text;
@@ -12,6 +13,7 @@ pub mod words;
 pub use error::show_error;
 pub use level::{Level, debug};
 pub use progress::Talk;
+pub use stages::StageTalk;
 
 use std::io::Write;
 

@@ -31,7 +31,9 @@ impl AuthFile {
         let file = match fs::File::open(path) {
             // A directory that others keep from us has no credentials for us.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(empty()),
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOTDIR.raw_os_error()) => return Ok(empty()),
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOTDIR.raw_os_error()) => {
+                return Ok(empty());
+            }
             file => file.cannot("read the credentials in", path.display())?,
         };
         let mut bytes = Vec::new();
@@ -48,8 +50,9 @@ impl AuthFile {
         if bytes.len() as u64 > MAX_FILE {
             return Err(refuse(format!("it is larger than {MAX_FILE} bytes")));
         }
-        let value: Value = serde_json::from_slice(&bytes)
-            .map_err(|error| refuse(format!("it is no JSON (line {}, column {})", error.line(), error.column())))?;
+        let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+            refuse(format!("it is no JSON (line {}, column {})", error.line(), error.column()))
+        })?;
         let Value::Object(mut content) = value else { return Err(refuse("it is no JSON object".to_owned())) };
         if path.file_name().is_some_and(|name| name == ".dockercfg") {
             content = Map::from_iter([("auths".to_owned(), Value::Object(content))]);
@@ -98,9 +101,12 @@ impl AuthFile {
         let pair = STANDARD.decode(auth.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
         let Some((user, password)) = pair else {
-            return Err(Error::corrupt(format!("cannot use the credentials for `{key}` in `{}`", self.path.display()))
-                .because("`auth` is not USER:PASSWORD in base64")
-                .hint(format!("log in again: kiln login {}", key.split('/').next().unwrap_or(key))));
+            return Err(Error::corrupt(format!(
+                "cannot use the credentials for `{key}` in `{}`",
+                self.path.display()
+            ))
+            .because("`auth` is not USER:PASSWORD in base64")
+            .hint(format!("log in again: kiln login {}", key.split('/').next().unwrap_or(key))));
         };
         let password = password.trim_end_matches('\0').to_owned();
         Ok(Some(match user {
@@ -157,7 +163,8 @@ impl AuthFile {
         let new = dir.join(format!(".{}", random::hex(8)));
         let bytes = serde_json::to_vec_pretty(&self.content).expect("JSON becomes JSON");
         let written = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new);
-        let written = written.and_then(|mut file| file.write_all(&bytes)).and_then(|()| fs::rename(&new, path));
+        let written =
+            written.and_then(|mut file| file.write_all(&bytes)).and_then(|()| fs::rename(&new, path));
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }
@@ -171,7 +178,9 @@ fn normalized(key: &str) -> &str {
     match address {
         // With a path other than the API's it is no registry's entry, but a namespace's.
         Some(address) => match address.split_once('/') {
-            None | Some((_, "" | "v1" | "v1/" | "v2" | "v2/")) => crate::name::hub_alias(address.split('/').next().unwrap_or(address)),
+            None | Some((_, "" | "v1" | "v1/" | "v2" | "v2/")) => {
+                crate::name::hub_alias(address.split('/').next().unwrap_or(address))
+            }
             Some(_) => key,
         },
         None => key,

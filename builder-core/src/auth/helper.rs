@@ -46,12 +46,20 @@ pub(super) fn store(name: &str, registry: &str, credentials: &Credentials) -> Re
 /// Has the helper forget a registry; whether it knew it.
 pub(super) fn erase(name: &str, registry: &str) -> Result<bool> {
     let (well, answer) = run(name, "erase", registry)?;
-    if well { Ok(true) } else if answer.contains(NOTHING) { Ok(false) } else { Err(failed(name, &answer)) }
+    if well {
+        Ok(true)
+    } else if answer.contains(NOTHING) {
+        Ok(false)
+    } else {
+        Err(failed(name, &answer))
+    }
 }
 
 fn failed(name: &str, said: &str) -> Error {
-    let first: String = said.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
-    Error::new(Kind::Denied, format!("cannot use the credential helper `docker-credential-{name}`")).because(first)
+    let first: String =
+        said.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+    Error::new(Kind::Denied, format!("cannot use the credential helper `docker-credential-{name}`"))
+        .because(first)
 }
 
 /// Runs a helper; whether it ended well, and its stdout.

@@ -163,7 +163,8 @@ impl Registries {
             None => {}
         }
         if let Some(search) = file.unqualified_search_registries {
-            self.search = search.iter().map(|host| location(host)).collect::<Result<_, _>>().map_err(refuse)?;
+            self.search =
+                search.iter().map(|host| location(host)).collect::<Result<_, _>>().map_err(refuse)?;
         }
         self.mode = file.short_name_mode.unwrap_or(self.mode);
         if !file.credential_helpers.is_empty() {
@@ -200,7 +201,13 @@ impl Registries {
                     known.insecure |= !blocked;
                 } else {
                     let location = Some(prefix.clone());
-                    self.registries.push(Entry { prefix, location, insecure: !blocked, blocked, mirrors: Vec::new() });
+                    self.registries.push(Entry {
+                        prefix,
+                        location,
+                        insecure: !blocked,
+                        blocked,
+                        mirrors: Vec::new(),
+                    });
                 }
             }
         }
@@ -229,7 +236,11 @@ impl Registries {
             };
             if fits {
                 let insecure = mirror.insecure;
-                found.push(Endpoint { name: moved(name, matched, &mirror.location)?, insecure, primary: false });
+                found.push(Endpoint {
+                    name: moved(name, matched, &mirror.location)?,
+                    insecure,
+                    primary: false,
+                });
             }
         }
         found.push(self.primary(name, Some((entry, matched)))?);
@@ -274,7 +285,8 @@ impl Registries {
     /// The entry with the longest prefix that fits, and how much of the name it covers.
     fn entry(&self, name: &Reference) -> Option<(&Entry, usize)> {
         let text = name.to_string();
-        let fitting = self.registries.iter().filter_map(|entry| Some((entry, covered(&entry.prefix, &text)?)));
+        let fitting =
+            self.registries.iter().filter_map(|entry| Some((entry, covered(&entry.prefix, &text)?)));
         fitting.max_by_key(|(entry, covered)| (*covered, entry.prefix.len()))
     }
 }
@@ -295,7 +307,9 @@ impl Entry {
         }
         let mirrors = table.mirror.into_iter().map(|mirror| {
             if table.mirror_by_digest_only && mirror.pull_from_mirror.is_some() {
-                return Err(format!("`{prefix}` has mirror-by-digest-only, and pull-from-mirror in a mirror"));
+                return Err(format!(
+                    "`{prefix}` has mirror-by-digest-only, and pull-from-mirror in a mirror"
+                ));
             }
             let by_digest = if table.mirror_by_digest_only { UseFor::DigestOnly } else { UseFor::All };
             let use_for = mirror.pull_from_mirror.unwrap_or(by_digest);
@@ -325,7 +339,13 @@ fn covered(prefix: &str, name: &str) -> Option<usize> {
         // `.example.com` or `.example.com/path`, at the end of a host.
         let host = name.split('/').next().unwrap_or(name);
         let domain_host = domain.split('/').next().unwrap_or(domain);
-        let start = host.split(':').next().unwrap_or(host).strip_suffix(domain_host).or_else(|| host.strip_suffix(domain_host))?.len();
+        let start = host
+            .split(':')
+            .next()
+            .unwrap_or(host)
+            .strip_suffix(domain_host)
+            .or_else(|| host.strip_suffix(domain_host))?
+            .len();
         let end = start + domain.len();
         return (start > 0 && name.get(start..end) == Some(domain) && ends(end)).then_some(end);
     }

@@ -39,7 +39,8 @@ pub(crate) fn resolve(text: &str, registries: &Registries) -> Result<Meant> {
             .because(format!("it may be on {}, and short-name-mode is enforcing", search.join(", ")))
             .hint(format!("write the whole name: {}/{}", search[0], name.path())));
     }
-    let names = search.iter().map(|host| on(&format!("{host}/{}", name.path()))).collect::<Result<Vec<_>>>()?;
+    let names =
+        search.iter().map(|host| on(&format!("{host}/{}", name.path()))).collect::<Result<Vec<_>>>()?;
     let guessed = names.len() > 1;
     Ok(Meant { names, guessed })
 }

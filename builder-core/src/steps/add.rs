@@ -10,14 +10,17 @@ mod git;
 pub use git::is_git;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
-use crate::transport::http::{Proxies, Retry, Tls};
-use crate::tree::{RelPath, Root, Timestamp};
+use crate::settings::Proxies;
+use crate::transport::http::{Retry, Tls};
+use crate::tree::adapters::Adapt;
+use crate::tree::{Apply, Devices, Marks, Options, RelPath, Root, Timestamp};
 
 /// Which archives a copy unpacks instead of copying them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -62,6 +65,8 @@ impl Default for Fetch {
 /// A source that was not here and now is.
 #[derive(Debug, Clone)]
 pub(crate) struct Fetched {
+    /// Where it is on the host: a file or a directory.
+    pub path: PathBuf,
     /// The directory it was put into.
     pub root: Arc<Root>,
     /// What it is called there: a file, or the root itself for a repository.
@@ -107,6 +112,37 @@ pub(crate) fn fetch(
         fetched.insert(number, one?);
     }
     Ok(fetched)
+}
+
+impl Fetch {
+    /// Fetches what `source` names, a file or a repository's directory, below `dir`, and says where it is.
+    pub fn perform(&self, builder: &Builder<'_>, source: &str, dir: &Path) -> Result<PathBuf> {
+        let sources = [source.to_owned()];
+        let mut fetched = fetch(&sources, None, false, self, dir, builder.reporter())?;
+        fetched.remove(&0).map(|one| one.path).ok_or_else(|| {
+            Error::invalid(format!("cannot fetch `{source}`"))
+                .because("it is no address")
+                .hint("write it as https://HOST/FILE, or https://HOST/REPOSITORY.git")
+        })
+    }
+}
+
+/// Unpacks the archive `file` into the directory `dir`, everything as root's own. `false`, and nothing done, if it is
+/// no archive.
+pub fn unpack_archive(file: &Path, dir: &Path) -> Result<bool> {
+    let (Some(above), Some(name)) = (file.parent(), file.file_name()) else { return Ok(false) };
+    let above = Root::open_host(above).cannot("open", above.display())?;
+    let place = RelPath::root().join(name);
+    if !archive::is_archive(&above, &place)? {
+        return Ok(false);
+    }
+    let into = Root::open_host(dir).cannot("open", dir.display())?;
+    let options = Options { marks: Marks::None, devices: Devices::Skip, keep_times: false };
+    let mut apply = Apply::new(&into, options)?;
+    for entry in archive::open(&above, &place, &RelPath::root())?.owned_by(Some((0, 0))) {
+        apply.put(entry?).cannot("unpack", file.display())?;
+    }
+    apply.finish().map(|_| true)
 }
 
 /// Tries what may fail by chance as often as `how` says.

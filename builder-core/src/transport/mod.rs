@@ -4,13 +4,11 @@
 //! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
 //! asked for.
 
-pub(crate) mod http;
 mod blobs;
 mod convert;
 mod copy;
 mod files;
 mod fresh;
-#[allow(dead_code, unused_imports, reason = "the registry client comes next")]
 pub(crate) mod http;
 mod layout;
 mod local;

@@ -21,6 +21,7 @@ pub(crate) use apply::{Apply, Devices, Options, Stats};
 pub(crate) use content::Opened;
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
+pub use ignore::Ignored;
 pub(crate) use merge::{Finder, Stack};
 pub use root::Root;
 pub(crate) use walk::{Marks, entry_at, is_carried, plain_capability, walk};

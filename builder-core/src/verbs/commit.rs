@@ -16,6 +16,9 @@ use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::{CopyOptions, StoreSource, copy_image, open, send_layer};
 
+/// The length of a tar without entries: its end mark, two blocks of zeros.
+const EMPTY_TAR: u64 = 1024;
+
 /// Makes an image of a container.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Commit {
@@ -35,6 +38,8 @@ pub struct Commit {
     pub compression: Compression,
     /// Removes the container afterwards.
     pub rm: bool,
+    /// Where nothing changed, adds no layer: the history says so.
+    pub omit_empty: bool,
 }
 
 /// An image that was made.
@@ -92,7 +97,7 @@ impl Commit {
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;
                 let id = Digest::of(&config);
                 let source = StoreSource::made(builder, record.name.clone(), config, &manifest, {
-                    layer.below.iter().copied().chain([export.diff_id]).collect()
+                    image.diff_ids(&layer, &export)
                 });
                 let copied = copy_image(&source, &*sink, &options, builder.reporter())?;
                 Committed { id, manifest: copied.manifest.digest, name: None }
@@ -201,7 +206,7 @@ impl Image<'_> {
             format_time(self.commit.created.unwrap_or_else(|| container::made_at(self.record, &self.draft)));
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
-        config.rootfs.diff_ids = layer.below.iter().copied().chain([export.diff_id]).collect();
+        config.rootfs.diff_ids = self.diff_ids(layer, export);
         if self.commit.squash {
             config.history.clear();
         }
@@ -219,16 +224,30 @@ impl Image<'_> {
                 });
             }
         }
-        config.history.push(History {
-            created: Some(created),
-            created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
-            author: config.author.clone(),
-            comment: self.comment(),
-            empty_layer: false,
-        });
+        let empty_layer = self.leaves_out(export);
+        // Of a commit that changes nothing and is called nothing there is nothing to say.
+        if !empty_layer || self.draft.created_by.is_some() {
+            config.history.push(History {
+                created: Some(created),
+                created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
+                author: config.author.clone(),
+                comment: self.comment(),
+                empty_layer,
+            });
+        }
         let config = config.to_bytes();
         let manifest = self.manifest(store, format, &config, export)?;
         Ok((config, manifest))
+    }
+
+    /// Whether the new layer has nothing in it and is not to be there.
+    fn leaves_out(&self, export: &Export) -> bool {
+        self.commit.omit_empty && !self.commit.squash && export.size <= EMPTY_TAR
+    }
+
+    fn diff_ids(&self, layer: &TreeLayer, export: &Export) -> Vec<Digest> {
+        let new = (!self.leaves_out(export)).then_some(export.diff_id);
+        layer.below.iter().copied().chain(new).collect()
     }
 
     fn comment(&self) -> String {
@@ -248,7 +267,9 @@ impl Image<'_> {
             Format::Oci => media_type::LAYER,
             Format::Docker => media_type::DOCKER_LAYER,
         };
-        layers.push(Descriptor::new(plain, export.diff_id, export.size));
+        if !self.leaves_out(export) {
+            layers.push(Descriptor::new(plain, export.diff_id, export.size));
+        }
         for layer in &mut layers {
             layer.media_type = format.layer(&layer.media_type).into();
         }

@@ -54,10 +54,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn sources(
-        &self,
-        sources: &[CopySource],
-    ) -> Result<(Vec<String>, BTreeMap<String, String>), WordError> {
+    fn sources(&self, sources: &[CopySource]) -> Result<(Vec<String>, BTreeMap<String, String>), WordError> {
         let (mut paths, mut inline) = (Vec::new(), BTreeMap::new());
         for source in sources {
             match source {

@@ -84,6 +84,7 @@ pub(super) fn fetch(
     let seconds = modified.map_or(0, jiff::Timestamp::as_second);
     let root = Root::open_host(dir).cannot("open", dir.display())?;
     Ok(Fetched {
+        path,
         root: Arc::new(root),
         name: RelPath::root().join(name),
         time: Some(Timestamp::from_seconds(seconds)),

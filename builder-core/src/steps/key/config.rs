@@ -12,7 +12,7 @@ pub(crate) fn define(config: &Config, draft: &Draft) -> Definition {
     let edits = serde_json::to_string(edits).expect("plain data");
     let mut step = Definition::new(StepKind::Config, format!("config {edits}"));
     step.field("edits", edits);
-    step.field("history", history.as_deref().unwrap_or_default());
+    step.words("history", history);
     let before = (&draft.config, &draft.annotations, &draft.created_by, &draft.history_comment);
     step.field("configuration before", serde_json::to_vec(&before).expect("plain data"));
     step

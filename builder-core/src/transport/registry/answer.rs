@@ -49,7 +49,8 @@ pub(super) fn failure(response: Response, sentence: impl Into<String>, host: &st
         404 => Failure::Lasting(error(Kind::NotFound).because(with("the registry does not have it"))),
         405 => Failure::Lasting(error(Kind::Unsupported).because(with("the registry does not do that"))),
         429 => {
-            let asked = wait.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
+            let asked =
+                wait.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
             let error = error(Kind::Denied)
                 .because(with(&format!("the registry was asked too often (429 Too Many Requests){asked}")))
                 .hint(format!("wait, or log in for a higher limit: kiln login {host}"));
@@ -57,10 +58,13 @@ pub(super) fn failure(response: Response, sentence: impl Into<String>, host: &st
         }
         // 408: it waited too long for us; 5xx: its own trouble, often that of the moment.
         408 | 425 | 500 | 502..=504 => {
-            let error = error(Kind::Io).because(with(&format!("the registry is in trouble (status {status})")));
+            let error =
+                error(Kind::Io).because(with(&format!("the registry is in trouble (status {status})")));
             Failure::Passing { error, wait }
         }
-        _ => Failure::Lasting(error(Kind::Io).because(with(&format!("the registry answers with status {status}")))),
+        _ => Failure::Lasting(
+            error(Kind::Io).because(with(&format!("the registry answers with status {status}"))),
+        ),
     }
 }
 

@@ -76,7 +76,11 @@ impl<'a> Gateway<'a> {
             None => self.settings.auth_files.clone(),
         };
         // A file that was named is meant alone.
-        let helpers = if self.access.auth_file.is_some() { Vec::new() } else { self.registries.credential_helpers.clone() };
+        let helpers = if self.access.auth_file.is_some() {
+            Vec::new()
+        } else {
+            self.registries.credential_helpers.clone()
+        };
         Keyring::new(files, helpers)
     }
 

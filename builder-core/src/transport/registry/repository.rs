@@ -78,24 +78,35 @@ impl<'a> Repository<'a> {
     }
 
     fn manifest_of(&self, wanted: &str, digest: Option<Digest>) -> Result<RawManifest> {
-        let object = if digest.is_some() { format!("{}@{wanted}", self.name.repository()) } else { self.name.to_string() };
+        let object = if digest.is_some() {
+            format!("{}@{wanted}", self.name.repository())
+        } else {
+            self.name.to_string()
+        };
         self.retry.run(self.reporter, &format!("reading the manifest of {object}"), || {
             self.try_manifest(wanted, digest, &object)
         })
     }
 
-    fn try_manifest(&self, wanted: &str, digest: Option<Digest>, object: &str) -> Result<RawManifest, Failure> {
+    fn try_manifest(
+        &self,
+        wanted: &str,
+        digest: Option<Digest>,
+        object: &str,
+    ) -> Result<RawManifest, Failure> {
         let sentence = || format!("cannot read the manifest of `{object}`");
         let accept = [("accept", MANIFESTS.join(", "))];
         let response = self.call(Method::Get, &self.path(&format!("manifests/{wanted}")), &accept, &[])?;
         if response.status != 200 {
             return Err(answer::failure(response, sentence(), self.host()));
         }
-        let named = response.header("content-type").map(|text| text.split(';').next().unwrap_or(text).trim().to_owned());
+        let named = response
+            .header("content-type")
+            .map(|text| text.split(';').next().unwrap_or(text).trim().to_owned());
         let promised = response.header("docker-content-digest").map(str::to_owned);
-        let bytes = response.bytes(MAX_MANIFEST).map_err(|failure| {
-            failure.under(|cause| Error::new(cause.kind(), sentence()).because(cause))
-        })?;
+        let bytes = response
+            .bytes(MAX_MANIFEST)
+            .map_err(|failure| failure.under(|cause| Error::new(cause.kind(), sentence()).because(cause)))?;
         let found = Digest::of(&bytes);
         let promised = promised.filter(|text| text.starts_with("sha256:"));
         let expected = digest.map(|digest| digest.to_string()).or(promised);
@@ -108,7 +119,8 @@ impl<'a> Repository<'a> {
         }
         let sniffed = RawManifest::sniffed(bytes).map_err(Failure::Lasting)?;
         // A manifest says what it is, or need not; the header counts where it does not, and is about manifests at all.
-        let says = serde_json::from_slice::<Typed>(&sniffed.bytes).is_ok_and(|typed| typed.media_type.is_some());
+        let says =
+            serde_json::from_slice::<Typed>(&sniffed.bytes).is_ok_and(|typed| typed.media_type.is_some());
         match named {
             Some(named) if !says && MANIFESTS.contains(&named.as_str()) => {
                 Ok(RawManifest { media_type: named, bytes: sniffed.bytes })
@@ -162,7 +174,11 @@ impl<'a> Repository<'a> {
                 // One of another length is damaged, and sent again.
                 200 => Ok(response.length().is_none_or(|length| length == blob.size)),
                 404 => Ok(false),
-                _ => Err(answer::failure(response, format!("cannot find the blob `{}`", blob.digest), self.host())),
+                _ => Err(answer::failure(
+                    response,
+                    format!("cannot find the blob `{}`", blob.digest),
+                    self.host(),
+                )),
             }
         })
     }
@@ -297,9 +313,10 @@ pub(super) fn location(response: &Response, sentence: impl Fn() -> String) -> Re
     let named = response.header("location").ok_or_else(|| {
         Failure::Lasting(Error::corrupt(sentence()).because("the registry does not say where to"))
     })?;
-    let url = response.url.join(named).map_err(|cause| {
-        Failure::Lasting(Error::corrupt(sentence()).because(cause))
-    })?;
+    let url = response
+        .url
+        .join(named)
+        .map_err(|cause| Failure::Lasting(Error::corrupt(sentence()).because(cause)))?;
     if response.url.is_secure() && !url.is_secure() {
         return Err(Failure::Lasting(
             Error::new(Kind::Denied, sentence())

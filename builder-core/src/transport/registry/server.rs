@@ -74,7 +74,12 @@ impl Server {
     }
 
     /// Sends a request to `url`, a second time if the first answer says how to log in.
-    fn authorized(&self, url: &Url, call: &Call<'_>, login: Option<&Credentials>) -> Result<Response, Failure> {
+    fn authorized(
+        &self,
+        url: &Url,
+        call: &Call<'_>,
+        login: Option<&Credentials>,
+    ) -> Result<Response, Failure> {
         let first = self.send(url, call, self.authorization(url, call.scopes, login)?)?;
         if first.status != 401 {
             return Ok(first);
@@ -120,7 +125,8 @@ impl Server {
 
     /// Whether an address is on this server.
     fn is_own(&self, url: &Url) -> bool {
-        Url::on(&self.api, self.secure.get().copied().unwrap_or(true), "/").is_ok_and(|own| own.same_origin(url))
+        Url::on(&self.api, self.secure.get().copied().unwrap_or(true), "/")
+            .is_ok_and(|own| own.same_origin(url))
     }
 
     /// Whether the server speaks TLS, as far as is known.
@@ -147,7 +153,13 @@ impl Server {
                 // For what has no scope of ours, such as a bare `/v2/`, the registry's own words are used.
                 let own: Vec<String> = scope.into_iter().filter(|_| scopes.is_empty()).collect();
                 let scopes = if scopes.is_empty() { own.as_slice() } else { scopes };
-                let ask = Ask { realm: &realm, service: service.as_deref(), scopes, registry: url, credentials: login };
+                let ask = Ask {
+                    realm: &realm,
+                    service: service.as_deref(),
+                    scopes,
+                    registry: url,
+                    credentials: login,
+                };
                 let token = token::fetch(&self.client, &ask)?;
                 let header = token.header().map(str::to_owned);
                 lock(&self.tokens).insert(key, token);

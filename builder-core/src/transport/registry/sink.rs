@@ -60,7 +60,9 @@ impl Sink for RegistrySink<'_> {
     fn mount_blob(&self, blob: &Descriptor, repository: &str) -> Result<bool> {
         let own = self.repository.name();
         match repository.split_once('/') {
-            Some((host, path)) if host == own.host() && path != own.path() => self.repository.mount(blob, path),
+            Some((host, path)) if host == own.host() && path != own.path() => {
+                self.repository.mount(blob, path)
+            }
             _ => Ok(false),
         }
     }

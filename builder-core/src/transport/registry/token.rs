@@ -66,9 +66,8 @@ pub(super) fn fetch(client: &Client, ask: &Ask<'_>) -> Result<Token, Failure> {
                 .hint("ask whoever runs that registry: its WWW-Authenticate header leads astray"),
         )
     };
-    let realm = Url::parse(ask.realm).map_err(|cause| {
-        Failure::Lasting(Error::corrupt(sentence()).because(cause))
-    })?;
+    let realm =
+        Url::parse(ask.realm).map_err(|cause| Failure::Lasting(Error::corrupt(sentence()).because(cause)))?;
     if ask.registry.is_secure() && !realm.is_secure() {
         return Err(lead_astray(format!("its token service `{}` is reached over plain http", realm.host())));
     }
@@ -96,7 +95,8 @@ pub(super) fn fetch(client: &Client, ask: &Ask<'_>) -> Result<Token, Failure> {
             client.send(request)?
         }
         credentials => {
-            let mut query: Vec<String> = ask.scopes.iter().map(|scope| format!("scope={}", escape(scope))).collect();
+            let mut query: Vec<String> =
+                ask.scopes.iter().map(|scope| format!("scope={}", escape(scope))).collect();
             query.extend(ask.service.map(|service| format!("service={}", escape(service))));
             if let Some(user) = credentials.and_then(Credentials::user) {
                 query.insert(0, format!("account={}", escape(user)));
@@ -119,9 +119,12 @@ pub(super) fn fetch(client: &Client, ask: &Ask<'_>) -> Result<Token, Failure> {
     })?;
     let token = if answer.token.is_empty() { answer.access_token } else { answer.token };
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Failure::Lasting(Error::corrupt(sentence()).because("the token service's answer has no token")));
+        return Err(Failure::Lasting(
+            Error::corrupt(sentence()).because("the token service's answer has no token"),
+        ));
     }
-    let life = if answer.expires_in == 0 { USUAL_LIFE } else { Duration::from_secs(answer.expires_in.min(86_400)) };
+    let life =
+        if answer.expires_in == 0 { USUAL_LIFE } else { Duration::from_secs(answer.expires_in.min(86_400)) };
     // Some of it goes by on the way.
     Ok(Token { header: format!("Bearer {token}"), ends: Instant::now() + life.mul_f32(0.9) })
 }

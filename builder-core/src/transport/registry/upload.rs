@@ -57,7 +57,9 @@ impl Repository<'_> {
         let what = format!("sending the blob {name}");
         let opened = self.retry.run(self.reporter, &what, || self.open("", &self.scopes, &sentence))?;
         let Opened::At(mut url) = opened else {
-            return Err(Error::corrupt(sentence()).because("the registry says it has what it was not told of yet"));
+            return Err(
+                Error::corrupt(sentence()).because("the registry says it has what it was not told of yet")
+            );
         };
         let sent = self.stream(blob, &mut url, &what, &sentence);
         let closed = sent.and_then(|()| {
@@ -72,7 +74,8 @@ impl Repository<'_> {
 
     /// Sends a blob that fits into memory, as often as it takes.
     fn put_small(&self, blob: &mut Outgoing<'_>, known: &Descriptor) -> Result<()> {
-        let sentence = || format!("cannot send the blob `{}` to `{}`", known.digest, self.name().repository());
+        let sentence =
+            || format!("cannot send the blob `{}` to `{}`", known.digest, self.name().repository());
         let mut bytes = Vec::new();
         let read = blob.by_ref().take(SMALL + 1).read_to_end(&mut bytes);
         read.map_err(|cause| unreadable(cause, sentence()))?;
@@ -131,7 +134,8 @@ impl Repository<'_> {
             tried += 1;
             let wait = self.retry.wait(tried, wait);
             let seconds = wait.as_secs_f32();
-            self.reporter.report(Event::warning(format!("{what} was cut, going on in {seconds:.1} s: {error:?}")));
+            self.reporter
+                .report(Event::warning(format!("{what} was cut, going on in {seconds:.1} s: {error:?}")));
             std::thread::sleep(wait);
             let offset = self.offset(url).filter(|offset| source.rewind(*offset));
             if offset.is_none() {
@@ -151,7 +155,8 @@ impl Repository<'_> {
         sentence: &dyn Fn() -> String,
     ) -> Result<Url, Failure> {
         let at = source.position();
-        let mut request = Request::new(Method::Patch, url.clone()).header("content-type", "application/octet-stream");
+        let mut request =
+            Request::new(Method::Patch, url.clone()).header("content-type", "application/octet-stream");
         if let Some(size) = size.filter(|_| at > 0) {
             request = request.header("content-range", format!("{at}-{}", size.saturating_sub(1)));
         }
@@ -170,7 +175,8 @@ impl Repository<'_> {
         if response.status != 204 {
             return None;
         }
-        let last: u64 = response.header("range")?.trim_start_matches("bytes=").strip_prefix("0-")?.parse().ok()?;
+        let last: u64 =
+            response.header("range")?.trim_start_matches("bytes=").strip_prefix("0-")?.parse().ok()?;
         if let Ok(next) = location(&response, String::new) {
             *url = next;
         }
@@ -209,7 +215,8 @@ impl Repository<'_> {
         bytes: &[u8],
         sentence: &dyn Fn() -> String,
     ) -> Result<(), Failure> {
-        let url = url.with_query(&format!("digest={}", escape(&digest.to_string()))).map_err(Failure::Lasting)?;
+        let url =
+            url.with_query(&format!("digest={}", escape(&digest.to_string()))).map_err(Failure::Lasting)?;
         let mut request = Request::new(Method::Put, url).header("content-type", "application/octet-stream");
         request.body = if bytes.is_empty() { Body::Empty } else { Body::Bytes(bytes) };
         let response = self.server.send_to(request, &self.scopes, self.login.as_ref())?;
@@ -221,7 +228,8 @@ impl Repository<'_> {
 
     /// Lets the registry forget an upload. What it cannot forget it sweeps some day.
     fn cancel(&self, url: &Url) {
-        let _ = self.server.send_to(Request::new(Method::Delete, url.clone()), &self.scopes, self.login.as_ref());
+        let _ =
+            self.server.send_to(Request::new(Method::Delete, url.clone()), &self.scopes, self.login.as_ref());
     }
 
     /// Sends a manifest under `reference`: a tag or a digest.
@@ -239,11 +247,19 @@ impl Repository<'_> {
     }
 
     /// Fails if the registry says it stored something else.
-    fn same_digest(&self, response: &Response, sent: Digest, sentence: &dyn Fn() -> String) -> Result<(), Failure> {
+    fn same_digest(
+        &self,
+        response: &Response,
+        sent: Digest,
+        sentence: &dyn Fn() -> String,
+    ) -> Result<(), Failure> {
         match response.header("docker-content-digest") {
-            Some(stored) if stored.starts_with("sha256:") && stored != sent.to_string() => Err(Failure::Lasting(
-                Error::corrupt(sentence()).because(format!("the registry stored {stored:.80} in place of {sent}")),
-            )),
+            Some(stored) if stored.starts_with("sha256:") && stored != sent.to_string() => {
+                Err(Failure::Lasting(
+                    Error::corrupt(sentence())
+                        .because(format!("the registry stored {stored:.80} in place of {sent}")),
+                ))
+            }
             _ => Ok(()),
         }
     }

@@ -1,0 +1,10 @@
+//! Builds by a Dockerfile: where its file and context come from, its verbs performed by the library, and what becomes
+//! of the image. The language is `dockerfile_frontend`'s; the flags are `commands::build`'s.
+
+mod adapter;
+mod context;
+mod file;
+
+pub use adapter::{Adapter, Options, refuse_platform};
+pub use context::Contexts;
+pub use file::{find, ignore_lines};

@@ -1,0 +1,282 @@
+//! The words of `kiln build`, and what they mean.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use builder_core::{
+    Error, Fetch, Format, Kind, Network, Result, Retry, Times, Tls, Volume, host_architecture,
+};
+use dockerfile_frontend::Given;
+
+use crate::build::Options;
+use crate::commands::parse_format;
+use crate::settings::{self, Environment};
+
+/// Build an image by a Dockerfile
+///
+/// The context is a directory, a repository (https://HOST/REPOSITORY.git#REFERENCE:DIRECTORY), the address of a tar or
+/// of a Dockerfile, or `-` for either on standard input. Stages that do not need each other are built side by side.
+/// Prints the image id.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The build context
+    #[arg(default_value = ".", hide_default_value = true)]
+    pub context: String,
+    /// Set an annotation of the image: NAME=VALUE
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub annotation: Vec<String>,
+    /// Give an argument of the Dockerfile a value; NAME alone takes it from here
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub build_arg: Vec<String>,
+    /// Give arguments values by a file of NAME=VALUE lines
+    #[arg(long, value_name = "FILE")]
+    pub build_arg_file: Vec<PathBuf>,
+    /// One more context, for --from of COPY and for FROM: NAME=DIRECTORY, NAME=docker-image://IMAGE,
+    /// NAME=oci-layout://DIR, NAME=ADDRESS
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub build_context: Vec<String>,
+    /// Answer a question about the Dockerfile and build nothing: check, outline, targets
+    #[arg(long, value_name = "QUESTION", value_parser = ["check", "outline", "targets"])]
+    pub call: Option<String>,
+    /// Let commands do more than the default capabilities allow: CAP_NAME, or all
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
+    pub cap_add: Vec<String>,
+    /// Let them do less
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
+    pub cap_drop: Vec<String>,
+    /// Certificates to trust (*.crt) and the client's own (*.cert, *.key) when fetching
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<PathBuf>,
+    /// Look for mistakes and build nothing; fails if there are any
+    #[arg(long)]
+    pub check: bool,
+    /// Set a variable of the image; NAME alone takes its value from here
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// The Dockerfile, `-` for standard input (default: Containerfile or Dockerfile of the context)
+    #[arg(long, short, value_name = "FILE")]
+    pub file: Option<String>,
+    /// The image's format: oci or docker (default: oci) [env: BUILDAH_FORMAT]
+    #[arg(long, value_parser = parse_format)]
+    pub format: Option<Format>,
+    /// In place of the image of the first FROM
+    #[arg(long, value_name = "IMAGE")]
+    pub from: Option<String>,
+    /// Leave out what this file's patterns match (default: FILE.containerignore or FILE.dockerignore beside the
+    /// Dockerfile, or .containerignore or .dockerignore of the context)
+    #[arg(long, value_name = "FILE")]
+    pub ignorefile: Option<PathBuf>,
+    /// Write the image id to this file, with `sha256:` before it
+    #[arg(long, value_name = "FILE")]
+    pub iidfile: Option<PathBuf>,
+    /// Write the image id to this file, without
+    #[arg(long, value_name = "FILE")]
+    pub iidfile_raw: Option<PathBuf>,
+    /// How many stages are built at once; 0 for all
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    pub jobs: usize,
+    /// Set a label of the image: NAME=VALUE
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<String>,
+    /// One layer for each step that may change files (default: true; called as buildah, false) [env: BUILDAH_LAYERS]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub layers: Option<bool>,
+    /// Write the ids and names of the image to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub metadata_file: Option<PathBuf>,
+    /// The network of commands: host, none
+    #[arg(long, visible_alias = "net", value_name = "NETWORK", default_value = "host")]
+    pub network: String,
+    /// Take nothing from the cache
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(action = clap::ArgAction::Set, default_value = "false", hide_default_value = true)]
+    pub no_cache: bool,
+    /// Put the image elsewhere too: type=oci,dest=FILE or type=docker,dest=FILE
+    #[arg(long, short, value_name = "OUTPUT")]
+    pub output: Vec<String>,
+    /// The platform, which must be this machine's: linux/ARCHITECTURE
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub platform: Vec<String>,
+    /// Show what is done only where it fails
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// How often to try again where the network fails
+    #[arg(long, value_name = "TIMES", default_value_t = 3)]
+    pub retry: u32,
+    /// How long to wait before that: 500ms, 2s, 1m
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = crate::args::duration)]
+    pub retry_delay: Duration,
+    /// With false, files keep their times whatever --source-date-epoch says
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub rewrite_timestamp: Option<bool>,
+    /// Remove the containers of the build; =false keeps them if it succeeds (default: true)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(action = clap::ArgAction::Set, default_value = "true", hide_default_value = true)]
+    pub rm: bool,
+    /// Date the image at this time, and no file in its layers later than it (seconds since 1970)
+    /// [env: SOURCE_DATE_EPOCH]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "timestamp", allow_negative_numbers = true)]
+    pub source_date_epoch: Option<i64>,
+    /// One layer with everything in it, the base's layers included
+    #[arg(long)]
+    pub squash: bool,
+    /// Let commands read standard input
+    #[arg(long)]
+    pub stdin: bool,
+    /// A name of the image, any number
+    #[arg(long, short, value_name = "NAME")]
+    pub tag: Vec<String>,
+    /// Build this stage, by name or number, and what it needs (default: the last)
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Date the image, and every file in its layers, at this time (seconds since 1970)
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub timestamp: Option<i64>,
+    /// Ask servers for a certificate that is trusted (default: true)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(action = clap::ArgAction::Set, default_value = "true", hide_default_value = true)]
+    pub tls_verify: bool,
+    /// Remove a variable of the image
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub unsetenv: Vec<String>,
+    /// Remove a label of the image
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub unsetlabel: Vec<String>,
+    /// Show commands a directory or file of the host: HOST:CONTAINER[:OPTIONS]
+    #[arg(long, short, value_name = "VOLUME")]
+    pub volume: Vec<String>,
+}
+
+impl Args {
+    /// How addresses are fetched.
+    pub fn fetch(&self) -> Fetch {
+        Fetch {
+            retry: Retry { times: self.retry, delay: Some(self.retry_delay) },
+            tls: Tls {
+                unchecked: !self.tls_verify,
+                directories: self.cert_dir.iter().cloned().collect(),
+                ..Tls::default()
+            },
+            proxies: settings::proxies(),
+            ..Fetch::default()
+        }
+    }
+
+    /// The image's format: the flag, the environment, OCI's.
+    pub fn format(&self) -> Result<Format> {
+        let named = || {
+            let text = Environment::text("BUILDAH_FORMAT")?;
+            Some(parse_format(&text).map_err(|because| {
+                Error::invalid(format!("cannot use BUILDAH_FORMAT=`{text}`")).because(because)
+            }))
+        };
+        self.format.map(Ok).or_else(named).unwrap_or(Ok(Format::Oci))
+    }
+
+    /// What the file is given: arguments and platforms.
+    pub fn given(&self) -> Result<Given> {
+        let mut arguments = BTreeMap::new();
+        for path in &self.build_arg_file {
+            let text = std::fs::read_to_string(path).map_err(|cause| {
+                Error::new(Kind::Io, format!("cannot read `{}`", path.display())).because(cause)
+            })?;
+            for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+            {
+                argument(line, &mut arguments)?;
+            }
+        }
+        for text in &self.build_arg {
+            argument(text, &mut arguments)?;
+        }
+        let here = format!("linux/{}", host_architecture());
+        for platform in &self.platform {
+            crate::build::refuse_platform(Some(platform))?;
+        }
+        let mut platform = BTreeMap::new();
+        for side in ["TARGET", "BUILD"] {
+            for (part, value) in
+                [("PLATFORM", here.as_str()), ("OS", "linux"), ("ARCH", host_architecture()), ("VARIANT", "")]
+            {
+                platform.insert(format!("{side}{part}"), value.to_owned());
+            }
+        }
+        let stage = self.target.clone().unwrap_or_else(|| "default".to_owned());
+        platform.insert("TARGETSTAGE".to_owned(), stage);
+        Ok(Given { arguments, platform })
+    }
+
+    /// How stages are built.
+    pub fn options(&self, parallel: bool) -> Result<Options> {
+        let (times, created) = self.times()?;
+        let layers = match (self.layers, Environment::text("BUILDAH_LAYERS").as_deref()) {
+            (Some(layers), _) => layers,
+            (None, Some(text)) => matches!(text, "1" | "true"),
+            (None, None) => !settings::is_buildah(),
+        };
+        let network = match self.network.as_str() {
+            "host" | "default" => Network::Host,
+            "none" => Network::None,
+            other => {
+                return Err(Error::new(Kind::Unsupported, format!("cannot use the network `{other}`"))
+                    .because("this version has `host` and `none`")
+                    .hint("use --network host, or --network none"));
+            }
+        };
+        Ok(Options {
+            layers: layers && !self.squash,
+            cached: !self.no_cache,
+            format: self.format()?,
+            times,
+            created,
+            from: self.from.clone(),
+            network,
+            volumes: self.volume.iter().map(|text| text.parse::<Volume>()).collect::<Result<_>>()?,
+            capabilities: (self.cap_add.clone(), self.cap_drop.clone()),
+            quiet: self.quiet,
+            parallel,
+        })
+    }
+
+    /// The variables of `--env`.
+    pub fn env_pairs(&self) -> Vec<(String, String)> {
+        let pair = |text: &String| match text.split_once('=') {
+            Some((name, value)) => Some((name.to_owned(), value.to_owned())),
+            None => Environment::text(text).map(|value| (text.clone(), value)),
+        };
+        self.env.iter().filter_map(pair).collect()
+    }
+
+    /// What happens to the files' times, and the image's own.
+    fn times(&self) -> Result<(Times, Option<i64>)> {
+        if let Some(time) = self.timestamp {
+            return Ok((Times::Set(time), Some(time)));
+        }
+        let epoch = match self.source_date_epoch {
+            Some(time) => Some(time),
+            None => Environment::seconds("SOURCE_DATE_EPOCH")?,
+        };
+        match (epoch, self.rewrite_timestamp) {
+            (Some(time), None | Some(true)) => Ok((Times::Clamp(time), Some(time))),
+            (None, Some(true)) => Err(Error::invalid("cannot rewrite timestamps")
+                .because("--rewrite-timestamp needs a time that no file may be later than")
+                .hint("add --source-date-epoch SECONDS")),
+            (epoch, _) => Ok((Times::Keep, epoch)),
+        }
+    }
+}
+
+/// Takes `NAME=value`, or `NAME` with its value from our environment; one that is not set here is not given.
+fn argument(text: &str, into: &mut BTreeMap<String, String>) -> Result<()> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, Environment::text(text)),
+    };
+    if name.is_empty() {
+        return Err(Error::invalid(format!("cannot use the build argument `{text}`"))
+            .because("it has no name")
+            .hint("write it as --build-arg NAME=VALUE"));
+    }
+    into.extend(value.map(|value| (name.to_owned(), value)));
+    Ok(())
+}
