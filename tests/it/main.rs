@@ -3,6 +3,7 @@
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
 mod add;
+mod build;
 mod check;
 mod commit;
 mod concurrency;
