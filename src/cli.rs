@@ -46,14 +46,23 @@ verbs! {
     build "build" or "bud", "build-using-dockerfile";
     check "check";
     commit "commit";
+    completion "completion";
     config "config";
     containers "containers" or "list", "ls", "ps";
     copy "copy";
+    diff "diff";
     dockerfile "dockerfile";
+    doctor "doctor";
+    fork "fork";
     from "from";
+    history "history";
     images "images";
     info "info";
     inspect "inspect";
+    log "log";
+    login "login";
+    logout "logout";
+    man "man";
     mount "mount";
     prune "prune";
     pull "pull";
@@ -62,10 +71,13 @@ verbs! {
     rm "rm" or "delete";
     rmi "rmi";
     run "run";
+    shell "shell";
     tag "tag";
     umount "umount" or "unmount";
+    undo "undo";
     unshare "unshare";
     version "version";
+    why "why";
 }
 
 /// What every command is handed: the flags of all verbs, how to get at the store, and as whom.

@@ -4,13 +4,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use builder_core::{Error, Host, Kind, Proxies, Result, Settings};
+use builder_core::{Error, Host, Kind, RegistrySettings, Result, Settings};
 
 use crate::args::Globals;
 
 mod containers_conf;
 mod files;
 mod mounts_conf;
+mod registries;
 mod storage_conf;
 
 pub use containers_conf::ContainersConf;
@@ -59,6 +60,11 @@ pub fn containers_conf(host: Host) -> Result<ContainersConf> {
     containers_conf::load(&Places::of_machine(host.is_rootless()))
 }
 
+/// Where what concerns registries is written; nothing is opened.
+pub fn registries(globals: &Globals) -> RegistrySettings {
+    registries::look(globals)
+}
+
 /// What of the host every `run` sees, by mounts.conf or the file that was named in its place.
 pub fn mounts_conf(globals: &Globals, host: Host) -> Result<Vec<SecretMount>> {
     mounts_conf::load(&Places::of_machine(host.is_rootless()), globals.default_mounts_file.as_deref())
@@ -85,7 +91,8 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         mount_program: storage.mount_program,
         read_only_stores: storage.read_only_stores,
         ignore_chown_errors: storage.ignore_chown_errors,
-        registries: Default::default(),
+        registries: registries::look(globals),
+        search_path: Environment::get("PATH"),
     })
 }
 

@@ -13,7 +13,7 @@ use crate::store::{Store, Work};
 pub struct Builder<'a> {
     pub(crate) store: Store,
     pub(crate) host: Host,
-    pub(crate) registries: RegistrySettings,
+    pub(crate) settings: Settings,
     reporter: &'a dyn Reporter,
 }
 
@@ -21,7 +21,7 @@ impl<'a> Builder<'a> {
     /// Opens the store, making it if there is none. Verbs that touch files need a `host` that has been entered.
     pub fn open(settings: &Settings, host: Host, reporter: &'a dyn Reporter) -> Result<Self> {
         let store = Store::open(settings, host.marks())?;
-        Ok(Builder { store, host, registries: settings.registries.clone(), reporter })
+        Ok(Builder { store, host, settings: settings.clone(), reporter })
     }
 
     /// A directory for what is only needed meanwhile; gone when dropped, or swept after a death.

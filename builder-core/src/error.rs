@@ -24,6 +24,8 @@ pub enum Kind {
     Denied,
     /// Kiln does not do it, here or at all.
     Unsupported,
+    /// A command in a container could not be started.
+    NotStarted,
     /// The operating system refused or failed.
     Io,
 }

@@ -25,6 +25,7 @@ mod transport;
 mod tree;
 mod verbs;
 
+pub use auth::Credentials;
 pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
@@ -35,25 +36,39 @@ pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, host_architecture,
 };
-pub use sandbox::{Exit, Network};
-pub use settings::{Driver, Proxies, Settings};
+pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
+pub use settings::{Driver, Proxies, RegistrySettings, Settings};
 pub use steps::{
-    Config, Copy, CopyFrom, CopySummary, Fetch, Limit, Run, Unpack, Volume, is_git, is_remote, unpack_archive,
+    Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
+    MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
+    Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size, unpack_archive,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
-pub use transport::http::{Retry, Tls};
-pub use transport::{Wanted, Which};
+pub use transport::http::Tls;
 pub use tree::Ignored;
+pub use transport::{Access, Retry, Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
-pub use verbs::containers::{ContainerDetails, ContainerInfo, Rename, Rm, containers, inspect_container};
+pub use verbs::containers::{
+    ContainerDetails, ContainerInfo, Containers, Rename, Rm, containers, inspect_container,
+};
+pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
+pub use verbs::diff::{Change, Diff, Difference};
+pub use verbs::doctor::{Check, State as CheckState, doctor};
 pub use verbs::fork::Fork;
 pub use verbs::from::{From, Made};
-pub use verbs::images::{ImageDetails, ImageInfo, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image};
+pub use verbs::history::{HistoryLine, history};
+pub use verbs::images::{
+    ImageDetails, ImageInfo, Images, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image,
+};
 pub use verbs::info::{Info, info};
+pub use verbs::load::{Load, LoadFrom, Loaded};
 pub use verbs::log::{Log, LogLine, Reasons, Why};
+pub use verbs::login::{LogIn, LogOut, LoggedIn};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
 pub use verbs::pull::{Pull, Pulled};
 pub use verbs::push::Push;
+pub use verbs::remote::Remote;
+pub use verbs::save::{Save, SaveForm};
 pub use verbs::shell::{Moment, Shell};
 pub use verbs::undo::Undo;

@@ -1,6 +1,8 @@
 //! What a builder is told once: where its store is and which defaults hold. Filled by the caller from environment,
 //! files and flags; the library reads none of these itself.
 
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 /// Where things are and which defaults hold.
@@ -20,6 +22,23 @@ pub struct Settings {
     pub ignore_chown_errors: bool,
     /// Where what concerns registries is written, and how they are reached.
     pub registries: RegistrySettings,
+    /// Where programs that help are looked for, in the form of the variable `PATH`.
+    pub search_path: Option<OsString>,
+}
+
+impl Settings {
+    /// Where a program is, if it is there.
+    pub(crate) fn find_program(&self, name: &str) -> Option<PathBuf> {
+        let path = self.search_path.as_ref()?;
+        std::env::split_paths(path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(|file| {
+            std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        })
+    }
+
+    /// The program that serves overlays in the kernel's place: the one named, or fuse-overlayfs if it is there.
+    pub(crate) fn mount_program(&self) -> Option<PathBuf> {
+        self.mount_program.clone().or_else(|| self.find_program("fuse-overlayfs"))
+    }
 }
 
 /// How a container's tree is made of its layers.
@@ -57,8 +76,6 @@ pub struct RegistrySettings {
     pub signature_dirs: Vec<PathBuf>,
     /// The proxies of this process.
     pub proxies: Proxies,
-    /// Whether someone can be asked, on a terminal.
-    pub interactive: bool,
 }
 
 /// The proxies of this process, as the environment names them.

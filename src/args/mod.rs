@@ -1,9 +1,12 @@
 //! Argument types that several commands share.
 
+pub mod change;
 mod compression;
 pub mod duration;
 mod globals;
 pub mod list;
+mod registry;
+mod run_options;
 pub mod sources;
 
 use std::path::PathBuf;
@@ -13,6 +16,8 @@ use builder_core::{Error, Kind, Result};
 
 pub use compression::{CommitCompressionArgs, CompressionArgs};
 pub use globals::Globals;
+pub use registry::{RegistryArgs, parse_bool};
+pub use run_options::{RunOptions, proxies};
 
 /// A time as Go writes it: `500ms`, `2s`, `1m30s`.
 pub fn duration(text: &str) -> std::result::Result<Duration, String> {

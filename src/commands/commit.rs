@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Commit, Error, Format, Result, Times};
+use builder_core::{Commit, Committed, ConfigEdit as E, Error, Format, Kind, Result, Times};
 
-use crate::args::CommitCompressionArgs;
+use crate::args::{CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
-use crate::commands::{parse_format, write_file};
+use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
 use crate::settings::Environment;
 use crate::ui::{self, Talk};
@@ -18,20 +18,52 @@ pub struct Args {
     container: String,
     /// The image's name, or a location such as oci:DIR:NAME (default: an image without a name)
     image: Option<String>,
-    /// The image's format: oci or docker (default: as the container was made with)
+    /// Set an annotation of the manifest
+    #[arg(long, value_name = "NAME=VALUE")]
+    annotation: Vec<String>,
+    /// Change what the image says of itself, by an instruction of a Dockerfile such as 'CMD ["/bin/sh"]'
+    #[arg(long, short, value_name = "INSTRUCTION")]
+    change: Vec<String>,
+    /// Change what the image says of itself: the JSON of a config, whose fields win over the container's
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// With false, the manifest has no annotation of when the image was made
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    created_annotation: Option<bool>,
+    /// The image's format: oci or docker (default: as the container was made with) [env: BUILDAH_FORMAT]
     #[arg(long, short, value_parser = parse_format)]
     format: Option<Format>,
+    /// Label the image with the version of this program (default: no label, so that an image does not depend on it)
+    #[arg(long)]
+    identity_label: bool,
+    /// Write what was made to this file: a JSON object with the id and digest of the image, and its name
+    #[arg(long, value_name = "FILE")]
+    metadata_file: Option<PathBuf>,
+    /// The image tells nothing of what made it
+    #[arg(long)]
+    omit_history: bool,
+    /// Remove an annotation from the image; several with commas between
+    #[arg(long, value_name = "NAME")]
+    unsetannotation: Vec<String>,
+    /// Remove a variable from the image; several with commas between
+    #[arg(long, value_name = "NAME")]
+    unsetenv: Vec<String>,
     #[command(flatten)]
     compression: CommitCompressionArgs,
     /// Write the image id to this file instead of printing it
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Do not tell what is written
     #[arg(long, short)]
     quiet: bool,
     /// Remove the container afterwards
     #[arg(long)]
     rm: bool,
+    /// One layer for each step of a cached container that changed files
+    #[arg(long, conflicts_with = "squash")]
+    layers: bool,
     /// One layer with everything in it, the base's layers included
     #[arg(long)]
     squash: bool,
@@ -45,26 +77,110 @@ pub struct Args {
     /// With false, files keep their times whatever --source-date-epoch says
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     rewrite_timestamp: Option<bool>,
+    /// Date the image, and every file in the new layer, at the time this file was changed
+    #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["timestamp", "source_date_epoch"])]
+    reference_time: Option<PathBuf>,
+    /// Date the image, and every file in the new layer, at the beginning of 1970
+    #[arg(long, hide_short_help = true)]
+    omit_timestamp: bool,
+    #[command(flatten)]
+    refused: Refused,
+}
+
+/// What Kiln has not: said at once, and never ignored.
+#[derive(Debug, clap::Args)]
+struct Refused {
+    #[arg(long, hide = true)]
+    cw: Option<String>,
+    #[arg(long, hide = true)]
+    encryption_key: Vec<String>,
+    #[arg(long, hide = true)]
+    encrypt_layer: Vec<String>,
+    #[arg(long, hide = true)]
+    sign_by: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    pull: Option<String>,
+    #[arg(long, hide = true)]
+    sbom: Option<String>,
+    #[arg(long, hide = true)]
+    sbom_scanner_image: Option<String>,
+    #[arg(long, hide = true)]
+    sbom_scanner_command: Vec<String>,
+    #[arg(long, hide = true)]
+    sbom_merge_strategy: Option<String>,
+    #[arg(long, hide = true)]
+    sbom_output: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    sbom_image_output: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    sbom_purl_output: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    sbom_image_purl_output: Option<PathBuf>,
+}
+
+impl Refused {
+    /// Refuses the first flag that was given.
+    fn check(&self) -> Result<()> {
+        let scan = "scan the image afterwards: kiln push IMAGE oci:DIR, then a scanner on DIR";
+        let crypt = "encrypt the layout it is pushed to: kiln push IMAGE oci:DIR, then a tool for that";
+        let flags = [
+            ("--cw", self.cw.is_some(), "make the workload of the committed image with a tool for that"),
+            ("--encryption-key", !self.encryption_key.is_empty(), crypt),
+            ("--encrypt-layer", !self.encrypt_layer.is_empty(), crypt),
+            ("--sign-by", self.sign_by.is_some(), "sign it where it is pushed to, with a tool for that"),
+            (
+                "--pull",
+                self.pull.is_some(),
+                "it is about the scanner of --sbom, which Kiln has not: leave it away",
+            ),
+            ("--sbom", self.sbom.is_some(), scan),
+            ("--sbom-scanner-image", self.sbom_scanner_image.is_some(), scan),
+            ("--sbom-scanner-command", !self.sbom_scanner_command.is_empty(), scan),
+            ("--sbom-merge-strategy", self.sbom_merge_strategy.is_some(), scan),
+            ("--sbom-output", self.sbom_output.is_some(), scan),
+            ("--sbom-image-output", self.sbom_image_output.is_some(), scan),
+            ("--sbom-purl-output", self.sbom_purl_output.is_some(), scan),
+            ("--sbom-image-purl-output", self.sbom_image_purl_output.is_some(), scan),
+        ];
+        match flags.into_iter().find(|(_, given, _)| *given) {
+            None => Ok(()),
+            Some((flag, _, hint)) => Err(Error::new(Kind::Unsupported, format!("cannot use `{flag}`"))
+                .because("Kiln neither encrypts nor signs nor scans images")
+                .hint(hint)),
+        }
+    }
 }
 
 impl Args {
     /// Commits, and prints the image id unless it went to a file.
     pub fn run(self, context: &Context) -> Result<Exit> {
+        self.refused.check()?;
         let talk = Talk { quiet: self.quiet };
         let (times, created) = self.times()?;
+        let edits = self.edits()?;
+        let format = default_format(self.format)?;
         let builder = context.privileged(&talk)?;
         let commit = Commit {
             container: self.container,
             image: self.image,
-            format: self.format,
+            format,
             squash: self.squash,
+            layers: self.layers,
             times,
             created,
             compression: self.compression.chosen(),
             rm: self.rm,
             omit_empty: false,
+            edits,
+            omit_history: self.omit_history,
+            omit_created_annotation: self.created_annotation == Some(false),
+            access: self.registry.access()?,
         };
         let made = commit.perform(&builder)?;
+        if let Some(path) = &self.metadata_file {
+            let text = serde_json::to_string_pretty(&metadata(&made)).expect("plain data becomes JSON");
+            write_file(path, &text)?;
+        }
         match &self.iidfile {
             Some(path) => write_file(path, &made.id.to_string())?,
             None => ui::result(made.id.hex()),
@@ -72,9 +188,37 @@ impl Args {
         Ok(Exit::Success)
     }
 
+    /// What this image says of itself beside what its container does, what is removed last.
+    fn edits(&self) -> Result<Vec<E>> {
+        let mut edits = self.config.as_deref().map(change::of_config).transpose()?.unwrap_or_default();
+        for line in &self.change {
+            edits.extend(change::of_instruction(line)?);
+        }
+        for text in &self.annotation {
+            let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+                return Err(Error::invalid(format!("cannot set the annotation `{text}`"))
+                    .because("it is not NAME=VALUE")
+                    .hint(format!("--annotation {text}=VALUE")));
+            };
+            edits.push(E::Annotation(name.to_owned(), value.to_owned()));
+        }
+        if self.identity_label {
+            edits.push(E::Label("io.buildah.version".into(), super::version::BUILDAH.into()));
+        }
+        let names = list::split_all("--unsetenv", &self.unsetenv)?;
+        edits.extend(names.into_iter().map(E::UnsetEnv));
+        let names = list::split_all("--unsetannotation", &self.unsetannotation)?;
+        edits.extend(names.into_iter().map(E::UnsetAnnotation));
+        Ok(edits)
+    }
+
     /// What happens to the files' times, and the image's own.
     fn times(&self) -> Result<(Times, Option<i64>)> {
-        if let Some(time) = self.timestamp {
+        let fixed = match &self.reference_time {
+            Some(path) => Some(changed_at(path)?),
+            None => self.timestamp.or(self.omit_timestamp.then_some(0)),
+        };
+        if let Some(time) = fixed {
             return Ok((Times::Set(time), Some(time)));
         }
         let epoch = match self.source_date_epoch {
@@ -89,4 +233,25 @@ impl Args {
             (epoch, _) => Ok((Times::Keep, epoch)),
         }
     }
+}
+
+/// What `--metadata-file` tells, under the names of the field's tools.
+fn metadata(made: &Committed) -> serde_json::Value {
+    let mut told = serde_json::json!({
+        "containerimage.config.digest": made.id,
+        "containerimage.digest": made.manifest,
+    });
+    if let Some(name) = &made.name {
+        told["image.name"] = name.as_str().into();
+    }
+    told
+}
+
+/// When a file was last changed, seconds since the epoch.
+fn changed_at(path: &std::path::Path) -> Result<i64> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path).map_err(|cause| {
+        Error::new(Kind::Io, format!("cannot use the time of `{}`", path.display())).because(cause)
+    })?;
+    Ok(found.mtime())
 }

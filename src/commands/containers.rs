@@ -1,8 +1,9 @@
 //! `kiln containers`.
 
-use builder_core::{ContainerInfo, Result, containers};
+use builder_core::{ContainerInfo, Containers, Result};
 use serde::Serialize;
 
+use crate::args::list;
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::ui::template::Format;
@@ -11,6 +12,12 @@ use crate::ui::{self, Talk, table};
 /// List the working containers
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// List all containers, which this list always does: the store has no others than Kiln's
+    #[arg(long, short)]
+    all: bool,
+    /// Only containers that meet all conditions: id=BEGINNING, name=PART, ancestor=IMAGE
+    #[arg(long, short, value_name = "CONDITION")]
+    filter: Vec<String>,
     /// Print whole ids only
     #[arg(long, short)]
     quiet: bool,
@@ -47,8 +54,9 @@ impl Args {
     /// Prints the list in the form asked for.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
-        let listed = containers(&context.builder(&talk)?)?;
-        if self.json {
+        let filters = list::split_all("--filter", &self.filter)?;
+        let listed = Containers { filters }.perform(&context.builder(&talk)?)?;
+        if self.json || self.format.as_deref().is_some_and(Format::is_json) {
             ui::result_json(&listed.iter().map(json).collect::<Vec<_>>());
             return Ok(Exit::Success);
         }
@@ -57,7 +65,8 @@ impl Args {
             let heading = HEADING.map(str::to_owned);
             let [container_id, _, image_id, image_name, container_name] = heading;
             let heading = Row { container_id, builder: HEADING[1], image_id, image_name, container_name };
-            Format::parse(format)?.strict().list(&heading, &rows)?;
+            let heading = (!self.noheading).then_some(heading);
+            Format::parse(format)?.strict().list(heading.as_ref(), &rows)?;
             return Ok(Exit::Success);
         }
         let cells = listed.into_iter().map(|container| {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Format, From, Result};
 
+use crate::args::{RegistryArgs, RunOptions};
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -28,9 +29,13 @@ pub struct Args {
     /// KILN_CACHED=1]
     #[arg(long)]
     cached: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    options: RunOptions,
 }
 
 impl Args {
@@ -38,8 +43,10 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: self.quiet };
         let cached = self.cached || Environment::flag("KILN_CACHED");
+        let run = self.options.settings()?;
         let builder = context.privileged(&talk)?;
-        let from = From { image: self.image, name: self.name, format: self.format, cached };
+        let access = self.registry.access()?;
+        let from = From { image: self.image, name: self.name, format: self.format, run, access, cached };
         let made = from.perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;

@@ -1,8 +1,9 @@
 //! `kiln images`.
 
-use builder_core::{Error, ImageInfo, Kind, Reference, Result, images};
+use builder_core::{Error, ImageInfo, Images, Kind, Reference, Result};
 use serde::Serialize;
 
+use crate::args::list;
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::ui::template::Format;
@@ -13,9 +14,13 @@ use crate::ui::{self, Talk, table, text};
 pub struct Args {
     /// Only images of this name, with any tag or the one given
     image: Option<String>,
-    /// Also images without a name that other images were made of (all are shown)
+    /// Also images without a name that other images were made of
     #[arg(long, short)]
     all: bool,
+    /// Only images that meet a condition KEY=VALUE or KEY!=VALUE; the keys are after, before, containers, dangling,
+    /// digest, id, intermediate, label, readonly, reference, since and until
+    #[arg(long, short, value_name = "CONDITION")]
+    filter: Vec<String>,
     /// Print ids only
     #[arg(long, short)]
     quiet: bool,
@@ -31,7 +36,10 @@ pub struct Args {
     /// Print the digests of the manifests
     #[arg(long)]
     digests: bool,
-    /// A Go template per name: .ID .Name .Tag .Digest .CreatedAt .CreatedAtRaw .Size
+    /// Print which other names an image has
+    #[arg(long)]
+    history: bool,
+    /// A Go template per name: .ID .Name .Tag .Digest .Created .CreatedAt .CreatedAtRaw .Size .ReadOnly .History
     #[arg(long, value_name = "TEMPLATE")]
     format: Option<String>,
 }
@@ -45,32 +53,38 @@ struct Row {
     name: String,
     tag: String,
     digest: String,
+    created: String,
     created_at: String,
     created_at_raw: String,
     size: String,
+    read_only: String,
+    history: String,
 }
 
 impl Args {
     /// Prints the list in the form asked for, the newest first.
     pub fn run(self, context: &Context) -> Result<Exit> {
+        let together = |one: &str, other: &str| {
+            Error::invalid(format!("cannot use `{one}` and `{other}` together"))
+                .hint("see `kiln images --help`")
+        };
+        if let (true, Some(image)) = (self.all, &self.image) {
+            return Err(together("--all", image));
+        }
+        if self.quiet && self.format.is_some() {
+            return Err(together("--quiet", "--format"));
+        }
+        let filters = list::split_all("--filter", &self.filter)?;
         let talk = Talk { quiet: true };
-        let mut listed = images(&context.builder(&talk)?)?;
+        let listed = Images { filters, all: self.all || self.image.is_some() };
+        let mut listed = listed.perform(&context.builder(&talk)?)?;
         // Of those made in one second, which is as exact as an image says it, the last to come is the newest.
         listed.reverse();
         listed.sort_by(|a, b| b.created.cmp(&a.created));
         if let Some(wanted) = &self.image {
-            let wanted_name: Reference = wanted.parse()?;
-            listed.retain_mut(|image| {
-                image.names.retain(|name| fits(name, wanted, &wanted_name));
-                !image.names.is_empty()
-            });
-            if listed.is_empty() {
-                return Err(Error::new(Kind::NotFound, format!("cannot list the image `{wanted}`"))
-                    .because("no image in the store has this name")
-                    .hint("see what there is with `kiln images`"));
-            }
+            keep_named(&mut listed, wanted)?;
         }
-        if self.json {
+        if self.json || self.format.as_deref().is_some_and(Format::is_json) {
             ui::result_json(&listed.iter().map(json).collect::<Vec<_>>());
             return Ok(Exit::Success);
         }
@@ -81,38 +95,60 @@ impl Args {
             return Ok(Exit::Success);
         }
         let rows: Vec<Row> = listed.iter().flat_map(|image| rows(image, !self.no_trunc)).collect();
-        if let Some(format) = &self.format {
-            let heading = Row {
-                id: "IMAGE ID".into(),
-                name: "REPOSITORY".into(),
-                tag: "TAG".into(),
-                digest: "DIGEST".into(),
-                created_at: "CREATED".into(),
-                created_at_raw: "CREATED AT".into(),
-                size: "SIZE".into(),
-            };
-            Format::parse(format)?.strict().list(&heading, &rows)?;
-            return Ok(Exit::Success);
+        match &self.format {
+            Some(format) => {
+                let heading = (!self.noheading).then(heading);
+                Format::parse(format)?.strict().list(heading.as_ref(), &rows)?;
+            }
+            None => self.table(rows),
         }
-        self.table(rows);
         Ok(Exit::Success)
     }
 
     fn table(&self, rows: Vec<Row>) {
-        let mut heading = vec!["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
-        if self.digests {
-            heading.insert(2, "DIGEST");
-        }
-        let cells = rows.into_iter().map(|row| {
-            let mut cells = vec![row.name, row.tag, row.id, row.created_at, row.size];
-            if self.digests {
-                cells.insert(2, row.digest);
-            }
+        let columns = |row: Row| {
+            let mut cells = vec![row.name, row.tag];
+            cells.extend(self.digests.then_some(row.digest));
+            cells.extend([row.id, row.created_at, row.size]);
+            cells.extend(self.history.then_some(row.history));
             cells
-        });
+        };
+        let heading = columns(heading());
+        let heading: Vec<&str> = heading.iter().map(String::as_str).collect();
+        let rows: Vec<_> = rows.into_iter().map(columns).collect();
         let heading = (!self.noheading).then_some(&heading[..]);
-        ui::result_bytes(table::draw(heading, &cells.collect::<Vec<_>>()).as_bytes());
+        ui::result_bytes(table::draw(heading, &rows).as_bytes());
     }
+}
+
+fn heading() -> Row {
+    Row {
+        id: "IMAGE ID".into(),
+        name: "REPOSITORY".into(),
+        tag: "TAG".into(),
+        digest: "DIGEST".into(),
+        created: "CREATED".into(),
+        created_at: "CREATED".into(),
+        created_at_raw: "CREATED AT".into(),
+        size: "SIZE".into(),
+        read_only: "READ ONLY".into(),
+        history: "HISTORY".into(),
+    }
+}
+
+/// Keeps the names that are the one asked for, and the images that have one of them.
+fn keep_named(listed: &mut Vec<ImageInfo>, wanted: &str) -> Result<()> {
+    let wanted_name: Reference = wanted.parse()?;
+    listed.retain_mut(|image| {
+        image.names.retain(|name| fits(name, wanted, &wanted_name));
+        !image.names.is_empty()
+    });
+    if listed.is_empty() {
+        return Err(Error::new(Kind::NotFound, format!("cannot list the image `{wanted}`"))
+            .because("no image in the store has this name")
+            .hint("see what there is with `kiln images`"));
+    }
+    Ok(())
 }
 
 /// Whether a stored name is the one asked for: with the tag if one was written, else with any.
@@ -130,19 +166,25 @@ fn rows(image: &ImageInfo, short: bool) -> Vec<Row> {
         name: "<none>".into(),
         tag: "<none>".into(),
         digest: image.digest.to_string(),
+        created: created(image).map_or(0, jiff::Timestamp::as_second).to_string(),
         created_at: created_at(image),
         created_at_raw: image.created.clone().unwrap_or_default(),
         size: text::size(image.size),
+        read_only: image.read_only.to_string(),
+        history: "<none>".into(),
     };
     if image.names.is_empty() {
         return vec![row];
     }
-    let named = |name: &String| {
-        let (name, tag) = match name.parse::<Reference>() {
+    let named = |full: &String| {
+        let (name, tag) = match full.parse::<Reference>() {
             Ok(name) => (name.repository(), name.tag().unwrap_or("<none>").to_owned()),
-            Err(_) => (name.clone(), "<none>".to_owned()),
+            Err(_) => (full.clone(), "<none>".to_owned()),
         };
-        Row { name, tag, ..row.clone() }
+        let others: Vec<&str> =
+            image.names.iter().filter(|other| *other != full).map(String::as_str).collect();
+        let history = if others.is_empty() { "<none>".to_owned() } else { others.join(", ") };
+        Row { name, tag, history, ..row.clone() }
     };
     image.names.iter().map(named).collect()
 }
@@ -165,7 +207,7 @@ fn json(image: &ImageInfo) -> serde_json::Value {
         "size": text::size(image.size),
         "created": created(image).map_or(0, jiff::Timestamp::as_second),
         "createdatraw": image.created,
-        "readonly": false,
+        "readonly": image.read_only,
         "history": null,
     })
 }

@@ -1,4 +1,6 @@
-//! `kiln inspect`.
+//! `kiln inspect`. Under which names templates see what is shown is in `names`.
+
+mod names;
 
 use builder_core::{
     ContainerDetails, Digest, Draft, Error, Format, ImageConfig, ImageDetails, Kind, Result,
@@ -19,7 +21,7 @@ pub struct Args {
     #[arg(long, short, value_name = "TEMPLATE")]
     format: Option<String>,
     /// What NAME is: container or image (default: a container, or an image if no container has that name)
-    #[arg(long = "type", short = 't', value_parser = ["container", "image"])]
+    #[arg(long = "type", short = 't', value_name = "TYPE", value_parser = ["container", "image"])]
     kind: Option<String>,
 }
 
@@ -28,6 +30,7 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
         let builder = context.builder(&talk)?;
+        let isolation = if context.host.is_rootless() { "rootless" } else { "oci" };
         let container = match self.kind.as_deref() {
             Some("image") => None,
             _ => match inspect_container(&builder, &self.name) {
@@ -37,11 +40,16 @@ impl Args {
             },
         };
         let shown = match container {
-            Some(found) => of_container(&found),
-            None => of_image(&inspect_image(&builder, &self.name).map_err(|error| self.unknown(error))?),
+            Some(found) => of_container(&found, isolation),
+            None => of_image(
+                &inspect_image(&builder, &self.name).map_err(|error| self.unknown(error))?,
+                isolation,
+            ),
         };
         match &self.format {
-            Some(format) => ui::result(template::Format::parse(format)?.fill(&for_template(&shown))?),
+            Some(format) => {
+                ui::result(template::Format::parse(format)?.strict().fill(&names::for_template(&shown))?);
+            }
             None => ui::result_json(&shown),
         }
         Ok(Exit::Success)
@@ -56,7 +64,7 @@ impl Args {
     }
 }
 
-fn of_image(image: &ImageDetails) -> Value {
+fn of_image(image: &ImageDetails, isolation: &str) -> Value {
     let name = image.info.names.first().cloned().unwrap_or_default();
     json!({
         "Type": "buildah 0.0.1",
@@ -74,21 +82,34 @@ fn of_image(image: &ImageDetails) -> Value {
         "ImageCreatedBy": "",
         "OCIv1": image.config,
         "Docker": docker(&image.config, None),
+        "DefaultMountsFilePath": "",
+        "Isolation": isolation,
+        "NamespaceOptions": namespaces(),
+        "Capabilities": null,
+        "ConfigureNetwork": "NetworkDefault",
+        "CNIPluginPath": "",
+        "CNIConfigDir": "",
+        "IDMappingOptions": id_mapping(),
         "History": image.config.history,
+        "Devices": null,
     })
 }
 
-fn of_container(container: &ContainerDetails) -> Value {
+fn of_container(container: &ContainerDetails, isolation: &str) -> Value {
     let Draft { config, annotations, created_by, history_comment } = &container.draft;
     let path = container.mounted.as_ref().map(|mounted| mounted.path.to_string_lossy().into_owned());
-    let base = container.base.as_ref().map(|base| String::from_utf8_lossy(&base.to_bytes()).into_owned());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (config_text, manifest_text) = match &container.base {
+        Some((manifest, config)) => (text(config), text(manifest)),
+        None => Default::default(),
+    };
     json!({
         "Type": "buildah 0.0.1",
         "FromImage": if container.info.image == "scratch" { "" } else { &container.info.image },
         "FromImageID": container.info.image_id.map(|id| id.hex()).unwrap_or_default(),
         "FromImageDigest": container.image_digest.map(|digest| digest.to_string()).unwrap_or_default(),
-        "Config": base.unwrap_or_default(),
-        "Manifest": "",
+        "Config": config_text,
+        "Manifest": manifest_text,
         "Container": container.info.name,
         "ContainerID": container.info.id,
         "MountPoint": path.unwrap_or_default(),
@@ -100,7 +121,42 @@ fn of_container(container: &ContainerDetails) -> Value {
         "Format": match container.format { Format::Oci => "oci", Format::Docker => "docker" },
         "OCIv1": config,
         "Docker": docker(config, container.info.image_id),
+        "DefaultMountsFilePath": "",
+        "Isolation": isolation,
+        "NamespaceOptions": namespaces(),
+        "Capabilities": builder_core::default_capabilities(),
+        "ConfigureNetwork": "NetworkDefault",
+        "CNIPluginPath": "",
+        "CNIConfigDir": "",
+        "IDMappingOptions": id_mapping(),
         "History": config.history,
+        "Devices": [],
+    })
+}
+
+/// Which namespaces a command gets of its own, unless it is told otherwise.
+fn namespaces() -> Value {
+    let host = |name: &str| matches!(name, "network" | "user");
+    let names = ["cgroup", "ipc", "mount", "network", "pid", "user", "uts"];
+    names.iter().map(|name| json!({ "Name": name, "Host": host(name), "Path": "" })).collect()
+}
+
+/// Containers have the ids of whoever runs them.
+fn id_mapping() -> Value {
+    json!({
+        "HostUIDMapping": true,
+        "HostGIDMapping": true,
+        "UIDMap": [],
+        "GIDMap": [],
+        "AutoUserNs": false,
+        "AutoUserNsOpts": {
+            "Size": 0,
+            "InitialSize": 0,
+            "PasswdFile": "",
+            "GroupFile": "",
+            "AdditionalUIDMappings": null,
+            "AdditionalGIDMappings": null,
+        },
     })
 }
 
@@ -111,6 +167,9 @@ fn docker(config: &ImageConfig, image: Option<Digest>) -> Value {
     let fields = part.as_object_mut().expect("a struct becomes an object");
     for name in ["Hostname", "Domainname", "User", "WorkingDir", "StopSignal"] {
         fields.entry(name).or_insert_with(|| "".into());
+    }
+    for name in ["AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce"] {
+        fields.entry(name).or_insert_with(|| false.into());
     }
     for name in ["Env", "Cmd", "Entrypoint", "OnBuild", "Labels", "Volumes"] {
         fields.entry(name).or_insert(Value::Null);
@@ -128,65 +187,4 @@ fn docker(config: &ImageConfig, image: Option<Digest>) -> Value {
         "rootfs": config.rootfs,
         "history": config.history,
     })
-}
-
-/// As Go's templates see it: fields by their Go names too, `.OCIv1.Config.Env` for `config.Env`, and none missing.
-fn for_template(shown: &Value) -> Value {
-    let mut with_names = shown.clone();
-    for part in ["OCIv1", "Docker"] {
-        add_names(&mut with_names[part], &["Author", "Created", "Architecture", "OS", "Variant"], "".into());
-        add_names(&mut with_names[part], &["Comment"], "".into());
-        add_names(&mut with_names[part]["RootFS"], &["Type", "DiffIDs"], json!([]));
-        let config = &mut with_names[part]["Config"];
-        let words = ["User", "WorkingDir", "StopSignal", "Hostname", "Domainname"];
-        add_names(config, &words, "".into());
-        add_names(config, &["Env", "Cmd", "Entrypoint", "OnBuild", "Shell"], json!([]));
-        add_names(config, &["Labels", "Volumes", "ExposedPorts"], json!({}));
-        name_history(&mut with_names[part]["History"]);
-    }
-    name_history(&mut with_names["History"]);
-    with_names
-}
-
-fn name_history(entries: &mut Value) {
-    for entry in entries.as_array_mut().into_iter().flatten() {
-        add_names(entry, &["Created", "CreatedBy", "Author", "Comment"], "".into());
-        add_names(entry, &["EmptyLayer"], false.into());
-    }
-}
-
-/// Adds each field of an object under its Go name, and `default` for those of `all` that are not there, as Go's structs
-/// have every field. What `json` shows stays as it was.
-fn add_names(object: &mut Value, all: &[&str], default: Value) {
-    let plain = object.clone();
-    let Some(fields) = object.as_object_mut() else { return };
-    fields.entry(template::PLAIN).or_insert(plain);
-    let named: Vec<(String, Value)> = fields
-        .iter()
-        .filter(|(name, _)| *name != template::PLAIN)
-        .map(|(name, value)| (go_name(name), value.clone()))
-        .filter(|(name, _)| !fields.contains_key(name))
-        .collect();
-    fields.extend(named);
-    for name in all {
-        fields.entry(*name).or_insert_with(|| default.clone());
-    }
-}
-
-/// `config` → `Config`, `os.version` → `OSVersion`, `rootfs` → `RootFS`.
-fn go_name(name: &str) -> String {
-    match name {
-        "os" => "OS".into(),
-        "os.version" => "OSVersion".into(),
-        "os.features" => "OSFeatures".into(),
-        "rootfs" => "RootFS".into(),
-        "container_config" => "ContainerConfig".into(),
-        "diff_ids" => "DiffIDs".into(),
-        "created_by" => "CreatedBy".into(),
-        "empty_layer" => "EmptyLayer".into(),
-        _ => {
-            let mut letters = name.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-        }
-    }
 }

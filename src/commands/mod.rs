@@ -4,14 +4,23 @@ pub mod add;
 pub mod build;
 pub mod check;
 pub mod commit;
+pub mod completion;
 pub mod config;
 pub mod containers;
 pub mod copy;
+pub mod diff;
 pub mod dockerfile;
+pub mod doctor;
+pub mod fork;
 pub mod from;
+pub mod history;
 pub mod images;
 pub mod info;
 pub mod inspect;
+pub mod log;
+pub mod login;
+pub mod logout;
+pub mod man;
 pub mod mount;
 pub mod prune;
 pub mod pull;
@@ -20,12 +29,17 @@ pub mod rename;
 pub mod rm;
 pub mod rmi;
 pub mod run;
+pub mod shell;
 pub mod tag;
 pub mod umount;
+pub mod undo;
 pub mod unshare;
 pub mod version;
+pub mod why;
 
 use builder_core::{Error, Format, Kind, Result};
+
+use crate::settings::Environment;
 
 /// Runs `each` for every name and goes on after a failure; the last one is what is returned, those before are shown.
 pub fn for_each(names: &[String], mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
@@ -37,6 +51,18 @@ pub fn for_each(names: &[String], mut each: impl FnMut(&str) -> Result<()>) -> R
         }
     }
     last
+}
+
+/// Refuses to do something to nothing, or to all and to some by name: what is meant is not clear then.
+pub fn named_or_all(verb: &str, what: &str, names: &[String], all: bool) -> Result<()> {
+    match (names.first(), all) {
+        (None, false) => Err(Error::invalid(format!("cannot {verb} {what}"))
+            .because("none is named")
+            .hint("name one, by name or id, or use --all")),
+        (Some(name), true) => Err(Error::invalid(format!("cannot {verb} `{name}` and all {what}"))
+            .hint("name some, or use --all alone")),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a small file the user asked for, such as `--iidfile`.
@@ -52,4 +78,17 @@ pub fn parse_format(text: &str) -> std::result::Result<Format, String> {
         "docker" => Ok(Format::Docker),
         _ => Err("a format is `oci` or `docker`".to_owned()),
     }
+}
+
+/// The format that was asked for by the flag, else by `BUILDAH_FORMAT`.
+pub fn default_format(flag: Option<Format>) -> Result<Option<Format>> {
+    if flag.is_some() {
+        return Ok(flag);
+    }
+    let Some(text) = Environment::text("BUILDAH_FORMAT") else { return Ok(None) };
+    parse_format(&text).map(Some).map_err(|cause| {
+        Error::invalid(format!("cannot use BUILDAH_FORMAT=`{text}`"))
+            .because(cause)
+            .hint("set it to `oci` or `docker`, or unset it")
+    })
 }

@@ -12,13 +12,16 @@ pub struct Args {
     /// Also images with a name that no container was made of
     #[arg(long, short)]
     all: bool,
+    /// Also images that containers were made of; these containers are removed
+    #[arg(long, short)]
+    force: bool,
 }
 
 impl Args {
     /// Prunes and prints the ids of the images that went.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
-        let pruned = Prune { all: self.all }.perform(&context.privileged(&talk)?)?;
+        let pruned = Prune { all: self.all, force: self.force }.perform(&context.privileged(&talk)?)?;
         for id in &pruned.images {
             ui::result(id.hex());
         }

@@ -2,6 +2,7 @@
 
 use builder_core::{Pull, Result};
 
+use crate::args::RegistryArgs;
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
@@ -11,6 +12,8 @@ use crate::ui::{self, Talk};
 pub struct Args {
     /// Where it is: oci:DIR[:NAME]
     image: String,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
@@ -20,7 +23,8 @@ impl Args {
     /// Pulls and prints the image id.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: self.quiet };
-        let pulled = Pull { source: self.image }.perform(&context.privileged(&talk)?)?;
+        let pulled = Pull { source: self.image, access: self.registry.access()? }
+            .perform(&context.privileged(&talk)?)?;
         ui::result(pulled.id.hex());
         Ok(Exit::Success)
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Format, Push, Result};
 
-use crate::args::CompressionArgs;
+use crate::args::{CompressionArgs, RegistryArgs};
 use crate::cli::Context;
 use crate::commands::{parse_format, write_file};
 use crate::exit::Exit;
@@ -25,6 +25,8 @@ pub struct Args {
     /// The image's format there: oci or docker (default: oci)
     #[arg(long, short, value_parser = parse_format)]
     format: Option<Format>,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
@@ -39,6 +41,7 @@ impl Args {
             target: self.target,
             compression: self.compression.chosen(),
             format: self.format,
+            access: self.registry.access()?,
         };
         let digest = push.perform(&context.privileged(&talk)?)?;
         if let Some(path) = &self.digestfile {

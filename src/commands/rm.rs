@@ -3,7 +3,7 @@
 use builder_core::{Result, Rm, containers};
 
 use crate::cli::Context;
-use crate::commands::for_each;
+use crate::commands::{for_each, named_or_all};
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
 
@@ -11,16 +11,16 @@ use crate::ui::{self, Talk};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Containers, by name or id
-    #[arg(required_unless_present = "all")]
     containers: Vec<String>,
     /// All of them
-    #[arg(long, short, conflicts_with = "containers")]
+    #[arg(long, short)]
     all: bool,
 }
 
 impl Args {
     /// Removes each and prints its id.
     pub fn run(self, context: &Context) -> Result<Exit> {
+        named_or_all("remove", "containers", &self.containers, self.all)?;
         let talk = Talk { quiet: true };
         let builder = context.privileged(&talk)?;
         let names = match self.all {

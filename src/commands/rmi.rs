@@ -3,7 +3,7 @@
 use builder_core::{Error, Kind, Prune, Result, Rmi, images};
 
 use crate::cli::Context;
-use crate::commands::for_each;
+use crate::commands::{for_each, named_or_all};
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
 
@@ -11,26 +11,30 @@ use crate::ui::{self, Talk};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Images, by name or id; a name that is not the image's last is only taken away
-    #[arg(required_unless_present_any = ["all", "prune"])]
     images: Vec<String>,
     /// All images
-    #[arg(long, short, conflicts_with_all = ["images", "prune"])]
+    #[arg(long, short)]
     all: bool,
     /// Also images that containers were made of (these are removed) or that have several names
     #[arg(long, short)]
     force: bool,
     /// All images without a name
-    #[arg(long, short, conflicts_with = "images")]
+    #[arg(long, short)]
     prune: bool,
 }
 
 impl Args {
     /// Removes each; prints `untagged:` names and the ids of images that went.
     pub fn run(self, context: &Context) -> Result<Exit> {
+        if self.all && self.prune {
+            return Err(Error::invalid("cannot use `--all` and `--prune` together")
+                .hint("`kiln rmi --all` removes those without a name too"));
+        }
+        named_or_all("remove", "images", &self.images, self.all || self.prune)?;
         let talk = Talk { quiet: true };
         let builder = context.privileged(&talk)?;
         if self.prune {
-            for id in (Prune { all: false }).perform(&builder)?.images {
+            for id in (Prune { all: false, force: self.force }).perform(&builder)?.images {
                 ui::result(id.hex());
             }
             return Ok(Exit::Success);

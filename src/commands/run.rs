@@ -1,52 +1,70 @@
 //! `kiln run`.
 
-use builder_core::{Error, Kind, Network, Result, Run, Volume};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
+use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, SshAgent};
+
+use crate::args::{RunOptions, proxies};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
-use crate::ui::Talk;
+use crate::ui::{self, Talk};
 
 /// Run a command in a working container
 ///
-/// The exit code is the command's own; 128 and the signal's number if a signal ended it.
+/// The exit code is the command's own; 128 and the signal's number if a signal ended it; 1 if it could not be started;
+/// 125 if Kiln itself failed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Show the command in the image's history [env: BUILDAH_HISTORY]
     #[arg(long)]
     add_history: bool,
-    /// Let it do more than the default capabilities allow: CAP_NAME, or all
-    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
-    cap_add: Vec<String>,
-    /// Let it do less: CAP_NAME, or all
-    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
-    cap_drop: Vec<String>,
+    /// Look for the sources of bind mounts in this directory, and nowhere else
+    #[arg(long, value_name = "DIR")]
+    contextdir: Option<PathBuf>,
     /// Set a variable for this command; NAME alone takes its value from here
     #[arg(long, short, value_name = "NAME=VALUE")]
     env: Vec<String>,
     /// The host name (default: the beginning of the container's id)
     #[arg(long)]
     hostname: Option<String>,
-    /// Which network it sees: host, or none (a loopback device only)
-    #[arg(long, visible_alias = "net", value_name = "NETWORK", default_value = "host")]
-    network: String,
-    /// Leave the image's own /etc/hosts alone
+    /// Mount for this command: type=bind,src=PATH,dst=PATH (from=IMAGE for its files; rw changes are dropped),
+    /// type=tmpfs (tmpfs-size=, tmpfs-mode=, tmpcopyup), type=cache (id=, sharing=shared|private|locked, mode=, uid=,
+    /// gid=, from=, src=), type=secret (id=, env=, required, mode=, uid=, gid=), type=ssh (id=, required, mode=, uid=,
+    /// gid=); also ro, rw, nosuid, nodev, noexec, U, z, Z, bind-propagation=, relabel=, bind-nonrecursive
+    #[arg(long, value_name = "MOUNT")]
+    mount: Vec<String>,
+    /// Change the root directory by chroot, for a store on a RAM disk [env: BUILDAH_NOPIVOT]
     #[arg(long)]
-    no_hosts: bool,
-    /// Give it a terminal
+    no_pivot: bool,
+    /// Have this OCI runtime run it, such as runc or crun [env: BUILDAH_RUNTIME]
+    #[arg(long, value_name = "PROGRAM")]
+    runtime: Option<String>,
+    /// An option for that runtime, without the leading --
+    #[arg(long, value_name = "FLAG", value_delimiter = ',')]
+    runtime_flag: Vec<String>,
+    /// A secret that mounts may ask for: id=ID,src=FILE or id=ID,env=VARIABLE
+    #[arg(long, value_name = "SECRET")]
+    secret: Vec<String>,
+    /// An SSH agent that mounts may ask for: default, or ID=SOCKET
+    #[arg(long, value_name = "AGENT")]
+    ssh: Vec<String>,
+    /// Give it a terminal (default: if standard input and output are one)
     #[arg(long, short = 't', visible_alias = "tty", value_name = "BOOL")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     terminal: Option<bool>,
     /// Run it as this user, with a group after a colon (default: the image's user)
-    #[arg(long, short)]
+    #[arg(long, short, allow_hyphen_values = true)]
     user: Option<String>,
-    /// Mount a directory or file of the host: HOST:CONTAINER[:OPTIONS]; options are ro, rw, O (changes are dropped), z,
-    /// Z, U (given to the container's user), [no]exec, [no]suid, [no]dev, [r]bind, [r]private, [r]slave, [r]shared
-    #[arg(long, short, value_name = "VOLUME")]
-    volume: Vec<String>,
+    /// End with 0 also where the command ends with one of these codes
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    valid_exit_codes: Vec<u8>,
     /// Run it in this directory (default: the image's)
     #[arg(long, visible_alias = "cwd", value_name = "DIR")]
     workingdir: Option<String>,
+    #[command(flatten)]
+    options: RunOptions,
     /// The container, by name or id
     container: String,
     /// The command and its arguments
@@ -60,30 +78,49 @@ impl Args {
         let talk = Talk { quiet: true };
         let history = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
         let line = history.then(|| self.command.join(" "));
-        let run = Run {
-            env: self
-                .env
-                .iter()
-                .map(|entry| variable(entry))
-                .collect::<Result<Vec<_>>>()?
-                .into_iter()
-                .flatten()
-                .collect(),
-            volumes: self.volume.iter().map(|text| text.parse::<Volume>()).collect::<Result<_>>()?,
-            network: network(&self.network)?,
+        let (container, valid) = (self.container.clone(), self.valid_exit_codes.clone());
+        let run = self.value()?;
+        let builder = context.privileged(&talk)?;
+        match run.perform_in(&builder, &container, line.as_deref()) {
+            Ok(exit) if valid.contains(&exit.code()) => Ok(Exit::Success),
+            Ok(exit) => Ok(Exit::Child(exit.code())),
+            // As an OCI runtime says it.
+            Err(error) if error.kind() == Kind::NotStarted => {
+                ui::show_error(&error);
+                Ok(Exit::Child(1))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The verb, with what the environment adds.
+    fn value(self) -> Result<Run> {
+        let mut settings = self.options.settings()?;
+        if settings.isolation.is_none() {
+            let word = Environment::text("BUILDAH_ISOLATION");
+            settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
+        }
+        let variable = |name: &str| Environment::get(name).map(|value| value.as_bytes().to_vec());
+        let agent = || Environment::get("SSH_AUTH_SOCK").map(PathBuf::from);
+        let variables: Vec<_> = self.env.iter().map(|entry| self::variable(entry)).collect::<Result<_>>()?;
+        Ok(Run {
             args: self.command,
+            env: variables.into_iter().flatten().collect(),
+            proxies: proxies(),
             user: self.user,
             workdir: self.workingdir,
-            hostname: self.hostname,
-            terminal: self.terminal.unwrap_or(false),
-            cap_add: self.cap_add,
-            cap_drop: self.cap_drop,
-            no_hosts: self.no_hosts,
+            hostname: self.hostname.map(checked_host).transpose()?,
+            mounts: self.mount.iter().map(|text| text.parse::<RunMount>()).collect::<Result<_>>()?,
+            contextdir: self.contextdir,
+            secrets: self.secret.iter().map(|text| Secret::parse(text, &variable)).collect::<Result<_>>()?,
+            ssh: self.ssh.iter().map(|text| SshAgent::parse(text, agent())).collect::<Result<_>>()?,
+            terminal: self.terminal.unwrap_or_else(ui::is_terminal),
+            no_pivot: self.no_pivot || Environment::get("BUILDAH_NOPIVOT").is_some(),
+            runtime: self.runtime.or_else(|| Environment::text("BUILDAH_RUNTIME")),
+            runtime_flags: self.runtime_flag,
+            settings,
             ..Run::default()
-        };
-        let builder = context.privileged(&talk)?;
-        let exit = run.perform_in(&builder, &self.container, line.as_deref())?;
-        Ok(Exit::Child(exit.code()))
+        })
     }
 }
 
@@ -99,12 +136,13 @@ fn variable(text: &str) -> Result<Option<(String, String)>> {
     Ok(value.map(|value| (name.to_owned(), value)))
 }
 
-fn network(text: &str) -> Result<Network> {
-    match text {
-        "host" => Ok(Network::Host),
-        "none" => Ok(Network::None),
-        _ => Err(Error::new(Kind::Unsupported, format!("cannot use the network `{text}`"))
-            .because("this version has `host` and `none`")
-            .hint("use --network host, or --network none")),
+/// A host name that the kernel takes and that cannot add a line to a file.
+fn checked_host(name: String) -> Result<String> {
+    let fits = |c: char| !c.is_control() && !c.is_whitespace() && c != '/';
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(fits) {
+        return Ok(name);
     }
+    let shown: String = name.chars().take(80).collect();
+    Err(Error::invalid(format!("cannot use the host name `{}`", shown.escape_debug()))
+        .because("a host name is one word of at most 64 letters"))
 }

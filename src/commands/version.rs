@@ -27,7 +27,7 @@ pub fn line() -> String {
 }
 
 /// The version of Buildah whose command line this is.
-const BUILDAH: &str = "1.45.0";
+pub const BUILDAH: &str = "1.45.0";
 
 /// By which name this program was called, and its version: a script that asks `buildah` for its version wants to know
 /// what it can do.

@@ -3,6 +3,7 @@
 mod error;
 mod level;
 mod progress;
+mod secret;
 mod stages;
 pub mod table;
 pub mod template;
@@ -13,9 +14,16 @@ pub mod words;
 pub use error::show_error;
 pub use level::{Level, debug};
 pub use progress::Talk;
+pub use secret::{ask, ask_secret};
 pub use stages::StageTalk;
 
 use std::io::Write;
+
+/// Whether we talk with a person: standard input and output are a terminal.
+pub fn is_terminal() -> bool {
+    use std::io::IsTerminal;
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
 
 /// Prints one line of the result. A reader that has gone away (`| head -1`) is not an error.
 pub fn result(line: impl std::fmt::Display) {
@@ -39,7 +47,7 @@ pub fn result_json(value: &impl serde::Serialize) {
     result_bytes(&bytes);
 }
 
-/// Says something beside the result.
+/// Says something beside the result; in one piece, for other processes may say something, too.
 pub fn remark(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }

@@ -1,5 +1,7 @@
 //! `--format`: Go templates over the rows of a list or one object, as scripts use them.
 
+mod functions;
+
 use builder_core::{Error, Result};
 use gotmpl::{MissingKey, Template};
 use serde::Serialize;
@@ -7,41 +9,44 @@ use serde::Serialize;
 /// The field of an object that holds it as JSON shows it, where templates see more names than that.
 pub const PLAIN: &str = "";
 
+/// Fields that are maps: a name that is not in one is no error, unlike a field that an object never has.
+const MAPS: [&str; 6] =
+    ["Labels", "ImageAnnotations", "Annotations", "Volumes", "ExposedPorts", "annotations"];
+
 /// A template that was parsed.
 pub struct Format {
     template: Template,
+    text: String,
     /// Whether it asked for a heading with `table`.
     is_table: bool,
 }
 
 impl Format {
-    /// Parses `text`; `json` alone means the whole object, `table …` columns at tabs under a heading.
+    /// Parses `text`; `json` alone means the whole object, `table …` columns at tabs and spaces under a heading.
     pub fn parse(text: &str) -> Result<Self> {
-        let (is_table, body) = match text.strip_prefix("table ") {
-            Some(rest) => (true, rest),
-            None => (false, text),
+        let (is_table, body) = match text.strip_prefix("table") {
+            Some(rest) if rest.starts_with([' ', '\t', '{', '\\']) => (true, rest.trim_start()),
+            _ => (false, text),
         };
         let body = if body.trim() == "json" { "{{json .}}" } else { body };
         let body = body.replace("\\t", "\t").replace("\\n", "\n");
-        let template = Template::new("format").func("json", json).func("join", join);
-        let case = |change: fn(&str) -> String| {
-            move |args: &[gotmpl::Value]| {
-                Ok(gotmpl::Value::String(
-                    change(&args.first().map(ToString::to_string).unwrap_or_default()).into(),
-                ))
-            }
-        };
-        let template = template.func("upper", case(str::to_uppercase)).func("lower", case(str::to_lowercase));
-        let template = template.parse(&body).map_err(|cause| {
+        let body = if is_table { columns(&body) } else { body };
+        let template = functions::add(Template::new("format")).parse(&body).map_err(|cause| {
             Error::invalid(format!("cannot use the format `{text}`"))
                 .because(cause.to_string())
                 .hint("a format is a Go template such as '{{.ID}} {{.Name}}', or json")
         })?;
-        Ok(Format { template, is_table })
+        Ok(Format { template, text: text.to_owned(), is_table })
+    }
+
+    /// Whether `text` asks for the whole list as JSON.
+    pub fn is_json(text: &str) -> bool {
+        text.trim() == "json"
     }
 
     /// Prints a line per row; for `table …` with columns at the tabs, under `heading`, a row whose values are headings.
-    pub fn list<R: Serialize>(&self, heading: &R, rows: &[R]) -> Result<()> {
+    /// Without one, or for another format, there is none.
+    pub fn list<'a, R: Serialize + 'a>(&self, heading: impl Into<Option<&'a R>>, rows: &[R]) -> Result<()> {
         if !self.is_table {
             for row in rows {
                 super::result(self.fill(row)?);
@@ -49,85 +54,45 @@ impl Format {
             return Ok(());
         }
         let cells = |row: &R| Ok(self.fill(row)?.split('\t').map(str::to_owned).collect::<Vec<_>>());
-        let heading = cells(heading)?;
-        let heading: Vec<&str> = heading.iter().map(String::as_str).collect();
+        let heading = heading.into().map(cells).transpose()?;
+        let heading: Option<Vec<&str>> =
+            heading.as_ref().map(|cells| cells.iter().map(String::as_str).collect());
         let rows = rows.iter().map(cells).collect::<Result<Vec<_>>>()?;
-        super::result_bytes(super::table::draw(Some(&heading), &rows).as_bytes());
+        super::result_bytes(super::table::draw(heading.as_deref(), &rows).as_bytes());
         Ok(())
     }
 
     /// Refuses a field that an object does not have, as Go does where an object always has all its fields.
     pub fn strict(self) -> Self {
-        Format { template: self.template.missing_key(MissingKey::Error), ..self }
+        let lenient = MAPS.iter().any(|map| self.text.contains(&format!(".{map}.")));
+        let missing = if lenient { MissingKey::default() } else { MissingKey::Error };
+        Format { template: self.template.missing_key(missing), ..self }
     }
 
     /// Fills the template in for one object.
     pub fn fill(&self, object: &impl Serialize) -> Result<String> {
-        let bad = |cause: String| Error::invalid("cannot fill in the format").because(cause);
+        let bad = |cause: String| {
+            Error::invalid(format!("cannot fill in the format `{}`", self.text))
+                .because(cause)
+                .hint("see all fields with --format json")
+        };
         let value = gotmpl::to_value(object).map_err(|cause| bad(cause.to_string()))?;
         self.template.execute_to_string(&value).map_err(|cause| bad(cause.to_string()))
     }
 }
 
-/// Go's `json`: the value as compact JSON.
-fn json(args: &[gotmpl::Value]) -> std::result::Result<gotmpl::Value, gotmpl::TemplateError> {
-    let value = args.first().map_or(serde_json::Value::Null, plain);
-    Ok(gotmpl::Value::String(value.to_string().into()))
-}
-
-/// `join LIST SEPARATOR`, as Docker's and Podman's formats have it.
-fn join(args: &[gotmpl::Value]) -> std::result::Result<gotmpl::Value, gotmpl::TemplateError> {
-    let separator = args.get(1).map(ToString::to_string).unwrap_or_default();
-    let joined = match args.first() {
-        Some(gotmpl::Value::List(items)) => {
-            items.iter().map(ToString::to_string).collect::<Vec<_>>().join(&separator)
-        }
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
-    Ok(gotmpl::Value::String(joined.into()))
-}
-
-fn plain(value: &gotmpl::Value) -> serde_json::Value {
-    use gotmpl::Value as V;
-    match value {
-        V::Bool(value) => (*value).into(),
-        V::Int(value) => (*value).into(),
-        V::Uint(value) => (*value).into(),
-        V::Float(value) => (*value).into(),
-        V::String(text) => text.as_ref().into(),
-        V::List(items) => items.iter().map(plain).collect(),
-        V::Map(fields) if fields.get(PLAIN).is_some() => {
-            fields.get(PLAIN).map_or(serde_json::Value::Null, plain)
-        }
-        V::Map(fields) => fields.iter().map(|(name, value)| (name.to_string(), plain(value))).collect(),
-        _ => serde_json::Value::Null,
+/// A space between the columns of a table is a tab; what is within an action stays.
+fn columns(body: &str) -> String {
+    let mut drawn = String::new();
+    let mut rest = body;
+    while let Some(begin) = rest.find("{{") {
+        let end = rest[begin..].find("}}").map_or(rest.len(), |end| begin + end + 2);
+        drawn.push_str(&rest[..begin].replace(' ', "\t"));
+        drawn.push_str(&rest[begin..end]);
+        rest = &rest[end..];
     }
+    drawn + &rest.replace(' ', "\t")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fill(format: &str) -> String {
-        let object = serde_json::json!({"ID": "ab", "Config": {"Env": ["A=1", "B=2"]}, "N": 3});
-        Format::parse(format).unwrap().fill(&object).unwrap()
-    }
-
-    #[test]
-    fn templates_as_scripts_use_them() {
-        assert_eq!(fill("{{.ID}} {{.N}}"), "ab 3");
-        assert_eq!(fill("{{.Config.Env}}"), "[A=1 B=2]");
-        assert_eq!(fill("{{json .Config.Env}}"), r#"["A=1","B=2"]"#);
-        assert_eq!(fill("{{range .Config.Env}}{{.}};{{end}}"), "A=1;B=2;");
-        assert_eq!(fill("{{index .Config.Env 1}}"), "B=2");
-        assert_eq!(fill(r#"{{join .Config.Env ","}}{{upper .ID}}"#), "A=1,B=2AB");
-    }
-
-    #[test]
-    fn a_bad_template_is_refused() {
-        assert!(Format::parse("{{.ID").is_err());
-        let unknown = Format::parse("{{nothere .}}").and_then(|format| format.fill(&1));
-        assert!(unknown.is_err());
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ $ kiln config --shell '["/bin/bash", "-c"]' --entrypoint '["/x", "y"]' --cmd 'a 
 $ kiln inspect --format '{{json .OCIv1}}' one
 {"architecture":"arm64","author":"A B <a@b>","comment":"remark","config":{"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"Shell":["/bin/bash","-c"],"StopSignal":"SIGINT","User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"},"created":"<time>","history":[{"created":"<time>","created_by":"written by hand"}],"os":"linux","rootfs":{"diff_ids":["sha256:<id-1>"],"type":"layers"},"variant":"v8"}
 $ kiln inspect --format '{{json .Docker.config}}' one
-{"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Image":"sha256:<id-2>","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"Shell":["/bin/bash","-c"],"StopSignal":"SIGINT","User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"}
+{"AttachStderr":false,"AttachStdin":false,"AttachStdout":false,"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Image":"sha256:<id-2>","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"OpenStdin":false,"Shell":["/bin/bash","-c"],"StdinOnce":false,"StopSignal":"SIGINT","Tty":false,"User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"}
 $ kiln inspect --format '{{json .ImageAnnotations}} {{.ImageCreatedBy}}' one
 {"x":"y"} me
 "#,
@@ -162,6 +162,68 @@ written by hand||false
 /bin/sh -c #(nop) CMD /x||true
 a script|why|false
 
+"#,
+    );
+}
+
+#[test]
+fn health_checks_are_set_part_by_part() {
+    let Some(env) = with_base("health_checks_are_set_part_by_part") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln config --healthcheck 'CMD curl "a b"' --healthcheck-interval 5s --healthcheck-timeout 1m30s --healthcheck-start-period 500ms --healthcheck-start-interval 1s --healthcheck-retries 4 one
+$ kiln inspect --format '{{json .OCIv1.Config.Healthcheck}}' one
+{"Interval":5000000000,"Retries":4,"StartInterval":1000000000,"StartPeriod":500000000,"Test":["CMD","curl","a b"],"Timeout":90000000000}
+$ kiln config --healthcheck 'CMD-SHELL curl x || exit 1' one; kiln inspect --format '{{json .OCIv1.Config.Healthcheck}}' one
+{"Interval":5000000000,"Retries":4,"StartInterval":1000000000,"StartPeriod":500000000,"Test":["CMD-SHELL","curl x || exit 1"],"Timeout":90000000000}
+$ kiln config --healthcheck '' one; kiln inspect --format '{{json .OCIv1.Config.Healthcheck}}' one
+null
+$ kiln config --healthcheck-retries 2 one; kiln inspect --format '{{json .OCIv1.Config.Healthcheck}}' one
+{"Interval":30000000000,"Retries":2,"Test":["NONE"],"Timeout":30000000000}
+$ kiln config --healthcheck curl one
+! Error: cannot use the health check `curl`: it begins with CMD, CMD-SHELL or NONE
+! hint: --healthcheck 'CMD-SHELL curl -f http://localhost/ || exit 1'
+[125]
+$ kiln config --healthcheck-interval 5 one
+! Error: cannot use `--healthcheck-interval=5`: `5` is not a duration such as 30s, 1m30s or 500ms
+! hint: see `kiln config --help`
+[125]
+$ kiln config --healthcheck-retries many one
+! Error: cannot use `--healthcheck-retries=many`: invalid digit found in string
+! hint: see `kiln config --help`
+[125]
+"#,
+    );
+}
+
+#[test]
+fn lists_and_variables_are_read_as_buildah_does() {
+    let Some(env) = with_base("lists_and_variables_are_read_as_buildah_does") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln config --port 80,443 --volume /a,/b --onbuild 'RUN a,RUN b' --env A=1,2 --label a=1,b=2 one
+$ kiln inspect --format '{{json .OCIv1.Config}}' one
+{"Cmd":["/bin/sh"],"Env":["PATH=/bin","KEPT=yes","A=1,2"],"ExposedPorts":{"443":{},"80":{}},"Labels":{"a":"1,b=2","of":"base"},"OnBuild":["RUN a","RUN b"],"Volumes":{"/a":{},"/b":{}}}
+$ kiln config --unsetlabel a,of --env 'PATH=$PATH:/more' --env 'B=${A}x$NOSUCH$' one
+$ kiln inspect --format '{{json .OCIv1.Config.Env}} {{json .OCIv1.Config.Labels}}' one
+["PATH=/bin:/more","KEPT=yes","A=1,2","B=1,2xNOSUCH$"] {}
+$ kiln config --port '"80' one
+! Error: cannot use `--port="80`: a quote in it is not closed, or stands in the middle of an item
+! hint: write an item with a comma as --port '"a,b"'
+[125]
+$ kiln config --env =x one
+! Error: cannot set `=x`: there is no name before `=`
+! hint: give NAME=VALUE
+[125]
+$ kiln config --add-history --user u --volume /v,/w --port 1,2 --label x=y --healthcheck NONE one
+$ kiln commit -q one made >made; kiln inspect --format '{{range .OCIv1.History}}{{.CreatedBy}}|{{end}}' made
+written by hand|/bin/sh -c #(nop) USER u|/bin/sh -c #(nop) EXPOSE 1 2|/bin/sh -c #(nop) VOLUME /v|/bin/sh -c #(nop) VOLUME /w|/bin/sh -c #(nop) HEALTHCHECK NONE|/bin/sh -c #(nop) LABEL x=y|/bin/sh|
 "#,
     );
 }

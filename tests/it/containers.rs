@@ -57,10 +57,25 @@ CONTAINER NAME     IMAGE NAME
 one                localhost/base:latest
 working-container  scratch
 $ kiln containers --format json
-{"Builder":"*","ContainerID":"<id-1>","ContainerName":"one","ImageID":"<id-2>","ImageName":"localhost/base:latest"}
-{"Builder":"*","ContainerID":"<id-3>","ContainerName":"working-container","ImageID":"","ImageName":"scratch"}
+[
+    {
+        "id": "<id-1>",
+        "builder": true,
+        "imageid": "<id-2>",
+        "imagename": "localhost/base:latest",
+        "containername": "one"
+    },
+    {
+        "id": "<id-3>",
+        "builder": true,
+        "imageid": "",
+        "imagename": "scratch",
+        "containername": "working-container"
+    }
+]
 $ kiln containers --format '{{.Nosuch}}'
-! Error: cannot fill in the format: map has no entry for key: Nosuch
+! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
+! hint: see all fields with --format json
 [125]
 $ kiln containers --format '{{'
 ! Error: cannot use the format `{{`: template: format:1:3: unclosed action

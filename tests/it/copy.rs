@@ -150,3 +150,44 @@ fn the_store_is_not_copied_into_itself() {
         "files/file"
     );
 }
+
+/// A directory that becomes a new one is put into the upper itself where nobody has the container mounted.
+#[test]
+fn a_new_directory_is_the_same_in_a_container_that_is_mounted_and_in_one_that_is_not() {
+    const TEST: &str = "a_new_directory_is_the_same_in_a_container_that_is_mounted_and_in_one_that_is_not";
+    if !needs(TEST, &[Need::Root]) {
+        return;
+    }
+    let env = Env::new();
+    env.shell(CONTEXT).expect_ok("the context");
+    let base = "
+kiln from --name b scratch >/dev/null; M=$(kiln mount b)
+mkdir -p $M/usr/share/old $M/data/d/sub; echo x >$M/data/hidden; ln -s usr/share $M/share; ln -s /data $M/usr/to-data
+kiln commit -q --rm b base >/dev/null; mkdir special; mknod special/gone c 0 0";
+    env.shell(base).expect_ok("the base");
+    let copied = |mounted: &str| {
+        let script = format!(
+            "
+kiln from --name c base >/dev/null; M=$(kiln mount c)
+rm -rf $M/data
+{mounted}
+cd context
+kiln copy -q c d /data
+kiln copy -q c d/sub /share/new/below
+kiln copy -q --chown 5:6 --chmod u=rwX,go= c d /made/up/
+kiln copy -q c e /usr/to-data/e
+kiln copy -q c . /all
+cd ..
+kiln copy -q c special /special 2>/dev/null || echo copying a mark: $?
+M=$(kiln mount c); test ! -e $M/data/hidden; rmdir $M/special
+find $M -printf '%P %M %U:%G %n %l %TY\\n' | sort
+touch -d @0 $M $M/usr $M/usr/share
+kiln commit -q --rm --timestamp 0 c result"
+        );
+        env.shell(&script).expect_ok("the copies")
+    };
+    let through = copied(":");
+    let direct = copied("kiln umount c >/dev/null");
+    assert_eq!(through, direct);
+    assert!(through.contains("copying a mark: 125\n"), "{through}");
+}

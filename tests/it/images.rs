@@ -74,7 +74,8 @@ localhost/base           latest
 localhost/second         1
 other.example.com/third  latest
 $ kiln images --format '{{.Nosuch}}'
-! Error: cannot fill in the format: map has no entry for key: Nosuch
+! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
+! hint: see all fields with --format json
 [125]
 $ kiln images --format '{{'
 ! Error: cannot use the format `{{`: template: format:1:3: unclosed action
@@ -110,7 +111,6 @@ $ kiln commit -q --timestamp 1000000000 one base
 <id-1>
 $ kiln images --format '{{.Name}}:{{.Tag}} {{.ID}}'
 localhost/base:latest <short-1>
-<none>:<none> <short-2>
 $ kiln images -a --format '{{.Name}}:{{.Tag}}'
 localhost/base:latest
 <none>:<none>

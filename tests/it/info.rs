@@ -44,7 +44,8 @@ $ kiln --root other info --format '{{.store.GraphRoot}} {{.store.ImageStore.numb
 $ kiln info --root other --format '{{.store.GraphRoot}}'
 <dir>/files/other
 $ kiln info --format '{{.Nosuch}}'
-! Error: cannot fill in the format: map has no entry for key: Nosuch
+! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
+! hint: see all fields with --format json
 [125]
 $ kiln info --nosuch
 ! Error: cannot understand `--nosuch`: `kiln info` has no such flag

@@ -14,9 +14,9 @@ $ kiln inspect one
     "FromImageID": "<id-1>",
     "FromImageDigest": "sha256:<id-2>",
     "Config": "{\"created\":\"<time>\",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"PATH=/bin\",\"KEPT=yes\"],\"Cmd\":[\"/bin/sh\"],\"Labels\":{\"of\":\"base\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:<id-3>\"]},\"history\":[{\"created\":\"<time>\",\"created_by\":\"written by hand\"}]}",
-    "Manifest": "",
+    "Manifest": "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:<id-1>\",\"size\":345},\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:<id-4>\",\"size\":211}]}",
     "Container": "one",
-    "ContainerID": "<id-4>",
+    "ContainerID": "<id-5>",
     "MountPoint": "",
     "ProcessLabel": "",
     "MountLabel": "",
@@ -77,6 +77,12 @@ $ kiln inspect one
             "User": "",
             "WorkingDir": "",
             "StopSignal": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Entrypoint": null,
             "OnBuild": null,
             "Volumes": null,
@@ -99,6 +105,12 @@ $ kiln inspect one
             "User": "",
             "WorkingDir": "",
             "StopSignal": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Entrypoint": null,
             "OnBuild": null,
             "Volumes": null,
@@ -120,17 +132,88 @@ $ kiln inspect one
             }
         ]
     },
+    "DefaultMountsFilePath": "",
+    "Isolation": "oci",
+    "NamespaceOptions": [
+        {
+            "Name": "cgroup",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "ipc",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "mount",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "network",
+            "Host": true,
+            "Path": ""
+        },
+        {
+            "Name": "pid",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "user",
+            "Host": true,
+            "Path": ""
+        },
+        {
+            "Name": "uts",
+            "Host": false,
+            "Path": ""
+        }
+    ],
+    "Capabilities": [
+        "CAP_CHOWN",
+        "CAP_DAC_OVERRIDE",
+        "CAP_FOWNER",
+        "CAP_FSETID",
+        "CAP_KILL",
+        "CAP_SETGID",
+        "CAP_SETUID",
+        "CAP_SETPCAP",
+        "CAP_NET_BIND_SERVICE",
+        "CAP_SYS_CHROOT",
+        "CAP_SETFCAP"
+    ],
+    "ConfigureNetwork": "NetworkDefault",
+    "CNIPluginPath": "",
+    "CNIConfigDir": "",
+    "IDMappingOptions": {
+        "HostUIDMapping": true,
+        "HostGIDMapping": true,
+        "UIDMap": [],
+        "GIDMap": [],
+        "AutoUserNs": false,
+        "AutoUserNsOpts": {
+            "Size": 0,
+            "InitialSize": 0,
+            "PasswdFile": "",
+            "GroupFile": "",
+            "AdditionalUIDMappings": null,
+            "AdditionalGIDMappings": null
+        }
+    },
     "History": [
         {
             "created": "<time>",
             "created_by": "written by hand"
         }
-    ]
+    ],
+    "Devices": []
 }
 $ kiln inspect --format '{{.FromImage}} {{.Container}} {{.OCIv1.Config.Env}} {{.OCIv1.OS}} {{.Docker.Config.Cmd}}' one
 localhost/base:latest one [PATH=/bin KEPT=yes A=b] linux [/bin/sh]
 $ kiln inspect --type container --format '{{.ContainerID}} {{.FromImageID}} {{.FromImageDigest}}' one
-<id-4> <id-1> sha256:<id-2>
+<id-5> <id-1> sha256:<id-2>
 $ kiln inspect --format '{{.MountPoint}}' one
 
 $ test "$(kiln mount one)" = "$(kiln inspect --format '{{.MountPoint}}' one)"
@@ -145,7 +228,7 @@ $ kiln inspect empty
     "Config": "",
     "Manifest": "",
     "Container": "empty",
-    "ContainerID": "<id-5>",
+    "ContainerID": "<id-6>",
     "MountPoint": "",
     "ProcessLabel": "",
     "MountLabel": "",
@@ -172,6 +255,12 @@ $ kiln inspect empty
             "User": "",
             "WorkingDir": "",
             "StopSignal": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Env": null,
             "Cmd": null,
             "Entrypoint": null,
@@ -186,6 +275,12 @@ $ kiln inspect empty
             "User": "",
             "WorkingDir": "",
             "StopSignal": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Env": null,
             "Cmd": null,
             "Entrypoint": null,
@@ -203,7 +298,78 @@ $ kiln inspect empty
         },
         "history": []
     },
-    "History": []
+    "DefaultMountsFilePath": "",
+    "Isolation": "oci",
+    "NamespaceOptions": [
+        {
+            "Name": "cgroup",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "ipc",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "mount",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "network",
+            "Host": true,
+            "Path": ""
+        },
+        {
+            "Name": "pid",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "user",
+            "Host": true,
+            "Path": ""
+        },
+        {
+            "Name": "uts",
+            "Host": false,
+            "Path": ""
+        }
+    ],
+    "Capabilities": [
+        "CAP_CHOWN",
+        "CAP_DAC_OVERRIDE",
+        "CAP_FOWNER",
+        "CAP_FSETID",
+        "CAP_KILL",
+        "CAP_SETGID",
+        "CAP_SETUID",
+        "CAP_SETPCAP",
+        "CAP_NET_BIND_SERVICE",
+        "CAP_SYS_CHROOT",
+        "CAP_SETFCAP"
+    ],
+    "ConfigureNetwork": "NetworkDefault",
+    "CNIPluginPath": "",
+    "CNIConfigDir": "",
+    "IDMappingOptions": {
+        "HostUIDMapping": true,
+        "HostGIDMapping": true,
+        "UIDMap": [],
+        "GIDMap": [],
+        "AutoUserNs": false,
+        "AutoUserNsOpts": {
+            "Size": 0,
+            "InitialSize": 0,
+            "PasswdFile": "",
+            "GroupFile": "",
+            "AdditionalUIDMappings": null,
+            "AdditionalGIDMappings": null
+        }
+    },
+    "History": [],
+    "Devices": []
 }
 "#;
 
@@ -279,6 +445,12 @@ $ kiln inspect base
             "User": "",
             "WorkingDir": "",
             "StopSignal": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Entrypoint": null,
             "OnBuild": null,
             "Volumes": null,
@@ -300,6 +472,12 @@ $ kiln inspect base
             "User": "",
             "WorkingDir": "",
             "StopSignal": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Entrypoint": null,
             "OnBuild": null,
             "Volumes": null,
@@ -321,12 +499,71 @@ $ kiln inspect base
             }
         ]
     },
+    "DefaultMountsFilePath": "",
+    "Isolation": "oci",
+    "NamespaceOptions": [
+        {
+            "Name": "cgroup",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "ipc",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "mount",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "network",
+            "Host": true,
+            "Path": ""
+        },
+        {
+            "Name": "pid",
+            "Host": false,
+            "Path": ""
+        },
+        {
+            "Name": "user",
+            "Host": true,
+            "Path": ""
+        },
+        {
+            "Name": "uts",
+            "Host": false,
+            "Path": ""
+        }
+    ],
+    "Capabilities": null,
+    "ConfigureNetwork": "NetworkDefault",
+    "CNIPluginPath": "",
+    "CNIConfigDir": "",
+    "IDMappingOptions": {
+        "HostUIDMapping": true,
+        "HostGIDMapping": true,
+        "UIDMap": [],
+        "GIDMap": [],
+        "AutoUserNs": false,
+        "AutoUserNsOpts": {
+            "Size": 0,
+            "InitialSize": 0,
+            "PasswdFile": "",
+            "GroupFile": "",
+            "AdditionalUIDMappings": null,
+            "AdditionalGIDMappings": null
+        }
+    },
     "History": [
         {
             "created": "<time>",
             "created_by": "written by hand"
         }
-    ]
+    ],
+    "Devices": null
 }
 $ kiln inspect --type image --format '{{.FromImageID}}' base
 <id-1>
@@ -379,7 +616,9 @@ $ kiln inspect --format '{{' base
 ! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json
 [125]
 $ kiln inspect --format '{{.Nosuch}}' base
-<no value>
+! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
+! hint: see all fields with --format json
+[125]
 $ kiln inspect base base
 ! Error: cannot understand `base`: `kiln inspect` takes no further word
 ! hint: see `kiln inspect --help`

@@ -4,6 +4,7 @@
 
 mod add;
 mod build;
+mod cached;
 mod check;
 mod commit;
 mod concurrency;
@@ -11,6 +12,7 @@ mod config;
 mod containers;
 mod copy;
 mod dockerfile;
+mod doctor;
 mod examples;
 mod faults;
 mod from;

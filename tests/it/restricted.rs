@@ -86,3 +86,53 @@ $ kiln rm c d e | wc -l
     );
     env.ok(["inspect", "--format", "{{.FromImageID}}", "flat"])
 }
+
+#[test]
+fn plain_directories() {
+    let test = "plain_directories";
+    let Some(env) = with_busybox(test) else { return };
+    let expected = every_verb(&env);
+    let mut env = with_busybox(test).expect("it was there a moment ago");
+    env.set("STORAGE_DRIVER", "vfs");
+    assert_eq!(every_verb(&env), expected);
+    tell(
+        &env,
+        r#"
+$ kiln from -q --name p scratch; kiln copy -q p file /; test -e "$KILN_ROOT"/containers/*/plain/state
+p
+$ mkdir many; for n in $(seq 200); do echo $n >many/$n; done; kiln copy -q p many /many
+$ # What was changed a moment ago may be changed again without another time: it is taken once more.
+> sleep 0.1; kiln commit -q p one | wc -l
+1
+$ # Only what changed since is a part of its own.
+> trees() { ls "$KILN_ROOT/layers" | sort >$1; }; trees before
+> kiln unshare sh -c 'cd $(kiln mount p); rm many/7; echo eight >many/8; mv many/9 .; ln file twin; cd /; kiln umount p' >/dev/null
+> kiln commit -q p two | wc -l; trees after; cd "$KILN_ROOT/layers"
+> for tree in $(comm -13 ../../files/before ../../files/after); do [ ! -d $tree/fs ] || cd $tree/fs; done
+> find . -printf '%P %y %n\n' | sort
+1
+ d 3
+9 f 1
+file f 2
+many d 2
+many/7 c 1
+many/8 f 1
+many/9 c 1
+twin f 2
+$ kiln commit -q --timestamp 0 p three >id; kiln commit -q --timestamp 0 p four | diff - id
+$ kiln from -q --name q two; kiln unshare sh -c 'cd $(kiln mount q); ls many | wc -l; cat many/8 9 twin; stat -c %h file'
+q
+198
+eight
+9
+one
+2
+$ kiln --storage-driver overlay run p true
+! Error: cannot run `true`: no directory of the container's PATH has it: /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+! hint: give its full path, or set the PATH with `--env PATH=…`
+[125]
+$ kiln rm p q | wc -l
+2
+"#,
+    );
+}

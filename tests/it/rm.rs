@@ -43,8 +43,8 @@ fn what_cannot_be_removed() {
         &env,
         r#"
 $ kiln rm
-! Error: cannot do `kiln rm`: <CONTAINERS>... is missing
-! hint: it is used so: kiln rm <CONTAINERS>...
+! Error: cannot remove containers: none is named
+! hint: name one, by name or id, or use --all
 [125]
 $ kiln rm nosuch
 ! Error: cannot find the container `nosuch`: no container in the store has this name or id
@@ -66,8 +66,8 @@ $ kiln rm nosuch one other
 ! hint: see what there is with `kiln containers`
 [125]
 $ kiln rm -a two
-! Error: cannot use `--all` and `[CONTAINERS]...` together
-! hint: see `kiln rm --help`
+! Error: cannot remove `two` and all containers
+! hint: name some, or use --all alone
 [125]
 $ kiln containers --format '{{.ContainerName}}'
 two

@@ -112,8 +112,8 @@ fn what_cannot_be_removed() {
         &env,
         r#"
 $ kiln rmi
-! Error: cannot do `kiln rmi`: <IMAGES>... is missing
-! hint: it is used so: kiln rmi <IMAGES>...
+! Error: cannot remove images: none is named
+! hint: name one, by name or id, or use --all
 [125]
 $ kiln rmi nosuch
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id
@@ -129,12 +129,12 @@ untagged: localhost/base:latest
 [125]
 $ kiln images -q
 $ kiln rmi -a base
-! Error: cannot use `--all` and `[IMAGES]...` together
-! hint: see `kiln rmi --help`
+! Error: cannot remove `base` and all images
+! hint: name some, or use --all alone
 [125]
 $ kiln rmi -p base
-! Error: cannot use `--prune` and `[IMAGES]...` together
-! hint: see `kiln rmi --help`
+! Error: cannot remove `base` and all images
+! hint: name some, or use --all alone
 [125]
 $ kiln rmi 'Up per'
 ! Error: cannot find the image `Up per`: no image in the store has this name or id

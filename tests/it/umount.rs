@@ -40,8 +40,8 @@ fn what_cannot_be_unmounted() {
         &env,
         r#"
 $ kiln umount
-! Error: cannot do `kiln umount`: <CONTAINERS>... is missing
-! hint: it is used so: kiln umount <CONTAINERS>...
+! Error: cannot unmount containers: none is named
+! hint: name one, by name or id, or use --all
 [125]
 $ kiln umount nosuch
 ! Error: cannot find the container `nosuch`: no container in the store has this name or id
@@ -50,8 +50,8 @@ $ kiln umount nosuch
 $ kiln from --name one base
 one
 $ kiln umount -a one
-! Error: cannot use `--all` and `[CONTAINERS]...` together
-! hint: see `kiln umount --help`
+! Error: cannot unmount `one` and all containers
+! hint: name some, or use --all alone
 [125]
 $ kiln mount one >/dev/null; kiln umount nosuch one
 <id-1>

@@ -1,10 +1,14 @@
 //! What this machine and user let us do: root or a user namespace, and which ids are in it.
 
+pub(crate) mod probe;
 mod subids;
 
 use std::path::Path;
 
+use rustix::io::Errno;
+
 use crate::error::{Error, Kind, Result};
+use crate::host::probe::Knob;
 use crate::sys::threads;
 use crate::sys::userns::{self, IdRange};
 use crate::tree::Marks;
@@ -55,7 +59,7 @@ impl Host {
         if uid.is_root() {
             return Err(Error::new(Kind::Denied, sentence)
                 .because("this process is root without the capability CAP_SYS_ADMIN")
-                .hint("run it as an ordinary user, or start this container with --cap-add SYS_ADMIN"));
+                .hint(Knob::MountCapability.fix()));
         }
         let (uids, gids) = subids::maps(etc, uid.as_raw(), rustix::process::getegid().as_raw())?;
         userns::enter(&uids, &gids).map_err(|cause| refusal(sentence, cause))?;
@@ -64,28 +68,27 @@ impl Host {
     }
 }
 
+/// How many subordinate users and groups this process's user has.
+pub(crate) fn subordinate_ids(etc: &Path) -> Result<(u64, u64)> {
+    let (uids, gids) =
+        subids::maps(etc, rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())?;
+    let count = |ranges: &[IdRange]| ranges.iter().skip(1).map(|range| u64::from(range.length)).sum();
+    Ok((count(&uids), count(&gids)))
+}
+
 /// The refusals that machines are known for, each with the setting that lifts it.
 fn refusal(sentence: &str, cause: std::io::Error) -> Error {
     let said = cause.to_string();
-    let error = Error::new(Kind::Denied, sentence);
-    if said.contains("newuidmap") || said.contains("newgidmap") {
-        let hint = if said.contains("not found") || said.contains("No such file") {
-            "install newuidmap and newgidmap: `apt install uidmap` or `dnf install shadow-utils`"
+    let knob = if said.contains("newuidmap") || said.contains("newgidmap") {
+        if said.contains("not found") || said.contains("No such file") {
+            Knob::Newuidmap
         } else {
-            "see that /etc/subuid and /etc/subgid have a range of this user, and that newuidmap is setuid root"
-        };
-        return error.because(cause).hint(hint);
-    }
-    let hint = match cause.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
-        Some(rustix::io::Errno::NOSPC | rustix::io::Errno::USERS) => {
-            "allow user namespaces: `sysctl user.max_user_namespaces=15000`"
+            Knob::NewuidmapSetuid
         }
-        _ if Path::new("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").exists() => {
-            "allow user namespaces: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`"
-        }
-        _ => "allow user namespaces: `sysctl kernel.unprivileged_userns_clone=1`",
+    } else {
+        probe::of_user_namespaces(Errno::from_io_error(&cause).unwrap_or(Errno::PERM))
     };
-    error.because(cause).hint(hint)
+    Error::new(Kind::Denied, sentence).because(cause).hint(knob.fix())
 }
 
 /// Id 0 inside is the user, the ids from 1 are the subordinate ones in the order of the file.

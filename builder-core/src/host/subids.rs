@@ -4,13 +4,14 @@ use std::path::Path;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::map_of;
+use crate::host::probe::Knob;
 use crate::sys::userns::IdRange;
 
 /// The maps of users and groups for a namespace of this user.
 pub(super) fn maps(etc: &Path, uid: u32, gid: u32) -> Result<(Vec<IdRange>, Vec<IdRange>)> {
     let passwd = std::fs::read_to_string(etc.join("passwd")).unwrap_or_default();
     let name = user_name(&passwd, uid);
-    let ranges = |file: &str, option: &str| -> Result<Vec<(u32, u32)>> {
+    let ranges = |file: &str| -> Result<Vec<(u32, u32)>> {
         let path = etc.join(file);
         let text = match std::fs::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -21,14 +22,12 @@ pub(super) fn maps(etc: &Path, uid: u32, gid: u32) -> Result<(Vec<IdRange>, Vec<
             let who = name.map_or_else(|| uid.to_string(), str::to_owned);
             return Err(Error::new(Kind::Denied, "cannot enter a user namespace")
                 .because(format!("{} has no line for `{who}`", path.display()))
-                .hint(format!(
-                    "as root: `usermod {option} 100000-165535 {who}` (a range no other user has)"
-                )));
+                .hint(Knob::SubordinateIds.fix().replace("USER", &who)));
         }
         Ok(found)
     };
-    let uids = ranges("subuid", "--add-subuids")?;
-    let gids = ranges("subgid", "--add-subgids")?;
+    let uids = ranges("subuid")?;
+    let gids = ranges("subgid")?;
     Ok((map_of(uid, &uids), map_of(gid, &gids)))
 }
 
@@ -72,6 +71,6 @@ mod tests {
         let etc = tempfile::tempdir().unwrap();
         std::fs::write(etc.path().join("passwd"), "ann:x:1000:1000::/home/ann:/bin/sh\n").unwrap();
         let error = maps(etc.path(), 1000, 1000).unwrap_err();
-        assert!(error.hint_text().unwrap().contains("usermod --add-subuids 100000-165535 ann"));
+        assert!(error.hint_text().unwrap().contains("--add-subgids 100000-165535 ann`"));
     }
 }

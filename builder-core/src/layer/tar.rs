@@ -6,11 +6,13 @@
 //! image specification for whiteouts.
 
 mod header;
+mod index;
 mod pax;
 mod read;
 mod sparse;
 mod write;
 
+pub(crate) use index::TarIndex;
 pub(crate) use read::{is_archive, read, read_archive};
 pub use write::Times;
 pub(crate) use write::{Profile, WRITER_VERSION, write};

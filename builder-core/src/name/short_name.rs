@@ -13,7 +13,7 @@ pub(crate) struct Meant {
     pub guessed: bool,
 }
 
-/// What `text`, typed without a transport, may mean in registries. `interactive`: someone can be asked.
+/// What `text`, typed without a transport, may mean in registries.
 pub(crate) fn resolve(text: &str, registries: &Registries) -> Result<Meant> {
     let name: Reference = text.parse()?;
     if Reference::names_host(text) {

@@ -100,3 +100,5 @@ fn bad_locations_are_refused() {
         assert!(Location::parse(text).is_err(), "`{text}` was taken");
     }
 }
+
+mod registries;

@@ -3,10 +3,12 @@
 use crate::builder::Builder;
 use crate::error::{Context, Result};
 use crate::oci::Digest;
-use crate::rootfs::trees;
+use crate::rootfs::{mounted, plain, trees};
+use crate::settings::Driver;
 use crate::store::export::layer_trees;
 use crate::store::{Work, containers::Base};
 use crate::sys::mount::{self, Overlay};
+use crate::sys::random;
 use crate::tree::Root;
 
 /// Opens the files of an image, by its manifest. Nothing can be written there.
@@ -23,6 +25,14 @@ pub(crate) fn open_image(builder: &Builder<'_>, work: &Work, manifest: Digest) -
     if lowers.len() == 1 {
         return Root::open_host(&lowers[0]).cannot("open the image", base.id.short());
     }
+    if builder.settings.driver == Some(Driver::Vfs) {
+        return plain::merge(builder, &lowers, &work.dir().join(random::hex(8)));
+    }
     let asked = Overlay { lowers: &lowers, upper: None, userxattr: builder.host.is_rootless(), probe: false };
-    mount::overlay(&asked).map(Root::from_fd).cannot("open the image", base.id.short())
+    match mount::overlay(&asked) {
+        Err(error) if mounted::is_refusal(builder, &error) => {
+            plain::merge(builder, &lowers, &work.dir().join(random::hex(8)))
+        }
+        made => made.map(Root::from_fd).cannot("open the image", base.id.short()),
+    }
 }

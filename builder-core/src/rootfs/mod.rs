@@ -1,19 +1,23 @@
 //! From layers and an upper to a mounted tree, and back to a frozen upper.
 //!
-//! [`trees`] makes sure the layers of an image are there as trees; [`mounted`] shows a container's files; [`quiet`]
-//! decides whether an upper may be frozen; [`traces`] takes away what a killed run left.
+//! [`trees`] makes sure the layers of an image are there as trees; [`mounted`] shows a container's files, and has
+//! [`plain`] make a copy where nothing can be mounted over anything; [`freeze`] makes parts of what changed, and
+//! [`quiet`] decides whether an upper may be frozen; [`traces`] takes away what a killed run left.
 
 mod copy_upper;
+mod freeze;
 mod image;
 mod mounted;
+mod plain;
 mod quiet;
 mod session;
 mod traces;
 pub(crate) mod trees;
 
-pub(crate) use copy_upper::copy_upper;
+pub(crate) use freeze::{freeze, freeze_held};
 pub(crate) use image::open_image;
 pub(crate) use mounted::{Rootfs, attach, clear_mark, detach, is_attached, take_down};
+pub(crate) use plain::is_one as is_plain;
 pub(crate) use quiet::{Quiet, quieten};
 pub(crate) use session::begin as begin_session;
 pub(crate) use traces::{Traces, clear as clear_traces};

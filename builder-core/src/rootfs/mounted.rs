@@ -5,9 +5,11 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use crate::builder::Builder;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Error, Result};
 use crate::event::Event;
-use crate::rootfs::{quiet, session, traces, trees};
+use crate::host::probe::Knob;
+use crate::rootfs::{plain, quiet, session, traces, trees};
+use crate::settings::Driver;
 use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::mount::{self, Overlay};
@@ -18,6 +20,8 @@ use crate::tree::Root;
 pub(crate) struct Rootfs {
     /// The mount, detached; its top is the container's root directory.
     pub mount: OwnedFd,
+    /// The upper of a mount that nobody else can see.
+    upper: Option<PathBuf>,
     _use: Lock,
 }
 
@@ -34,18 +38,27 @@ impl Rootfs {
                 traces::clear_mounted(&root(&mount)?, guard)?;
             }
             let shared = wait(builder, guard, Mode::Shared)?;
-            return Ok(Rootfs { mount, _use: shared });
+            return Ok(Rootfs { mount, upper: None, _use: shared });
         }
         quiet::refuse_mounted_elsewhere(builder, guard)?;
         let alone = wait(builder, guard, Mode::Exclusive)?;
         traces::clear(builder, work, guard)?;
-        let mount = overlay(builder, work, guard)?;
-        Ok(Rootfs { mount, _use: alone })
+        let mount = show(builder, work, guard)?;
+        let unseen = !plain::is_one(guard) && !mark(guard.dir()).exists();
+        let upper = unseen.then(|| guard.upper());
+        Ok(Rootfs { mount, upper, _use: alone })
     }
 
     /// As a capability to the tree.
     pub fn root(&self) -> Result<Root> {
         root(&self.mount)
+    }
+
+    /// Where the changes are kept, if this is the only mount of it. What is put there does not show in this mount,
+    /// which must not be used any more afterwards.
+    pub fn upper(&self) -> Result<Option<Root>> {
+        let open = |path: &PathBuf| Root::open_host(path).cannot("open", path.display());
+        self.upper.as_ref().map(open).transpose()
     }
 }
 
@@ -65,7 +78,7 @@ pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard)
     quiet::refuse_mounted_elsewhere(builder, guard)?;
     let _alone = wait(builder, guard, Mode::Exclusive)?;
     traces::clear(builder, work, guard)?;
-    let made = overlay(builder, work, guard)?;
+    let made = show(builder, work, guard)?;
     match fs::create_dir(&merged) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
             return Err(error).cannot("make", merged.display());
@@ -128,12 +141,43 @@ fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) -> Result<Loc
     lock::wait(&path, mode).cannot("lock", path.display())
 }
 
-pub(super) fn overlay(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<OwnedFd> {
-    let store = &builder.store;
+/// A container's files as a detached mount, in the way this machine allows.
+pub(super) fn show(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<OwnedFd> {
     let name = &guard.record.name;
     if let Some(base) = &guard.record.base {
         trees::ensure(builder, work, base)?;
     }
+    if plain::is_one(guard) || builder.settings.driver == Some(Driver::Vfs) {
+        return plain::open(builder, work, guard);
+    }
+    match overlay(builder, guard)? {
+        Ok(made) => Ok(made),
+        Err(error) if is_refusal(builder, &error) => {
+            builder.report(Event::Warning {
+                message: format!(
+                    "the files of `{name}` are copied: this machine mounts no overlay ({error})"
+                ),
+                hint: Some("`kiln doctor` says what is missing".to_owned()),
+            });
+            plain::open(builder, work, guard)
+        }
+        Err(error) => Err(error)
+            .cannot("mount the container", name)
+            .map_err(|error| error.hint(Knob::OverlayStore.fix())),
+    }
+}
+
+/// Whether an overlay was refused here in such a way that a copy will do, and none was insisted on.
+pub(super) fn is_refusal(builder: &Builder<'_>, error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let refusals = [Errno::PERM, Errno::ACCESS, Errno::NODEV, Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP];
+    builder.settings.driver.is_none()
+        && refusals.iter().any(|refusal| error.raw_os_error() == Some(refusal.raw_os_error()))
+}
+
+/// The overlay of a container, or the kernel's refusal.
+fn overlay(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<std::io::Result<OwnedFd>> {
+    let store = &builder.store;
     let lowers = lowers(store, &guard.record)?;
     let overlay_work = guard.overlay_work();
     fs::create_dir_all(&overlay_work).cannot("make", overlay_work.display())?;
@@ -150,13 +194,7 @@ pub(super) fn overlay(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard
         userxattr: builder.host.is_rootless(),
         probe: false,
     };
-    mount::overlay(&asked).cannot("mount the container", name).map_err(|error| {
-        let hint = match error.kind() {
-            Kind::Denied => "this kernel lets no ordinary user mount overlay before 5.11; run as root",
-            _ => "overlay needs a store on a local file system such as ext4, xfs or btrfs: name one with --root DIR",
-        };
-        error.hint(hint)
-    })
+    Ok(mount::overlay(&asked))
 }
 
 /// The directories below a container's upper, the topmost first.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::mounted::{clear_mark, detach, is_attached, lowers, mark};
-use crate::rootfs::session;
+use crate::rootfs::{plain, session};
 use crate::store::{ContainerGuard, Store};
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::mount::{self, Overlay};
@@ -81,7 +81,8 @@ pub(super) fn refuse_mounted_elsewhere(builder: &Builder<'_>, guard: &ContainerG
     const TRIES: usize = 20;
     const PAUSE: Duration = Duration::from_millis(50);
     let mark = mark(guard.dir());
-    if !mark.exists() {
+    // A tree of its own may be mounted as often as one likes.
+    if !mark.exists() || plain::is_one(guard) {
         return Ok(());
     }
     for _ in 0..TRIES {
@@ -150,7 +151,7 @@ fn forget(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()> {
 /// Only root can ask so; in a user namespace `index` is refused beside `userxattr`, and looking at the namespaces of
 /// one's own processes has to do.
 fn is_busy(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<bool> {
-    if builder.host.is_rootless() {
+    if builder.host.is_rootless() || plain::is_one(guard) {
         return Ok(false);
     }
     let work = builder.store.work()?;

@@ -70,7 +70,7 @@ pub(crate) fn clear(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) 
         return Ok(());
     }
     // Through an overlay, so that what a lower layer has stays hidden where it was.
-    clear_through(&mounted::root(&mounted::overlay(builder, work, guard)?)?, guard, &left)
+    clear_through(&mounted::root(&mounted::show(builder, work, guard)?)?, guard, &left)
 }
 
 /// As [`clear`], through a mount of the container that is there. The caller has that to itself.

@@ -17,6 +17,14 @@ pub(crate) const DEFAULT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::SYS_CHROOT);
 
+/// The names of that set, sorted.
+#[must_use]
+pub fn default_capabilities() -> Vec<String> {
+    let mut names: Vec<String> = DEFAULT.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
+    names.sort();
+    names
+}
+
 /// Takes `CAP_KILL`, `kill`, or `all` for what it says.
 pub(crate) fn parse(name: &str) -> Result<CapabilitySet> {
     let upper = name.to_ascii_uppercase();

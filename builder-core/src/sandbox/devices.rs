@@ -6,7 +6,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 
@@ -51,13 +51,18 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    /// Makes all of it, with the generated files, which [`hidden`] names.
-    pub(super) fn make(facts: &Facts, shm_size: u64, files: &[File]) -> Result<Self> {
+    /// Makes all of it, with the generated files, which [`hidden`] names; `shared` takes the host's `/dev/shm`.
+    pub(super) fn make(facts: &Facts, shm_size: u64, shared: bool, files: &[File]) -> Result<Self> {
         let directory = file_system(c"tmpfs", &[(c"mode", "755"), (c"size", "65536k")], NOSUID | NOEXEC)
             .cannot("make", "/dev")?;
         let borrowed = populate(directory.as_fd())?;
         for (index, file) in files.iter().enumerate() {
-            write(directory.as_fd(), &hidden(index), &file.content).cannot("make", file.at.display())?;
+            let made = write(directory.as_fd(), &hidden(index), &file.content, file.mode);
+            let made = made.cannot("make", file.at.display())?;
+            if file.owner != (0, 0) {
+                let owner = (Some(Uid::from_raw(file.owner.0)), Some(Gid::from_raw(file.owner.1)));
+                rustix::fs::fchown(made, owner.0, owner.1).cannot("give to its owner", file.at.display())?;
+            }
         }
         let mut options = vec![(c"ptmxmode", "666"), (c"mode", "620")];
         if facts.has_gid(5) {
@@ -65,6 +70,11 @@ impl Devices {
             options.push((c"gid", "5"));
         }
         let terminals = file_system(c"devpts", &options, NOSUID | NOEXEC).cannot("make", "/dev/pts")?;
+        if shared {
+            let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+            let memory = rustix::mount::open_tree(CWD, "/dev/shm", flags).cannot("share", "/dev/shm")?;
+            return Ok(Devices { directory, borrowed, terminals, memory });
+        }
         let size = shm_size.to_string();
         let options = [(c"mode", "1777"), (c"size", size.as_str())];
         let memory = file_system(c"tmpfs", &options, NOSUID | NODEV | NOEXEC).cannot("make", "/dev/shm")?;
@@ -108,16 +118,16 @@ fn node(directory: BorrowedFd<'_>, name: &CStr, major: u32, minor: u32) -> Resul
         Err(Errno::PERM) => {}
         Err(error) => return Err(error),
     }
-    write(directory, name, b"")?;
+    write(directory, name, b"", 0o644)?;
     let mut path = b"/dev/".to_vec();
     path.extend_from_slice(name.to_bytes());
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     rustix::mount::open_tree(CWD, path, flags).map(Some)
 }
 
-fn write(directory: BorrowedFd<'_>, name: &CStr, content: &[u8]) -> Result<(), Errno> {
+fn write(directory: BorrowedFd<'_>, name: &CStr, content: &[u8], mode: u32) -> Result<OwnedFd, Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(0o644);
+    let mode = Mode::from_raw_mode(mode);
     let file = rustix::fs::openat(directory, name, flags, mode)?;
     rustix::fs::fchmod(&file, mode)?;
     let mut rest = content;
@@ -125,5 +135,5 @@ fn write(directory: BorrowedFd<'_>, name: &CStr, content: &[u8]) -> Result<(), E
         let count = rustix::io::write(&file, rest)?;
         rest = &rest[count..];
     }
-    Ok(())
+    Ok(file)
 }

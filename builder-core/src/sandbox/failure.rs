@@ -5,7 +5,7 @@ use std::io;
 use rustix::io::Errno;
 
 use crate::error::{Error, Kind};
-use crate::sandbox::Spec;
+use crate::sandbox::{Spec, spaces};
 use crate::sys::spawn::{Notice, Step, View};
 
 /// The error of a step that failed.
@@ -20,22 +20,23 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
     let errno = Errno::from_raw_os_error(errno);
     match step {
         Step::Exec(_) => exec(spec, errno),
-        Step::Inspect(_) => Error::invalid(format!(
-            "cannot run `{}`",
-            spec.args.first().map_or("", String::as_str)
-        ))
+        Step::Inspect(_) => Error::new(
+            Kind::NotStarted,
+            format!("cannot run `{}`", spec.args.first().map_or("", String::as_str)),
+        )
         .because(
             "it, or the interpreter or loader it names, is a loop or leads through /proc to another program",
         ),
         Step::Mount { at, .. } => mount(&format!("/{}", at.to_string_lossy()), errno),
         Step::Directory(path) if errno == Errno::LOOP => {
             let path = path.to_string_lossy();
-            Error::invalid(format!("cannot change to the working directory `{path}`"))
+            Error::new(Kind::NotStarted, format!("cannot change to the working directory `{path}`"))
                 .because("it is a loop of symbolic links, or leads through the open files of a process")
         }
         Step::Directory(path) => {
             let path = path.to_string_lossy();
-            refusal(format!("cannot change to the working directory `{path}`"), errno)
+            Error::new(Kind::NotStarted, format!("cannot change to the working directory `{path}`"))
+                .because(io::Error::from(errno))
                 .hint(format!("make it first: `kiln run --workingdir / <container> mkdir -p {path}`"))
         }
         Step::Become { uid, gid, .. } => {
@@ -47,10 +48,20 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
                 _ => error,
             }
         }
+        Step::Enter(_, kind) => {
+            let error = refusal(format!("cannot join the {} namespace", spaces::name(*kind)), errno);
+            match errno {
+                Errno::INVAL => error.hint("name a namespace of the right kind"),
+                Errno::PERM => error.hint("join it as the user who made it, or as root"),
+                _ => error,
+            }
+        }
+        Step::Group(_) => refusal("cannot move the command into its control group", errno)
+            .hint("name a group that takes processes with --cgroup-parent"),
         Step::Seccomp(_) => refusal("cannot install the system call filter", errno)
             .hint("run with `--security-opt seccomp=unconfined` if this kernel has no seccomp"),
         Step::Pivot(_) => refusal("cannot make the container the root directory", errno)
-            .hint("inside a chroot or an initramfs use `--isolation chroot`"),
+            .hint("inside a chroot or an initramfs use `--no-pivot`"),
         step => refusal(format!("cannot {}", what(step)), errno),
     }
 }
@@ -103,28 +114,28 @@ fn exec(spec: &Spec, errno: Errno) -> Error {
     let sentence = format!("cannot run `{name}`");
     match errno {
         Errno::NOENT | Errno::NOTDIR if name.contains('/') => {
-            Error::new(Kind::NotFound, sentence).because("the container has no such file")
+            Error::new(Kind::NotStarted, sentence).because("the container has no such file")
         }
         Errno::NOENT | Errno::NOTDIR => {
             let path =
                 spec.env.iter().rev().find(|(key, _)| key == "PATH").map_or("", |(_, path)| path.as_str());
-            Error::new(Kind::NotFound, sentence)
+            Error::new(Kind::NotStarted, sentence)
                 .because(format!("no directory of the container's PATH has it: {path}"))
                 .hint("give its full path, or set the PATH with `--env PATH=…`")
         }
-        Errno::ACCESS => Error::new(Kind::Denied, sentence)
+        Errno::ACCESS => Error::new(Kind::NotStarted, sentence)
             .because(format!("it is no program that user {} may execute", spec.user.uid))
             .hint(format!("make it executable: `kiln run <container> chmod +x {name}`")),
-        Errno::NOEXEC => Error::new(Kind::Unsupported, sentence)
+        Errno::NOEXEC => Error::new(Kind::NotStarted, sentence)
             .because("it is neither a program for this machine nor a script with a `#!` line")
             .hint(format!("name the interpreter: `sh {name}`")),
-        errno => refusal(sentence, errno),
+        errno => Error::new(Kind::NotStarted, sentence).because(io::Error::from(errno)),
     }
 }
 
 fn no_interpreter(spec: &Spec) -> Error {
     let name = spec.args.first().map_or("", String::as_str);
-    Error::new(Kind::NotFound, format!("cannot run `{name}`"))
+    Error::new(Kind::NotStarted, format!("cannot run `{name}`"))
         .because("it is there, but the interpreter or loader that it names is not in the container")
         .hint("install what its first line (`#!`) names, or the C library it was built for")
 }

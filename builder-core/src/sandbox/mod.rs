@@ -5,13 +5,16 @@
 //! and is gone with it. What a verb makes of an image's config is the business of `steps`.
 
 mod capabilities;
+mod cgroup;
 mod devices;
 mod failure;
 mod files;
 mod native;
+mod pasta;
 mod plan;
 mod points;
 mod seccomp;
+mod spaces;
 mod terminal;
 
 use std::os::fd::OwnedFd;
@@ -19,9 +22,15 @@ use std::path::PathBuf;
 
 use rustix::thread::CapabilitySet;
 
+pub use capabilities::default_capabilities;
 pub(crate) use capabilities::{DEFAULT as DEFAULT_CAPABILITIES, parse as parse_capability};
-pub(crate) use files::{hosts, nameserver_is_stub};
+pub use cgroup::Resources;
+pub(crate) use files::{hosts, name_servers, nameserver_is_stub, resolver};
 pub(crate) use native::run;
+pub(crate) use pasta::NAME_SERVER;
+pub(crate) use seccomp::Profile;
+pub(crate) use spaces::Namespaces;
+pub use spaces::{Network, Space};
 
 use crate::rootfs::Traces;
 use crate::tree::users::User;
@@ -41,10 +50,14 @@ pub(crate) struct Spec {
     pub directory: String,
     /// Who runs it.
     pub user: User,
+    /// Whether the groups of `user` are left alone and the caller's own kept.
+    pub keep_groups: bool,
     /// The host name inside.
     pub hostname: String,
     /// Host directories and files to mount, the outer before the inner.
     pub mounts: Vec<Mount>,
+    /// Devices of the host.
+    pub devices: Vec<DeviceNode>,
     /// Small files over those of the image; what the command writes to them is dropped.
     pub files: Vec<File>,
     /// What root may do, and the most that anyone may gain.
@@ -53,16 +66,28 @@ pub(crate) struct Spec {
     pub no_new_privileges: bool,
     /// Which system calls it may make.
     pub seccomp: Seccomp,
+    /// Paths to hide besides the usual ones.
+    pub mask: Vec<String>,
+    /// Of the usual ones those that are not hidden or read-only; `ALL` for all, `*` at the end for what follows.
+    pub unmask: Vec<String>,
     /// Resource limits, by the kernel's number: soft and hard. Clamped to what may be had.
     pub limits: Vec<(u32, (u64, u64))>,
+    /// Limits of all processes together.
+    pub resources: Resources,
+    /// Whose namespaces it is in.
+    pub namespaces: Namespaces,
     /// What network it sees.
     pub network: Network,
+    /// Whether the root directory is changed by `chroot`, for a container on a file system that cannot be pivoted.
+    pub no_pivot: bool,
     /// Whether it gets a terminal of its own, joined to our standard input and output.
     pub terminal: bool,
     /// Bytes of `/dev/shm`.
     pub shm_size: u64,
     /// Standard input, output and error in place of ours; none of its own where it is ours.
     pub streams: [Option<OwnedFd>; 3],
+    /// An empty directory that the caller removes.
+    pub scratch: PathBuf,
     /// Where what is made in the root directory is written down first, so that it can be taken away if we are killed.
     pub traces: Option<Traces>,
 }
@@ -85,26 +110,48 @@ pub(crate) struct File {
     pub at: PathBuf,
     /// Its content.
     pub content: Vec<u8>,
+    /// Its mode.
+    pub mode: u32,
+    /// Its owner.
+    pub owner: (u32, u32),
+}
+
+impl File {
+    /// One of root's that everybody may read.
+    pub(crate) fn new(at: &str, content: impl Into<Vec<u8>>) -> Self {
+        File { at: at.into(), content: content.into(), mode: 0o644, owner: (0, 0) }
+    }
+}
+
+/// A device of the host to be shown in the container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeviceNode {
+    /// Where it is on the host.
+    pub source: PathBuf,
+    /// Where it goes.
+    pub at: PathBuf,
+    /// Whether it is a block device.
+    pub block: bool,
+    /// Major and minor number.
+    pub number: (u32, u32),
+    /// Its mode on the host.
+    pub mode: u32,
+    /// Its owner on the host.
+    pub owner: (u32, u32),
+    /// Letters of `rwm`.
+    pub access: String,
 }
 
 /// Which system calls a command may make.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Seccomp {
     /// Those of the default profile.
     #[default]
     Default,
     /// All.
     Unconfined,
-}
-
-/// What network a command sees.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Network {
-    /// The host's.
-    #[default]
-    Host,
-    /// A loopback device and nothing else.
-    None,
+    /// Those of this profile.
+    Profile(Profile),
 }
 
 /// What the user namespace we are in lets us do.

@@ -1,23 +1,26 @@
 //! The native executor: has a plan performed by a child, looks after it, and cleans up after it.
 
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::mount::OpenTreeFlags;
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Reporter};
 use crate::rootfs::Traces;
+use crate::sandbox::cgroup::Groups;
 use crate::sandbox::devices::Devices;
+use crate::sandbox::pasta::Pasta;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
 use crate::sandbox::terminal::Terminal;
-use crate::sandbox::{Exit, Facts, Network, Rootfs, Spec, failure};
+use crate::sandbox::{DeviceNode, Exit, Facts, Mount, Network, Rootfs, Space, Spec, failure, spaces};
 use crate::sys::signals::Listener;
-use crate::sys::spawn::{Child, Namespaces, Notice, spawn, wait_for_starting};
+use crate::sys::spawn::{Child, Notice, spawn, wait_for_starting};
 use crate::tree::{RelPath, Root};
 
 /// Runs the command of `spec` in `rootfs` and waits for it. Signals sent to this process meanwhile are passed on.
@@ -32,7 +35,12 @@ pub(crate) fn run(rootfs: Rootfs, spec: Spec, facts: &Facts, reporter: &dyn Repo
 
 fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
     let tree = Root::from_fd(rootfs.try_clone().cannot("open", "/")?);
-    let devices = Devices::make(facts, spec.shm_size, &spec.files)?;
+    for device in std::mem::take(&mut spec.devices) {
+        spec.mounts.push(lent(&device)?);
+    }
+    let groups = Groups::make(&spec.resources)?;
+    let shared = spec.namespaces.ipc == Space::Host;
+    let devices = Devices::make(facts, spec.shm_size, shared, &spec.files)?;
     let traces = spec.traces.take();
     let points = mount_points(&tree, &spec, &devices, traces);
     let ended = points.1.and_then(|()| {
@@ -45,11 +53,20 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
             streams: std::mem::take(&mut spec.streams),
             terminal: terminal.as_ref().map(Terminal::inner).transpose()?,
             unified_cgroups: unified_cgroups(),
+            joined: spaces::joined(&spec)?,
+            groups: groups.procs()?,
+            network_up: None,
         };
         perform(&spec, prepared, terminal, facts, reporter)
     });
     let cleaned = points.0.into_iter().rev().map(MountPoints::remove).collect::<Result<Vec<()>>>();
     let exit = ended?;
+    if groups.ran_out_of_memory() {
+        reporter.report(Event::Warning {
+            message: "the kernel ended a process of the command for want of memory".into(),
+            hint: Some("allow more with --memory".into()),
+        });
+    }
     cleaned?;
     Ok(exit)
 }
@@ -123,15 +140,23 @@ fn covering(
 
 fn perform(
     spec: &Spec,
-    prepared: Prepared,
+    mut prepared: Prepared,
     terminal: Option<Terminal>,
     facts: &Facts,
     reporter: &dyn Reporter,
 ) -> Result<Exit> {
+    let private = match &spec.network {
+        Network::Private { options } => Some((options, io::pipe().cannot("make", "a pipe")?)),
+        _ => None,
+    };
+    let private = private.map(|(options, (read, write))| {
+        prepared.network_up = Some((read.into(), write.as_raw_fd()));
+        (options, write)
+    });
+    let namespaces = spaces::own(spec, !prepared.groups.is_empty())?;
     let mut program = plan::compile(spec, prepared, facts)?;
     let listener = Listener::new().cannot("listen to", "signals")?;
-    let namespaces = Namespaces { network: spec.network == Network::None };
-    let mut child = spawn(&mut program, namespaces).cannot("start", "the sandbox").map_err(|error| {
+    let mut child = spawn(&mut program, &namespaces).cannot("start", "the sandbox").map_err(|error| {
         match error.kind() {
             Kind::Denied => {
                 error.hint("run `kiln unshare` first, or look at `kiln info` for what this machine allows")
@@ -139,6 +164,8 @@ fn perform(
             _ => error,
         }
     })?;
+    let network =
+        private.map(|(options, write)| join_network(&mut child, options, write, spec)).transpose()?;
     let notices = child.settle().cannot("hear from", "the sandbox")?;
     for notice in &notices {
         match notice {
@@ -155,17 +182,54 @@ fn perform(
     }
     // The container's files are the child's alone now; ours would keep its mounts from going.
     drop(program);
-    let ended = terminal.map(Terminal::relay).transpose().and_then(|relay| attend(&child, &listener, relay));
+    let own_processes = namespaces.pid;
+    let attended = |relay| attend(&child, &listener, relay, own_processes);
+    let ended = terminal.map(Terminal::relay).transpose().and_then(attended);
     if ended.is_err() {
         // Nobody looks after it any more, and what it is mounted on is about to be cleaned up.
         let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
         reap(&child)?;
     }
+    drop(network);
     ended
 }
 
+/// Joins the child's network to the host's, and lets it go on. Without a network there is nothing to run.
+fn join_network(child: &mut Child, options: &[String], mut up: io::PipeWriter, spec: &Spec) -> Result<Pasta> {
+    let joined = Pasta::start(child.pid, options, &spec.scratch)
+        .and_then(|pasta| up.write_all(b"1").cannot("go on with", "the command").map(|()| pasta));
+    if joined.is_err() {
+        let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
+        // What it says on its way down is of no interest.
+        let _ = child.settle();
+        reap(child)?;
+    }
+    joined
+}
+
+/// A device of the host, to be mounted where the container has it.
+fn lent(device: &DeviceNode) -> Result<Mount> {
+    let show = device.source.display();
+    if !["r", "w"].iter().all(|letter| device.access.contains(letter)) {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("cannot lend the device `{show}` for `{}`", device.access),
+        )
+        .because("only control groups of an OCI runtime keep a command from a part of what a device can do")
+        .hint("use `rw` or `rwm`, or add --runtime runc"));
+    }
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let source = rustix::mount::open_tree(CWD, &device.source, flags).cannot("lend the device", show)?;
+    Ok(Mount { source, is_dir: false, at: device.at.clone() })
+}
+
 /// Waits for the child, passing on signals and what goes through its terminal.
-fn attend(child: &Child, listener: &Listener, mut relay: Option<super::terminal::Relay>) -> Result<Exit> {
+fn attend(
+    child: &Child,
+    listener: &Listener,
+    mut relay: Option<super::terminal::Relay>,
+    own_processes: bool,
+) -> Result<Exit> {
     let mut ended_by = None;
     loop {
         let (child_ended, signalled) = {
@@ -190,7 +254,7 @@ fn attend(child: &Child, listener: &Listener, mut relay: Option<super::terminal:
         while signalled && let Some(signal) = listener.next() {
             match relay.as_ref() {
                 Some(relay) if signal == Signal::WINCH.as_raw() => relay.resize(),
-                _ => ended_by = pass_on(child, signal).or(ended_by),
+                _ => ended_by = pass_on(child, signal, own_processes).or(ended_by),
             }
         }
         if child_ended {
@@ -209,7 +273,7 @@ fn attend(child: &Child, listener: &Listener, mut relay: Option<super::terminal:
 
 /// Sends the child a signal. The kernel keeps the first process of a namespace from the default action of all but
 /// `SIGKILL`, so for a command that does not handle the signal that is done here; then the signal is returned.
-fn pass_on(child: &Child, signal: i32) -> Option<u8> {
+fn pass_on(child: &Child, signal: i32, own_processes: bool) -> Option<u8> {
     let named = Signal::from_named_raw(signal)?;
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", child.pid.as_raw_nonzero())).unwrap_or_default();
@@ -220,7 +284,7 @@ fn pass_on(child: &Child, signal: i32) -> Option<u8> {
     };
     let harmless = named == Signal::WINCH;
     // A process that is gone meanwhile needs no signal.
-    if harmless || has("SigCgt:") || has("SigIgn:") || has("SigBlk:") {
+    if harmless || !own_processes || has("SigCgt:") || has("SigIgn:") || has("SigBlk:") {
         let _ = rustix::process::pidfd_send_signal(&child.pidfd, named);
         return None;
     }

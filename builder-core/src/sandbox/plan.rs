@@ -12,8 +12,8 @@ use rustix::thread::CapabilitySet;
 
 use crate::error::{Error, Result};
 use crate::sandbox::devices::{self, Devices};
-use crate::sandbox::{Facts, Mount, Network, Seccomp, Spec, seccomp};
-use crate::sys::spawn::{Command, Handle, Program, Step, View};
+use crate::sandbox::{Facts, Mount, Network, Seccomp, Space, Spec, seccomp};
+use crate::sys::spawn::{Command, Handle, Kind, Program, Step, View};
 use crate::tree::RelPath;
 
 /// What of `/proc` and `/sys` tells of the machine or changes it, hidden as every runtime does.
@@ -51,17 +51,36 @@ pub(super) struct Prepared {
     pub terminal: Option<OwnedFd>,
     /// Whether the host has the one unified tree of control groups.
     pub unified_cgroups: bool,
+    /// Namespaces to move into.
+    pub joined: Vec<(Kind, OwnedFd)>,
+    /// `cgroup.procs` of the control groups to move into.
+    pub groups: Vec<OwnedFd>,
+    /// A pipe that says when the network is up; the other end is the parent's.
+    pub network_up: Option<(OwnedFd, i32)>,
 }
 
 /// Compiles the list.
 pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<Program> {
     let mut program = Program::default();
     let root = program.hold(prepared.root);
-    // First of all, so that nothing done below reaches the parent's mounts.
+    // Before the views of namespaces are made, which show those they are made in.
+    for (kind, namespace) in prepared.joined {
+        let namespace = program.hold(namespace);
+        program.push(Step::Enter(namespace, kind));
+    }
+    let grouped = !prepared.groups.is_empty();
+    for procs in prepared.groups {
+        let procs = program.hold(procs);
+        program.push(Step::Group(procs));
+    }
+    if grouped && spec.namespaces.cgroup == Space::Private {
+        program.push(Step::GroupView);
+    }
+    // First of all mounts, so that nothing done below reaches the parent's.
     program.push(Step::Private);
     program.push(Step::Cover(root));
     kernel_views(&mut program, root, prepared.unified_cgroups);
-    let handles = devices(&mut program, root, prepared.devices);
+    let handles = devices(&mut program, root, prepared.devices, spec);
     // The generated files lie where `/dev/shm` comes to be, so they are taken from there first.
     let files: Vec<Handle> =
         (0..spec.files.len()).map(|index| generated_file(&mut program, handles, index)).collect();
@@ -75,11 +94,18 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     for (file, mount) in spec.files.iter().zip(files) {
         program.push(Step::Mount { mount, root, at: below_root(&file.at)?, links: true, optional: false });
     }
-    program.push(Step::Pivot(root));
-    if spec.network == Network::None {
-        program.push(Step::Loopback);
+    program.push(if spec.no_pivot { Step::Chroot(root) } else { Step::Pivot(root) });
+    match (&spec.network, prepared.network_up) {
+        (Network::None, _) => program.push(Step::Loopback),
+        (_, Some((pipe, other))) => {
+            let pipe = program.hold(pipe);
+            program.push(Step::Wait { pipe, other });
+        }
+        _ => {}
     }
-    program.push(Step::Hostname(word(&spec.hostname)?));
+    if spec.namespaces.uts == Space::Private {
+        program.push(Step::Hostname(word(&spec.hostname)?));
+    }
     for (resource, wanted) in &spec.limits {
         program.push(Step::Limit { resource: *resource, wanted: *wanted });
     }
@@ -95,7 +121,7 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     program.push(Step::Directory(word(&spec.directory)?));
     let command = command(spec)?;
     program.push(Step::Inspect(command.candidates().to_vec()));
-    privileges(&mut program, spec, facts);
+    privileges(&mut program, spec, facts)?;
     program.push(Step::Exec(command));
     Ok(program)
 }
@@ -126,7 +152,7 @@ struct DeviceHandles {
 }
 
 /// `/dev`, what is hidden behind parts of it, and what is mounted in it.
-fn devices(program: &mut Program, root: Handle, devices: Devices) -> DeviceHandles {
+fn devices(program: &mut Program, root: Handle, devices: Devices, spec: &Spec) -> DeviceHandles {
     let required =
         |mount, at: &str| Step::Mount { mount, root, at: fixed(at), links: false, optional: false };
     let directory = program.hold(devices.directory);
@@ -136,10 +162,10 @@ fn devices(program: &mut Program, root: Handle, devices: Devices) -> DeviceHandl
         program.push(required(node, &format!("dev/{}", name.to_string_lossy())));
     }
     // Masks copy the null device and the still empty `pts`, so they come between the two.
-    for at in MASKED {
-        program.push(Step::Mask { root, at: fixed(at), devices: directory });
+    for at in hidden(spec) {
+        program.push(Step::Mask { root, at, devices: directory });
     }
-    for at in PROTECTED {
+    for at in PROTECTED.iter().filter(|at| !is_unmasked(spec, at)) {
         program.push(Step::Protect { root, at: fixed(at) });
     }
     let terminals = program.hold(devices.terminals);
@@ -150,6 +176,24 @@ fn devices(program: &mut Program, root: Handle, devices: Devices) -> DeviceHandl
     DeviceHandles { directory, memory: program.hold(devices.memory) }
 }
 
+/// What is hidden: the usual places, less those that shall be seen, and those asked for.
+fn hidden(spec: &Spec) -> Vec<CString> {
+    let usual = MASKED.iter().filter(|at| !is_unmasked(spec, at)).map(|at| fixed(at));
+    let more = spec.mask.iter().filter_map(|path| below_root(Path::new(path)).ok());
+    usual.chain(more).collect()
+}
+
+/// Whether a usual place, without its first slash, shall be left as it is.
+fn is_unmasked(spec: &Spec, at: &str) -> bool {
+    spec.unmask.iter().any(|pattern| {
+        let pattern = pattern.trim_start_matches('/');
+        match pattern.strip_suffix('*') {
+            Some(start) => at.starts_with(start),
+            None => pattern == "ALL" || pattern.trim_end_matches('/') == at,
+        }
+    })
+}
+
 /// A mount of the generated file at this index.
 fn generated_file(program: &mut Program, devices: DeviceHandles, index: usize) -> Handle {
     let into = program.reserve();
@@ -158,10 +202,11 @@ fn generated_file(program: &mut Program, devices: DeviceHandles, index: usize) -
 }
 
 /// Gives up what the command must not have.
-fn privileges(program: &mut Program, spec: &Spec, facts: &Facts) {
-    let filter = match spec.seccomp {
+fn privileges(program: &mut Program, spec: &Spec, facts: &Facts) -> Result<()> {
+    let filter = match &spec.seccomp {
         Seccomp::Default => seccomp::default_filter(spec.capabilities),
         Seccomp::Unconfined => None,
+        Seccomp::Profile(profile) => Some(seccomp::custom_filter(profile, spec.capabilities)?),
     };
     if spec.no_new_privileges {
         program.push(Step::NoNewPrivileges);
@@ -171,7 +216,8 @@ fn privileges(program: &mut Program, spec: &Spec, facts: &Facts) {
         program.push(Step::Seccomp(filter));
     }
     program.push(Step::Bound(spec.capabilities));
-    let groups = facts.groups.then(|| spec.user.groups.iter().map(|gid| Gid::from_raw(*gid)).collect());
+    let groups = (facts.groups && !spec.keep_groups)
+        .then(|| spec.user.groups.iter().map(|gid| Gid::from_raw(*gid)).collect());
     program.push(Step::Become {
         uid: Uid::from_raw(spec.user.uid),
         gid: Gid::from_raw(spec.user.gid),
@@ -179,6 +225,7 @@ fn privileges(program: &mut Program, spec: &Spec, facts: &Facts) {
     });
     let root = spec.user.uid == 0;
     program.push(Step::Capabilities(if root { spec.capabilities } else { CapabilitySet::empty() }));
+    Ok(())
 }
 
 /// The command with the places it may be at. Whether it is there is found out inside, and by the kernel.

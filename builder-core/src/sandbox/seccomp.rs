@@ -10,10 +10,14 @@ use std::collections::BTreeMap;
 use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
 
+use crate::error::Result;
 use crate::sys::bpf::{ARCHITECTURE, ARGUMENTS, Instruction, NUMBER, answer, at_least, equal, load, skip};
 use crate::sys::{bpf, spawn::Filter};
 
+mod custom;
 mod profile;
+
+pub(crate) use custom::Profile;
 
 /// `AUDIT_ARCH_*` of linux/audit.h.
 const AUDIT_X86_64: u32 = 0xc000_003e;
@@ -64,6 +68,11 @@ pub(super) fn default_filter(capabilities: CapabilitySet) -> Option<Filter> {
     Some(program)
 }
 
+/// The filter of the user's own profile for a process with `capabilities`.
+pub(super) fn custom_filter(profile: &Profile, capabilities: CapabilitySet) -> Result<Filter> {
+    profile.filter(capabilities)
+}
+
 /// Every call the profile knows, by name.
 fn verdicts(capabilities: CapabilitySet) -> BTreeMap<&'static str, Verdict> {
     let mut verdicts = BTreeMap::new();
@@ -112,13 +121,15 @@ fn ranges(verdicts: &BTreeMap<&str, Verdict>, numbers: &str) -> Vec<(u32, Verdic
 /// Loads the number and finds its range.
 fn body(ranges: &[(u32, Verdict)]) -> Filter {
     let mut body = vec![load(NUMBER)];
-    body.extend(search(ranges));
+    let rules: Vec<(u32, Filter)> = ranges.iter().map(|(start, verdict)| (*start, rule(*verdict))).collect();
+    body.extend(search(&rules));
     body
 }
 
-fn search(ranges: &[(u32, Verdict)]) -> Filter {
+/// Finds the range of the number that was loaded, and goes on with its code, which ends in an answer on every way.
+fn search(ranges: &[(u32, Filter)]) -> Filter {
     if let [(_, only)] = ranges {
-        return rule(*only);
+        return only.clone();
     }
     let (low, high) = ranges.split_at(ranges.len() / 2);
     let pivot = high[0].0;

@@ -72,17 +72,25 @@ pub(super) fn spec(args: &[&str]) -> Spec {
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         directory: "/".into(),
         user: User { uid: 0, gid: 0, groups: vec![0], home: None, name: None },
+        keep_groups: false,
         hostname: "box".into(),
         mounts: Vec::new(),
+        devices: Vec::new(),
         files: Vec::new(),
         capabilities: DEFAULT_CAPABILITIES,
         no_new_privileges: false,
         seccomp: Seccomp::Default,
+        mask: Vec::new(),
+        unmask: Vec::new(),
         limits: Vec::new(),
+        resources: Resources::default(),
+        namespaces: Namespaces::default(),
         network: Network::None,
+        no_pivot: false,
         terminal: false,
         shm_size: 1 << 20,
         streams: [None, None, None],
+        scratch: PathBuf::new(),
         traces: None,
     }
 }
@@ -121,8 +129,8 @@ fn it_leaves_nothing_behind() {
     let etc = fs::metadata(image.path().join("etc")).unwrap().mtime_nsec();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let mut spec = script_spec("echo 1 > /etc/hosts; test -d /proc/1");
-    spec.files = vec![File { at: "/etc/hosts".into(), content: b"x".to_vec() }];
-    spec.files.push(File { at: "/run/deep/file".into(), content: b"x".to_vec() });
+    spec.files = vec![File::new("/etc/hosts", "x")];
+    spec.files.push(File::new("/run/deep/file", "x"));
     assert_eq!(image.run(spec).unwrap(), Exit::Code(0));
     assert_eq!(before, (names(), fs::metadata(image.path()).unwrap().mtime_nsec()));
     assert_eq!(etc, fs::metadata(image.path().join("etc")).unwrap().mtime_nsec());
@@ -213,7 +221,7 @@ fn a_detached_overlay_takes_only_what_the_command_made_and_is_free_at_once() {
     fs::set_permissions(&upper, PermissionsExt::from_mode(0o755)).unwrap();
     for turn in 0..20 {
         let mut spec = script_spec(&format!("echo {turn} > /made; (sleep 100 &) ; true"));
-        spec.files = vec![File { at: "/etc/hosts".into(), content: b"x".to_vec() }];
+        spec.files = vec![File::new("/etc/hosts", "x")];
         let rootfs = overlay(image.path(), &upper, &work);
         assert_eq!(run(rootfs, spec, &Facts::probe(), &crate::event::Silent).unwrap(), Exit::Code(0));
         let names: Vec<_> = fs::read_dir(&upper).unwrap().map(|item| item.unwrap().file_name()).collect();

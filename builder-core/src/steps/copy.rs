@@ -9,6 +9,7 @@ mod plan;
 mod transfer;
 
 pub use in_container::CopyFrom;
+pub(crate) use in_container::files_of;
 
 use std::borrow::Cow;
 
@@ -96,6 +97,9 @@ pub(crate) struct Source<'a> {
 pub(crate) struct Target<'a> {
     /// The container.
     pub root: &'a Root,
+    /// The upper that `root` shows over the layers, where a new directory can be filled without overlay's toll: half
+    /// the time of making a small file.
+    pub upper: Option<&'a Root>,
     /// The working directory of its config; empty is the root.
     pub workdir: &'a str,
     /// What becomes of device nodes.
@@ -141,7 +145,7 @@ impl Copy {
         };
         let picks = plan::pick(self, from, &rules)?;
         let owner = chosen.or((!self.keep_owners).then_some((0, 0)));
-        let place = plan::settle(self, &picks, to, chosen.unwrap_or((0, 0)))?;
+        let (place, is_new) = plan::settle(self, &picks, to, chosen.unwrap_or((0, 0)))?;
         plan::refuse_into_itself(&picks, from, to, &place)?;
         let kind = match picks.as_slice() {
             [one] if one.sort == plan::Sort::Directory => "dir",
@@ -149,7 +153,7 @@ impl Copy {
             _ => "multi",
         };
         let time = self.timestamp.map(Timestamp::from_seconds);
-        let order = transfer::Order { picks, place, rules, owner, mode, time };
+        let order = transfer::Order { picks, place, is_new, rules, owner, mode, time };
         let done = transfer::perform(&order, from, to)?;
         if done.stats.devices_skipped > 0 {
             reporter.report(Event::Warning {

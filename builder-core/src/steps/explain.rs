@@ -95,9 +95,9 @@ fn file_difference(store: &Store, old: &Field, new: &Field, definition: &Definit
     found.map_or_else(|| format!("{} changed", new.name), |(path, how)| format!("{path} {how}"))
 }
 
-/// What is below the step and not as it was: the last step before it that was performed, or the base.
+/// What is below the step and not as it was: the first step before it that was performed, or the base.
 fn below(guard: &ContainerGuard) -> String {
-    let mut steps = guard.record.log.iter().rev().filter_map(|entry| match &entry.did {
+    let mut steps = guard.record.log.iter().filter_map(|entry| match &entry.did {
         Logged::Step(step) => Some(step),
         _ => None,
     });

@@ -7,13 +7,19 @@ use std::time::Instant;
 
 use crate::builder::{Builder, now, now_nanoseconds};
 use crate::error::{Context, Result};
+use crate::oci::Digest;
 use crate::rootfs::{self, Quiet};
 use crate::steps::key::Definition;
 use crate::steps::timeline;
 use crate::store::layers::TreeContent;
-use crate::store::{ContainerGuard, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store, Work};
-use crate::sys::lock::Lock;
+use crate::store::{
+    ContainerGuard, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store, Work,
+};
+use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::{Root, fingerprint};
+
+/// What a step by hand is called.
+const LINE: &str = "changed by hand";
 
 /// Whether a container's upper was cut off into a step.
 pub(crate) enum Cut {
@@ -30,6 +36,9 @@ pub(crate) enum Cut {
 
 /// Makes a step of what was changed by hand, if anything was, and leaves the upper empty and unmounted.
 pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Cut> {
+    if rootfs::is_plain(guard) {
+        return cut_plain(builder, work, guard);
+    }
     let Quiet::Yes { alone, attached } = rootfs::quieten(builder, guard)? else { return Ok(Cut::Busy) };
     rootfs::clear_traces(builder, work, guard)?;
     let log = &mut guard.record.log;
@@ -44,37 +53,60 @@ pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
     Ok(Cut::Clean { alone, attached })
 }
 
+/// As [`cut`] for a container that has a tree of its own, where nothing can be mounted: a key by content would cost a
+/// read of all of it, so it gets none.
+fn cut_plain(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Cut> {
+    let path = guard.dir().join("use");
+    let alone = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())?;
+    let Some(alone) = alone.filter(|_| rootfs::is_attached(&guard.merged()).is_ok_and(|attached| !attached))
+    else {
+        return Ok(Cut::Busy);
+    };
+    rootfs::clear_traces(builder, work, guard)?;
+    let before = guard.record.log.len();
+    rootfs::freeze_held(builder, work, guard)?;
+    if guard.record.log.len() > before {
+        let entry = LogEntry { at: now(), did: Logged::Step(Box::new(step(None))) };
+        guard.record.log.insert(before, entry);
+        guard.save()?;
+    }
+    Ok(Cut::Clean { alone, attached: false })
+}
+
+/// A step by hand, as the log keeps it.
+fn step(key: Option<Digest>) -> Step {
+    Step {
+        kind: StepKind::Hand,
+        line: LINE.to_owned(),
+        outcome: Outcome::Performed,
+        milliseconds: 0,
+        key,
+        after: None,
+        why: Vec::new(),
+        verb: None,
+    }
+}
+
 /// Puts a tree known to be as the upper is in its place; without one the upper is frozen, and known from then on.
 fn take_or_freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<()> {
     let start = Instant::now();
     let store = &builder.store;
     let before = timeline::state(builder, guard)?;
     let content = content(store, guard)?;
-    let line = "changed by hand".to_owned();
-    let mut definition = Definition::new(StepKind::Hand, line.clone());
+    let mut definition = Definition::new(StepKind::Hand, LINE.to_owned());
     definition.field("content", content.digest.hex());
     let key = definition.key(before);
     if let Some((record, _)) = store.take_step(work, key)? {
         return timeline::append(store, guard, &record, key, Vec::new());
     }
-    let step = Step {
-        kind: StepKind::Hand,
-        line: line.clone(),
-        outcome: Outcome::Performed,
-        milliseconds: 0,
-        key: Some(key),
-        after: None,
-        why: Vec::new(),
-        verb: None,
-    };
     let at = now();
-    let Some(tree) = timeline::freeze(builder, work, guard, step, at)? else { return Ok(()) };
+    let Some(tree) = timeline::freeze(builder, work, guard, step(Some(key)), at)? else { return Ok(()) };
     let mut known = store.tree(&tree)?;
     known.content = Some(content);
     store.write_tree_record(&tree, &known)?;
     let record = StepRecord {
         kind: StepKind::Hand,
-        line,
+        line: LINE.to_owned(),
         before,
         fields: definition.fields,
         created: at,

@@ -5,7 +5,8 @@
 
 mod config;
 mod copy;
-mod files;
+pub(crate) mod files;
+mod mounts;
 mod run;
 
 use std::fmt::Write;

@@ -14,4 +14,7 @@ pub(crate) mod timeline;
 pub use add::{Fetch, Unpack, is_git, is_remote, unpack_archive};
 pub use config::Config;
 pub use copy::{Copy, CopyFrom, CopySummary};
-pub use run::{Limit, Run, Volume};
+pub use run::{
+    Device, Dns, HostAddress, HostEntry, Isolation, Limit, MountKind, MountOptions, Run, RunMount,
+    RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, Volume, parse_size,
+};

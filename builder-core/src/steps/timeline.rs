@@ -73,6 +73,7 @@ where
     };
     let before = state(builder, guard)?;
     let key = definition.key(before);
+    let likeness = explain::likeness(guard, &definition, before);
     let mut claim = None;
     if definition.never.is_none() {
         let mut taken = take(store, work, key)?;
@@ -83,6 +84,7 @@ where
         if let Some((value, record, printed)) = taken {
             drop(claim);
             append(store, guard, &record, key, log(&value))?;
+            likeness.note(store, key)?;
             drop(alone);
             reattach(builder, work, guard, attached)?;
             builder.report(Event::Step(Fate::Cached));
@@ -90,7 +92,6 @@ where
             return Ok(value);
         }
     }
-    let likeness = explain::likeness(guard, &definition, before);
     let why = tell_why(builder, guard, &definition, before, likeness);
     drop(alone);
     let start = Instant::now();
@@ -279,11 +280,10 @@ pub(crate) fn freeze(
     at: i64,
 ) -> Result<Option<TreeId>> {
     guard.record.log.push(LogEntry { at, did: Logged::Step(Box::new(step)) });
-    let tree = builder.store.freeze(work, guard)?;
-    if tree.is_none() {
-        guard.save()?;
-    }
-    Ok(tree)
+    let parts = guard.record.frozen.len();
+    rootfs::freeze_held(builder, work, guard)?;
+    guard.save()?;
+    Ok(guard.record.frozen.get(parts).cloned())
 }
 
 /// Puts the user's mount up again, if it was taken down for the step.

@@ -38,6 +38,9 @@ pub(crate) struct ContainerRecord {
     /// Whether its upper is to be made anew, whatever is in it: what it lies on was exchanged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub renew: bool,
+    /// How commands run in it, as the verb that runs them wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<serde_json::Value>,
     /// What was done, in order.
     #[serde(default)]
     pub log: Vec<LogEntry>,
@@ -57,6 +60,8 @@ pub(crate) struct NewContainer {
     pub base: Option<Base>,
     /// In which format a commit writes, unless told otherwise.
     pub format: Format,
+    /// See [`ContainerRecord::run`].
+    pub run: Option<serde_json::Value>,
     /// When it is made, nanoseconds since the epoch.
     pub created: i64,
     /// Whether each verb is a step, taken from the cache where it is known.
@@ -118,7 +123,7 @@ const MAX_RECORD: u64 = 64 << 20;
 impl Store {
     /// Makes a container.
     pub fn make_container(&self, work: &Work, new: NewContainer) -> Result<ContainerRecord> {
-        let NewContainer { name, exact, base, format, created, cached, frozen, log } = new;
+        let NewContainer { name, exact, base, format, run, created, cached, frozen, log } = new;
         let id = random::hex(32);
         let making = work.dir().join(&id);
         let mut private = fs::DirBuilder::new();
@@ -142,6 +147,7 @@ impl Store {
             renew: false,
             log,
             cached,
+            run,
         };
         write_record(&making, &record)?;
         // The name first: one whose container does not exist is free, so nothing is lost between the two.

@@ -5,6 +5,7 @@
 //! `builder-core/README.md`.
 
 mod blobs;
+mod cache_mounts;
 mod check;
 mod compound;
 pub(crate) mod containers;
@@ -28,6 +29,7 @@ use crate::settings::Settings;
 use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::Marks;
 
+pub(crate) use cache_mounts::CacheUse;
 pub use check::{CheckOptions, CheckReport, Finding};
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged, NewContainer};
 pub use gc::Reclaimed;

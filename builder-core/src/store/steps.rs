@@ -19,6 +19,9 @@ use crate::store::{Store, TreeId, Work, durable};
 /// The most that a step may print and still be recorded, bytes.
 pub(crate) const MAX_OUTPUT: usize = 16 << 20;
 
+/// The largest table of signatures that is read: of two and a half million files.
+const MAX_TABLE: u64 = 256 << 20;
+
 /// The longest first line of a record that is read: a step with some ten thousand fields.
 const MAX_HEADER: u64 = 16 << 20;
 
@@ -30,6 +33,8 @@ pub(crate) enum StepKind {
     Run,
     /// Copied files.
     Copy,
+    /// Copied files, and unpacked archives among them.
+    Add,
     /// Edited the configuration.
     Config,
     /// Changed by hand through a mount.
@@ -42,6 +47,7 @@ impl StepKind {
         match self {
             StepKind::Run => "run",
             StepKind::Copy => "copy",
+            StepKind::Add => "add",
             StepKind::Config => "config",
             StepKind::Hand => "hand",
         }
@@ -252,6 +258,22 @@ impl Store {
         let _ = fs::remove_file(self.step_path(key));
     }
 
+    /// What was known of the files below a directory, by its device and inode; nothing, if nothing was.
+    pub fn stat_table(&self, directory: (u64, u64)) -> Vec<u8> {
+        let path = self.stat_path(directory);
+        let small = fs::metadata(&path).is_ok_and(|meta| meta.len() <= MAX_TABLE);
+        small.then(|| fs::read(&path).ok()).flatten().unwrap_or_default()
+    }
+
+    /// Keeps it.
+    pub fn keep_stat_table(&self, work: &Work, directory: (u64, u64), table: &[u8]) -> Result<()> {
+        durable::write_whole(work.dir(), &self.stat_path(directory), table)
+    }
+
+    fn stat_path(&self, (device, inode): (u64, u64)) -> std::path::PathBuf {
+        self.root.join("cache/stat").join(format!("{device:x}-{inode:x}"))
+    }
+
     /// Keeps a list of files by its digest, to be compared with another some day.
     pub fn keep_list(&self, work: &Work, digest: Digest, list: &[u8]) -> Result<()> {
         let path = self.root.join("cache/inputs").join(digest.hex());
@@ -266,6 +288,9 @@ impl Store {
     /// Notes that the step `key` was recorded last with this likeness.
     pub fn note_near(&self, likeness: Digest, key: Digest) -> Result<()> {
         let path = self.root.join("cache/near").join(likeness.hex());
+        if fs::read_to_string(&path).is_ok_and(|known| known == key.hex()) {
+            return Ok(());
+        }
         durable::write_lazily(&path, key.hex().as_bytes())
     }
 

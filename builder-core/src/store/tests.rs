@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::containers::Base;
+use super::containers::{Base, NewContainer};
 use super::*;
 use crate::name::Reference;
 use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, media_type};
@@ -40,8 +40,11 @@ fn image(store: &Store, author: &str, names: &[&str]) -> Digest {
 }
 
 fn container(store: &Store, name: &str) -> ContainerRecord {
-    let new = NewContainer { name: name.into(), ..NewContainer::default() };
-    store.make_container(&store.work().unwrap(), new).unwrap()
+    store.make_container(&store.work().unwrap(), new_container(name, false, None)).unwrap()
+}
+
+fn new_container(name: &str, exact: bool, base: Option<Base>) -> NewContainer {
+    NewContainer { name: name.into(), exact, base, ..NewContainer::default() }
 }
 
 /// A tree with one file, published.
@@ -68,12 +71,7 @@ fn containers_are_named_by_the_first_free_number() {
     let (_dir, store) = scratch();
     let names: Vec<String> = (0..3).map(|_| container(&store, "web").name).collect();
     assert_eq!(names, ["web", "web-1", "web-2"]);
-    let taken = store
-        .make_container(
-            &store.work().unwrap(),
-            NewContainer { name: "web-1".into(), exact: true, ..NewContainer::default() },
-        )
-        .unwrap_err();
+    let taken = store.make_container(&store.work().unwrap(), new_container("web-1", true, None)).unwrap_err();
     assert_eq!(taken.kind(), Kind::Exists);
     let guard = store.hold_container("web-1").unwrap();
     store.remove_container(&guard).unwrap();
@@ -164,12 +162,7 @@ fn gc_leaves_what_a_container_is_based_on_though_its_image_is_gone() {
     let id = image(&store, "base", &["base"]);
     let manifest = store.find_image("base").unwrap().manifest.digest;
     let base = Base { name: "base".into(), id, manifest, layers: Vec::new() };
-    store
-        .make_container(
-            &store.work().unwrap(),
-            NewContainer { name: "c".into(), exact: true, base: Some(base), ..NewContainer::default() },
-        )
-        .unwrap();
+    store.make_container(&store.work().unwrap(), new_container("c", true, Some(base))).unwrap();
     store.remove_image(id, |_| true).unwrap();
     store.gc().unwrap();
     assert!(store.has_blob(manifest) && store.has_blob(id));

@@ -22,6 +22,17 @@ pub(crate) const fn errno(number: u32) -> u32 {
     libc::SECCOMP_RET_ERRNO | number
 }
 
+/// What the kernel does with a call: ends the thread, or the process.
+pub(crate) const KILL_THREAD: u32 = libc::SECCOMP_RET_KILL_THREAD;
+/// See [`KILL_THREAD`].
+pub(crate) const KILL_PROCESS: u32 = libc::SECCOMP_RET_KILL_PROCESS;
+/// What the kernel does with a call: sends the process `SIGSYS`.
+pub(crate) const TRAP: u32 = libc::SECCOMP_RET_TRAP;
+/// What the kernel does with a call: leaves it to a tracer; without one it is unknown.
+pub(crate) const TRACE: u32 = libc::SECCOMP_RET_TRACE;
+/// What the kernel does with a call: writes it down and lets it pass.
+pub(crate) const LOG: u32 = libc::SECCOMP_RET_LOG;
+
 /// Loads the 32-bit word at `offset` of `struct seccomp_data`.
 pub(crate) const fn load(offset: u32) -> Instruction {
     instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset)
@@ -35,6 +46,16 @@ pub(crate) const fn equal(value: u32, if_true: u8, if_false: u8) -> Instruction 
 /// Skips `if_true` instructions if the word loaded is `value` or more, else `if_false`.
 pub(crate) const fn at_least(value: u32, if_true: u8, if_false: u8) -> Instruction {
     instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, if_true, if_false, value)
+}
+
+/// Skips `if_true` instructions if the word loaded is above `value`, else `if_false`.
+pub(crate) const fn greater(value: u32, if_true: u8, if_false: u8) -> Instruction {
+    instruction(libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K, if_true, if_false, value)
+}
+
+/// Keeps of the word loaded only the bits of `mask`.
+pub(crate) const fn and(mask: u32) -> Instruction {
+    instruction(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, mask)
 }
 
 /// Skips `count` instructions.
@@ -71,6 +92,11 @@ pub(crate) fn interpret(program: &[Instruction], architecture: u32, number: u32,
             u32::from(if loaded == k { jt } else { jf })
         } else if is(at_least(k, jt, jf)) {
             u32::from(if loaded >= k { jt } else { jf })
+        } else if is(greater(k, jt, jf)) {
+            u32::from(if loaded > k { jt } else { jf })
+        } else if is(and(k)) {
+            loaded &= k;
+            0
         } else if is(skip(k)) {
             k
         } else if is(answer(k)) {

@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "this module is where it lives; each block says why it is sound")]
 
 pub(crate) mod bpf;
+pub(crate) mod helper;
 pub(crate) mod in_root;
 pub(crate) mod lock;
 pub(crate) mod mount;
@@ -14,5 +15,6 @@ pub(crate) mod random;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod threads;
+pub(crate) mod trial;
 pub(crate) mod userns;
 pub(crate) mod xattr;

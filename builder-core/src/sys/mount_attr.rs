@@ -130,11 +130,21 @@ fn remount(mount: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<(), Errn
     rustix::mount::mount_remount(path, flags, c"")
 }
 
+/// Shows the files of a detached mount with the owners they have in another user namespace. There is no older way.
+pub(crate) fn map_ids(mount: &OwnedFd, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+    let userns_fd = u64::try_from(namespace.as_raw_fd()).map_err(|_| Errno::BADF)?;
+    let set = libc::MOUNT_ATTR_IDMAP;
+    ask(mount.as_fd(), &libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd }, false)
+}
+
 fn change(mount: BorrowedFd<'_>, set: u64, propagation: u64, tree: bool) -> Result<(), Errno> {
     if REFUSED.load(Ordering::Relaxed) {
         return Err(Errno::NOSYS);
     }
-    let request = libc::mount_attr { attr_set: set, attr_clr: 0, propagation, userns_fd: 0 };
+    ask(mount, &libc::mount_attr { attr_set: set, attr_clr: 0, propagation, userns_fd: 0 }, tree)
+}
+
+fn ask(mount: BorrowedFd<'_>, request: &libc::mount_attr, tree: bool) -> Result<(), Errno> {
     let flags = libc::AT_EMPTY_PATH | if tree { libc::AT_RECURSIVE } else { 0 };
     // SAFETY: an empty C string, and a structure of the size given; both outlive the call.
     let result = unsafe {
@@ -143,7 +153,7 @@ fn change(mount: BorrowedFd<'_>, set: u64, propagation: u64, tree: bool) -> Resu
             mount.as_raw_fd(),
             c"".as_ptr(),
             flags,
-            &raw const request,
+            std::ptr::from_ref(request),
             size_of::<libc::mount_attr>(),
         )
     };

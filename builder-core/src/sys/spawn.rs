@@ -6,7 +6,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use nix::libc;
@@ -82,6 +82,19 @@ impl View {
 /// One thing the child does.
 #[derive(Debug)]
 pub(crate) enum Step {
+    /// Moves into the namespace of the handle; in the first steps only.
+    Enter(Handle, Kind),
+    /// Moves into the control group whose `cgroup.procs` the handle is.
+    Group(Handle),
+    /// Makes a namespace of control groups, with the present one as its root.
+    GroupView,
+    /// Waits until the parent has written to the other end of the handle, a pipe.
+    Wait {
+        /// The end to read.
+        pipe: Handle,
+        /// The number of the parent's end, of which the child closes its copy: it would wait for itself.
+        other: i32,
+    },
     /// Mounts made from here on do not reach the parent, nor the parent's the child.
     Private,
     /// Puts a detached mount over the old root directory, and cuts its ties to where it was copied from.
@@ -137,6 +150,8 @@ pub(crate) enum Step {
     },
     /// Makes the handle the root directory, and lets go of the old one.
     Pivot(Handle),
+    /// Makes the handle the root directory by `chroot`, where it covers the old one.
+    Chroot(Handle),
     /// Brings the loopback device up.
     Loopback,
     /// Sets the host name.
@@ -304,26 +319,64 @@ impl Child {
     }
 }
 
-/// The namespaces a child can have of its own.
+/// A kind of namespace that a child can move into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Control groups.
+    Cgroup,
+    /// System V and POSIX IPC.
+    Ipc,
+    /// Network devices and addresses.
+    Network,
+    /// Host name.
+    Uts,
+}
+
+impl Kind {
+    fn flag(self) -> i32 {
+        match self {
+            Kind::Cgroup => libc::CLONE_NEWCGROUP,
+            Kind::Ipc => libc::CLONE_NEWIPC,
+            Kind::Network => libc::CLONE_NEWNET,
+            Kind::Uts => libc::CLONE_NEWUTS,
+        }
+    }
+}
+
+/// Which namespaces a child has of its own; that of mounts always.
+#[derive(Debug, Default)]
 pub(crate) struct Namespaces {
-    /// A network namespace; the others (mount, process, IPC, host name, control group) are always new.
+    /// Control groups.
+    pub cgroup: bool,
+    /// System V and POSIX IPC.
+    pub ipc: bool,
+    /// Network devices and addresses.
     pub network: bool,
+    /// Processes.
+    pub pid: bool,
+    /// Host name.
+    pub uts: bool,
+    /// The namespace of processes it begins in, in place of ours.
+    pub processes: Option<OwnedFd>,
 }
 
 /// Starts a child that performs `program`, in new namespaces.
-pub(crate) fn spawn(program: &mut Program, namespaces: Namespaces) -> io::Result<Child> {
+pub(crate) fn spawn(program: &mut Program, namespaces: &Namespaces) -> io::Result<Child> {
     use rustix::pipe::PipeFlags;
     let (notices, say) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    let mut flags = libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWCGROUP
-        | libc::CLONE_PIDFD;
-    if namespaces.network {
-        flags |= libc::CLONE_NEWNET;
+    let mut flags = libc::CLONE_NEWNS | libc::CLONE_PIDFD;
+    for (own, flag) in [
+        (namespaces.cgroup, libc::CLONE_NEWCGROUP),
+        (namespaces.ipc, libc::CLONE_NEWIPC),
+        (namespaces.network, libc::CLONE_NEWNET),
+        (namespaces.pid, libc::CLONE_NEWPID),
+        (namespaces.uts, libc::CLONE_NEWUTS),
+    ] {
+        if own {
+            flags |= flag;
+        }
     }
+    let elsewhere = namespaces.processes.as_ref().map(Elsewhere::enter).transpose()?;
     let starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
     // No handler of the parent may run in the child; the child opens its mask again once handlers are gone.
     let blocked = Blocked::all();
@@ -332,10 +385,37 @@ pub(crate) fn spawn(program: &mut Program, namespaces: Namespaces) -> io::Result
         perform::perform(program, &say);
     }
     drop(blocked);
+    drop(elsewhere);
     // SAFETY: the kernel has just made this descriptor for us and nobody else knows it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
     Ok(Child { pid, pidfd, notices, starting: Some(starting) })
+}
+
+/// While it lives, children of this thread begin in another namespace of processes.
+struct Elsewhere(OwnedFd);
+
+impl Elsewhere {
+    fn enter(namespace: &OwnedFd) -> io::Result<Self> {
+        let ours = std::fs::File::open("/proc/thread-self/ns/pid_for_children")?.into();
+        move_into(namespace.as_fd(), libc::CLONE_NEWPID)?;
+        Ok(Elsewhere(ours))
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        move_into(self.0.as_fd(), libc::CLONE_NEWPID).expect("one's own namespace may always be entered");
+    }
+}
+
+/// `setns`, for a namespace of this kind and no other.
+fn move_into(namespace: BorrowedFd<'_>, kind: i32) -> io::Result<()> {
+    // SAFETY: takes two integers; the kernel checks that the descriptor is a namespace of the kind.
+    match unsafe { libc::setns(namespace.as_raw_fd(), kind) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// `clone3`, or `clone` where it is refused. Returns 0 in the child; the second value is the parent's pidfd.

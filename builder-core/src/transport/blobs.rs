@@ -9,7 +9,7 @@ use crate::event::Reporter;
 use crate::layer::{Checked, Compression, Digesting, Encoder, Outlet, decode, pipe};
 use crate::oci::{Descriptor, Digest, Format};
 use crate::transport::convert::{self, Recompress};
-use crate::transport::sink::{Meter, Outgoing, Part, Sink};
+use crate::transport::sink::{Meter, Outgoing, Part, Sink, Wants};
 use crate::transport::source::{Content, Source};
 
 /// Compression workers at most: each holds a few megabytes, and memory has a bound on any machine.
@@ -33,6 +33,8 @@ pub(crate) struct Sender<'a> {
     pub reporter: &'a dyn Reporter,
     /// The form of layers.
     pub recompress: Recompress,
+    /// Which form they have where nothing else is said.
+    pub wants: Wants,
     /// The family of their media types.
     pub format: Format,
 }
@@ -89,9 +91,7 @@ impl Blobs<'_> {
         }
         let change = match self.keep || part == Part::Other {
             true => None,
-            false => {
-                self.sender.recompress.change(&layer.media_type, self.sender.sink.wants(), self.sender.format)
-            }
+            false => self.sender.recompress.change(&layer.media_type, self.sender.wants, self.sender.format),
         };
         match (change, part) {
             (Some(form), Part::Layer(chain)) => self.reformed(layer, chain, form),

@@ -10,7 +10,7 @@ use crate::oci::{Descriptor, Digest, Format, ImageConfig, Index, MAX_MANIFEST, M
 use crate::transport::blobs::{Blobs, Sender};
 use crate::transport::convert::{self, Recompress};
 use crate::transport::platform::{self, Wanted};
-use crate::transport::sink::{Role, Sink};
+use crate::transport::sink::{Role, Sink, Wants};
 use crate::transport::source::{Content, RawManifest, Source};
 
 /// How many indexes may be nested: an image of several platforms is one in another.
@@ -42,6 +42,8 @@ pub(crate) struct CopyOptions {
     pub format: Option<Format>,
     /// The form of the layers at the target.
     pub recompress: Recompress,
+    /// Which layers the target gets where it would take any; as it prefers, unless given.
+    pub wants: Option<Wants>,
     /// Fails rather than change a digest.
     pub preserve_digests: bool,
     /// Leaves signatures behind.
@@ -64,18 +66,28 @@ pub(crate) fn copy_image(
     options: &CopyOptions,
     reporter: &dyn Reporter,
 ) -> Result<Copied> {
-    let copy = Copy { source, sink, options, reporter };
-    let top = limited(source.manifest()?)?;
-    let copied = match (top.is_index(), &options.which) {
-        (false, _) => copy.image(&top, Role::Named)?,
-        (true, Which::One) => {
-            let (_, chosen) = choose(source, &top, &options.platform)?;
-            copy.image(&chosen, Role::Named)?
-        }
-        (true, Which::All | Which::IndexOnly) => copy.index(&top, Role::Named, 0)?,
-    };
+    let copied = add_image(source, sink, options, reporter)?;
     sink.finish()?;
     Ok(copied)
+}
+
+/// As [`copy_image`], for a sink that takes more than one: the caller finishes it.
+pub(crate) fn add_image(
+    source: &dyn Source,
+    sink: &dyn Sink,
+    options: &CopyOptions,
+    reporter: &dyn Reporter,
+) -> Result<Copied> {
+    let copy = Copy { source, sink, options, reporter };
+    let top = limited(source.manifest()?)?;
+    match (top.is_index(), &options.which) {
+        (false, _) => copy.image(&top, Role::Named),
+        (true, Which::One) => {
+            let (_, chosen) = choose(source, &top, &options.platform)?;
+            copy.image(&chosen, Role::Named)
+        }
+        (true, Which::All | Which::IndexOnly) => copy.index(&top, Role::Named, 0),
+    }
 }
 
 /// Follows indexes down to the manifest for a platform.
@@ -156,6 +168,14 @@ pub(crate) fn read_config(source: &dyn Source, manifest: &Manifest) -> Result<(V
     Ok((bytes, config))
 }
 
+/// Which layers the sink gets: an archive of Docker's has no compressed ones, whoever wants them.
+pub(crate) fn wanted(sink: &dyn Sink, asked: Option<Wants>) -> Wants {
+    match (sink.wants(), asked) {
+        (Wants::Plain, _) => Wants::Plain,
+        (preferred, asked) => asked.unwrap_or(preferred),
+    }
+}
+
 struct Copy<'a> {
     source: &'a dyn Source,
     sink: &'a dyn Sink,
@@ -195,6 +215,7 @@ impl Copy<'_> {
                 sink: self.sink,
                 reporter: self.reporter,
                 recompress: self.options.recompress,
+                wants: wanted(self.sink, self.options.wants),
                 format,
             },
             keep: self.options.preserve_digests,

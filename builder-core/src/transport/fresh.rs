@@ -28,14 +28,11 @@ pub(crate) fn send_layer(
     let plain = convert::layer_type(format, Compression::None);
     let form = recompress.change(plain, sink.wants(), format).unwrap_or(Compression::None);
     let mut export = None;
-    let sent = Sender { sink, reporter: builder.reporter(), recompress, format }.send_made(
-        form,
-        Part::Layer(&[]),
-        |out| {
+    let sent = Sender { wants: sink.wants(), sink, reporter: builder.reporter(), recompress, format }
+        .send_made(form, Part::Layer(&[]), |out| {
             export = Some(layer.write(store, times, out)?);
             Ok(())
-        },
-    )?;
+        })?;
     let mut export = export.expect("a layer that was sent was written");
     export.blobs.push(sent);
     Ok(export)

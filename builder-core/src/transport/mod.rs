@@ -4,13 +4,15 @@
 //! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
 //! asked for.
 
+pub(crate) mod archive;
 mod blobs;
 mod convert;
 mod copy;
-mod files;
+pub(crate) mod directory;
+pub(crate) mod files;
 mod fresh;
 pub(crate) mod http;
-mod layout;
+pub(crate) mod layout;
 mod local;
 pub(crate) mod open;
 mod platform;
@@ -21,7 +23,12 @@ mod unfinished;
 
 pub(crate) use convert::Recompress;
 pub use copy::Which;
-pub(crate) use copy::{CopyOptions, copy_image};
+pub(crate) use copy::{CopyOptions, add_image, copy_image};
 pub(crate) use fresh::send_layer;
+pub use http::Retry;
 pub(crate) use local::{StoreSink, StoreSource};
+pub(crate) use open::Places;
 pub use platform::Wanted;
+pub use registry::Access;
+pub(crate) use sink::{Sink, Wants};
+pub(crate) use source::Source;

@@ -2,39 +2,114 @@
 
 use std::path::Path;
 
+use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::name::{Location, Pick};
+use crate::event::Reporter;
+use crate::name::{Location, Pick, Reference};
+use crate::settings::RegistrySettings;
+use crate::store::Work;
+use crate::transport::archive::{
+    ArchiveFiles, DockerArchiveSink, DockerArchiveSource, Kept, LayoutArchiveSink, Output,
+};
+use crate::transport::directory::{DirSink, DirSource};
 use crate::transport::layout::{LayoutSink, LayoutSource};
+use crate::transport::registry::{Access, Gateway, RegistrySink, RegistrySource};
 use crate::transport::sink::Sink;
 use crate::transport::source::Source;
 use crate::tree::Root;
 
+/// What opening a location may need.
+#[derive(Clone, Copy)]
+pub(crate) struct Places<'a> {
+    /// Where large temporary files go.
+    pub scratch: &'a Path,
+    /// What is known of registries.
+    pub registries: &'a RegistrySettings,
+    /// What this command says of them.
+    pub access: &'a Access,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl<'a> Places<'a> {
+    /// As a builder has them.
+    pub fn of(builder: &'a Builder<'_>, work: &'a Work, access: &'a Access) -> Self {
+        Places {
+            scratch: work.dir(),
+            registries: &builder.settings.registries,
+            access,
+            reporter: builder.reporter(),
+        }
+    }
+}
+
 /// Opens a location outside the store for reading one image.
-pub(crate) fn source(location: &Location) -> Result<Box<dyn Source>> {
+pub(crate) fn source<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
     match location {
         Location::Oci { dir, pick } => {
             let root = Root::open_host(dir).cannot("open the OCI layout", dir.display())?;
             let place = format!("oci:{}", dir.display());
             Ok(Box::new(LayoutSource::open(Box::new(root), place, pick.clone())?))
         }
+        Location::OciArchive { path, .. } | Location::DockerArchive { path, .. } => {
+            in_archive(location, Kept::open(path, places.scratch)?)
+        }
+        Location::Dir(path) => Ok(Box::new(DirSource::open(path)?)),
+        Location::Registry(name) => {
+            let gateway = Gateway::open(places.registries, places.access, places.reporter)?;
+            Ok(Box::new(RegistrySource::open(&gateway, name, places.reporter)?))
+        }
+        _ => Err(not_a_place(location)),
+    }
+}
+
+/// Opens one image of an archive that is open: of several, each in its turn.
+pub(crate) fn in_archive(location: &Location, archive: Kept) -> Result<Box<dyn Source>> {
+    let files = Box::new(ArchiveFiles(archive));
+    match location {
+        Location::OciArchive { path, pick } => {
+            let place = format!("oci-archive:{}", path.display());
+            Ok(Box::new(LayoutSource::open(files, place, pick.clone())?))
+        }
+        Location::DockerArchive { path, pick } => {
+            let place = format!("docker-archive:{}", path.display());
+            Ok(Box::new(DockerArchiveSource::open(files, &place, pick)?))
+        }
         _ => Err(not_a_place(location)),
     }
 }
 
 /// Opens a location outside the store for writing one image.
-pub(crate) fn sink(location: &Location) -> Result<Box<dyn Sink>> {
+pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Sink + 'a>> {
     match location {
-        Location::Oci { dir, pick } => Ok(Box::new(layout_sink(location, dir, pick)?)),
+        Location::Oci { dir, pick } => Ok(Box::new(LayoutSink::open(dir, name_of(location, pick)?)?)),
+        Location::OciArchive { path, pick } => {
+            let name = name_of(location, pick)?;
+            Ok(Box::new(LayoutArchiveSink::begin(Output::to(path)?, name, places.scratch)?))
+        }
+        Location::DockerArchive { path, pick } => {
+            let names = match name_of(location, pick)? {
+                Some(name) => vec![name.parse::<Reference>()?.to_string()],
+                None => Vec::new(),
+            };
+            Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, places.scratch)?))
+        }
+        Location::Dir(path) => Ok(Box::new(DirSink::open(path)?)),
+        Location::Registry(name) => {
+            let gateway = Gateway::open(places.registries, places.access, places.reporter)?;
+            Ok(Box::new(RegistrySink::open(&gateway, name)?))
+        }
         _ => Err(not_a_place(location)),
     }
 }
 
-fn layout_sink(location: &Location, dir: &Path, pick: &Pick) -> Result<LayoutSink> {
+/// The name that an image gets at a location.
+fn name_of(location: &Location, pick: &Pick) -> Result<Option<String>> {
     match pick {
-        Pick::Only => LayoutSink::open(dir, None),
-        Pick::Name(name) => LayoutSink::open(dir, Some(name.clone())),
+        Pick::Only => Ok(None),
+        Pick::Name(name) => Ok(Some(name.clone())),
         Pick::Digest(_) | Pick::Index(_) => Err(Error::invalid(format!("cannot write to `{location}`"))
-            .because("a digest or a place is not given, it follows from what is written")
+            .because("a digest or a place in a list is not given, it follows from what is written")
             .hint("name the image: oci:DIRECTORY:NAME")),
     }
 }

@@ -12,6 +12,11 @@ pub(crate) trait Source: Sync {
     /// How messages call it, e.g. `oci:dir:name`.
     fn name(&self) -> String;
 
+    /// What the image is called there, as it is written there; perhaps by its tag alone.
+    fn tags(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// What the location names: a manifest, or an index. At most [`crate::oci::MAX_MANIFEST`] bytes.
     fn manifest(&self) -> Result<RawManifest>;
 

@@ -44,6 +44,16 @@ impl Unfinished {
         Ok(Unfinished { file, dir: dir.to_owned(), path: Some(path) })
     }
 
+    /// The file, for seeking.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// The file without a name, which stays until it is closed.
+    pub fn into_file(self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// Gives it the name `to`, in its directory. Whatever had that name is gone.
     pub fn publish(mut self, to: &Path) -> io::Result<()> {
         if let Some(path) = self.path.take() {

@@ -34,7 +34,7 @@ impl Content {
         let fd = match self {
             Content::Bytes(bytes) => return Ok(Opened::Bytes(bytes)),
             Content::Stream(stream) => return Ok(Opened::Stream(stream)),
-            Content::At { dir, name } => {
+            Content::At { dir, name } | Content::Seen { dir, name, .. } => {
                 let flags =
                     OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
                 rustix::fs::openat(&dir, &name, flags, Mode::empty())?

@@ -194,6 +194,15 @@ pub(crate) enum Content {
         /// Its name there.
         name: std::ffi::OsString,
     },
+    /// As `At`, of a file whose attributes are not read yet, with what tells whether they and its bytes are known.
+    Seen {
+        /// The directory it is in.
+        dir: Arc<OwnedFd>,
+        /// Its name there.
+        name: std::ffi::OsString,
+        /// What it looked like.
+        stamp: crate::tree::Stamp,
+    },
     /// The next bytes of a stream, such as a tar.
     Stream(Box<dyn Read>),
 }
@@ -203,6 +212,7 @@ impl fmt::Debug for Content {
         f.write_str(match self {
             Content::Bytes(_) => "Bytes",
             Content::At { .. } => "At",
+            Content::Seen { .. } => "Seen",
             Content::Stream(_) => "Stream",
         })
     }

@@ -16,8 +16,10 @@ use crate::oci;
 use crate::tree::{self, Content, Entry, Marks, Node, Opened, RelPath, Root, Timestamp};
 
 mod inputs;
+mod known;
 
 pub(crate) use inputs::{Inputs, first_difference};
+pub(crate) use known::Known;
 
 /// The unit of content. Blocks of zeros count as holes.
 pub(crate) const BLOCK: usize = 64 * 1024;

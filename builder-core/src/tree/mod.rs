@@ -14,6 +14,8 @@ pub(crate) mod pattern;
 mod remove;
 mod resolve;
 mod root;
+mod stamp;
+mod survey;
 pub(crate) mod users;
 mod walk;
 
@@ -24,4 +26,6 @@ pub use entry::{RelPath, Timestamp};
 pub use ignore::Ignored;
 pub(crate) use merge::{Finder, Stack};
 pub use root::Root;
-pub(crate) use walk::{Marks, entry_at, is_carried, plain_capability, walk};
+pub(crate) use stamp::Stamp;
+pub(crate) use survey::{Changes, Survey};
+pub(crate) use walk::{Marks, attributes_of, entry_at, is_carried, plain_capability, walk, walk_lazily};

@@ -50,7 +50,7 @@ pub(crate) fn resolve(root: &Root, spec: &str) -> Result<User> {
     let gid = match group {
         None => primary,
         Some("") => primary,
-        Some(group) => find_group(root, group)?,
+        Some(group) => self::group(root, group)?,
     };
     let mut groups = vec![gid];
     if let (None, Some(record)) = (group, &record) {
@@ -85,7 +85,8 @@ fn split(spec: &str) -> (&str, Option<&str>) {
     (if user.is_empty() { "0" } else { user }, group)
 }
 
-fn find_group(root: &Root, group: &str) -> Result<u32> {
+/// The id of the group that a name or number means.
+pub(crate) fn group(root: &Root, group: &str) -> Result<u32> {
     let fault = match parse_id(group) {
         Ok(gid) => return Ok(gid),
         Err(fault) => fault,

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
 use crate::sys::xattr;
-use crate::tree::{Content, Device, Entry, Meta, Node, RelPath, Root, Timestamp, Xattrs};
+use crate::tree::{Content, Device, Entry, Meta, Node, RelPath, Root, Stamp, Timestamp, Xattrs};
 
 /// How many directories of one path are held open at once.
 pub(super) const OPEN: usize = 64;
@@ -54,8 +54,21 @@ impl Marks {
 
 /// All of `root` as a stream, the root itself (the empty path) first.
 pub(crate) fn walk(root: &Root, marks: Marks) -> impl Iterator<Item = Result<Entry>> + use<> {
+    entries(Scan::new(root, marks, OPEN))
+}
+
+/// As [`walk`] through an ordinary tree, but the attributes of regular files stay unread; see [`Content::Seen`].
+pub(crate) fn walk_lazily(root: &Root) -> impl Iterator<Item = Result<Entry>> + use<> {
+    entries(Scan::new(root, Marks::None, OPEN).lazy())
+}
+
+/// As [`walk_lazily`], the one entry at `path`, which is not followed; none if it is gone.
+pub(crate) fn entry_at(root: &Root, path: &RelPath) -> Result<Option<Entry>> {
+    Ok(look_at(root, path, Marks::None, true)?.map(|found| found.entry))
+}
+
+fn entries(mut scan: Scan) -> impl Iterator<Item = Result<Entry>> + use<> {
     let mut links = Links::default();
-    let mut scan = Scan::new(root, marks, OPEN);
     std::iter::from_fn(move || scan.next().map(|found| found.map(|found| links.name(found))))
 }
 
@@ -72,6 +85,37 @@ pub(super) struct Inode {
 pub(super) struct Found {
     pub(super) entry: Entry,
     pub(super) inode: Option<Inode>,
+    pub(super) signature: Signature,
+}
+
+/// What changes with every change of a file or of what is said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Signature {
+    /// Its number on the file system.
+    pub inode: u64,
+    /// The last change of anything about it.
+    pub changed: Timestamp,
+    /// Bytes.
+    pub size: i64,
+    /// Sort and permissions.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Signature {
+    fn of(stat: &Stat) -> Self {
+        Signature {
+            inode: stat.st_ino,
+            changed: Timestamp { seconds: stat.st_ctime, nanoseconds: stat.st_ctime_nsec as u32 },
+            size: stat.st_size,
+            mode: stat.st_mode,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        }
+    }
 }
 
 /// The names of a stream's files so far: the first keeps the content, the others become hard links to it.
@@ -84,7 +128,7 @@ pub(super) struct Links {
 impl Links {
     /// The entry as it goes into the stream.
     pub(super) fn name(&mut self, found: Found) -> Entry {
-        let Found { mut entry, inode } = found;
+        let Found { mut entry, inode, .. } = found;
         let Some(inode) = inode else { return entry };
         let key = (inode.device, inode.number);
         match self.first.get_mut(&key) {
@@ -185,6 +229,12 @@ impl Scan {
         }
     }
 
+    /// Leaves the attributes of regular files unread, and says how to tell whether they are as they were.
+    pub(super) fn lazy(mut self) -> Self {
+        self.attributes.lazy = true;
+        self
+    }
+
     /// Leaves out the content of the directory that was given last.
     pub(super) fn prune(&mut self) {
         self.pending = Pending::Nothing;
@@ -283,15 +333,18 @@ pub(super) const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 /// The one file at `path`, which is not followed; `None` if it is gone.
-pub(super) fn look_at(root: &Root, path: &RelPath, marks: Marks) -> Result<Option<Found>> {
+pub(super) fn look_at(root: &Root, path: &RelPath, marks: Marks, lazy: bool) -> Result<Option<Found>> {
     let (dir, name) = root.parent(path.as_path()).cannot("open the directory of", path)?;
     let name = std::ffi::CString::new(name.as_bytes()).expect("a path has no NUL");
-    look(&Arc::new(dir), &name, path.clone(), marks, &mut Attributes::default())
+    look(&Arc::new(dir), &name, path.clone(), marks, &mut Attributes { lazy, ..Attributes::default() })
 }
 
-/// As [`look_at`], as an entry of an ordinary tree.
-pub(crate) fn entry_at(root: &Root, path: &RelPath) -> Result<Option<Entry>> {
-    Ok(look_at(root, path, Marks::None)?.map(|found| found.entry))
+/// The attributes of the file `name` in `dir` that a layer carries.
+pub(crate) fn attributes_of(dir: &OwnedFd, name: &OsStr) -> std::io::Result<Xattrs> {
+    let name = std::ffi::CString::new(name.as_bytes())?;
+    let mut found = Xattrs::new();
+    Attributes::default().read(dir.as_fd(), &name, Marks::None, &mut found)?;
+    Ok(found)
 }
 
 /// Everything about one name; `None` if it is gone.
@@ -310,7 +363,8 @@ fn look(
     let sort = FileType::from_raw_mode(stat.st_mode);
     let mut meta = meta_of(&stat);
     let mut opaque = false;
-    if matches!(sort, FileType::Directory | FileType::RegularFile) {
+    let lazy = attributes.lazy && sort == FileType::RegularFile;
+    if matches!(sort, FileType::Directory | FileType::RegularFile) && !lazy {
         opaque = attributes.read(dir.as_fd(), name, marks, &mut meta.xattrs).cannot("read", &path)?;
     }
     let node = match sort {
@@ -318,8 +372,12 @@ fn look(
         FileType::RegularFile => {
             let size = u64::try_from(stat.st_size).unwrap_or_default();
             let name = OsStr::from_bytes(name.to_bytes()).to_owned();
-            let content =
-                if size == 0 { Content::Bytes(Vec::new()) } else { Content::At { dir: dir.clone(), name } };
+            let dir = dir.clone();
+            let content = match () {
+                () if lazy => Content::Seen { dir, name, stamp: Stamp::of(&stat) },
+                () if size == 0 => Content::Bytes(Vec::new()),
+                () => Content::At { dir, name },
+            };
             Node::File { size, content }
         }
         FileType::Symlink => match rustix::fs::readlinkat(dir, name, Vec::new()) {
@@ -345,7 +403,7 @@ fn look(
     let linked = !single && stat.st_nlink > 1;
     let inode =
         linked.then_some(Inode { device: stat.st_dev, number: stat.st_ino, names: stat.st_nlink as u64 });
-    Ok(Some(Found { entry: Entry { path, meta, node }, inode }))
+    Ok(Some(Found { entry: Entry { path, meta, node }, inode, signature: Signature::of(&stat) }))
 }
 
 /// Mode, owner and time out of a `stat`; attributes are not in there.
@@ -372,6 +430,8 @@ pub(crate) fn is_carried(name: &[u8]) -> bool {
 pub(super) struct Attributes {
     names: Vec<u8>,
     value: Vec<u8>,
+    /// Whether those of regular files are left unread.
+    lazy: bool,
 }
 
 impl Attributes {

@@ -1,20 +1,24 @@
-//! `commit`: makes an image of a container: one layer over its base, whatever was done and in how many steps.
+//! `commit`: makes an image of a container: one layer over its base, whatever was done and in how many steps, or one
+//! layer for each step of a cached container.
 //!
 //! Nothing is copied: the upper is frozen by a rename and is the layer. What cannot be avoided is reading it once, to
 //! hash it.
+
+mod by_step;
 
 use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::layer::{Compression, Times};
 use crate::name::{Location, Reference};
-use crate::oci::{Descriptor, Digest, Draft, Format, History, Manifest, media_type};
-use crate::rootfs::{self, Quiet};
+use crate::oci::{ConfigEdit, Descriptor, Digest, Draft, Format, History, Manifest, media_type};
+use crate::rootfs;
 use crate::steps::hand::{self, Cut};
-use crate::steps::{container, timeline};
+use crate::steps::{container, history, timeline};
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
-use crate::transport::{CopyOptions, StoreSource, copy_image, open, send_layer};
+use crate::transport::registry::Access;
+use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
 
 /// The length of a tar without entries: its end mark, two blocks of zeros.
 const EMPTY_TAR: u64 = 1024;
@@ -30,6 +34,8 @@ pub struct Commit {
     pub format: Option<Format>,
     /// One layer with everything, the base's layers included.
     pub squash: bool,
+    /// One layer for each step that changed files; for cached containers only.
+    pub layers: bool,
     /// What happens to the files' modification times in the layer. The container's own files keep theirs.
     pub times: Times,
     /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
@@ -40,6 +46,14 @@ pub struct Commit {
     pub rm: bool,
     /// Where nothing changed, adds no layer: the history says so.
     pub omit_empty: bool,
+    /// What this image says of itself beside what the container does; the container stays as it is.
+    pub edits: Vec<ConfigEdit>,
+    /// Whether the image tells nothing of what made it.
+    pub omit_history: bool,
+    /// Whether the manifest has no annotation of when the image was made.
+    pub omit_created_annotation: bool,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// An image that was made.
@@ -69,9 +83,16 @@ impl Commit {
         if let Some(base) = &guard.record.base {
             rootfs::trees::ensure(builder, &work, base)?;
         }
+        if self.layers {
+            history::require(&guard.record, "commit the layers of")?;
+        }
         let parts = freeze(builder, &work, &mut guard)?;
-        let layer = self.layer(store, &guard, parts)?;
-        let draft = container::draft(builder, &guard.record)?;
+        let (lower, layer) = match self.layers && !self.squash {
+            true => by_step::layers(store, &work, &guard.record, &parts, self.times)?,
+            false => (Vec::new(), self.layer(store, &guard, parts)?),
+        };
+        let mut draft = container::draft(builder, &guard.record)?;
+        self.edits.iter().for_each(|edit| draft.apply(edit));
         let record = guard.record.clone();
         // The rest works on frozen trees and leases: the container is free again while they are read.
         let base = record.base.as_ref().map(|base| base.manifest.hex());
@@ -82,10 +103,10 @@ impl Commit {
             [tree] => tree.clone(),
             parts => store.make_compound(&work, parts)?,
         };
-        let image = Image { commit: self, record: &record, draft };
+        let image = Image { commit: self, record: &record, draft, lower };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
-                let sink = open::sink(&location)?;
+                let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
                 // What the place does not take is not written there: no other tool finds Docker's manifests in a
                 // layout.
                 let format = self.format.filter(|format| sink.formats().contains(format));
@@ -146,10 +167,8 @@ impl Commit {
     }
 }
 
-/// Freezes the upper, if it may be, and gives all parts over the base, the newest first. Where someone is inside, a
-/// copy of the upper as it is now is the newest part, and the container stays as it is.
+/// Freezes what changed, and gives all parts over the base, the newest first.
 fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Vec<TreeId>> {
-    let mut newest = None;
     if guard.record.cached
         && let Cut::Clean { alone, attached } = hand::cut(builder, work, guard)?
     {
@@ -157,17 +176,7 @@ fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Res
         timeline::reattach(builder, work, guard, attached)?;
         return Ok(guard.record.frozen.iter().rev().cloned().collect());
     }
-    match rootfs::quieten(builder, guard)? {
-        Quiet::Yes { alone, attached } => {
-            rootfs::clear_traces(builder, work, guard)?;
-            builder.store.freeze(work, guard)?;
-            drop(alone);
-            rootfs::clear_mark(guard.dir());
-            timeline::reattach(builder, work, guard, attached)?;
-        }
-        Quiet::No => newest = rootfs::copy_upper(builder, work, guard)?,
-    }
-    Ok(newest.into_iter().chain(guard.record.frozen.iter().rev().cloned()).collect())
+    rootfs::freeze(builder, work, guard)
 }
 
 /// Writes down what the layer was hashed as, and that this tree is that layer.
@@ -191,6 +200,8 @@ struct Image<'a> {
     commit: &'a Commit,
     record: &'a crate::store::ContainerRecord,
     draft: Draft,
+    /// With a layer for each step: all of these but the last.
+    lower: Vec<Export>,
 }
 
 impl Image<'_> {
@@ -207,8 +218,33 @@ impl Image<'_> {
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
         config.rootfs.diff_ids = self.diff_ids(layer, export);
-        if self.commit.squash {
+        if self.commit.layers && !self.commit.squash {
+            let date = |at: i64| self.commit.created.unwrap_or(at);
+            config.history.extend(by_step::history(self.record, self.lower.len() + 1, date));
+            if let Some(last) = config.history.iter_mut().rfind(|entry| !entry.empty_layer) {
+                last.comment = self.comment();
+            }
+        } else {
+            self.add_history(&mut config.history, created, export);
+        }
+        if self.commit.omit_history {
             config.history.clear();
+        }
+        let created = config.created.clone();
+        let config = config.to_bytes();
+        let mut manifest = self.manifest(store, format, &config, export)?;
+        if let Some(created) =
+            created.filter(|_| format == Format::Oci && !self.commit.omit_created_annotation)
+        {
+            manifest.annotations.insert("org.opencontainers.image.created".into(), created);
+        }
+        Ok((config, manifest))
+    }
+
+    /// Adds what the log says that history shows, and the one new layer.
+    fn add_history(&self, history: &mut Vec<History>, created: String, export: &Export) {
+        if self.commit.squash {
+            history.clear();
         }
         for entry in &self.record.log {
             if let Logged::History(line) = &entry.did
@@ -216,7 +252,7 @@ impl Image<'_> {
             {
                 let when = Some(self.commit.created.map_or_else(|| format_time(entry.at), format_time));
                 let line = line.clone();
-                config.history.push(History {
+                history.push(History {
                     created: when,
                     created_by: line,
                     empty_layer: true,
@@ -227,17 +263,14 @@ impl Image<'_> {
         let empty_layer = self.leaves_out(export);
         // Of a commit that changes nothing and is called nothing there is nothing to say.
         if !empty_layer || self.draft.created_by.is_some() {
-            config.history.push(History {
+            history.push(History {
                 created: Some(created),
                 created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
-                author: config.author.clone(),
+                author: self.draft.config.author.clone(),
                 comment: self.comment(),
                 empty_layer,
             });
         }
-        let config = config.to_bytes();
-        let manifest = self.manifest(store, format, &config, export)?;
-        Ok((config, manifest))
     }
 
     /// Whether the new layer has nothing in it and is not to be there.
@@ -267,9 +300,8 @@ impl Image<'_> {
             Format::Oci => media_type::LAYER,
             Format::Docker => media_type::DOCKER_LAYER,
         };
-        if !self.leaves_out(export) {
-            layers.push(Descriptor::new(plain, export.diff_id, export.size));
-        }
+        let built = self.lower.iter().chain((!self.leaves_out(export)).then_some(export));
+        layers.extend(built.map(|export| Descriptor::new(plain, export.diff_id, export.size)));
         for layer in &mut layers {
             layer.media_type = format.layer(&layer.media_type).into();
         }

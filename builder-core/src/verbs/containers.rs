@@ -2,7 +2,8 @@
 
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::oci::{Digest, ImageConfig};
+use crate::name::Reference;
+use crate::oci::{Digest, MAX_MANIFEST};
 use crate::rootfs;
 use crate::steps::container;
 use crate::sys::lock::{self, Mode};
@@ -28,6 +29,53 @@ pub fn containers(builder: &Builder<'_>) -> Result<Vec<ContainerInfo>> {
     Ok(builder.store.containers()?.into_iter().map(info).collect())
 }
 
+/// The containers that meet conditions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Containers {
+    /// Conditions that must all hold: `id=` and its beginning, `name=` and a part of it, `ancestor=` and the image.
+    pub filters: Vec<String>,
+}
+
+impl Containers {
+    /// The list, the oldest first.
+    pub fn perform(&self, builder: &Builder<'_>) -> Result<Vec<ContainerInfo>> {
+        let conditions: Vec<(&str, &str)> =
+            self.filters.iter().map(|text| condition(text)).collect::<Result<_>>()?;
+        let mut listed = containers(builder)?;
+        listed.retain(|container| {
+            conditions.iter().all(|(key, value)| match *key {
+                "id" => container.id.starts_with(value),
+                "name" => container.name.contains(value),
+                _ => is_ancestor(container, value),
+            })
+        });
+        Ok(listed)
+    }
+}
+
+fn condition(text: &str) -> Result<(&str, &str)> {
+    match text.split_once('=') {
+        Some((key @ ("id" | "name" | "ancestor"), value)) if !value.is_empty() => Ok((key, value)),
+        _ => Err(Error::invalid(format!("cannot use the filter `{text}`"))
+            .because("it is none of id=BEGINNING, name=PART and ancestor=IMAGE")
+            .hint("--filter name=working")),
+    }
+}
+
+/// Whether `text` names the image a container was made of: by its id, or by its name in full or without host or tag.
+fn is_ancestor(container: &ContainerInfo, text: &str) -> bool {
+    if container.image_id.is_some_and(|id| text.len() >= 3 && id.hex().starts_with(text)) {
+        return true;
+    }
+    let (Ok(known), Ok(wanted)) = (container.image.parse::<Reference>(), text.parse::<Reference>()) else {
+        return container.image == text;
+    };
+    let tail = format!("/{}", wanted.path());
+    known.tag() == wanted.tag()
+        && (known.repository() == wanted.repository()
+            || !Reference::names_host(text) && known.repository().ends_with(&tail))
+}
+
 fn info(record: crate::store::ContainerRecord) -> ContainerInfo {
     ContainerInfo {
         id: record.id,
@@ -51,15 +99,21 @@ pub struct ContainerDetails {
     pub format: crate::oci::Format,
     /// Where it is mounted, if it is, in this mount namespace.
     pub mounted: Option<Mounted>,
-    /// The config of the image it started from.
-    pub base: Option<ImageConfig>,
+    /// Manifest and config of the image it started from, byte for byte.
+    pub base: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Looks at one container.
 pub fn inspect_container(builder: &Builder<'_>, text: &str) -> Result<ContainerDetails> {
     let record = builder.store.find_container(text)?;
     let draft = container::draft(builder, &record)?;
-    let base = container::base_image(&builder.store, &record)?.map(|(_, config)| config);
+    let base = match container::base_image(&builder.store, &record)?.zip(record.base.as_ref()) {
+        Some(((manifest, _), base)) => Some((
+            builder.store.read_blob(base.manifest, MAX_MANIFEST)?,
+            builder.store.read_blob(manifest.config.digest, MAX_MANIFEST)?,
+        )),
+        None => None,
+    };
     let path = builder.store.container_dir(&record.id).join("merged");
     let mounted = rootfs::is_attached(&path)?.then(|| Mounted {
         name: record.name.clone(),

@@ -51,6 +51,7 @@ impl Fork {
             exact: self.name.is_some(),
             base: guard.record.base.clone(),
             format: guard.record.format,
+            run: guard.record.run.clone(),
             created: now_nanoseconds(),
             cached: true,
             frozen,

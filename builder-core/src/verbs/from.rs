@@ -1,12 +1,14 @@
 //! `from`: makes a working container of an image, or from nothing.
 
 use crate::builder::{Builder, now_nanoseconds};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::name::Location;
 use crate::oci::Format;
+use crate::steps::RunSettings;
 use crate::store::containers::Base;
 use crate::store::images::ImageEntry;
 use crate::store::{NewContainer, Work};
+use crate::transport::registry::Access;
 use crate::verbs::images::named_as;
 use crate::verbs::pull::Pull;
 
@@ -21,6 +23,10 @@ pub struct From {
     pub format: Format,
     /// Whether each verb on it is a step that is taken from the cache where it is known.
     pub cached: bool,
+    /// How commands run in it, unless a run says otherwise.
+    pub run: RunSettings,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 /// A container that was made.
@@ -43,22 +49,35 @@ impl From {
         };
         let exact = self.name.is_some();
         let name = self.name.clone().unwrap_or(after);
+        let run = (self.run != RunSettings::default())
+            .then(|| serde_json::to_value(&self.run).expect("plain data becomes JSON"));
         let (format, cached) = (self.format, self.cached);
         let created = now_nanoseconds();
-        let new = NewContainer { name, exact, base, format, created, cached, ..NewContainer::default() };
+        let new = NewContainer { name, exact, base, format, run, created, cached, ..NewContainer::default() };
         let record = builder.store.make_container(&work, new)?;
         Ok(Made { name: record.name, id: record.id })
     }
 
     fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
         let (text, image) = if Location::has_transport(&self.image) {
-            let pulled = Pull { source: self.image.clone() }.perform(builder)?;
+            let pulled = Pull { source: self.image.clone(), access: self.access.clone() }.perform(builder)?;
             (
                 pulled.name.unwrap_or_else(|| self.image.clone()),
                 builder.store.hold_image(work, &pulled.id.hex())?,
             )
         } else {
-            (self.image.clone(), builder.store.hold_image(work, &self.image)?)
+            let here = builder.store.hold_image(work, &self.image);
+            match here {
+                Err(error) if error.kind() == Kind::NotFound => {
+                    let pull = Pull { source: self.image.clone(), access: self.access.clone() };
+                    let pulled = pull.perform(builder)?;
+                    (
+                        pulled.name.unwrap_or_else(|| self.image.clone()),
+                        builder.store.hold_image(work, &pulled.id.hex())?,
+                    )
+                }
+                here => (self.image.clone(), here?),
+            }
         };
         let name = name_of(&image.entry, &text).unwrap_or(text);
         Ok(Base {

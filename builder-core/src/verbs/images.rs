@@ -1,10 +1,16 @@
 //! `images`, `tag`, `rmi`, `prune`: the images of the store, their names, their end.
 
+mod filter;
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
 use crate::name::Reference;
 use crate::oci::{Digest, ImageConfig, Manifest};
-use crate::store::{Reclaimed, images::ImageEntry};
+use crate::store::{Reclaimed, images::ImageEntry, images::StoredImage};
+
+pub use filter::Images;
 
 /// What a list says of an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +26,11 @@ pub struct ImageInfo {
     /// The sum of its layers as they are kept, bytes.
     pub size: u64,
     /// Its labels.
-    pub labels: std::collections::BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+    /// Whether it has no name and others were made of it.
+    pub intermediate: bool,
+    /// Whether it is in a store that is never written.
+    pub read_only: bool,
 }
 
 /// All images, the newest last.
@@ -33,17 +43,40 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
             Err(error) if error.kind() == Kind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let size = image.manifest.layers.iter().map(|layer| layer.size).sum();
-        found.push(ImageInfo {
-            id: image.entry.id,
-            digest: image.entry.manifest.digest,
-            names: image.entry.names,
-            created: image.config.created,
-            size,
-            labels: image.config.config.labels,
-        });
+        found.push(image);
     }
-    Ok(found)
+    let bases = bases(&found);
+    Ok(found.iter().map(|image| info(image, &bases)).collect())
+}
+
+fn info(image: &StoredImage, bases: &BTreeSet<Vec<Digest>>) -> ImageInfo {
+    let StoredImage { entry, manifest, config, .. } = image;
+    ImageInfo {
+        id: entry.id,
+        digest: entry.manifest.digest,
+        names: entry.names.clone(),
+        created: config.created.clone(),
+        size: manifest.layers.iter().map(|layer| layer.size).sum(),
+        labels: config.config.labels.clone(),
+        intermediate: entry.names.is_empty() && bases.contains(&config.rootfs.diff_ids),
+        read_only: false,
+    }
+}
+
+/// The layers of every image without its last one, or ones: what an image that it was made of has. Only those that are
+/// all the layers of an image without a name are asked for.
+fn bases(images: &[StoredImage]) -> BTreeSet<Vec<Digest>> {
+    let nameless = images.iter().filter(|image| image.entry.names.is_empty());
+    let asked: BTreeSet<&[Digest]> = nameless.map(|image| image.config.rootfs.diff_ids.as_slice()).collect();
+    let mut bases = BTreeSet::new();
+    for layers in images.iter().map(|image| &image.config.rootfs.diff_ids) {
+        for length in (1..layers.len()).filter(|_| !asked.is_empty()) {
+            if asked.contains(&layers[..length]) {
+                bases.insert(layers[..length].to_vec());
+            }
+        }
+    }
+    bases
 }
 
 /// All there is to say of one image.
@@ -64,14 +97,7 @@ pub struct ImageDetails {
 /// Looks at one image.
 pub fn inspect_image(builder: &Builder<'_>, text: &str) -> Result<ImageDetails> {
     let image = builder.store.load_image(builder.store.find_image(text)?)?;
-    let info = ImageInfo {
-        id: image.entry.id,
-        digest: image.entry.manifest.digest,
-        names: image.entry.names,
-        created: image.config.created.clone(),
-        size: image.manifest.layers.iter().map(|layer| layer.size).sum(),
-        labels: image.config.config.labels.clone(),
-    };
+    let info = info(&image, &BTreeSet::new());
     Ok(ImageDetails {
         info,
         manifest: image.manifest,
@@ -190,6 +216,8 @@ pub(crate) fn named_as(entry: &ImageEntry, text: &str) -> Option<String> {
 pub struct Prune {
     /// Images with a name too, if no container was made of them.
     pub all: bool,
+    /// Images that containers were made of too; these are removed before.
+    pub force: bool,
 }
 
 /// What `prune` took away.
@@ -204,16 +232,17 @@ pub struct Pruned {
 impl Prune {
     /// Removes images without a name (or all unused ones), then everything that nothing names.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Pruned> {
-        let used: Vec<Digest> = builder
-            .store
-            .containers()?
-            .into_iter()
-            .filter_map(|container| Some(container.base?.id))
-            .collect();
+        let containers = builder.store.containers()?;
         let mut pruned = Pruned::default();
         for entry in builder.store.image_entries()? {
-            if used.contains(&entry.id) || !(self.all || entry.names.is_empty()) {
+            let users =
+                containers.iter().filter(|made| made.base.as_ref().is_some_and(|base| base.id == entry.id));
+            let users: Vec<String> = users.map(|container| container.id.clone()).collect();
+            if !(self.all || entry.names.is_empty()) || (!users.is_empty() && !self.force) {
                 continue;
+            }
+            for container in users {
+                super::containers::Rm { container }.perform(builder)?;
             }
             if builder.store.remove_image(entry.id, |now| self.all || now.names.is_empty())? {
                 pruned.images.push(entry.id);

@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::layer::Compression;
 use crate::name::Location;
 use crate::oci::{Digest, Format};
-use crate::transport::{CopyOptions, Recompress, StoreSource, copy_image, open};
+use crate::transport::registry::Access;
+use crate::transport::{CopyOptions, Places, Recompress, StoreSource, copy_image, open};
 
 /// Takes an image out of the store.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,8 @@ pub struct Push {
     pub compression: Compression,
     /// The media types; the OCI's for a layout, unless given.
     pub format: Option<Format>,
+    /// How a registry is reached.
+    pub access: Access,
 }
 
 impl Push {
@@ -26,7 +29,7 @@ impl Push {
         let location = Location::parse(&self.target)?;
         let work = builder.store.work()?;
         let source = StoreSource::new(builder, builder.store.hold_image(&work, &self.image)?);
-        let sink = open::sink(&location)?;
+        let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
         let options = CopyOptions {
             format: self.format,
             recompress: Recompress { to: Some(self.compression), level: None, force: false },

@@ -26,6 +26,7 @@ pub struct Env {
     dir: tempfile::TempDir,
     user: Option<User>,
     refusal: Option<Refusal>,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// How a command ended and what it said.
@@ -46,7 +47,7 @@ impl Env {
         });
         let base = base.unwrap_or_else(|| "/tmp".into());
         let dir = tempfile::Builder::new().prefix("kiln-it-").tempdir_in(base).expect("a scratch directory");
-        let env = Env { dir, user: None, refusal: None };
+        let env = Env { dir, user: None, refusal: None, variables: Vec::new() };
         for below in ["bin", "as-buildah", "home", "tmp", "files"] {
             std::fs::create_dir(env.dir.path().join(below)).expect("a directory of the story");
         }
@@ -79,6 +80,11 @@ impl Env {
         std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).expect("the user may run kiln");
         env.user = Some(user);
         Some(env)
+    }
+
+    /// Sets a variable for all that the story starts from now on.
+    pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.variables.push((name, value.into()));
     }
 
     /// Refuses these system calls to all that the story starts from now on.
@@ -138,6 +144,7 @@ impl Env {
             .env("LC_ALL", "C.UTF-8")
             .current_dir(dir.join("files"))
             .stdin(Stdio::null());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if let Some(user) = &self.user {
             // The standard library drops root's supplementary groups together with its id.
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw());

@@ -17,8 +17,17 @@ fn plan(spec: &Spec) -> Result<Vec<String>> {
     let mounts = spec.mounts.iter();
     let mounts = mounts.map(|m| Mount { source: null(), is_dir: m.is_dir, at: m.at.clone() }).collect();
     let terminal = spec.terminal.then(null);
-    let streams = [None, None, None];
-    let prepared = Prepared { root: null(), devices, mounts, streams, terminal, unified_cgroups: true };
+    let prepared = Prepared {
+        root: null(),
+        devices,
+        mounts,
+        streams: [None, None, None],
+        terminal,
+        unified_cgroups: true,
+        joined: Vec::new(),
+        groups: Vec::new(),
+        network_up: None,
+    };
     let facts = Facts::from_text("", "", "");
     let program = compile(spec, prepared, &facts)?;
     let name = |step: &Step| {

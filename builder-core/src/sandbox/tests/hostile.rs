@@ -25,14 +25,14 @@ fn what_cannot_be_run_says_why() {
     file("bin/text", "no program\n", 0o755);
     file("bin/data", "x", 0o644);
     let cases = [
-        ("nothere", Kind::NotFound, "PATH has it"),
-        ("/nothere", Kind::NotFound, "no such file"),
-        ("/plain", Kind::Denied, "may execute"),
-        ("data", Kind::Denied, "may execute"),
-        ("/bin", Kind::Denied, "may execute"),
-        ("lost", Kind::NotFound, "interpreter"),
-        ("text", Kind::Unsupported, "neither a program"),
-        ("/plain/x", Kind::NotFound, "no such file"),
+        ("nothere", Kind::NotStarted, "PATH has it"),
+        ("/nothere", Kind::NotStarted, "no such file"),
+        ("/plain", Kind::NotStarted, "may execute"),
+        ("data", Kind::NotStarted, "may execute"),
+        ("/bin", Kind::NotStarted, "may execute"),
+        ("lost", Kind::NotStarted, "interpreter"),
+        ("text", Kind::NotStarted, "neither a program"),
+        ("/plain/x", Kind::NotStarted, "no such file"),
         ("", Kind::Invalid, ""),
     ];
     for (command, kind, part) in cases {
@@ -74,7 +74,7 @@ fn links_on_the_way_of_a_mount_stay_inside() {
     }
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("hosts"), "outside").unwrap();
-    let hosts = || vec![File { at: "/etc/hosts".into(), content: b"generated".to_vec() }];
+    let hosts = || vec![File::new("/etc/hosts", "generated")];
     // The directory is a link that would lead out, were it not resolved inside.
     let image = Image::new();
     symlink(outside.path(), image.path().join("etc")).unwrap();
@@ -121,7 +121,7 @@ fn a_pipe_in_the_place_of_a_file_is_mounted_over_and_not_waited_for() {
     fs::create_dir(image.path().join("etc")).unwrap();
     let pipe = image.path().join("etc/hosts");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
-    let files = vec![File { at: "/etc/hosts".into(), content: b"generated".to_vec() }];
+    let files = vec![File::new("/etc/hosts", "generated")];
     assert_eq!(image.output(|spec| spec.files = files, "cat /etc/hosts"), "generated");
 }
 
@@ -165,7 +165,7 @@ fn our_open_files_are_no_way_out() {
         inside.directory.clone_from(&path);
         error_of(&image, inside);
         let error = error_of(&image, spec(&[&format!("{path}/busybox"), "true"]));
-        assert!(matches!(error.kind(), Kind::NotFound | Kind::Invalid), "{path}: {error:?}");
+        assert!(matches!(error.kind(), Kind::NotStarted), "{path}: {error:?}");
     }
     // Also as the interpreter of a script.
     for interpreter in [format!("/proc/self/fd/{fd}/busybox"), "/proc/self/exe".into(), "/bin/second".into()]
@@ -179,7 +179,7 @@ fn our_open_files_are_no_way_out() {
         script("second", "/bin/link");
         let _ = symlink("../proc/self/exe", image.path().join("bin/link"));
         let error = error_of(&image, spec(&["script"]));
-        assert!(matches!(error.kind(), Kind::NotFound | Kind::Invalid), "{interpreter}: {error:?}");
+        assert!(matches!(error.kind(), Kind::NotStarted), "{interpreter}: {error:?}");
     }
     // And as the loader of a program: busybox has none, so a header of no use becomes one.
     let mut program = fs::read(BUSYBOX).unwrap();
@@ -193,7 +193,7 @@ fn our_open_files_are_no_way_out() {
     program.extend_from_slice(name);
     fs::write(image.path().join("bin/loaded"), program).unwrap();
     fs::set_permissions(image.path().join("bin/loaded"), PermissionsExt::from_mode(0o755)).unwrap();
-    assert_eq!(error_of(&image, spec(&["loaded"])).kind(), Kind::Invalid);
+    assert_eq!(error_of(&image, spec(&["loaded"])).kind(), Kind::NotStarted);
 }
 
 #[test]

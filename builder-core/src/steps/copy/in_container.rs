@@ -44,14 +44,8 @@ impl Copy {
         let work = builder.store.work()?;
         // Named first: a source that is the target itself would otherwise wait for it.
         let target = builder.store.find_container(name)?;
-        let fetched = add::fetch(
-            &self.sources,
-            self.checksum.as_deref(),
-            self.keep_git_dir,
-            &self.fetch,
-            work.dir(),
-            builder.reporter(),
-        )?;
+        let fetched =
+            add::fetch(&self.sources, self.checksum.as_deref(), self.keep_git_dir, &self.fetch, work.dir())?;
         let source = open(builder, &work, from, &target.id)?;
         let mut guard = builder.store.hold_container(&target.id)?;
         if guard.record.cached {
@@ -62,12 +56,15 @@ impl Copy {
         let draft = container::draft(builder, &guard.record)?;
         drop(guard);
         let root = into.root()?;
+        // A source in the same mount would be read while the other is written.
+        let upper = if source.is_some() { into.upper()? } else { None };
         let source = match source {
             Some(source) => source,
             None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
         };
         let to = Target {
             root: &root,
+            upper: upper.as_ref(),
             workdir: &draft.config.config.working_dir,
             devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
             fingerprint: fingerprint || show,
@@ -91,26 +88,30 @@ impl Copy {
         let AsStep { from, source, fetched, show, work } = asked;
         let draft = container::draft(builder, &guard.record)?;
         let inputs = match &source {
-            Some(source) => Some(self.inputs(&source.as_source(builder, from, fetched.clone()))?),
+            Some(source) => {
+                Some(self.inputs(&builder.store, work, &source.as_source(builder, from, fetched.clone()))?)
+            }
             None => None,
         };
         let definition = key::define_copy(builder, self, from, inputs, &draft);
         let perform = |guard: &mut ContainerGuard| {
             let into = rootfs::Rootfs::open(builder, work, guard)?;
             let root = into.root()?;
+            let by_itself = source.is_none();
             let source = match source {
                 Some(source) => source,
                 None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
             };
+            let upper = if by_itself { None } else { into.upper()? };
             let to = Target {
+                upper: upper.as_ref(),
                 root: &root,
                 workdir: &draft.config.config.working_dir,
                 devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
                 // Whoever takes it from the cache may want it.
                 fingerprint: true,
             };
-            let from = source.as_source(builder, from, fetched);
-            let value = self.perform(&from, &to, builder.reporter())?;
+            let value = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
             Ok(Performed { value, printed: Printed::default(), failed: 0, never: None, verb: None })
         };
         let log = |done: &CopySummary| match show {
@@ -170,24 +171,37 @@ fn open(builder: &Builder<'_>, work: &Work, from: &CopyFrom, target: &str) -> Re
         CopyFrom::Context(dir) => Opened { root: host(dir)?, base: RelPath::root(), _rootfs: None },
         CopyFrom::Other(name) => match builder.store.find_container(name) {
             Ok(found) if found.id == target => return Ok(None),
-            Ok(found) => {
-                let guard = builder.store.hold_container(&found.id)?;
-                let rootfs = rootfs::Rootfs::open(builder, work, &guard)?;
-                Opened { root: rootfs.root()?, base: RelPath::root(), _rootfs: Some(rootfs) }
+            _ => {
+                let (root, rootfs) = files_of(builder, work, name)?;
+                Opened { root, base: RelPath::root(), _rootfs: rootfs }
             }
-            Err(error) if error.kind() == Kind::NotFound => image(builder, work, name)?,
-            Err(error) => return Err(error),
         },
     };
     Ok(Some(opened))
 }
 
-fn image(builder: &Builder<'_>, work: &Work, name: &str) -> Result<Opened> {
+/// The files of a container, or of an image if no container has that name; and what keeps them open.
+pub(crate) fn files_of(
+    builder: &Builder<'_>,
+    work: &Work,
+    name: &str,
+) -> Result<(Root, Option<rootfs::Rootfs>)> {
+    match builder.store.find_container(name) {
+        Ok(found) => {
+            let guard = builder.store.hold_container(&found.id)?;
+            let rootfs = rootfs::Rootfs::open(builder, work, &guard)?;
+            Ok((rootfs.root()?, Some(rootfs)))
+        }
+        Err(error) if error.kind() == Kind::NotFound => Ok((image(builder, work, name)?, None)),
+        Err(error) => Err(error),
+    }
+}
+
+fn image(builder: &Builder<'_>, work: &Work, name: &str) -> Result<Root> {
     let held = builder.store.hold_image(work, name).map_err(|error| match error.kind() {
         Kind::NotFound => Error::new(Kind::NotFound, format!("cannot find a container or image `{name}`"))
             .hint("see what there is with `kiln containers` and `kiln images`"),
         _ => error,
     })?;
-    let root = rootfs::open_image(builder, work, held.entry.manifest.digest)?;
-    Ok(Opened { root, base: RelPath::root(), _rootfs: None })
+    rootfs::open_image(builder, work, held.entry.manifest.digest)
 }

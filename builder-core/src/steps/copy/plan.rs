@@ -162,8 +162,14 @@ fn pivot(text: &str, base: &RelPath) -> Result<usize> {
     })
 }
 
-/// Decides where the picks go and makes the directories that are missing, which get `owner`.
-pub(super) fn settle(copy: &Copy, picks: &[Pick], to: &Target<'_>, owner: (u32, u32)) -> Result<Place> {
+/// Decides where the picks go and makes the directories that are missing, which get `owner`; and says whether nothing
+/// was there.
+pub(super) fn settle(
+    copy: &Copy,
+    picks: &[Pick],
+    to: &Target<'_>,
+    owner: (u32, u32),
+) -> Result<(Place, bool)> {
     let text = &copy.destination;
     let full = if text.starts_with('/') { text.clone() } else { format!("/{}/{text}", to.workdir) };
     let named_as_directory = text.is_empty() || text.ends_with('/') || matches!(last_part(text), "." | "..");
@@ -179,18 +185,20 @@ pub(super) fn settle(copy: &Copy, picks: &[Pick], to: &Target<'_>, owner: (u32, 
         clear_the_way(to.root, &directories.unwrap_or_default())?;
     }
     match to.root.lstat(place.as_path()) {
-        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => Ok(Place::Into(place)),
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
+            Ok((Place::Into(place), false))
+        }
         Ok(_) if is_directory => Err(Error::new(Kind::Exists, format!("cannot copy to `{full}`"))
             .because("it is there and is no directory")
             .hint("name a directory, or copy one single file")),
-        Ok(_) => Ok(Place::Named(place)),
+        Ok(_) => Ok((Place::Named(place), false)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             // One directory that becomes a new one comes with its own mode, time and attributes.
             let becomes =
                 !is_directory || matches!(picks, [pick] if pick.sort == Sort::Directory && !copy.parents);
             let make = if becomes { place.parent().unwrap_or_default() } else { place.clone() };
             make_directories(to.root, &make, owner)?;
-            Ok(if becomes { Place::Named(place) } else { Place::Into(place) })
+            Ok((if becomes { Place::Named(place) } else { Place::Into(place) }, true))
         }
         Err(error) => Err(error).cannot("copy to", full),
     }

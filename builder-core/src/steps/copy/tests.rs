@@ -50,7 +50,7 @@ impl Scene {
             store: None,
             fetched: BTreeMap::new(),
         };
-        let to = Target { root: &rootfs, workdir, devices: Devices::Make, fingerprint: true };
+        let to = Target { root: &rootfs, upper: None, workdir, devices: Devices::Make, fingerprint: true };
         // Only root can give files away.
         let keep_owners = copy.keep_owners || !rustix::process::geteuid().is_root();
         let copy = Copy { keep_owners, ..copy.clone() };
@@ -329,7 +329,7 @@ fn a_directory_is_not_copied_into_itself() {
     let scene = Scene::new();
     let rootfs = Root::open_host(&scene.path("rootfs")).unwrap();
     let from = Source { root: &rootfs, base: RelPath::root(), store: None, fetched: BTreeMap::new() };
-    let to = Target { root: &rootfs, workdir: "/", devices: Devices::Make, fingerprint: false };
+    let to = Target { root: &rootfs, upper: None, workdir: "/", devices: Devices::Make, fingerprint: false };
     for (source, destination) in [("/", "/x"), ("/etc", "/etc"), (".", "/etc/deep/er")] {
         let copy = Copy { keep_owners: true, ..copy(&[source], destination) };
         let error = copy.perform(&from, &to, &Silent).unwrap_err();
@@ -346,7 +346,7 @@ fn the_store_is_left_out() {
     let rootfs = Root::open_host(&scene.path("rootfs")).unwrap();
     let store = Some(RelPath::parse("d/sub").unwrap());
     let from = Source { root: &context, base: RelPath::root(), store, fetched: BTreeMap::new() };
-    let to = Target { root: &rootfs, workdir: "/", devices: Devices::Make, fingerprint: false };
+    let to = Target { root: &rootfs, upper: None, workdir: "/", devices: Devices::Make, fingerprint: false };
     for (source, destination) in [(".", "/all"), ("d", "/d"), ("d/sub", "/asked-for")] {
         let copy = Copy { keep_owners: true, ..copy(&[source], destination) };
         copy.perform(&from, &to, &Silent).unwrap();
@@ -392,7 +392,7 @@ fn a_failure_of_the_writer_ends_the_reader() {
     let from = Root::open_host(&scene.path("context")).unwrap();
     let source = Source { root: &from, base: RelPath::root(), store: None, fetched: BTreeMap::new() };
     let proc = Root::open_host(Path::new("/proc/self")).unwrap();
-    let to = Target { root: &proc, workdir: "/", devices: Devices::Make, fingerprint: true };
+    let to = Target { root: &proc, upper: None, workdir: "/", devices: Devices::Make, fingerprint: true };
     assert!(copy(&["many"], "/").perform(&source, &to, &Silent).is_err());
     assert!(rootfs.exists());
 }

@@ -8,13 +8,13 @@ mod parcel;
 use std::io::Read;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::steps::add::archive;
 use crate::steps::copy::plan::{Pick, Place, Sort};
 use crate::steps::copy::{Source, Target};
 use crate::tree::adapters::{Adapt, Gather, ModeChange, Rules};
 use crate::tree::fingerprint::{BLOCK, ContentHash, ContentHasher, Fingerprint, hash_bytes, hash_file};
-use crate::tree::{Apply, Entry, Marks, Options, RelPath, Stats, Timestamp};
+use crate::tree::{Apply, Device, Entry, Marks, Node, Options, RelPath, Root, Stats, Timestamp};
 use parcel::{Load, Parcel, Taken, take_content};
 
 /// A batch is sent when it has so many entries …
@@ -30,6 +30,8 @@ const BATCHES: usize = 4;
 pub(super) struct Order {
     pub picks: Vec<Pick>,
     pub place: Place,
+    /// Whether nothing was at `place`.
+    pub is_new: bool,
     pub rules: Rules,
     /// The owner of everything, or each file's own.
     pub owner: Option<(u32, u32)>,
@@ -66,28 +68,69 @@ pub(super) struct Done {
 /// Moves the files.
 pub(super) fn perform(order: &Order, from: &Source<'_>, to: &Target<'_>) -> Result<Done> {
     let options = Options { marks: Marks::None, devices: to.devices, keep_times: false };
-    let mut apply = Apply::new(to.root, options)?;
+    let apply = Apply::new(to.root, options)?;
+    let mut writer = Writer { apply, direct: direct(order, to), below: false, options };
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BATCHES);
         let reading = scope.spawn(move || read_all(order, from, to.fingerprint, sender));
-        let written = write_all(&mut apply, &receiver);
+        let written = writer.write_all(&receiver);
         // The reader stops when nobody takes its batches.
         drop(receiver);
         let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // A stream that fails fails on both sides, and the reader knows why.
         let digest = read?;
         written?;
-        Ok(Done { stats: apply.finish()?, digest })
+        Ok(Done { stats: writer.apply.finish()?, digest })
     })
 }
 
-fn write_all(apply: &mut Apply, batches: &Receiver<Vec<Parcel>>) -> Result<()> {
-    for batch in batches {
-        for parcel in batch {
-            apply.put(parcel.unpack())?;
+/// The upper, if one whole directory is to become a new one: then nothing of the layers is below it, what is written
+/// leads through no link made meanwhile, and what overlay would make of it in the upper is just the same.
+fn direct<'a>(order: &Order, to: &Target<'a>) -> Option<&'a Root> {
+    let whole = order.is_new
+        && matches!(order.place, Place::Named(_))
+        && matches!(order.picks.as_slice(), [pick] if pick.sort == Sort::Directory);
+    to.upper.filter(|_| whole)
+}
+
+/// The writing side.
+struct Writer<'a> {
+    apply: Apply,
+    /// Where all goes once its directory is there.
+    direct: Option<&'a Root>,
+    /// Whether that has begun.
+    below: bool,
+    options: Options,
+}
+
+/// What overlay takes for the mark of a removed file; through a mount nobody can make one.
+const WHITEOUT: Device = Device { major: 0, minor: 0 };
+
+impl Writer<'_> {
+    fn write_all(&mut self, batches: &Receiver<Vec<Parcel>>) -> Result<()> {
+        for batch in batches {
+            for parcel in batch {
+                let entry = parcel.unpack();
+                let top = self.direct.take().filter(|_| matches!(entry.node, Node::Directory { .. }));
+                if let Some(upper) = top {
+                    // Through the mount, which copies up the directories above it and hides what was removed there;
+                    // below, again, for its time.
+                    let Entry { path, meta, .. } = &entry;
+                    let node = Node::Directory { opaque: false };
+                    self.apply.put(Entry { path: path.clone(), meta: meta.clone(), node })?;
+                    let through = std::mem::replace(&mut self.apply, Apply::new(upper, self.options)?);
+                    through.finish()?;
+                    self.below = true;
+                }
+                if self.below && matches!(entry.node, Node::Char(device) if device == WHITEOUT) {
+                    return Err(Error::new(Kind::Denied, format!("cannot make `{}`", entry.path))
+                        .because("a character device 0:0 stands for a removed file in a container"));
+                }
+                self.apply.put(entry)?;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Reads everything in order and gives the fingerprint, if it is wanted.

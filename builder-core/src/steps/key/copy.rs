@@ -28,35 +28,37 @@ pub(crate) fn define(
         keep_owners,
         unpack,
         link,
-        checksum,
+        // What does not have it is refused before this.
+        checksum: _,
         timestamp,
         keep_symlinks,
-        keep_git_dir,
-        literal,
-        allow_empty,
+        // What these four name and bring in is among the inputs.
+        keep_git_dir: _,
+        literal: _,
+        allow_empty: _,
         fetch: _,
     } = copy;
-    // How an address is fetched says nothing about what is there, and what was fetched is among the inputs.
-    let mut words = vec![if *unpack == Unpack::Nothing { "copy" } else { "add" }.to_owned()];
+    let adds = *unpack != Unpack::Nothing;
+    let mut words = vec![if adds { "add" } else { "copy" }.to_owned()];
     if let CopyFrom::Other(name) = from {
         words.push(format!("--from={name}"));
     }
     words.extend(sources.iter().cloned());
     words.push(destination.clone());
-    let mut step = Definition::new(StepKind::Copy, shell_line(&words));
+    let mut step = Definition::new(if adds { StepKind::Add } else { StepKind::Copy }, shell_line(&words));
     step.field("destination", destination);
     step.field("owner", chown.as_deref().unwrap_or_default());
     step.field("mode", chmod.as_deref().unwrap_or_default());
     step.field("parents", parents.to_string());
     step.field("keep owners", keep_owners.to_string());
+    step.field("unpack", format!("{unpack:?}"));
+    step.field("link", link.to_string());
+    step.field("time", timestamp.map(|time| time.to_string()).unwrap_or_default());
+    step.field("keep symlinks", keep_symlinks.to_string());
     if !destination.starts_with('/') {
         step.field("working directory", &draft.config.config.working_dir);
     }
     step.field("ids", ids(builder));
-    step.field("unpack", format!("{unpack:?}"));
-    step.field("link", link.to_string());
-    step.field("checksum", checksum.as_deref().unwrap_or_default());
-    step.field("timestamp", timestamp.map(|seconds| seconds.to_string()).unwrap_or_default());
     match inputs {
         // What they name, leave out and bring in is all in there; how it is spelt and where it lies says nothing.
         Some((shape, digest, list)) => {
@@ -67,9 +69,6 @@ pub(crate) fn define(
             step.words("source", sources);
             step.words("exclude", excludes);
             step.words("ignore", ignore);
-            step.field("symlinks", keep_symlinks.to_string());
-            step.field("git", keep_git_dir.to_string());
-            step.field("names", format!("{literal} {allow_empty}"));
         }
     }
     step

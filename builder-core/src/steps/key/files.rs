@@ -2,33 +2,51 @@
 
 use std::path::Path;
 
+use crate::builder::now_nanoseconds;
 use crate::error::{Context, Result};
 use crate::oci::Digest;
-use crate::tree::fingerprint::{Inputs, hash_entry};
-use crate::tree::{self, Marks, RelPath, Root};
+use crate::store::{Store, Work};
+use crate::tree::fingerprint::{Inputs, Known};
+use crate::tree::{self, Entry, RelPath, Root};
+
+/// Looks at files below `top` with what is known of them, and keeps what is found out.
+pub(crate) fn look(
+    store: &Store,
+    work: &Work,
+    top: &Root,
+    add: impl FnOnce(&mut Inputs) -> Result<()>,
+) -> Result<(Digest, Vec<u8>)> {
+    let stat = rustix::fs::fstat(top.fd()).cannot("look at", "the files")?;
+    let directory = (stat.st_dev, stat.st_ino);
+    let mut inputs = Inputs::new(Known::new(store.stat_table(directory), now_nanoseconds()));
+    add(&mut inputs)?;
+    let (digest, list, table) = inputs.finish();
+    if let Some(table) = table {
+        store.keep_stat_table(work, directory, &table)?;
+    }
+    Ok((digest, list))
+}
 
 /// What is at `path`: a file, or a directory with all that is in it; and the list of that.
-pub(super) fn of_host(path: &Path) -> Result<(Digest, Vec<u8>)> {
-    let mut inputs = Inputs::default();
+pub(super) fn of_host(store: &Store, work: &Work, path: &Path) -> Result<(Digest, Vec<u8>)> {
     // As a mount does, so that a symlink stands for what it leads to.
     let real = std::fs::canonicalize(path).cannot("mount", path.display())?;
-    if real.is_dir() {
-        let root = Root::open_host(&real).cannot("open", real.display())?;
-        for entry in tree::walk(&root, Marks::None) {
-            let mut entry = entry?;
-            let hash = hash_entry(&mut entry)?;
-            let shown = RelPath::parse(path)?.append(&entry.path);
-            inputs.add(&entry, hash.as_ref(), &shown);
+    let directory = real.is_dir();
+    let top = if directory { &real } else { real.parent().unwrap_or(Path::new("/")) };
+    let root = Root::open_host(top).cannot("open", top.display())?;
+    let shown = RelPath::parse(path)?;
+    look(store, work, &root, |inputs| {
+        if directory {
+            return tree::walk_lazily(&root).try_for_each(|entry| {
+                let entry = entry?;
+                let shown = shown.append(&entry.path);
+                inputs.add(entry, &shown)
+            });
         }
-    } else {
-        let above = real.parent().unwrap_or(Path::new("/"));
-        let root = Root::open_host(above).cannot("open", above.display())?;
         let name = RelPath::parse(real.file_name().unwrap_or_default())?;
-        if let Some(mut entry) = tree::entry_at(&root, &name)? {
-            let hash = hash_entry(&mut entry)?;
-            entry.path = RelPath::root();
-            inputs.add(&entry, hash.as_ref(), &RelPath::parse(path)?);
+        match tree::entry_at(&root, &name)? {
+            Some(entry) => inputs.add(Entry { path: RelPath::root(), ..entry }, &shown),
+            None => Ok(()),
         }
-    }
-    Ok(inputs.finish())
+    })
 }

@@ -1,15 +1,20 @@
 //! What a command in a container depends on.
 
+use std::collections::BTreeMap;
+
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::oci::Draft;
-use crate::steps::key::{Definition, files, shell_line};
-use crate::steps::run::{Limit, Run, RunConfig, Volume};
-use crate::store::StepKind;
+use crate::steps::key::{Definition, mounts, shell_line};
+use crate::steps::run::{Limit, Run, RunConfig, RunSettings, Seccomp, Security};
+use crate::store::{ContainerGuard, StepKind, Work};
 
-/// Takes a run apart. `config` is what it takes from its container, `draft` the container's configuration.
+/// Takes a run apart, in which the settings of its container and of this machine are laid together. `config` is what
+/// it takes from its container, `draft` the container's configuration.
 pub(crate) fn define(
     builder: &Builder<'_>,
+    work: &Work,
+    guard: &ContainerGuard,
     run: &Run,
     config: &RunConfig,
     draft: &Draft,
@@ -17,25 +22,29 @@ pub(crate) fn define(
     let Run {
         args,
         env,
+        // What a command does must not depend on them.
+        proxies: _,
         user,
         workdir,
         hostname,
-        volumes,
-        network,
+        mounts: asked,
+        contextdir,
+        // Secrets are in by their ids; an agent is in no key, for a run with one never is.
+        secrets: _,
+        ssh: _,
         terminal,
-        cap_add,
-        cap_drop,
-        limits,
-        no_hosts,
-        no_new_privileges,
-        seccomp_unconfined,
-        shm_size,
+        no_pivot,
+        runtime,
+        runtime_flags,
+        settings,
+        // Laid below the settings already.
+        defaults: _,
     } = run;
     // The container's id, its name and that of its image are another each time, and say nothing.
     let RunConfig {
-        env: image_env,
-        user: image_user,
-        workdir: image_workdir,
+        env: of_image,
+        user: usual_user,
+        workdir: usual_dir,
         id: _,
         name: _,
         image: _,
@@ -45,54 +54,101 @@ pub(crate) fn define(
     words.extend(args.iter().map(String::as_str));
     let mut step = Definition::new(StepKind::Run, shell_line(words));
     step.words("argument", args);
-    for (name, value) in effective(image_env, env) {
+    // One for each name, as the command sees them.
+    let all = settings.env.iter().chain(of_image).chain(env);
+    let effective: BTreeMap<&str, &str> = all.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    for (name, value) in effective {
         step.field(format!("variable {name}"), value);
     }
-    step.field("user", user.as_ref().unwrap_or(image_user));
-    step.field("working directory", workdir.as_ref().unwrap_or(image_workdir));
+    let workdir = workdir.as_ref().unwrap_or(usual_dir);
+    step.field("user", user.as_ref().unwrap_or(usual_user));
+    step.field("working directory", workdir);
     step.field("host name", hostname.as_deref().unwrap_or_default());
-    step.field("network", format!("{network:?}"));
-    step.field("added capabilities", sorted(cap_add));
-    step.field("dropped capabilities", sorted(cap_drop));
-    for Limit { name, soft, hard } in limits {
-        step.field(format!("limit {name}"), format!("{soft} {hard}"));
-    }
-    step.field("own /etc/hosts", no_hosts.to_string());
-    step.field("no new privileges", no_new_privileges.to_string());
-    step.field("unconfined system calls", seccomp_unconfined.to_string());
-    step.field("size of /dev/shm", shm_size.map(|size| size.to_string()).unwrap_or_default());
+    step.field("no pivot", no_pivot.to_string());
+    step.field("runtime", shell_line(runtime.iter().chain(runtime_flags)));
     step.field("platform", platform(draft));
     step.field("ids", ids(builder));
     if *terminal {
         step.refuse("it has a terminal", Some("leave --terminal away"));
     }
-    for volume in volumes {
-        mount(&mut step, volume)?;
+    define_settings(builder, work, &mut step, settings)?;
+    for volume in &settings.volumes {
+        mounts::volume(builder, work, &mut step, volume)?;
+    }
+    for mount in asked {
+        mounts::mount(builder, work, guard, &mut step, mount, contextdir.as_deref())?;
     }
     Ok(step)
 }
 
-/// A mount, by where it goes and what is in it; where it is on the host says nothing.
-fn mount(step: &mut Definition, volume: &Volume) -> Result<()> {
-    let target = volume.target.display();
-    step.field(format!("options of mount {target}"), volume.options().collect::<Vec<_>>().join(","));
-    if volume.options().any(|option| option == "U") {
-        step.refuse(format!("it gives the files of mount {target} to a user"), None);
-    } else if volume.options().any(|option| option == "ro" || option == "O") {
-        step.files(format!("mount {target}"), files::of_host(&volume.source)?);
-    } else {
-        let hint = "mount it read-only, or so that changes are dropped: add :ro or :O";
-        step.refuse(format!("it has the writable mount {target}"), Some(hint));
+/// The settings, but for variables and volumes, which go in with the others of their sort.
+fn define_settings(
+    builder: &Builder<'_>,
+    work: &Work,
+    step: &mut Definition,
+    settings: &RunSettings,
+) -> Result<()> {
+    let RunSettings {
+        add_hosts,
+        capabilities,
+        cap_add,
+        cap_drop,
+        devices,
+        dns,
+        env: _,
+        groups,
+        // What it lets through is in no key.
+        http_proxy: _,
+        isolation,
+        limits,
+        resources,
+        namespaces,
+        network,
+        no_hosts,
+        no_hostname,
+        security,
+        shm_size,
+        volumes: _,
+    } = settings;
+    let Security { seccomp, no_new_privileges, mask, unmask, label, apparmor } = security;
+    step.field("hosts", plain(add_hosts));
+    step.field("usual capabilities", plain(&capabilities.as_deref().map(sorted)));
+    step.field("added capabilities", sorted(cap_add));
+    step.field("dropped capabilities", sorted(cap_drop));
+    step.field("dns", plain(dns));
+    step.field("groups", groups.join(" "));
+    step.field("isolation", plain(isolation));
+    // The last one of a name counts.
+    let limits: BTreeMap<&str, String> =
+        limits.iter().map(|Limit { name, soft, hard }| (name.as_str(), format!("{soft} {hard}"))).collect();
+    for (name, limit) in limits {
+        step.field(format!("limit {name}"), limit);
+    }
+    step.field("resources", plain(resources));
+    step.field("namespaces", plain(namespaces));
+    step.field("network", plain(network));
+    step.field("own /etc/hosts", no_hosts.to_string());
+    step.field("own /etc/hostname", no_hostname.to_string());
+    step.field("no new privileges", no_new_privileges.to_string());
+    match seccomp {
+        Some(Seccomp::Profile(path)) => mounts::host_file(builder, work, step, "system calls", path)?,
+        Some(Seccomp::Unconfined) => step.field("system calls", "all"),
+        None => step.field("system calls", "usual"),
+    }
+    step.field("masked paths", mask.join(" "));
+    step.field("unmasked paths", unmask.join(" "));
+    step.field("labels", label.join(" "));
+    step.field("AppArmor", apparmor.as_deref().unwrap_or_default());
+    step.field("size of /dev/shm", shm_size.map(|size| size.to_string()).unwrap_or_default());
+    if let Some(device) = devices.first() {
+        step.refuse(format!("it has the device {}", device.target.display()), None);
     }
     Ok(())
 }
 
-/// The variables as the command sees them, one for each name.
-fn effective<'a>(
-    image: &'a [(String, String)],
-    own: &'a [(String, String)],
-) -> std::collections::BTreeMap<&'a str, &'a str> {
-    image.iter().chain(own).map(|(name, value)| (name.as_str(), value.as_str())).collect()
+/// A plain value in the one form that its parts have.
+fn plain(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("plain data")
 }
 
 fn sorted(names: &[String]) -> String {
@@ -103,7 +159,7 @@ fn sorted(names: &[String]) -> String {
 }
 
 /// What the image is for; a program may be another on each.
-pub(super) fn platform(draft: &Draft) -> String {
+fn platform(draft: &Draft) -> String {
     let config = &draft.config;
     [&config.os, &config.architecture, &config.variant].map(String::as_str).join("/")
 }

@@ -32,14 +32,13 @@ impl Run {
         history: Option<&str>,
     ) -> Result<Exit> {
         let draft = container::draft(builder, &guard.record)?;
-        let mut definition =
-            key::define_run(builder, self, &settings(&guard.record, draft.config.clone()), &draft)?;
+        let config = settings(&guard.record, draft.config.clone());
+        let mut definition = key::define_run(builder, work, guard, self, &config, &draft)?;
         let input = Input::look(self.terminal)?;
         input.define(&mut definition);
-        let config = settings(&guard.record, draft.config);
         let perform = |guard: &mut ContainerGuard| {
             let opened = Opened::new(builder, work, guard)?;
-            let (exit, printed, never) = self.perform_heard(builder, opened, &config, &input)?;
+            let (exit, printed, never) = self.perform_heard(builder, work, opened, &config, &input)?;
             let moved = input.moved()?;
             let verb = serde_json::to_value(self).ok();
             // What a signal ended was ended by somebody, not by itself.
@@ -59,12 +58,13 @@ impl Run {
     fn perform_heard(
         &self,
         builder: &Builder<'_>,
+        work: &Work,
         opened: Opened,
         config: &super::RunConfig,
         input: &Input,
     ) -> Result<(Exit, Printed, Option<String>)> {
         if self.terminal {
-            let exit = self.perform_opened(builder, opened, config, [None, None, None])?;
+            let exit = self.perform_opened(builder, work, opened, config, [None, None, None])?;
             return Ok((exit, Printed::default(), None));
         }
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).cannot("make", "a pipe");
@@ -72,7 +72,7 @@ impl Run {
         let streams = [input.instead()?, Some(to_out), Some(to_err)];
         std::thread::scope(|scope| {
             let hearing = scope.spawn(|| hear([out, err], builder.reporter()));
-            let exit = self.perform_opened(builder, opened, config, streams);
+            let exit = self.perform_opened(builder, work, opened, config, streams);
             let (printed, never) = hearing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok((exit?, printed, never))
         })

@@ -4,12 +4,12 @@ use std::fs;
 use std::os::fd::OwnedFd;
 
 use crate::builder::{Builder, now};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::oci::ImageConfig;
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
 use crate::steps::container;
-use crate::steps::run::{Place, Run, RunConfig};
+use crate::steps::run::{Run, RunConfig, RunSettings, Scene};
 use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Logged, Work};
 
 impl Run {
@@ -20,14 +20,15 @@ impl Run {
     pub fn perform_in(&self, builder: &Builder<'_>, name: &str, history: Option<&str>) -> Result<Exit> {
         let work = builder.store.work()?;
         let mut guard = builder.store.hold_container(name)?;
+        let run = self.settled(&guard.record)?;
         if guard.record.cached {
-            return self.perform_as_step(builder, &work, &mut guard, history);
+            return run.perform_as_step(builder, &work, &mut guard, history);
         }
+        let opened = Opened::new(builder, &work, &guard)?;
         let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
         let id = guard.record.id.clone();
-        let opened = Opened::new(builder, &work, &guard)?;
         drop(guard);
-        let exit = self.perform_opened(builder, opened, &config, [None, None, None])?;
+        let exit = run.perform_opened(builder, &work, opened, &config, [None, None, None])?;
         if let Some(line) = history.filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;
             guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.to_owned()) });
@@ -43,22 +44,37 @@ impl Run {
         work: &Work,
         guard: &ContainerGuard,
     ) -> Result<Exit> {
+        let run = self.settled(&guard.record)?;
         let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
         let opened = Opened::new(builder, work, guard)?;
-        self.perform_opened(builder, opened, &config, [None, None, None])
+        run.perform_opened(builder, work, opened, &config, [None, None, None])
+    }
+
+    /// This run with all settings that hold for it laid together.
+    fn settled(&self, record: &ContainerRecord) -> Result<Run> {
+        let settings = self.settings.over(&kept(record)?.over(&self.defaults));
+        Ok(Run { settings, ..self.clone() })
     }
 
     /// Runs the command in the files that were opened, which are closed when this returns.
     pub(super) fn perform_opened(
         &self,
         builder: &Builder<'_>,
+        work: &Work,
         opened: Opened,
         config: &RunConfig,
         streams: [Option<OwnedFd>; 3],
     ) -> Result<Exit> {
         let mount = opened.rootfs.mount.try_clone().cannot("open the container", &config.name)?;
-        let place = Place { scratch: &opened.scratch, traces: Some(opened.traces), streams };
-        self.perform(mount, config, place, &Facts::probe(), builder.reporter())
+        let facts = Facts::probe();
+        let scene = Scene {
+            scratch: &opened.scratch,
+            facts: &facts,
+            reporter: builder.reporter(),
+            streams,
+            store: Some((builder, work)),
+        };
+        self.perform(mount, config, Some(opened.traces), scene)
     }
 }
 
@@ -89,6 +105,16 @@ pub(super) fn settings(record: &ContainerRecord, config: ImageConfig) -> RunConf
         image: record.base.as_ref().map(|base| base.name.clone()).unwrap_or_default(),
         image_id: record.base.as_ref().map(|base| base.id.hex()).unwrap_or_default(),
     }
+}
+
+/// The settings that the container was made with.
+fn kept(record: &ContainerRecord) -> Result<RunSettings> {
+    let Some(value) = &record.run else { return Ok(RunSettings::default()) };
+    serde_json::from_value(value.clone()).map_err(|cause| {
+        Error::corrupt(format!("cannot read the settings of the container `{}`", record.name))
+            .because(cause)
+            .hint("make it anew with `kiln from`")
+    })
 }
 
 fn variable(entry: &str) -> (String, String) {

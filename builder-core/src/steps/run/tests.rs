@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+use rustix::thread::CapabilitySet;
+
 use super::*;
 use crate::error::Kind;
 use crate::event::Silent;
@@ -42,8 +44,15 @@ impl Image {
 
     fn perform(&self, run: &Run, config: &RunConfig) -> Result<Exit> {
         let rootfs = crate::sys::mount::clone_of(self.root.path()).unwrap();
-        let place = Place { scratch: self.scratch.path(), traces: None, streams: [None, None, None] };
-        run.perform(rootfs, config, place, &Facts::probe(), &Silent)
+        let facts = Facts::probe();
+        let scene = Scene {
+            scratch: self.scratch.path(),
+            facts: &facts,
+            reporter: &Silent,
+            streams: [None, None, None],
+            store: None,
+        };
+        run.perform(rootfs, config, None, scene)
     }
 
     fn output(&self, change: impl FnOnce(&mut Run), config: &RunConfig, script: &str) -> String {
@@ -80,13 +89,17 @@ fn the_environment_is_the_images_and_the_callers() {
     assert_eq!(pairs, ["A=flag", "PATH=/p", "HOME=/h", "HOSTNAME=host", "TERM=xterm"]);
     let plain = Run::default().environment(&config(), &User { home: None, ..user }, "host");
     let pairs: Vec<String> = plain.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(pairs, [format!("PATH={DEFAULT_PATH}"), "HOSTNAME=host".into(), "HOME=/".into()]);
+    assert_eq!(
+        pairs,
+        [format!("PATH={}", surroundings::DEFAULT_PATH), "HOSTNAME=host".into(), "HOME=/".into()]
+    );
 }
 
 #[test]
 fn capabilities_are_added_and_dropped() {
     let set = |add: &[&str], drop: &[&str]| {
-        Run { cap_add: text(add), cap_drop: text(drop), ..Run::default() }.capabilities()
+        let settings = RunSettings { cap_add: text(add), cap_drop: text(drop), ..RunSettings::default() };
+        Run { settings, ..Run::default() }.capabilities()
     };
     let ours = rustix::thread::capabilities(None).unwrap().permitted;
     let all = sandbox::parse_capability("all").unwrap();
@@ -99,11 +112,12 @@ fn capabilities_are_added_and_dropped() {
         (&["net_raw"], &["kill"], (default | raw) - kill),
         (&["ALL"], &["kill"], all - kill),
         (&["kill"], &["all"], kill),
+        (&["net_raw"], &["kill", "net_raw"], default - kill),
         (&[], &["all"], CapabilitySet::empty()),
     ] {
         assert_eq!(set(add, drop).unwrap(), expected & ours, "+{add:?} -{drop:?}");
     }
-    for (add, drop) in [(&["kill"], &["kill"]), (&["all"], &["all"]), (&["nonsense"], &["kill"])] {
+    for (add, drop) in [(&["all"], &["all"]), (&["nonsense"], &["kill"])] {
         assert!(set(add, drop).is_err(), "+{add:?} -{drop:?}");
     }
 }
@@ -112,7 +126,8 @@ fn capabilities_are_added_and_dropped() {
 fn limits_are_checked() {
     let with = |name: &str, soft, hard| {
         let limits = vec![Limit { name: name.into(), soft, hard }];
-        Run { limits, ..Run::default() }.limits()
+        let settings = RunSettings { limits, ..RunSettings::default() };
+        Run { settings, ..Run::default() }.limits()
     };
     assert_eq!(with("nofile", 1, 2).unwrap(), [(7, (1, 2))]);
     assert_eq!(with("core", 0, 0).unwrap().len(), 2, "the default for open files is kept");
@@ -165,7 +180,7 @@ fn volumes_do_what_their_options_say() {
     let source = host.path().display();
     let with = |volumes: &[String], script: &str| {
         let volumes: Vec<Volume> = volumes.iter().map(|volume| volume.parse().unwrap()).collect();
-        image.output(|run| run.volumes = volumes, &config(), script)
+        image.output(|run| run.settings.volumes = volumes, &config(), script)
     };
     let mounts = "mount | grep ' /v '";
     assert!(with(&[format!("{source}:/v")], "cat /v/file; touch /v/new").starts_with("content"));
@@ -188,12 +203,12 @@ fn volumes_do_what_their_options_say() {
     with(&[format!("{source}:/v:U")], "true");
     assert_eq!(fs::metadata(host.path()).unwrap().uid(), 0);
     let volumes = vec![format!("{source}:/v:U").parse().unwrap()];
-    let change = |run: &mut Run| (run.volumes, run.user) = (volumes, Some("u".into()));
+    let change = |run: &mut Run| (run.settings.volumes, run.user) = (volumes, Some("u".into()));
     image.output(change, &config(), "touch /v/mine");
     assert_eq!(fs::metadata(host.path().join("file")).unwrap().uid(), 1000);
 
-    let missing =
-        Run { args: text(&["id"]), volumes: vec!["/no/such:/v".parse().unwrap()], ..Run::default() };
+    let settings = RunSettings { volumes: vec!["/no/such:/v".parse().unwrap()], ..RunSettings::default() };
+    let missing = Run { args: text(&["id"]), settings, ..Run::default() };
     let error = image.perform(&missing, &config()).unwrap_err();
     assert_eq!(
         (error.kind(), error.hint_text()),
@@ -204,7 +219,7 @@ fn volumes_do_what_their_options_say() {
 #[test]
 fn without_a_network_there_are_no_name_servers() {
     let Some(image) = Image::new("without_a_network_there_are_no_name_servers") else { return };
-    let none = |run: &mut Run| run.network = Network::None;
+    let none = |run: &mut Run| run.settings.network = Some(Network::None);
     let seen = image.output(none, &config(), "test ! -e /etc/resolv.conf && cat /etc/hosts");
     assert!(seen.contains("localhost") && seen.contains("0123456789ab"), "{seen}");
     let host = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();

@@ -1,47 +1,18 @@
 //! `-v host:container[:options]`: what it says, and how it becomes a mount.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
-use rustix::mount::{MountAttrFlags, OpenTreeFlags};
+use rustix::fs::{CWD, FileType};
+use rustix::mount::OpenTreeFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::{Facts, Mount};
-use crate::sys::mount::{self, Overlay};
-use crate::sys::mount_attr::{self, Propagation};
-
-/// The options there are, and the group of which at most one may be given.
-const OPTIONS: [(&str, &str); 23] = [
-    ("ro", "access"),
-    ("rw", "access"),
-    ("O", "access"),
-    ("z", "label"),
-    ("Z", "label"),
-    ("U", "owner"),
-    ("exec", "exec"),
-    ("noexec", "exec"),
-    ("suid", "suid"),
-    ("nosuid", "suid"),
-    ("dev", "dev"),
-    ("nodev", "dev"),
-    ("bind", "bind"),
-    ("rbind", "bind"),
-    ("private", "propagation"),
-    ("rprivate", "propagation"),
-    ("slave", "propagation"),
-    ("rslave", "propagation"),
-    ("shared", "propagation"),
-    ("rshared", "propagation"),
-    ("unbindable", "propagation"),
-    ("runbindable", "propagation"),
-    ("idmap", "idmap"),
-];
+use crate::steps::run::options::{MountOptions, Refused, give};
+use crate::steps::run::overlaid;
 
 /// A host directory or file to be mounted into a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +21,8 @@ pub struct Volume {
     pub source: PathBuf,
     /// Where it goes in the container, absolute.
     pub target: PathBuf,
-    /// Options as written, each once.
-    options: BTreeSet<String>,
+    /// Options as written.
+    options: MountOptions,
 }
 
 impl FromStr for Volume {
@@ -83,21 +54,18 @@ impl FromStr for Volume {
         if crate::tree::RelPath::clamp(target).is_root() {
             return Err(invalid().because("it would hide the whole container"));
         }
-        let mut chosen = BTreeSet::new();
-        let mut groups = Vec::new();
+        let mut chosen = MountOptions::default();
         for option in options.split(',').filter(|option| !option.is_empty()) {
-            let Some((_, group)) = OPTIONS.iter().find(|(name, _)| *name == option) else {
-                return Err(invalid().because(format!("there is no option `{option}`")).hint(
-                    "use ro, rw, O, z, Z, U, noexec, nosuid, nodev, bind or [r]private, slave, shared",
-                ));
-            };
-            if groups.contains(group) && !chosen.contains(option) {
-                return Err(invalid().because(format!("`{option}` contradicts another of its options")));
-            }
-            groups.push(group);
-            chosen.insert(option.to_owned());
+            chosen.add(option).map_err(|refused| match refused {
+                Refused::Unknown => invalid()
+                    .because(format!("there is no option `{option}`"))
+                    .hint("use ro, rw, O, z, Z, U, noexec, nosuid, nodev, bind or [r]private, slave, shared"),
+                Refused::Contradicts => {
+                    invalid().because(format!("`{option}` contradicts another of its options"))
+                }
+            })?;
         }
-        if chosen.contains("idmap") {
+        if chosen.has("idmap") {
             return Err(Error::new(Kind::Unsupported, format!("cannot use the volume `{text}`"))
                 .because("`idmap` is not supported")
                 .hint("use `U` to give the files to the container's user"));
@@ -111,7 +79,7 @@ impl fmt::Display for Volume {
         let escape = |path: &Path| path.display().to_string().replace(':', "\\:");
         write!(f, "{}:{}", escape(&self.source), escape(&self.target))?;
         let mut separator = ':';
-        for option in &self.options {
+        for option in self.options.iter() {
             write!(f, "{separator}{option}")?;
             separator = ',';
         }
@@ -136,13 +104,9 @@ fn split(text: &str) -> Vec<String> {
 }
 
 impl Volume {
-    /// The options as written, each once.
-    pub(crate) fn options(&self) -> impl Iterator<Item = &str> {
-        self.options.iter().map(String::as_str)
-    }
-
-    fn has(&self, option: &str) -> bool {
-        self.options.contains(option)
+    /// The options as written.
+    pub(crate) fn options(&self) -> &MountOptions {
+        &self.options
     }
 
     /// Makes the mount, attached nowhere. With `U` the source is first given to `owner`; with `O` the changes go to
@@ -152,9 +116,8 @@ impl Volume {
     /// what the caller can.
     pub(crate) fn open(&self, nth: usize, owner: (u32, u32), scratch: &Path, facts: &Facts) -> Result<Mount> {
         let show = self.source.display().to_string();
-        let tree = !self.has("bind");
         let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        if tree {
+        if self.options.recursive() {
             flags |= OpenTreeFlags::AT_RECURSIVE;
         }
         let source =
@@ -168,12 +131,14 @@ impl Volume {
             })?;
         let stat = rustix::fs::fstat(&source).cannot("mount", &show)?;
         let is_dir = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-        if self.has("U") {
-            give(source.as_fd(), is_dir, owner).cannot("give to the container's user", &show)?;
+        if self.options.has("U") {
+            give(source.as_fd(), owner).cannot("give to the container's user", &show)?;
         }
-        let source = match self.has("O") {
+        let source = match self.options.has("O") {
             true if is_dir => {
-                overlay(&self.source, &scratch.join(nth.to_string()), facts).cannot("overlay", &show)?
+                let lower = overlaid::open(&self.source).cannot("overlay", &show)?;
+                let scratch = scratch.join(nth.to_string());
+                overlaid::overlay(lower.as_fd(), &scratch, facts).cannot("overlay", &show)?
             }
             true => {
                 return Err(
@@ -182,94 +147,9 @@ impl Volume {
             }
             false => source,
         };
-        let mut attributes = MountAttrFlags::empty();
-        for (option, attribute) in [
-            ("ro", MountAttrFlags::MOUNT_ATTR_RDONLY),
-            ("noexec", MountAttrFlags::MOUNT_ATTR_NOEXEC),
-            ("nosuid", MountAttrFlags::MOUNT_ATTR_NOSUID),
-            ("nodev", MountAttrFlags::MOUNT_ATTR_NODEV),
-        ] {
-            if self.has(option) {
-                attributes |= attribute;
-            }
-        }
-        let source = match attributes.is_empty() {
-            true => source,
-            false => mount_attr::restrict(source, attributes, tree).cannot("mount", &show)?,
-        };
-        let (how, below) = self.propagation();
-        let source = mount_attr::propagate(source, how, below).cannot("mount", &show)?;
+        let source = self.options.apply(source, false).cannot("mount", &show)?;
         Ok(Mount { source, is_dir, at: self.target.clone() })
     }
-
-    /// How mounts below show on the other side, and whether that holds for the whole tree.
-    fn propagation(&self) -> (Propagation, bool) {
-        for (option, how) in [
-            ("slave", Propagation::Slave),
-            ("shared", Propagation::Shared),
-            ("unbindable", Propagation::Unbindable),
-            ("private", Propagation::Private),
-        ] {
-            if self.has(option) {
-                return (how, false);
-            }
-            if self.options.iter().any(|chosen| chosen.strip_prefix('r') == Some(option)) {
-                return (how, true);
-            }
-        }
-        (Propagation::Private, true)
-    }
-}
-
-/// The source under a layer that takes the changes and is dropped with `scratch`.
-fn overlay(source: &Path, scratch: &Path, facts: &Facts) -> std::io::Result<OwnedFd> {
-    let (upper, work) = (scratch.join("upper"), scratch.join("work"));
-    std::fs::create_dir_all(&upper)?;
-    std::fs::create_dir_all(&work)?;
-    // The new top directory is what the command sees of the old one.
-    let stat = std::fs::metadata(source)?;
-    std::os::unix::fs::lchown(&upper, Some(stat.uid()), Some(stat.gid()))?;
-    std::fs::set_permissions(&upper, PermissionsExt::from_mode(stat.mode() & 0o7777))?;
-    mount::overlay(&Overlay {
-        lowers: &[source.to_owned()],
-        upper: Some((&upper, &work)),
-        userxattr: facts.rootless,
-        probe: false,
-    })
-}
-
-/// Gives the file, or the directory and all that is in it, to `owner`. Follows no symlink, and keeps its handles few:
-/// one open directory per level.
-fn give(top: BorrowedFd<'_>, is_dir: bool, (uid, gid): (u32, u32)) -> std::io::Result<()> {
-    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-    rustix::fs::chownat(top, "", uid, gid, AtFlags::EMPTY_PATH)?;
-    if !is_dir {
-        return Ok(());
-    }
-    let open = |dir: BorrowedFd<'_>, name: &std::ffi::CStr| {
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-        rustix::fs::openat(dir, name, flags, Mode::empty()).and_then(rustix::fs::Dir::new)
-    };
-    let mut levels = vec![open(top, c".")?];
-    while let Some(level) = levels.last_mut() {
-        let Some(item) = level.read() else {
-            levels.pop();
-            continue;
-        };
-        let item = item?;
-        let name = item.file_name();
-        if name == c"." || name == c".." {
-            continue;
-        }
-        let dir = level.fd()?;
-        rustix::fs::chownat(dir, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
-        let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-            let inner = open(dir, name)?;
-            levels.push(inner);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

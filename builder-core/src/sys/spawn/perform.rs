@@ -91,6 +91,20 @@ fn put(handles: &mut [Option<OwnedFd>], handle: Handle, fd: OwnedFd) -> Answer {
 /// The steps that open nothing for later ones.
 fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
     match step {
+        Step::Enter(namespace, kind) => {
+            let namespace = get(handles, *namespace)?;
+            // SAFETY: takes two integers; the kernel checks that the descriptor is a namespace of the kind.
+            answer(unsafe { libc::setns(namespace.as_raw_fd(), kind.flag()) })
+        }
+        // The kernel takes 0 for whoever writes it.
+        Step::Group(procs) => rustix::io::write(get(handles, *procs)?, b"0").map(drop),
+        // SAFETY: takes one integer, and changes nothing of the memory.
+        Step::GroupView => answer(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }),
+        Step::Wait { pipe, other } => {
+            // SAFETY: the child's copy of a descriptor that only the parent uses.
+            unsafe { libc::close(*other) };
+            wait(get(handles, *pipe)?)
+        }
         Step::Private => {
             let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
             rustix::mount::mount_change(c"/", private)
@@ -122,6 +136,11 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
             rustix::process::chdir(c"/")
         }
+        Step::Chroot(root) => {
+            rustix::process::fchdir(get(handles, *root)?)?;
+            rustix::process::chroot(c".")?;
+            rustix::process::chdir(c"/")
+        }
         Step::Loopback => loopback(),
         Step::Hostname(name) => rustix::system::sethostname(name.as_bytes()),
         Step::Directory(path) => {
@@ -151,6 +170,19 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
         }
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true),
         Step::Create { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => Err(Errno::INVAL),
+    }
+}
+
+/// Waits for one byte. The end of the pipe is the end of the parent, or of its will to go on.
+fn wait(pipe: BorrowedFd<'_>) -> Answer {
+    let mut byte = [0];
+    loop {
+        match rustix::io::read(pipe, &mut byte) {
+            Ok(1) => return Ok(()),
+            Ok(_) => return Err(Errno::PIPE),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

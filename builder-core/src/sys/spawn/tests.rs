@@ -18,7 +18,8 @@ fn command(args: &[&str]) -> Step {
 fn perform(steps: Vec<Step>) -> (Vec<Notice>, i32) {
     let mut program = Program::default();
     steps.into_iter().for_each(|step| program.push(step));
-    let mut child = spawn(&mut program, Namespaces { network: false }).unwrap();
+    let namespaces = Namespaces { cgroup: true, ipc: true, pid: true, uts: true, ..Namespaces::default() };
+    let mut child = spawn(&mut program, &namespaces).unwrap();
     let notices = child.settle().unwrap();
     let status =
         rustix::process::waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap().unwrap();
@@ -88,7 +89,7 @@ fn there_is_a_way_round_refused_calls() {
         let script = "test $$ = 1 && test $A = b && exit 7";
         let (notices, code) = perform(vec![Step::Private, Step::Close, command(&["sh", "-c", script])]);
         assert_eq!((notices, code), (Vec::new(), 7));
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&leak);
+        let fd = leak.as_raw_fd();
         let script = format!("! echo x 2>/dev/null >&{fd}");
         assert_eq!(
             perform(vec![Step::Close, command(&["sh", "-c", &script])]),

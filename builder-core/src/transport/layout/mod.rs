@@ -10,7 +10,7 @@ pub(crate) use write::LayoutSink;
 use crate::oci::Digest;
 
 /// Where a blob is.
-fn blob_name(digest: Digest) -> String {
+pub(crate) fn blob_name(digest: Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 

@@ -8,6 +8,9 @@ use crate::transport::files::Files;
 use crate::transport::layout::blob_name;
 use crate::transport::source::{Content, RawManifest, Source};
 
+/// The annotation in which other tools keep an image's full name, where the specification's has its tag only.
+const FULL_NAME: &str = "io.containerd.image.name";
+
 /// One image of a layout.
 pub(crate) struct LayoutSource {
     files: Box<dyn Files>,
@@ -96,6 +99,12 @@ impl Source for LayoutSource {
             Pick::Name(name) => format!("{}:{name}", self.place),
             pick => format!("{}{}", self.place, pick.as_written()),
         }
+    }
+
+    fn tags(&self) -> Result<Vec<String>> {
+        let annotations = self.find()?.annotations;
+        let name = annotations.get(FULL_NAME).or_else(|| annotations.get(REF_NAME));
+        Ok(name.cloned().into_iter().collect())
     }
 
     fn manifest(&self) -> Result<RawManifest> {

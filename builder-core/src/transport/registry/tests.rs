@@ -1,1 +1,68 @@
-//! Challenges, tokens, and what servers say.
+//! Challenges, hosts that belong together, and what servers say.
+
+use super::challenge::{Challenge, choose};
+use super::{answer, token};
+
+#[test]
+fn a_challenge_is_read_in_all_its_spellings() {
+    let bearer = |realm: &str, service: Option<&str>, scope: Option<&str>| {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Some(Challenge::Bearer { realm: realm.to_owned(), service: owned(service), scope: owned(scope) })
+    };
+    let of = |header: &str| choose([header].into_iter());
+    assert_eq!(
+        of(r#"Bearer realm="https://a/t",service="s, x",scope="repository:a:pull,push""#),
+        bearer("https://a/t", Some("s, x"), Some("repository:a:pull,push"))
+    );
+    assert_eq!(
+        of(r#"bearer REALM = https://a/t , service="q\"q""#),
+        bearer("https://a/t", Some("q\"q"), None)
+    );
+    assert_eq!(of(r#"Basic realm="x", Bearer realm="https://a""#), bearer("https://a", None, None));
+    assert_eq!(of(r#"Basic realm="x""#), Some(Challenge::Basic));
+    assert_eq!(choose(["Basic", r#"Bearer realm="r""#].into_iter()), bearer("r", None, None));
+    for bad in
+        ["", ",", "Bearer", "Bearer realm=", r#"Bearer realm=""#, "Negotiate x", "=", "\"", "Digest a=b"]
+    {
+        assert_eq!(of(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn credentials_go_to_token_services_of_the_same_domain() {
+    for (registry, service) in [
+        ("registry-1.hub.example", "auth.hub.example"),
+        ("registry.git.example", "git.example"),
+        ("hub.example", "auth.hub.example"),
+    ] {
+        assert!(token::related(registry, service), "{registry} {service}");
+    }
+    for (registry, service) in [
+        ("registry.example", "evil.example"),
+        ("registry.hub.example", "hub.example.evil"),
+        ("registry.hub.example", "evilhub.example"),
+        ("registry.hub.example", "example"),
+        ("localhost", "evil"),
+        ("10.0.0.1", "10.0.0.2"),
+        ("10.0.0.1", "0.0.1"),
+    ] {
+        assert!(!token::related(registry, service), "{registry} {service}");
+    }
+}
+
+#[test]
+fn what_a_server_says_is_one_harmless_line() {
+    let said = |body: &str| answer::words(body.as_bytes());
+    assert_eq!(
+        said(
+            r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"},{"code":"X","message":"y"}]}"#
+        ),
+        Some("manifest unknown; x: y".to_owned())
+    );
+    assert_eq!(said(r#"{"errors":[{"message":"a\u001b[31m\nb"}]}"#), Some("a[31mb".to_owned()));
+    assert_eq!(said(r#"{"details":"no"}"#), Some("no".to_owned()));
+    assert!(said(&format!(r#"{{"details":"{}"}}"#, "x".repeat(9000))).unwrap().len() < 500);
+    for empty in ["", "<html>", "[]", "{}", r#"{"errors":[]}"#, r#"{"errors":7}"#] {
+        assert_eq!(said(empty), None, "{empty}");
+    }
+}

@@ -131,7 +131,7 @@ pub(super) fn fetch(client: &Client, ask: &Ask<'_>) -> Result<Token, Failure> {
 
 /// Whether two hosts are of one domain: one is the other's parent, or both have a parent of at least two labels.
 /// `registry.gitlab.example` and `gitlab.example` are, `registry.example` and `evil.example` are not.
-fn related(registry: &str, realm: &str) -> bool {
+pub(super) fn related(registry: &str, realm: &str) -> bool {
     if registry.parse::<std::net::IpAddr>().is_ok() || realm.parse::<std::net::IpAddr>().is_ok() {
         return false;
     }
@@ -140,9 +140,4 @@ fn related(registry: &str, realm: &str) -> bool {
     };
     let parent = registry.split_once('.').map_or("", |(_, parent)| parent);
     below(registry, realm) || below(realm, registry) || below(realm, parent)
-}
-
-#[cfg(test)]
-pub(super) fn is_related(registry: &str, realm: &str) -> bool {
-    related(registry, realm)
 }

@@ -22,17 +22,23 @@ pub(crate) struct Rules {
 pub(crate) struct Gather<'a> {
     rules: &'a Rules,
     links: Links,
+    lazy: bool,
 }
 
 impl<'a> Gather<'a> {
     /// Begins a stream.
     pub(crate) fn new(rules: &'a Rules) -> Self {
-        Gather { rules, links: Links::default() }
+        Gather { rules, links: Links::default(), lazy: false }
+    }
+
+    /// As [`Gather::new`], but the attributes of regular files stay unread; see [`Content::Seen`](crate::tree::Content::Seen).
+    pub(crate) fn lazily(rules: &'a Rules) -> Self {
+        Gather { lazy: true, ..Gather::new(rules) }
     }
 
     /// The file at `place` in `root`, which is no directory, under the name `to`; nothing for a socket.
     pub(crate) fn file(&mut self, root: &Root, place: &RelPath, to: RelPath) -> Result<Option<Entry>> {
-        let Some(mut found) = look_at(root, place, Marks::None)? else {
+        let Some(mut found) = look_at(root, place, Marks::None, self.lazy)? else {
             return Err(Error::new(Kind::NotFound, format!("cannot copy `{place}`"))
                 .because("it was removed in the meantime"));
         };
@@ -62,6 +68,7 @@ impl<'a> Gather<'a> {
             held: None,
         };
         let scan = Scan::new(dir, Marks::None, OPEN);
+        let scan = if self.lazy { scan.lazy() } else { scan };
         let levels = vec![top];
         // Of the place that never goes, what is left from here; nothing if it is elsewhere.
         let never = self.rules.never.as_ref().and_then(|never| never.strip(place));

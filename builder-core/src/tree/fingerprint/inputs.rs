@@ -2,23 +2,39 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use super::known::{self, Known};
+use super::{Fingerprint, hash_entry};
+use crate::error::{Context, Result};
 use crate::oci::{Digest, Hasher};
-use crate::tree::fingerprint::{ContentHash, Fingerprint};
-use crate::tree::{Entry, RelPath};
+use crate::tree::{Content, Entry, Node, RelPath};
 
 /// Takes entries in the order of their stream.
-#[derive(Default)]
 pub(crate) struct Inputs {
     hash: Hasher,
     list: Vec<u8>,
+    known: Known,
 }
 
 impl Inputs {
-    /// Adds an entry with its path; `content` is that of a regular file. Times do not count, nor does the path that is
-    /// `shown` in the list.
-    pub(crate) fn add(&mut self, entry: &Entry, content: Option<&ContentHash>, shown: &RelPath) {
+    /// Begins with what is known of the files.
+    pub(crate) fn new(known: Known) -> Self {
+        Inputs { hash: Hasher::default(), list: Vec::new(), known }
+    }
+
+    /// Adds an entry with its path and content, which is read only if it is not known. Times do not count, nor does the
+    /// path that is `shown` in the list.
+    pub(crate) fn add(&mut self, mut entry: Entry, shown: &RelPath) -> Result<()> {
+        let body = match &mut entry.node {
+            Node::File { size, content: Content::Seen { dir, name, stamp } } => {
+                Some(self.known.body(dir, name, *stamp, *size).cannot("read", &entry.path)?)
+            }
+            _ => {
+                let content = hash_entry(&mut entry)?;
+                content.map(|content| known::body(&content, &std::mem::take(&mut entry.meta.xattrs)))
+            }
+        };
         let mut print = Fingerprint::default();
-        print.add(&RelPath::root(), entry, content);
+        print.add(&RelPath::root(), &entry, body.as_ref());
         let print = print.digest().hex();
         self.hash.update(print.as_bytes());
         let path = shown.as_path().as_os_str().as_bytes();
@@ -26,12 +42,13 @@ impl Inputs {
         self.list.extend_from_slice(&print.as_bytes()[..32]);
         self.list.extend_from_slice(path);
         self.list.push(0);
+        Ok(())
     }
 
     /// The digest of all entries, and the list: for each 32 hexadecimal digits of its fingerprint, then its path, ended
-    /// by a zero byte.
-    pub(crate) fn finish(self) -> (Digest, Vec<u8>) {
-        (self.hash.finish(), self.list)
+    /// by a zero byte; and what is known of the files now, if that is more than before.
+    pub(crate) fn finish(self) -> (Digest, Vec<u8>, Option<Vec<u8>>) {
+        (self.hash.finish(), self.list, self.known.finish())
     }
 }
 

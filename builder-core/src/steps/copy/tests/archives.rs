@@ -52,7 +52,7 @@ fn archives_of_every_form_are_unpacked() {
         put(&scene, "archive", &packed.stdout);
         let done = scene.perform(&add(&["archive"], "/new/place")).unwrap();
         assert_eq!(scene.list(), ["new/place/two", "new/place/x/one"], "{tool}");
-        assert_eq!((&*done.kind, done.entries, done.bytes), ("file", 3, 2), "{tool}");
+        assert_eq!((done.kind.as_ref(), done.entries, done.bytes), ("file", 3, 2), "{tool}");
         assert_eq!(scene.meta("new/place/two").mode() & 0o7777, 0o640);
         assert_eq!(scene.meta("new/place/two").mtime(), 1_000_000_000);
         // `copy` takes it as the file it is.

@@ -65,6 +65,7 @@ pub(super) fn take_content(entry: &mut Entry) -> Result<Taken> {
             Load::Bytes(bytes)
         }
         Content::At { dir, name } => Load::At { size, dir, name },
+        Content::Seen { .. } => unreachable!("its attributes would be missing"),
         Content::Stream(stream) => return Ok(Taken::Stream(size, stream)),
     }))
 }

@@ -1,9 +1,6 @@
-//! Tests of what a volume may say, and of giving away a tree.
-
-use std::os::unix::fs::{MetadataExt, symlink};
+//! Tests of what a volume may say.
 
 use super::*;
-use crate::testing::require_root;
 
 #[test]
 fn volumes_are_taken_apart() {
@@ -48,22 +45,4 @@ fn nonsense_is_refused_with_its_reason() {
     for option in ["copy", "nocopy", "cached"] {
         assert!(format!("/a:/b:{option}").parse::<Volume>().is_err(), "{option} was taken");
     }
-}
-
-#[test]
-fn a_tree_is_given_away_without_following_links() {
-    if !require_root("a_tree_is_given_away_without_following_links") {
-        return;
-    }
-    let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    std::fs::create_dir_all(dir.path().join("a/b/c")).unwrap();
-    std::fs::write(dir.path().join("a/b/c/file"), "").unwrap();
-    symlink(outside.path(), dir.path().join("a/link")).unwrap();
-    let top = rustix::fs::open(dir.path(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
-    give(top.as_fd(), true, (12, 34)).unwrap();
-    for path in ["", "a", "a/b/c", "a/b/c/file", "a/link"] {
-        let stat = std::fs::symlink_metadata(dir.path().join(path)).unwrap();
-        assert_eq!((stat.uid(), stat.gid()), (12, 34), "{path}");
-    }
-    assert_eq!(std::fs::metadata(outside.path()).unwrap().uid(), 0);
 }

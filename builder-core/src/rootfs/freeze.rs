@@ -1,0 +1,47 @@
+//! Freezing: what changed in a container becomes the newest of its parts.
+
+use crate::builder::Builder;
+use crate::error::{Context, Result};
+use crate::rootfs::copy_upper::copy_upper;
+use crate::rootfs::mounted::{attach, clear_mark};
+use crate::rootfs::quiet::{Quiet, quieten};
+use crate::rootfs::{plain, traces};
+use crate::store::{ContainerGuard, TreeId, Work};
+use crate::sys::lock::{self, Mode};
+
+/// Freezes what changed in a held container, and gives all parts over its base, the newest first.
+///
+/// Where someone is inside, a copy of the upper as it is now is the newest part, and the container stays as it is.
+pub(crate) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Vec<TreeId>> {
+    let mut newest = None;
+    if plain::is_one(guard) {
+        let path = guard.dir().join("use");
+        // Where a command is inside, the traces are its own.
+        if let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? {
+            traces::clear(builder, work, guard)?;
+        }
+        plain::freeze(builder, work, guard)?;
+    } else {
+        match quieten(builder, guard)? {
+            Quiet::Yes { alone, attached } => {
+                traces::clear(builder, work, guard)?;
+                builder.store.freeze(work, guard)?;
+                drop(alone);
+                clear_mark(guard.dir());
+                if attached {
+                    attach(builder, work, guard)?;
+                }
+            }
+            Quiet::No => newest = copy_upper(builder, work, guard)?,
+        }
+    }
+    Ok(newest.into_iter().chain(guard.record.frozen.iter().rev().cloned()).collect())
+}
+
+/// As [`freeze`], where the caller has made sure that nobody is inside, and took the user's mount down.
+pub(crate) fn freeze_held(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<()> {
+    match plain::is_one(guard) {
+        true => plain::freeze(builder, work, guard),
+        false => builder.store.freeze(work, guard).map(drop),
+    }
+}

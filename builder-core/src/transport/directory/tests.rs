@@ -1,0 +1,42 @@
+//! Directories written and read back, with signatures.
+
+use std::fs;
+
+use super::*;
+use crate::error::Kind;
+use crate::event::Silent;
+use crate::oci::{Descriptor, media_type};
+use crate::transport::sink::{Meter, Outgoing, Part, Role, Sink};
+use crate::transport::source::{RawManifest, Source};
+
+fn manifest(text: &str) -> RawManifest {
+    RawManifest { media_type: media_type::MANIFEST.into(), bytes: text.as_bytes().to_vec() }
+}
+
+#[test]
+fn a_second_image_leaves_nothing_of_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    for (text, signatures) in [("{\"a\":1}", vec![b"one".to_vec(), b"two".to_vec()]), ("{}", Vec::new())] {
+        let sink = DirSink::open(dir.path()).unwrap();
+        let blob = Descriptor::of(media_type::LAYER, text.as_bytes());
+        let meter = Meter::begin(&Silent, "copying blob x".into(), None);
+        let mut outgoing = Outgoing::known_as(Box::new(text.as_bytes()), &blob, meter);
+        sink.put_blob(&mut outgoing, Part::Other).unwrap();
+        sink.put_signatures(manifest(text).digest(), &signatures).unwrap();
+        sink.put_manifest(&manifest(text), Role::Named).unwrap();
+        sink.finish().unwrap();
+        let source = DirSource::open(dir.path()).unwrap();
+        assert_eq!(source.manifest().unwrap(), manifest(text));
+        assert_eq!(source.signatures(manifest(text).digest()).unwrap(), signatures);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3 + signatures.len());
+    }
+}
+
+#[test]
+fn a_directory_of_someone_elses_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "x").unwrap();
+    assert_eq!(DirSink::open(dir.path()).unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert_eq!(DirSource::open(dir.path()).unwrap().manifest().unwrap_err().kind(), Kind::NotFound);
+}

@@ -1,0 +1,136 @@
+//! A `dir:` directory being written.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::error::{Context, Error, Result};
+use crate::oci::{Descriptor, Digest, Format};
+use crate::transport::directory::{VERSION, instance_name, signature_name};
+use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
+use crate::transport::source::RawManifest;
+use crate::transport::unfinished::{self, Unfinished};
+
+/// A directory that gets one image.
+#[derive(Debug)]
+pub(crate) struct DirSink {
+    path: PathBuf,
+    written: Mutex<Written>,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    names: BTreeSet<String>,
+    /// Signatures whose manifest is yet to come: only that says what they are called.
+    signatures: Vec<Vec<u8>>,
+}
+
+impl DirSink {
+    /// Opens a directory that is empty or has an image already, making it if it does not exist.
+    pub fn open(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).cannot("make the directory", path.display())?;
+        unfinished::sweep(path);
+        let mut items = fs::read_dir(path).cannot("read", path.display())?;
+        let marked =
+            fs::read(path.join("version")).is_ok_and(|text| text.starts_with(b"Directory Transport Version"));
+        if !marked && items.next().is_some() {
+            return Err(Error::invalid(format!("cannot write an image into `{}`", path.display()))
+                .because("the directory has other files in it")
+                .hint("name a new directory"));
+        }
+        let sink = DirSink { path: path.to_owned(), written: Mutex::default() };
+        sink.put("version".into(), VERSION.as_bytes())?;
+        Ok(sink)
+    }
+
+    fn written(&self) -> std::sync::MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn put(&self, name: String, bytes: &[u8]) -> Result<()> {
+        let path = self.path.join(&name);
+        let written = Unfinished::begin(&self.path).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.publish(&path)
+        });
+        written.cannot("write", path.display())?;
+        self.written().names.insert(name);
+        Ok(())
+    }
+}
+
+impl Sink for DirSink {
+    fn name(&self) -> String {
+        format!("dir:{}", self.path.display())
+    }
+
+    fn formats(&self) -> &'static [Format] {
+        &[Format::Oci, Format::Docker]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants::Any
+    }
+
+    fn takes_index(&self) -> bool {
+        true
+    }
+
+    fn has_blob(&self, blob: &Descriptor, _part: Part<'_>) -> Result<bool> {
+        let name = blob.digest.hex();
+        let found = fs::symlink_metadata(self.path.join(&name));
+        let there = found.is_ok_and(|found| found.is_file() && found.len() == blob.size);
+        if there {
+            self.written().names.insert(name);
+        }
+        Ok(there)
+    }
+
+    fn put_blob(&self, blob: &mut Outgoing<'_>, _part: Part<'_>) -> Result<()> {
+        let mut file = Unfinished::begin(&self.path).cannot("write", self.path.display())?;
+        io::copy(blob, &mut file).cannot("write", self.path.display())?;
+        let name = blob.finish()?.digest.hex();
+        let path = self.path.join(&name);
+        file.publish(&path).cannot("write", path.display())?;
+        self.written().names.insert(name);
+        Ok(())
+    }
+
+    fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()> {
+        let signatures = std::mem::take(&mut self.written().signatures);
+        let instance = (role == Role::Instance).then(|| manifest.digest());
+        for (number, signature) in (1..).zip(signatures) {
+            self.put(signature_name(instance, number), &signature)?;
+        }
+        self.put(instance.map_or_else(|| "manifest.json".to_owned(), instance_name), &manifest.bytes)
+    }
+
+    fn put_signatures(&self, _manifest: Digest, signatures: &[Vec<u8>]) -> Result<()> {
+        self.written().signatures = signatures.to_vec();
+        Ok(())
+    }
+
+    /// Takes away what an image that was there before has left.
+    fn finish(&self) -> Result<()> {
+        let written = self.written();
+        for item in fs::read_dir(&self.path).cannot("read", self.path.display())?.flatten() {
+            let name = item.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if is_ours(name) && !written.names.contains(name) {
+                fs::remove_file(item.path()).cannot("remove", item.path().display())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a file is called as those of this transport are.
+fn is_ours(name: &str) -> bool {
+    let rest = match name.split_at_checked(64) {
+        Some((digits, rest)) if Digest::from_hex(digits).is_some() => rest,
+        _ => name,
+    };
+    rest.is_empty() || rest == ".manifest.json" || rest.trim_start_matches('-').starts_with("signature-")
+}

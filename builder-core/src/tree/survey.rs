@@ -1,0 +1,177 @@
+//! What changed in a tree since it was looked at last, without reading what did not.
+//!
+//! A [`Survey`] has the signature of every file: inode, time of change, size, mode, owner. [`Changes`] walks the tree
+//! again and gives the entries that differ, as a layer over the old state has them: a directory before what is in it,
+//! and whiteouts for what is gone. More than what changed may be given, never less.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use crate::error::{Error, Result};
+use crate::tree::walk::{Found, Links, OPEN, Scan, Signature};
+use crate::tree::{Entry, Marks, Meta, Node, RelPath, Root, Timestamp};
+
+/// The signatures of a tree.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// Files changed at this time or later may have changed again without another time: clocks of file systems tick
+    /// slowly.
+    since: Timestamp,
+    files: BTreeMap<RelPath, Signature>,
+}
+
+/// No file system's clock ticks more slowly, in nanoseconds (a kernel with 100 ticks a second).
+const TICK: i64 = 20_000_000;
+
+impl Survey {
+    /// An empty one, begun at the moment `now`, in nanoseconds since the epoch.
+    pub(crate) fn begin(now: i64) -> Self {
+        let since = now - TICK;
+        let nanoseconds = u32::try_from(since.rem_euclid(1_000_000_000)).expect("below a second");
+        let since = Timestamp { seconds: since.div_euclid(1_000_000_000), nanoseconds };
+        Survey { since, files: BTreeMap::new() }
+    }
+
+    /// Looks at all of `root`.
+    pub(crate) fn take(root: &Root, now: i64) -> Result<Self> {
+        let mut survey = Survey::begin(now);
+        for found in Scan::new(root, Marks::None, OPEN) {
+            let found = found?;
+            survey.files.insert(found.entry.path, found.signature);
+        }
+        Ok(survey)
+    }
+
+    fn has(&self, found: &Found) -> bool {
+        self.files.get(&found.entry.path) == Some(&found.signature) && found.signature.changed < self.since
+    }
+
+    /// As bytes: records of numbers and a path, each ended by a NUL.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = format!("{} {}\0", self.since.seconds, self.since.nanoseconds).into_bytes();
+        for (path, file) in &self.files {
+            let Signature { inode, changed, size, mode, uid, gid } = file;
+            let Timestamp { seconds, nanoseconds } = changed;
+            let numbers = format!("{inode} {seconds} {nanoseconds} {size} {mode} {uid} {gid} ");
+            bytes.extend_from_slice(numbers.as_bytes());
+            bytes.extend_from_slice(path.as_bytes());
+            bytes.push(0);
+        }
+        bytes
+    }
+
+    /// The reverse of [`Survey::to_bytes`].
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
+        let damaged = || Error::corrupt("cannot read what a container's tree was like");
+        let mut records = bytes.strip_suffix(&[0]).ok_or_else(damaged)?.split(|byte| *byte == 0);
+        let number = |field: Option<&[u8]>| -> Result<i64> {
+            let text = field.and_then(|field| std::str::from_utf8(field).ok());
+            text.and_then(|text| text.parse().ok()).ok_or_else(damaged)
+        };
+        let mut head = records.next().ok_or_else(damaged)?.split(|byte| *byte == b' ');
+        let since = timestamp(number(head.next())?, number(head.next())?).ok_or_else(damaged)?;
+        let mut files = BTreeMap::new();
+        for record in records {
+            let mut fields = record.splitn(8, |byte| *byte == b' ');
+            let mut next = || number(fields.next());
+            let small = |number: i64| u32::try_from(number).map_err(|_| damaged());
+            let inode = next()?.cast_unsigned();
+            let changed = timestamp(next()?, next()?).ok_or_else(damaged)?;
+            let (size, mode, uid, gid) = (next()?, small(next()?)?, small(next()?)?, small(next()?)?);
+            let path = fields.next().ok_or_else(damaged)?;
+            let path = RelPath::parse(OsString::from_vec(path.to_vec()))?;
+            files.insert(path, Signature { inode, changed, size, mode, uid, gid });
+        }
+        Ok(Survey { since, files })
+    }
+}
+
+fn timestamp(seconds: i64, nanoseconds: i64) -> Option<Timestamp> {
+    Some(Timestamp { seconds, nanoseconds: u32::try_from(nanoseconds).ok()? })
+}
+
+/// The entries of a tree that differ from a survey, as a stream; [`Changes::finish`] gives the new survey.
+pub(crate) struct Changes<'a> {
+    scan: Scan,
+    links: Links,
+    before: &'a Survey,
+    after: Survey,
+    /// Directories that have not changed themselves, above the place the scan is at.
+    above: Vec<Found>,
+    ready: VecDeque<Entry>,
+    gone: Option<std::vec::IntoIter<RelPath>>,
+}
+
+impl<'a> Changes<'a> {
+    /// Begins at the moment `now`, in nanoseconds since the epoch.
+    pub(crate) fn new(root: &Root, before: &'a Survey, now: i64) -> Self {
+        Changes {
+            scan: Scan::new(root, Marks::None, OPEN),
+            links: Links::default(),
+            before,
+            after: Survey::begin(now),
+            above: Vec::new(),
+            ready: VecDeque::new(),
+            gone: None,
+        }
+    }
+
+    /// The tree as it was walked. Of meaning once the stream has ended.
+    pub(crate) fn finish(self) -> Survey {
+        self.after
+    }
+
+    fn step(&mut self) -> Result<Option<Entry>> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                return Ok(Some(entry));
+            }
+            if let Some(gone) = &mut self.gone {
+                let whiteout = |path| Entry { path, meta: Meta::default(), node: Node::Whiteout };
+                return Ok(gone.next().map(whiteout));
+            }
+            match self.scan.next().transpose()? {
+                Some(found) => self.weigh(found),
+                None => self.gone = Some(self.missing().into_iter()),
+            }
+        }
+    }
+
+    /// Puts what differs, with the directories above it, in line.
+    fn weigh(&mut self, found: Found) {
+        let path = &found.entry.path;
+        self.above.retain(|dir| path.starts_with(&dir.entry.path));
+        self.after.files.insert(path.clone(), found.signature);
+        let is_dir = matches!(found.entry.node, Node::Directory { .. });
+        if !self.before.has(&found) {
+            let above = std::mem::take(&mut self.above).into_iter().chain([found]);
+            let links = &mut self.links;
+            self.ready.extend(above.map(|found| links.name(found)));
+        } else if is_dir {
+            self.above.push(found);
+        }
+    }
+
+    /// What was there and is not, where the directory above still is one.
+    fn missing(&self) -> Vec<RelPath> {
+        const KIND: u32 = 0o170_000;
+        const DIRECTORY: u32 = 0o040_000;
+        let is_dir = |path: &RelPath| {
+            self.after.files.get(path).is_some_and(|signature| signature.mode & KIND == DIRECTORY)
+        };
+        let gone = self.before.files.keys().filter(|path| !self.after.files.contains_key(*path));
+        gone.filter(|path| path.parent().is_some_and(|above| is_dir(&above))).cloned().collect()
+    }
+}
+
+impl Iterator for Changes<'_> {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests;

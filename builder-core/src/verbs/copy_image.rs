@@ -1,0 +1,178 @@
+//! `image copy`: an image, or an index of several, from one place to another; neither need be the store.
+
+use std::path::Path;
+
+use crate::builder::Builder;
+use crate::error::{Error, Result};
+use crate::event::Reporter;
+use crate::layer::Compression;
+use crate::name::{Location, Pick, Reference};
+use crate::oci::{Digest, Format};
+use crate::settings::RegistrySettings;
+use crate::store::Work;
+use crate::transport::registry::Access;
+use crate::transport::{
+    CopyOptions, Places, Recompress, Sink, Source, StoreSink, StoreSource, Wanted, Wants, Which, copy_image,
+    open,
+};
+
+/// Copies an image between any two places.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CopyImage {
+    /// Where it is.
+    pub source: Location,
+    /// Where to.
+    pub target: Location,
+    /// What of an index is copied.
+    pub which: Which,
+    /// The platform that is chosen of an index.
+    pub platform: Wanted,
+    /// The family of media types at the target.
+    pub format: Option<Format>,
+    /// The form of the layers at the target.
+    pub layers: Layers,
+    /// The level of compression; each form's usual one, unless given.
+    pub level: Option<i32>,
+    /// Fails rather than change a digest.
+    pub preserve_digests: bool,
+    /// Leaves signatures behind.
+    pub remove_signatures: bool,
+    /// Further names at the target.
+    pub additional_tags: Vec<Reference>,
+    /// How a registry is reached that is the source.
+    pub from: Access,
+    /// How a registry is reached that is the target.
+    pub to: Access,
+}
+
+/// The form that layers get at the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Layers {
+    /// What the target prefers: plain ones may be compressed.
+    #[default]
+    Preferred,
+    /// As they are.
+    Kept,
+    /// Plain ones are compressed, where the target takes either.
+    Compressed,
+    /// Compressed ones are decompressed.
+    Plain,
+    /// Plain ones get this form; those that have another compressed form too, if so said.
+    Form(Compression, bool),
+}
+
+/// An image that was copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedImage {
+    /// The digest of its manifest, or of the index, at the target.
+    pub digest: Digest,
+    /// The image id; none for an index.
+    pub id: Option<Digest>,
+}
+
+/// What a copy needs to know of where it runs.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The store, where it has a part in it.
+    pub builder: Option<&'a Builder<'a>>,
+    /// Where large temporary files go, where the store has none.
+    pub scratch: &'a Path,
+    /// What is known of registries.
+    pub registries: &'a RegistrySettings,
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl Layers {
+    /// What the engine is told.
+    pub(crate) fn options(self, level: Option<i32>) -> (Option<Wants>, Recompress) {
+        let (wants, to, force) = match self {
+            Layers::Preferred => (None, None, false),
+            Layers::Kept => (Some(Wants::Any), None, false),
+            Layers::Compressed => (Some(Wants::Compressed), None, false),
+            Layers::Plain => (Some(Wants::Plain), None, false),
+            Layers::Form(form, force) => (None, Some(form), force),
+        };
+        (wants, Recompress { to, level, force })
+    }
+}
+
+impl CopyImage {
+    /// Whether the store has a part in it.
+    #[must_use]
+    pub fn needs_store(&self) -> bool {
+        [&self.source, &self.target].iter().any(|place| matches!(place, Location::Store(_)))
+    }
+
+    /// Copies.
+    pub fn perform(&self, surroundings: &Surroundings<'_>) -> Result<CopiedImage> {
+        let held = surroundings.builder.map(|builder| Ok((builder, builder.store.work()?))).transpose()?;
+        let store = held.as_ref().map(|(builder, work)| (*builder, work));
+        let reporter = surroundings.reporter;
+        let from = Places {
+            scratch: store.map_or(surroundings.scratch, |(_, work)| work.dir()),
+            registries: surroundings.registries,
+            access: &self.from,
+            reporter,
+        };
+        let to = Places { access: &self.to, ..from };
+        let (wants, recompress) = self.layers.options(self.level);
+        let options = CopyOptions {
+            which: self.which.clone(),
+            platform: self.platform.clone(),
+            format: self.format,
+            recompress,
+            wants,
+            preserve_digests: self.preserve_digests,
+            remove_signatures: self.remove_signatures,
+        };
+        let source = self.source(from, store)?;
+        let copied = copy_image(&*source, &*self.sink(to, store)?, &options, reporter)?;
+        for tag in &self.additional_tags {
+            let target = renamed(&self.target, tag)?;
+            let again = CopyImage { target, additional_tags: Vec::new(), ..self.clone() };
+            copy_image(&*source, &*again.sink(to, store)?, &options, reporter)?;
+        }
+        Ok(CopiedImage { digest: copied.manifest.digest, id: copied.config })
+    }
+
+    fn source<'a>(
+        &self,
+        places: Places<'a>,
+        store: Option<(&'a Builder<'a>, &Work)>,
+    ) -> Result<Box<dyn Source + 'a>> {
+        match (&self.source, store) {
+            (Location::Store(name), Some((builder, work))) => {
+                Ok(Box::new(StoreSource::new(builder, builder.store.hold_image(work, &name.to_string())?)))
+            }
+            (location, _) => open::source(places, location),
+        }
+    }
+
+    fn sink<'a>(
+        &self,
+        places: Places<'a>,
+        store: Option<(&'a Builder<'a>, &'a Work)>,
+    ) -> Result<Box<dyn Sink + 'a>> {
+        match (&self.target, store) {
+            (Location::Store(name), Some((builder, work))) => {
+                Ok(Box::new(StoreSink::new(builder, work, vec![name.to_string()])))
+            }
+            (location, _) => open::sink(places, location),
+        }
+    }
+}
+
+/// The same place under another name.
+fn renamed(target: &Location, tag: &Reference) -> Result<Location> {
+    match target {
+        Location::Oci { dir, .. } => {
+            Ok(Location::Oci { dir: dir.clone(), pick: Pick::Name(tag.to_string()) })
+        }
+        Location::Registry(_) => Ok(Location::Registry(tag.clone())),
+        Location::Store(_) => Ok(Location::Store(tag.clone())),
+        other => Err(Error::invalid(format!("cannot give an image in `{other}` the name `{tag}` as well"))
+            .because("there is one image of one name")
+            .hint("leave out --additional-tag")),
+    }
+}

@@ -1,0 +1,62 @@
+//! How a registry is reached: the flags of all verbs that move images.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use builder_core::{Access, Credentials, Result, Retry};
+
+use crate::args::duration;
+use crate::ui;
+
+/// The flags of verbs that reach registries.
+#[derive(Debug, Default, clap::Args)]
+pub struct RegistryArgs {
+    /// Check the registry's certificate and refuse plain HTTP; with false, neither (default: as registries.conf says)
+    #[arg(long, value_name = "BOOL", value_parser = parse_bool)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub tls_verify: Option<bool>,
+    /// Log in to the registry with this name and password; a password that is missing is asked for
+    #[arg(long, value_name = "USER[:PASSWORD]")]
+    pub creds: Option<String>,
+    /// The file with credentials (default: the one `kiln login` writes) [env: REGISTRY_AUTH_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub authfile: Option<PathBuf>,
+    /// The directory with an authority's certificate, *.crt, and a client's, *.cert with *.key (default: the one of the
+    /// registry in /etc/containers/certs.d)
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<PathBuf>,
+    /// How often what failed is tried again
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub retry: u32,
+    /// How long is waited before that, e.g. 2s or 500ms (default: longer each time, or as long as the registry asks)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub retry_delay: Option<Duration>,
+    /// The signature policy, in place of policy.json
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub signature_policy: Option<PathBuf>,
+}
+
+impl RegistryArgs {
+    /// What the flags say.
+    pub fn access(&self) -> Result<Access> {
+        let ask = || ui::ask_secret("Password: ", "write it after the name, --creds USER:PASSWORD");
+        let credentials = self.creds.as_deref().map(|text| Credentials::parse(text, ask)).transpose()?;
+        Ok(Access {
+            tls_verify: self.tls_verify,
+            credentials,
+            auth_file: self.authfile.clone(),
+            cert_dir: self.cert_dir.clone(),
+            retry: Retry { times: self.retry, delay: self.retry_delay },
+            policy: self.signature_policy.clone(),
+        })
+    }
+}
+
+/// A truth value in any of the spellings Go's programs take.
+pub fn parse_bool(text: &str) -> std::result::Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    }
+}

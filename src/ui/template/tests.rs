@@ -1,0 +1,55 @@
+//! Templates as scripts use them, and those that are refused.
+
+use super::*;
+
+fn fill(format: &str) -> String {
+    let object = serde_json::json!({
+        "ID": "ab", "Config": {"Env": ["A=1", "B=2"], "Labels": {"a": "x"}}, "N": 3, "Names": ["n"],
+    });
+    Format::parse(format).and_then(|format| format.strict().fill(&object)).unwrap()
+}
+
+#[test]
+fn templates_as_scripts_use_them() {
+    assert_eq!(fill("{{.ID}} {{.N}}"), "ab 3");
+    assert_eq!(fill("{{.Config.Env}}"), "[A=1 B=2]");
+    assert_eq!(fill("{{json .Config.Env}}"), r#"["A=1","B=2"]"#);
+    assert_eq!(fill("{{range .Config.Env}}{{.}};{{end}}"), "A=1;B=2;");
+    assert_eq!(fill("{{range $i, $e := .Config.Env}}{{$i}}{{$e}} {{end}}"), "0A=1 1B=2 ");
+    assert_eq!(fill("{{index .Config.Env 1}}"), "B=2");
+    assert_eq!(fill(r#"{{index .Config.Labels "a"}}{{.Config.Labels.a}}"#), "xx");
+    assert_eq!(fill(r#"{{join .Config.Env ","}}{{upper .ID}}{{"A B" | lower}}"#), "A=1,B=2ABa b");
+    assert_eq!(fill(r#"{{title "one two-three"}} {{len .Config.Env}}"#), "One Two-Three 2");
+    assert_eq!(fill(r#"{{index (split "a,b" ",") 1}}{{truncate .ID 1}}{{pad .ID 1 2}}|"#), "ba ab  |");
+    assert_eq!(fill(r#"{{printf "%-4s|%03d|%q" .ID .N .ID}}"#), r#"ab  |003|"ab""#);
+    assert_eq!(fill("{{println .ID}}"), "ab\n");
+    assert_eq!(fill(r#"{{if eq .ID "ab"}}yes{{else}}no{{end}}{{with .ID}}{{.}}{{end}}"#), "yesab");
+    assert_eq!(fill("{{.ID | printf \"%s-%s\" \"x\"}}"), "x-ab");
+    assert_eq!(fill(r"{{.ID}}\t{{.N}}"), "ab\t3");
+}
+
+#[test]
+fn a_label_may_be_missing_and_a_field_may_not() {
+    assert_eq!(fill("{{.Config.Labels.nosuch}}"), "<no value>");
+    let strict = |text: &str| Format::parse(text).unwrap().strict().fill(&serde_json::json!({"ID": "ab"}));
+    let error = format!("{:?}", strict("{{.Nosuch}}").unwrap_err());
+    assert!(error.contains("Nosuch"), "{error}");
+}
+
+#[test]
+fn columns_of_a_table_are_at_spaces_and_tabs() {
+    assert_eq!(columns(r#"{{.ID}} {{printf "%s x" .N}}	{{.A}}"#), "{{.ID}}\t{{printf \"%s x\" .N}}\t{{.A}}");
+    assert_eq!(columns("a b {{.ID"), "a\tb\t{{.ID");
+    assert!(Format::parse("table {{.ID}}").unwrap().is_table);
+    assert!(!Format::parse("tables").unwrap().is_table);
+}
+
+#[test]
+fn a_bad_template_is_refused() {
+    for bad in ["{{.ID", "{{nothere .}}", "{{range}}", "{{.ID | }}"] {
+        let filled = Format::parse(bad).and_then(|format| format.fill(&1));
+        assert!(filled.is_err(), "{bad}");
+    }
+    let deep = format!("{}x{}", "{{if 1}}".repeat(5000), "{{end}}".repeat(5000));
+    assert!(Format::parse(&deep).is_err() || Format::parse(&deep).unwrap().fill(&1).is_ok());
+}
