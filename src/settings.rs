@@ -108,13 +108,6 @@ fn user_data() -> Result<PathBuf> {
     }
 }
 
-/// The proxies of the environment; a name in small letters counts more, as in curl.
-pub fn proxies() -> Proxies {
-    let named = |name: &str| Environment::text(name).or_else(|| Environment::text(&name.to_uppercase()));
-    // In capitals a server that runs this as a CGI script could be sent it.
-    Proxies { http: Environment::text("http_proxy"), https: named("https_proxy"), none: named("no_proxy") }
-}
-
 /// Whether we were called by the name of Buildah.
 pub fn is_buildah() -> bool {
     let name = std::env::args_os().next().map(PathBuf::from);

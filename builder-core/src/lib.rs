@@ -45,8 +45,8 @@ pub use steps::{
 };
 pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
 pub use transport::http::Tls;
-pub use tree::Ignored;
 pub use transport::{Access, Retry, Wanted, Which};
+pub use tree::Ignored;
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{

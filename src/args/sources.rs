@@ -1,13 +1,13 @@
 //! What `add` and `copy` take: everything but whether archives are unpacked.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use builder_core::{Copy, CopyFrom, Error, Fetch, Kind, Result, Retry, Tls, Unpack};
+use builder_core::{Copy, CopyFrom, Error, Kind, Result, Unpack};
 
+use crate::args::RegistryArgs;
 use crate::cli::Context;
 use crate::exit::Exit;
-use crate::settings::{self, Environment};
+use crate::settings::Environment;
 use crate::ui::{self, Talk};
 
 /// Sources, where they go, and how.
@@ -72,22 +72,11 @@ pub struct Sources {
     /// Do not print the digest
     #[arg(long, short)]
     quiet: bool,
-    /// How often to try again where the network fails
-    #[arg(long, value_name = "TIMES", default_value_t = 3)]
-    retry: u32,
-    /// How long to wait before that: 500ms, 2s, 1m
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = super::duration)]
-    retry_delay: Duration,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// The time of everything copied, in seconds since 1970
     #[arg(long, value_name = "SECONDS")]
     timestamp: Option<i64>,
-    /// Ask servers for a certificate that is trusted (default: true)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(action = clap::ArgAction::Set, default_value = "true", hide_default_value = true)]
-    tls_verify: bool,
-    /// Certificates to trust (*.crt) and the client's own (*.cert, *.key) when fetching from https:// addresses
-    #[arg(long, value_name = "DIR")]
-    cert_dir: Option<PathBuf>,
 }
 
 impl Sources {
@@ -126,16 +115,7 @@ impl Sources {
             keep_git_dir: self.keep_git_dir,
             literal: !self.allow_wildcard,
             allow_empty: self.allow_empty_wildcard,
-            fetch: Fetch {
-                retry: Retry { times: self.retry, delay: Some(self.retry_delay) },
-                tls: Tls {
-                    unchecked: !self.tls_verify,
-                    directories: self.cert_dir.into_iter().collect(),
-                    ..Tls::default()
-                },
-                proxies: settings::proxies(),
-                ..Fetch::default()
-            },
+            fetch: self.registry.fetch(&context.globals),
         };
         let builder = context.privileged(&talk)?;
         let done = copy.perform_in(&builder, &self.container, &from, !self.quiet, show)?;

@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use builder_core::{
-    Builder, Commit, Config, ConfigEdit, Copy, CopyFrom, Error, Fetch, Format, From, Host, Kind, Network,
-    Result, Rm, Run, Settings, Times, Unpack, Volume, inspect_container,
+    Access, Builder, Commit, Config, ConfigEdit, Copy, CopyFrom, Error, Fetch, Format, From, Host, Kind,
+    Network, Result, Rm, Run, RunMount, RunSettings, Secret, Settings, SshAgent, Times, Unpack,
+    inspect_container,
 };
 use dockerfile_frontend::ast::{NetworkMode, Security};
 use dockerfile_frontend::verbs::{self, Base, Begun, Edit, Origin, StageName, Step, Verb, Verbs};
 
 use super::Contexts;
 use super::context::cannot;
+use crate::args::proxies;
 use crate::ui::StageTalk;
 
 /// How stages are built.
@@ -32,12 +34,16 @@ pub struct Options {
     pub created: Option<i64>,
     /// In place of the image of the first `FROM`.
     pub from: Option<String>,
-    /// The network of commands.
-    pub network: Network,
-    /// Host directories and files that commands see.
-    pub volumes: Vec<Volume>,
-    /// What commands may do more and less.
-    pub capabilities: (Vec<String>, Vec<String>),
+    /// How commands run.
+    pub settings: RunSettings,
+    /// What mounts may ask for.
+    pub secrets: Vec<Secret>,
+    /// What mounts may ask for.
+    pub ssh: Vec<SshAgent>,
+    /// The OCI runtime that runs commands.
+    pub runtime: Option<String>,
+    /// Options for that runtime.
+    pub runtime_flags: Vec<String>,
     /// Show what is done only where it fails.
     pub quiet: bool,
     /// Whether stages are built side by side, so that what they print must be kept apart.
@@ -52,6 +58,8 @@ pub struct Adapter<'a> {
     pub contexts: &'a Contexts,
     pub ignore: Vec<String>,
     pub fetch: Fetch,
+    /// How registries are reached.
+    pub access: Access,
     /// The containers made so far: all but the last are gone at the end.
     pub made: Mutex<Vec<String>>,
     /// The exit code of the command that failed, if one did.
@@ -123,7 +131,14 @@ impl Adapter<'_> {
     }
 
     fn container(&self, builder: &Builder<'_>, image: String) -> Result<String> {
-        let from = From { image, name: None, format: self.options.format, cached: self.options.cached };
+        let from = From {
+            image,
+            format: self.options.format,
+            cached: self.options.cached,
+            run: self.options.settings.clone(),
+            access: self.access.clone(),
+            ..From::default()
+        };
         let made = from.perform(builder)?;
         self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(made.id.clone());
         Ok(made.id)
@@ -184,12 +199,6 @@ impl Adapter<'_> {
         let unsupported = |what: String, hint: &str| {
             Error::new(Kind::Unsupported, what).because("this version cannot").hint(hint.to_owned())
         };
-        if let Some((mount, _)) = run.mounts.first() {
-            return Err(unsupported(
-                format!("cannot use the mount `{mount}`"),
-                "copy what is needed into a stage of its own, and take files from there",
-            ));
-        }
         if let Some((name, _)) = run.devices.iter().find(|(_, required)| *required) {
             return Err(unsupported(format!("cannot use the device `{name}`"), "leave out --device"));
         }
@@ -199,26 +208,32 @@ impl Adapter<'_> {
                 "allow what it needs: kiln build --cap-add CAPABILITY",
             ));
         }
-        let mut volumes = self.options.volumes.clone();
+        let (mounts, contextdir) = self.mounts(&run.mounts)?;
+        let network = match run.network {
+            Some(NetworkMode::None) => Some(Network::None),
+            Some(NetworkMode::Host) => Some(Network::Host),
+            _ => None,
+        };
+        let mut settings = RunSettings { network, ..RunSettings::default() };
         let mut args = run.args.clone();
         let scratch = run.script.as_ref().map(|_| builder.scratch()).transpose()?;
         if let (Some(script), Some(scratch)) = (&run.script, &scratch) {
             let path = scratch.path().join("script");
             write_script(&path, script)?;
-            volumes.push(format!("{}:{SCRIPT}:ro", path.display()).parse()?);
+            settings.volumes.push(format!("{}:{SCRIPT}:ro", path.display()).parse()?);
             args = vec![SCRIPT.to_owned()];
         }
         let command = Run {
             args: args.clone(),
             env: run.env.clone(),
-            network: match run.network {
-                Some(NetworkMode::None) => Network::None,
-                Some(NetworkMode::Host) => Network::Host,
-                _ => self.options.network,
-            },
-            volumes,
-            cap_add: self.options.capabilities.0.clone(),
-            cap_drop: self.options.capabilities.1.clone(),
+            proxies: proxies(),
+            mounts,
+            contextdir,
+            secrets: self.options.secrets.clone(),
+            ssh: self.options.ssh.clone(),
+            runtime: self.options.runtime.clone(),
+            runtime_flags: self.options.runtime_flags.clone(),
+            settings,
             ..Run::default()
         };
         let exit = command.perform_in(builder, container, None)?;
@@ -230,6 +245,33 @@ impl Adapter<'_> {
                     .because(format!("it ends with exit code {code}")))
             }
         }
+    }
+
+    /// The mounts of a command, and the directory that those of a build context are in.
+    fn mounts(&self, mounts: &[(String, Origin)]) -> Result<(Vec<RunMount>, Option<PathBuf>)> {
+        let (mut found, mut directory) = (Vec::new(), None);
+        for (text, origin) in mounts {
+            let from = match origin {
+                Origin::Context => CopyFrom::Context(self.contexts.main.clone()),
+                Origin::Container(container) => CopyFrom::Other(container.clone()),
+                Origin::Named(name) => self.contexts.find(name),
+            };
+            let text = match from {
+                CopyFrom::Other(name) => format!("{text},from={name}"),
+                CopyFrom::Context(dir) | CopyFrom::Host(dir) => {
+                    let is_bind = !text.contains("type=") || text.contains("type=bind");
+                    let dir = std::path::absolute(&dir).map_err(|cause| cannot("find", &dir, cause))?;
+                    if is_bind && directory.replace(dir.clone()).is_some_and(|other| other != dir) {
+                        return Err(Error::new(Kind::Unsupported, format!("cannot use the mount `{text}`"))
+                            .because("one command takes files of two build contexts")
+                            .hint("copy those of one into a stage, and mount them from there"));
+                    }
+                    text.clone()
+                }
+            };
+            found.push(text.parse::<RunMount>()?);
+        }
+        Ok((found, directory))
     }
 
     /// Copies, and gives the line for the history.

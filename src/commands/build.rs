@@ -36,7 +36,13 @@ impl Args {
         let builder = Builder::open(&settings, context.host, &talk)?;
         let stdin_is_dockerfile = self.file.as_deref() == Some("-");
         let elsewhere = self.file.is_some() && !stdin_is_dockerfile;
-        let contexts = Contexts::new(&builder, &self.context, &self.build_context, &self.fetch(), elsewhere)?;
+        let contexts = Contexts::new(
+            &builder,
+            &self.context,
+            &self.build_context,
+            &self.registry.fetch(&context.globals),
+            elsewhere,
+        )?;
         let read = self.read(&contexts)?;
         if let Some(exit) = self.answer(&read)? {
             return Ok(exit);
@@ -166,7 +172,8 @@ impl Args {
             options: self.options(parallel)?,
             contexts,
             ignore: read.ignore.clone(),
-            fetch: self.fetch(),
+            fetch: self.registry.fetch(&context.globals),
+            access: self.registry.access()?,
             made: Mutex::default(),
             exit: Mutex::default(),
         })

@@ -47,7 +47,8 @@ pub(crate) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
     newest_way(|| overlay_by_handle(overlay), || by_path::overlay(overlay))
 }
 
-/// A new file system of this kind with its options, detached.
+/// A new file system of this kind with its options, detached. An option without a value is a flag; `source` is what the
+/// list of mounts names.
 pub(crate) fn file_system(
     kind: &CStr,
     options: &[(&CStr, &str)],
@@ -56,7 +57,11 @@ pub(crate) fn file_system(
     let by_handle = || {
         let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).map_err(of_call)?;
         for (key, value) in options {
-            fsconfig_set_string(&context, *key, *value).map_err(of_call)?;
+            let set = match value.is_empty() {
+                true => fsconfig_set_flag(&context, *key),
+                false => fsconfig_set_string(&context, *key, *value),
+            };
+            set.map_err(of_call)?;
         }
         fsconfig_create(&context).map_err(of_call)?;
         fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(of_call)
@@ -184,7 +189,7 @@ pub(crate) fn is_mount_point(path: &Path) -> io::Result<bool> {
 /// A new file system without options, detached, for a process that has its mount namespace to itself and may not
 /// allocate. Only where `fsopen` is refused.
 pub(super) fn file_system_here(kind: &CStr, attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
-    by_path::mount_here(kind, None, flags_of(attributes))
+    by_path::mount_here(c"kiln", kind, None, flags_of(attributes))
 }
 
 /// The older name of what a mount is restricted to.

@@ -1,14 +1,13 @@
 //! The words of `kiln build`, and what they mean.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use builder_core::{
-    Error, Fetch, Format, Kind, Network, Result, Retry, Times, Tls, Volume, host_architecture,
-};
+use builder_core::{Error, Format, Isolation, Kind, Result, Secret, SshAgent, Times, host_architecture};
 use dockerfile_frontend::Given;
 
+use crate::args::{RegistryArgs, RunOptions};
 use crate::build::Options;
 use crate::commands::parse_format;
 use crate::settings::{self, Environment};
@@ -39,15 +38,6 @@ pub struct Args {
     /// Answer a question about the Dockerfile and build nothing: check, outline, targets
     #[arg(long, value_name = "QUESTION", value_parser = ["check", "outline", "targets"])]
     pub call: Option<String>,
-    /// Let commands do more than the default capabilities allow: CAP_NAME, or all
-    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
-    pub cap_add: Vec<String>,
-    /// Let them do less
-    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',')]
-    pub cap_drop: Vec<String>,
-    /// Certificates to trust (*.crt) and the client's own (*.cert, *.key) when fetching
-    #[arg(long, value_name = "DIR")]
-    pub cert_dir: Option<PathBuf>,
     /// Look for mistakes and build nothing; fails if there are any
     #[arg(long)]
     pub check: bool,
@@ -85,9 +75,6 @@ pub struct Args {
     /// Write the ids and names of the image to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub metadata_file: Option<PathBuf>,
-    /// The network of commands: host, none
-    #[arg(long, visible_alias = "net", value_name = "NETWORK", default_value = "host")]
-    pub network: String,
     /// Take nothing from the cache
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(action = clap::ArgAction::Set, default_value = "false", hide_default_value = true)]
@@ -101,12 +88,10 @@ pub struct Args {
     /// Show what is done only where it fails
     #[arg(long, short)]
     pub quiet: bool,
-    /// How often to try again where the network fails
-    #[arg(long, value_name = "TIMES", default_value_t = 3)]
-    pub retry: u32,
-    /// How long to wait before that: 500ms, 2s, 1m
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = crate::args::duration)]
-    pub retry_delay: Duration,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub run: RunOptions,
     /// With false, files keep their times whatever --source-date-epoch says
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub rewrite_timestamp: Option<bool>,
@@ -118,9 +103,21 @@ pub struct Args {
     /// [env: SOURCE_DATE_EPOCH]
     #[arg(long, value_name = "SECONDS", conflicts_with = "timestamp", allow_negative_numbers = true)]
     pub source_date_epoch: Option<i64>,
+    /// Have this OCI runtime run commands, such as runc or crun [env: BUILDAH_RUNTIME]
+    #[arg(long, value_name = "PROGRAM")]
+    pub runtime: Option<String>,
+    /// An option for that runtime, without the leading --
+    #[arg(long, value_name = "FLAG", value_delimiter = ',')]
+    pub runtime_flag: Vec<String>,
+    /// A secret that RUN --mount=type=secret may ask for: id=ID,src=FILE or id=ID,env=VARIABLE
+    #[arg(long, value_name = "SECRET")]
+    pub secret: Vec<String>,
     /// One layer with everything in it, the base's layers included
     #[arg(long)]
     pub squash: bool,
+    /// An SSH agent that RUN --mount=type=ssh may ask for: default, or ID=SOCKET
+    #[arg(long, value_name = "AGENT")]
+    pub ssh: Vec<String>,
     /// Let commands read standard input
     #[arg(long)]
     pub stdin: bool,
@@ -133,36 +130,15 @@ pub struct Args {
     /// Date the image, and every file in its layers, at this time (seconds since 1970)
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub timestamp: Option<i64>,
-    /// Ask servers for a certificate that is trusted (default: true)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(action = clap::ArgAction::Set, default_value = "true", hide_default_value = true)]
-    pub tls_verify: bool,
     /// Remove a variable of the image
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub unsetenv: Vec<String>,
     /// Remove a label of the image
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub unsetlabel: Vec<String>,
-    /// Show commands a directory or file of the host: HOST:CONTAINER[:OPTIONS]
-    #[arg(long, short, value_name = "VOLUME")]
-    pub volume: Vec<String>,
 }
 
 impl Args {
-    /// How addresses are fetched.
-    pub fn fetch(&self) -> Fetch {
-        Fetch {
-            retry: Retry { times: self.retry, delay: Some(self.retry_delay) },
-            tls: Tls {
-                unchecked: !self.tls_verify,
-                directories: self.cert_dir.iter().cloned().collect(),
-                ..Tls::default()
-            },
-            proxies: settings::proxies(),
-            ..Fetch::default()
-        }
-    }
-
     /// The image's format: the flag, the environment, OCI's.
     pub fn format(&self) -> Result<Format> {
         let named = || {
@@ -214,15 +190,13 @@ impl Args {
             (None, Some(text)) => matches!(text, "1" | "true"),
             (None, None) => !settings::is_buildah(),
         };
-        let network = match self.network.as_str() {
-            "host" | "default" => Network::Host,
-            "none" => Network::None,
-            other => {
-                return Err(Error::new(Kind::Unsupported, format!("cannot use the network `{other}`"))
-                    .because("this version has `host` and `none`")
-                    .hint("use --network host, or --network none"));
-            }
-        };
+        let mut settings = self.run.settings()?;
+        if settings.isolation.is_none() {
+            let word = Environment::text("BUILDAH_ISOLATION");
+            settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
+        }
+        let variable = |name: &str| Environment::get(name).map(|value| value.as_bytes().to_vec());
+        let agent = || Environment::get("SSH_AUTH_SOCK").map(PathBuf::from);
         Ok(Options {
             layers: layers && !self.squash,
             cached: !self.no_cache,
@@ -230,9 +204,11 @@ impl Args {
             times,
             created,
             from: self.from.clone(),
-            network,
-            volumes: self.volume.iter().map(|text| text.parse::<Volume>()).collect::<Result<_>>()?,
-            capabilities: (self.cap_add.clone(), self.cap_drop.clone()),
+            settings,
+            secrets: self.secret.iter().map(|text| Secret::parse(text, &variable)).collect::<Result<_>>()?,
+            ssh: self.ssh.iter().map(|text| SshAgent::parse(text, agent())).collect::<Result<_>>()?,
+            runtime: self.runtime.clone().or_else(|| Environment::text("BUILDAH_RUNTIME")),
+            runtime_flags: self.runtime_flag.clone(),
             quiet: self.quiet,
             parallel,
         })

@@ -1,6 +1,6 @@
 //! What a build tells of its file and of its failure, and where else its image goes.
 
-use builder_core::{Builder, Compression, Error, Push, Result};
+use builder_core::{Access, Builder, Compression, Error, Push, Result};
 use dockerfile_frontend::ast::{Body, Dockerfile};
 use dockerfile_frontend::{Diagnostic, Failed, Graph, Severity, Source, StageBase};
 
@@ -108,7 +108,12 @@ pub fn export(builder: &Builder<'_>, target: &str, image: &str) -> Result<()> {
             .hint("--output type=oci,dest=FILE; for the files, kiln mount a container of the image"));
         }
     };
-    let push =
-        Push { image: image.to_owned(), target: destination, compression: Compression::Gzip, format: None };
+    let push = Push {
+        image: image.to_owned(),
+        target: destination,
+        compression: Compression::Gzip,
+        format: None,
+        access: Access::default(),
+    };
     push.perform(builder).map(drop)
 }

@@ -44,8 +44,14 @@ impl Copy {
         let work = builder.store.work()?;
         // Named first: a source that is the target itself would otherwise wait for it.
         let target = builder.store.find_container(name)?;
-        let fetched =
-            add::fetch(&self.sources, self.checksum.as_deref(), self.keep_git_dir, &self.fetch, work.dir())?;
+        let fetched = add::fetch(
+            &self.sources,
+            self.checksum.as_deref(),
+            self.keep_git_dir,
+            &self.fetch,
+            work.dir(),
+            builder.reporter(),
+        )?;
         let source = open(builder, &work, from, &target.id)?;
         let mut guard = builder.store.hold_container(&target.id)?;
         if guard.record.cached {
