@@ -3,13 +3,14 @@
 //! With layers every step that may change files is committed, and the next one begins on that image; without, all steps
 //! of a stage are on one container, which becomes one layer. The history says the same either way.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use builder_core::{
     Access, Builder, Commit, Config, ConfigEdit, Copy, CopyFrom, Error, Fetch, Format, From, Host, Kind,
-    Network, Result, Rm, Run, RunMount, RunSettings, Secret, Settings, SshAgent, Times, Unpack,
-    inspect_container,
+    Network, Policy, Result, Rm, Run, RunMount, RunSettings, Secret, Settings, SshAgent, Times, Unpack,
+    Wanted, inspect_container,
 };
 use dockerfile_frontend::ast::{NetworkMode, Security};
 use dockerfile_frontend::verbs::{self, Base, Begun, Edit, Origin, StageName, Step, Verb, Verbs};
@@ -44,8 +45,14 @@ pub struct Options {
     pub runtime: Option<String>,
     /// Options for that runtime.
     pub runtime_flags: Vec<String>,
+    /// When registries are asked for images.
+    pub policy: Policy,
+    /// The platform that images are of.
+    pub wanted: Wanted,
     /// Show what is done only where it fails.
     pub quiet: bool,
+    /// Where what is told goes, in place of stderr.
+    pub logfile: Option<Arc<File>>,
     /// Whether stages are built side by side, so that what they print must be kept apart.
     pub parallel: bool,
 }
@@ -73,11 +80,17 @@ impl Verbs for Adapter<'_> {
         let talk = self.talk(stage);
         talk.step(1, &stage.text);
         let builder = self.builder(&talk)?;
+        let mut wanted = self.options.wanted.clone();
         let image = match base {
             Base::Scratch => "scratch".to_owned(),
-            Base::Container(container) => self.commit(&builder, container, None)?,
+            Base::Container(container) => {
+                wanted = Wanted::default();
+                self.commit(&builder, container, None)?
+            }
             Base::Image { name, platform } => {
-                refuse_platform(platform.as_deref())?;
+                if let Some(platform) = platform {
+                    wanted = Wanted::parse(platform)?;
+                }
                 match (&self.options.from, self.contexts.find(name)) {
                     (Some(other), _) if stage.index == 0 => other.clone(),
                     (_, CopyFrom::Other(image)) => image,
@@ -85,7 +98,10 @@ impl Verbs for Adapter<'_> {
                 }
             }
         };
-        let container = self.container(&builder, image)?;
+        let container = self.container(&builder, image, wanted.clone())?;
+        if *base == Base::Scratch {
+            edit(&builder, &container, platform_edits(&wanted), None)?;
+        }
         let details = inspect_container(&builder, &container)?;
         let mut config = details.draft.config.config;
         if !config.env.iter().any(|entry| entry.starts_with("PATH=")) {
@@ -123,20 +139,24 @@ impl Verbs for Adapter<'_> {
 
 impl Adapter<'_> {
     fn talk(&self, stage: &StageName) -> StageTalk {
-        StageTalk::new(stage.number, stage.of, stage.steps, self.options.quiet, self.options.parallel)
+        let Options { quiet, parallel, logfile, .. } = &self.options;
+        let hold = (*quiet, *parallel);
+        StageTalk::new((stage.number, stage.of, stage.steps), hold, logfile.clone())
     }
 
     fn builder<'t>(&self, talk: &'t StageTalk) -> Result<Builder<'t>> {
         Builder::open(&self.settings, self.host, talk)
     }
 
-    fn container(&self, builder: &Builder<'_>, image: String) -> Result<String> {
+    fn container(&self, builder: &Builder<'_>, image: String, platform: Wanted) -> Result<String> {
         let from = From {
             image,
             format: self.options.format,
             cached: self.options.cached,
             run: self.options.settings.clone(),
             access: self.access.clone(),
+            pull: self.options.policy,
+            platform,
             ..From::default()
         };
         let made = from.perform(builder)?;
@@ -192,7 +212,7 @@ impl Adapter<'_> {
         let image = self.commit(builder, container, Some(line))?;
         // Files of a stage are taken from its last container; those before are not needed any more.
         Rm { container: container.to_owned() }.perform(builder)?;
-        self.container(builder, image)
+        self.container(builder, image, Wanted::default())
     }
 
     fn run(&self, builder: &Builder<'_>, container: &str, run: &verbs::Run) -> Result<()> {
@@ -400,17 +420,12 @@ fn shown(args: &[String]) -> String {
     first.chars().take(200).collect()
 }
 
-/// Refuses a platform that is not this machine's.
-pub fn refuse_platform(platform: Option<&str>) -> Result<()> {
-    let Some(platform) = platform else { return Ok(()) };
-    let wanted = platform.to_lowercase();
-    let here = format!("linux/{}", builder_core::host_architecture());
-    if wanted == here || here.starts_with(&format!("{wanted}/")) || wanted.starts_with(&format!("{here}/")) {
-        return Ok(());
-    }
-    Err(Error::new(Kind::Unsupported, format!("cannot build for `{platform}`"))
-        .because(format!("this version builds for this machine, {here}"))
-        .hint(format!("leave out --platform, or say --platform {here}")))
+/// What an image from nothing says of a platform that is not this machine's.
+fn platform_edits(wanted: &Wanted) -> Vec<ConfigEdit> {
+    let Wanted { os, arch, variant } = wanted.clone();
+    let edits =
+        [os.map(ConfigEdit::Os), arch.map(ConfigEdit::Architecture), variant.map(ConfigEdit::Variant)];
+    edits.into_iter().flatten().collect()
 }
 
 fn directory_as_base(name: &str) -> Error {

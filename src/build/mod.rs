@@ -5,6 +5,6 @@ mod adapter;
 mod context;
 mod file;
 
-pub use adapter::{Adapter, Options, refuse_platform};
-pub use context::Contexts;
-pub use file::{find, ignore_lines};
+pub use adapter::{Adapter, Options};
+pub use context::{Contexts, cannot};
+pub use file::{Found, find, ignore_lines};

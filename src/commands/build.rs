@@ -6,10 +6,12 @@ mod report;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use builder_core::{Builder, Commit, Config, ConfigEdit, Error, Kind, Result, Settings, Tag};
+use builder_core::{
+    Builder, Commit, Config, ConfigEdit, Error, Existing, Kind, ManifestCreate, Result, Settings, Tag, Wanted,
+};
 use dockerfile_frontend::{Build, Built, Given, Graph, Parsed, Severity, Source, execute, lint, parse, scan};
 
-use crate::build::{Adapter, Contexts, find, ignore_lines};
+use crate::build::{Adapter, Contexts, Found, find, ignore_lines};
 use crate::cli::Context;
 use crate::commands::write_file;
 use crate::exit::Exit;
@@ -29,28 +31,48 @@ struct Read {
 }
 
 impl Args {
-    /// Builds, and prints the image id.
+    /// Builds, and prints the image id; of several platforms the ids.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: self.quiet };
+        let platforms = self.platforms()?;
         let settings = context.entered()?;
         let builder = Builder::open(&settings, context.host, &talk)?;
-        let stdin_is_dockerfile = self.file.as_deref() == Some("-");
-        let elsewhere = self.file.is_some() && !stdin_is_dockerfile;
-        let contexts = Contexts::new(
-            &builder,
-            &self.context,
-            &self.build_context,
-            &self.registry.fetch(&context.globals),
-            elsewhere,
-        )?;
-        let read = self.read(&contexts)?;
-        if let Some(exit) = self.answer(&read)? {
-            return Ok(exit);
+        let elsewhere = self.file.as_deref().is_some_and(|file| file != "-");
+        let fetch = self.registry.fetch(&context.globals);
+        let contexts = Contexts::new(&builder, &self.context, &self.build_context, &fetch, elsewhere)?;
+        let file = self.file(&contexts)?;
+        let mut images = Vec::new();
+        for wanted in platforms {
+            let read = self.read(&contexts, &file, &wanted)?;
+            if let Some(exit) = self.answer(&read)? {
+                return Ok(exit);
+            }
+            if !self.stdin {
+                close_stdin()?;
+            }
+            let adapter = self.adapter(context, settings.clone(), &contexts, &read, wanted)?;
+            match self.build(&builder, &adapter, &read) {
+                Ok(Ok(image)) => images.push(image),
+                Ok(Err(exit)) => return Ok(exit),
+                Err(error) => return Err(error),
+            }
         }
-        if !self.stdin {
-            close_stdin()?;
+        if let Some(name) = self.manifest.clone() {
+            let existing = Existing::Amend;
+            ManifestCreate { name, images: images.clone(), existing, ..ManifestCreate::default() }
+                .perform(&builder)?;
         }
-        let adapter = self.adapter(context, settings, &contexts, &read)?;
+        images.iter().for_each(ui::result);
+        Ok(Exit::Success)
+    }
+
+    /// Builds for one platform and gives the image id, or the exit code of the command that failed.
+    fn build(
+        &self,
+        builder: &Builder<'_>,
+        adapter: &Adapter<'_>,
+        read: &Read,
+    ) -> Result<std::result::Result<String, Exit>> {
         let build = Build {
             dockerfile: &read.parsed.dockerfile,
             source: &read.source,
@@ -58,42 +80,46 @@ impl Args {
             given: &read.given,
             jobs: self.jobs,
         };
-        let built = execute(build, &adapter);
+        let built = execute(build, adapter);
         let done = built.map_err(|failed| report::failure(failed, &read.source));
-        let done = done.and_then(|built| self.finish(&builder, &adapter, &built));
+        let done = done.and_then(|built| self.finish(builder, adapter, &built));
         if self.rm || done.is_err() {
-            adapter.clean(&builder);
+            adapter.clean(builder);
         }
         let code = *adapter.exit.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match (done, code) {
-            (Ok(()), _) => Ok(Exit::Success),
+            (Ok(image), _) => Ok(Ok(image)),
             (Err(error), Some(code)) => {
                 ui::show_error(&error);
-                Ok(Exit::Child(code))
+                Ok(Err(Exit::Child(code)))
             }
             (Err(error), None) => Err(error),
         }
     }
 
+    /// The Dockerfile's text, its name, and where it is.
+    fn file(&self, contexts: &Contexts) -> Result<Found> {
+        match &contexts.dockerfile {
+            Some(bytes) if self.file.is_none() => Ok((bytes.clone(), "Dockerfile".to_owned(), None)),
+            _ => find(&contexts.main, self.file.as_deref()),
+        }
+    }
+
     /// Reads the Dockerfile and all that belongs to it, and shows what is wrong or hardly meant.
-    fn read(&self, contexts: &Contexts) -> Result<Read> {
-        let (bytes, name, path) = match &contexts.dockerfile {
-            Some(bytes) if self.file.is_none() => (bytes.clone(), "Dockerfile".to_owned(), None),
-            _ => find(&contexts.main, self.file.as_deref())?,
-        };
-        let source = match Source::new(name.as_str(), &bytes) {
+    fn read(&self, contexts: &Contexts, (bytes, name, path): &Found, wanted: &Wanted) -> Result<Read> {
+        let source = match Source::new(name.as_str(), bytes) {
             Ok(source) => source,
-            Err(fault) => return Err(report::faults(&name, &[fault])),
+            Err(fault) => return Err(report::faults(name, &[fault])),
         };
         let parsed = parse(&source);
         let wrong = || parsed.diagnostics.iter().filter(|fault| fault.severity == Severity::Error);
         if parsed.has_errors() {
             let all: Vec<_> = wrong().cloned().collect();
-            return Err(report::faults(&name, &all));
+            return Err(report::faults(name, &all));
         }
-        let given = self.given()?;
+        let given = self.given(wanted)?;
         let graph = Graph::new(&parsed.dockerfile, &source, &given, self.target.as_deref())
-            .map_err(|faults| report::faults(&name, &faults))?;
+            .map_err(|faults| report::faults(name, &faults))?;
         let ignore = ignore_lines(&contexts.main, path.as_deref(), self.ignorefile.as_deref())?;
         let mut read = Read { source, parsed, graph, given, ignore, warnings: (0, false) };
         read.warnings = self.warn(&read)?;
@@ -116,7 +142,8 @@ impl Args {
         });
         let parsed = read.parsed.diagnostics.iter().filter(|fault| checks.keeps(fault));
         let all: Vec<_> = parsed.chain(&found).chain(&read.graph.warnings).collect();
-        if !self.quiet || self.check {
+        let is_asked = self.check || self.call.as_deref() == Some("check");
+        if is_asked || (!self.quiet && self.call.is_none()) {
             all.iter().take(report::MAX_SHOWN).for_each(ui::remark);
         }
         let mut declared: Vec<&str> = read.given.platform.keys().map(String::as_str).collect();
@@ -164,12 +191,13 @@ impl Args {
         settings: Settings,
         contexts: &'a Contexts,
         read: &Read,
+        wanted: Wanted,
     ) -> Result<Adapter<'a>> {
         let parallel = self.jobs != 1 && read.graph.needed().len() > 1;
         Ok(Adapter {
             settings,
             host: context.host,
-            options: self.options(parallel)?,
+            options: self.options(parallel, wanted)?,
             contexts,
             ignore: read.ignore.clone(),
             fetch: self.registry.fetch(&context.globals),
@@ -180,7 +208,7 @@ impl Args {
     }
 
     /// Makes the image of the container, names it, and tells its id.
-    fn finish(&self, builder: &Builder<'_>, adapter: &Adapter<'_>, built: &Built) -> Result<()> {
+    fn finish(&self, builder: &Builder<'_>, adapter: &Adapter<'_>, built: &Built) -> Result<String> {
         let edits = self.edits()?;
         if !edits.is_empty() {
             let container = built.container.clone();
@@ -200,6 +228,8 @@ impl Args {
             times: adapter.options.times,
             created: adapter.options.created,
             omit_empty: adapter.options.layers,
+            omit_history: self.omit_history,
+            omit_created_annotation: self.created_annotation == Some(false),
             ..Commit::default()
         };
         let made = commit.perform(builder)?;
@@ -215,8 +245,7 @@ impl Args {
             report::export(builder, target, &id)?;
         }
         self.write_ids(&made)?;
-        ui::result(id);
-        Ok(())
+        Ok(id)
     }
 
     fn write_ids(&self, made: &builder_core::Committed) -> Result<()> {
@@ -248,6 +277,10 @@ impl Args {
             edits.push(ConfigEdit::Env(name, value));
         }
         edits.extend(self.unsetenv.iter().cloned().map(ConfigEdit::UnsetEnv));
+        if self.identity_label {
+            edits.push(ConfigEdit::Label("io.buildah.version".into(), super::version::BUILDAH.into()));
+        }
+        edits.extend(self.unsetannotation.iter().cloned().map(ConfigEdit::UnsetAnnotation));
         edits.extend(self.unsetlabel.iter().cloned().map(ConfigEdit::UnsetLabel));
         for label in &self.label {
             let (name, value) = pair(label);

@@ -1,7 +1,8 @@
 //! What a build tells: its steps as lines on stderr, each with its stage's number where there are several. What stages
 //! print side by side is kept together step by step; a quiet build says nothing until a step fails.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fs::File;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use builder_core::{Event, Fate, Reporter};
 
@@ -18,14 +19,21 @@ pub struct StageTalk {
     /// Whether what is printed waits for the end of the step.
     held: bool,
     kept: Mutex<Vec<u8>>,
+    log: Option<Arc<File>>,
     /// Whether something was taken from the cache, and whether something was performed.
     fates: Mutex<(bool, bool)>,
 }
 
 impl StageTalk {
-    /// For a step of stage `number` of `of`, which has `steps`.
-    pub fn new(number: usize, of: usize, steps: usize, quiet: bool, parallel: bool) -> Self {
+    /// For a step of stage `number` of `of`, which has `steps`; whether it is quiet, and whether others are at work
+    /// beside it; and where it goes, if not to stderr.
+    pub fn new(
+        (number, of, steps): (usize, usize, usize),
+        (quiet, parallel): (bool, bool),
+        log: Option<Arc<File>>,
+    ) -> Self {
         StageTalk {
+            log,
             number,
             of,
             steps,
@@ -51,7 +59,7 @@ impl StageTalk {
         }
         let mut kept = self.kept();
         if self.held && !self.quiet {
-            write_out(&kept);
+            self.write_out(&kept);
         }
         kept.clear();
     }
@@ -60,7 +68,7 @@ impl StageTalk {
     pub fn fail(&self) {
         let mut kept = self.kept();
         if self.held {
-            write_out(&kept);
+            self.write_out(&kept);
         }
         kept.clear();
     }
@@ -71,7 +79,7 @@ impl StageTalk {
 
     fn write(&self, bytes: &[u8]) {
         if !self.held {
-            return write_out(bytes);
+            return self.write_out(bytes);
         }
         let mut kept = self.kept();
         kept.extend_from_slice(bytes);
@@ -80,11 +88,14 @@ impl StageTalk {
             kept.drain(..over);
         }
     }
-}
 
-fn write_out(bytes: &[u8]) {
-    use std::io::Write;
-    let _ = std::io::stderr().lock().write_all(bytes);
+    fn write_out(&self, bytes: &[u8]) {
+        use std::io::Write;
+        let _ = match &self.log {
+            Some(file) => (&**file).write_all(bytes),
+            None => std::io::stderr().lock().write_all(bytes),
+        };
+    }
 }
 
 impl Reporter for StageTalk {

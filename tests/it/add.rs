@@ -20,7 +20,7 @@ touch -d '2001-02-03 04:05:06' *
 
 /// What both programs must make of [`CONTEXT`].
 const ADDITIONS: &str = "
-mkdir -p $M/there $M/real; ln -s real $M/link
+mkdir -p $M/there $M/real; ln -s real $M/link; touch -h -d '2001-02-03 04:05:06' $M/link
 for form in '' .gz .bz2 .xz .zst; do $B add -q $C t.tar$form /form$form; done
 $B add -q $C dot.tar /there
 $B add -q $C dot.tar /new/below

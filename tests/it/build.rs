@@ -103,7 +103,7 @@ fn flags_have_their_effect() {
     let show = |format: &str| env.ok(["inspect", "--type", "image", "--format", format, "one"]);
     assert_eq!(show("{{.OCIv1.Config.Env}}"), "[PATH=/bin A=given C=d]");
     assert_eq!(show("{{.OCIv1.Config.Labels}}"), "map[x:y]");
-    assert!(show("{{.ManifestType}}").contains("docker"));
+    assert!(show("{{.Manifest}}").contains("vnd.docker"));
     let id = std::fs::read_to_string(env.path("raw")).expect("the raw id");
     assert_eq!(std::fs::read_to_string(env.path("id")).expect("the id"), format!("sha256:{id}"));
     assert!(std::fs::read_to_string(env.path("meta")).expect("metadata").contains(&id));
@@ -123,12 +123,50 @@ fn flags_have_their_effect() {
         "c/Dockerfile.other",
         "c",
     ]);
-    let error = env.fails(125, ["build", "--platform", "linux/s390x", "-f", "Dockerfile.other", "c"]);
-    assert!(error.contains("cannot build for `linux/s390x`"), "{error}");
+    let error =
+        env.fails(125, ["build", "--platform", "linux/s390x,linux/amd64", "-f", "Dockerfile.other", "c"]);
+    assert!(error.contains("cannot build for several platforms"), "{error}");
     let error = env.fails(125, ["build", "--target", "fist", "-f", "Dockerfile.other", "c"]);
     assert!(error.contains("did you mean `--target first`?"), "{error}");
     let error = env.fails(125, ["build", "--build-arg", "=x", "-f", "Dockerfile.other", "c"]);
     assert!(error.contains("it has no name"), "{error}");
+}
+
+#[test]
+fn several_platforms_become_a_list() {
+    let Some(env) = with_busybox("several_platforms_become_a_list") else { return };
+    env.write("c/Dockerfile", "FROM scratch\nARG TARGETARCH\nARG TARGETPLATFORM\nLABEL for=$TARGETPLATFORM\nCOPY f /f-$TARGETARCH\n");
+    env.write("c/f", "f\n");
+    let ids = env.ok(["build", "-q", "--platform", "linux/amd64,linux/arm64/v8", "--manifest", "list", "c"]);
+    let labels = ids.lines().map(|id| {
+        let format = "{{.OCIv1.Architecture}} {{.OCIv1.Variant}} {{.OCIv1.Config.Labels}}";
+        env.ok(["inspect", "--type", "image", "--format", format, id])
+    });
+    let labels: Vec<String> = labels.collect();
+    assert_eq!(labels, ["amd64  map[for:linux/amd64]", "arm64 v8 map[for:linux/arm64/v8]"]);
+    let list = env.ok(["manifest", "inspect", "list"]);
+    assert!(list.contains("amd64") && list.contains("arm64"), "{list}");
+}
+
+#[test]
+fn mounts_of_commands() {
+    let Some(env) = with_busybox("mounts_of_commands") else { return };
+    let file = "FROM localhost/base AS other\nRUN echo of stage >/made\nFROM localhost/base\n\
+                RUN --mount=type=bind,source=dir,target=/mnt cat /mnt/file >/one\n\
+                RUN --mount=type=bind,from=other,source=/made,target=/mnt/made cat /mnt/made >/two\n\
+                RUN --mount=type=cache,target=/cache,id=of-this-test echo x >>/cache/x && cat /cache/x >/three\n\
+                RUN --mount=type=tmpfs,target=/scratch touch /scratch/x\n\
+                RUN --mount=type=secret,id=word cat /run/secrets/word >/four\n\
+                RUN --network=none --mount=type=secret,id=word,env=WORD echo \"$WORD\" >/five\n";
+    env.write("c/Dockerfile", file);
+    env.write("c/dir/file", "of context\n");
+    env.write("word", "secret");
+    env.ok(["build", "-q", "-t", "image", "--secret", "id=word,src=word", "c"]);
+    let show = "m=$(kiln mount $(kiln from image)); cd $m; cat one two three four; echo; cat five; ls -d mnt cache scratch run 2>&1 | wc -l";
+    let shown = env.shell(show).expect_ok("files");
+    assert!(shown.starts_with("of context\nof stage\nx\nsecret\nsecret\n"), "{shown}");
+    let error = env.shell("kiln build c 2>&1 || true").expect_ok("it fails");
+    assert!(error.contains("word"), "{error}");
 }
 
 #[test]
@@ -158,10 +196,10 @@ fn contexts_are_directories_tars_and_standard_input() {
         assert_eq!(env.shell(&read).expect_ok(image), text, "{image}");
     }
     env.write("secret", "secret");
-    env.shell("ln -s ../secret c/leads-out; ln -s ../../secret c/Dockerfile").expect_ok("links");
+    env.shell("ln -s ../secret c/leads-out; ln -s ../secret c/Dockerfile").expect_ok("links");
     for (file, words) in [
         ("COPY ../secret /x", "cannot copy `../secret`"),
-        ("COPY leads-out /x", "cannot copy `leads-out`"),
+        ("COPY leads-out /x", "cannot copy `/leads-out`"),
         ("COPY /../../secret /x", "cannot copy"),
         ("COPY nothing /x", "cannot copy `nothing`"),
     ] {
@@ -219,11 +257,52 @@ fn failures_have_a_place_and_the_commands_exit_code() {
         &env,
         r#"
 $ kiln build c
+! STEP 1/2: FROM localhost/base AS one
+! STEP 2/2: RUN echo before; echo why >&2; exit 7
+! before
+! why
+! error: stage `one` failed at `RUN echo before; echo why >&2; exit 7`
+!   --> Dockerfile:2
+! Error: cannot build `Dockerfile`: cannot run `echo before; echo why >&2; exit 7`: it ends with exit code 7
+[7]
 $ kiln build -q c
+! STEP 2/2: RUN echo before; echo why >&2; exit 7
+! before
+! why
+! error: stage `one` failed at `RUN echo before; echo why >&2; exit 7`
+!   --> Dockerfile:2
+! Error: cannot build `Dockerfile`: cannot run `echo before; echo why >&2; exit 7`: it ends with exit code 7
+[7]
 $ printf 'FROM localhost/base\nRUN --mount=type=nothing x\nCOPY --from=1 a b\nRNU y\n' | kiln build -f - c
+! error: the mount option `type` cannot be `nothing`, only one of bind, cache, tmpfs, secret, ssh
+!   --> standard input:2
+!    2 | RUN --mount=type=nothing x
+!      |             ^^^^^^^^^^^^
+! error: there is no instruction `RNU`
+!   --> standard input:4
+!    4 | RNU y
+!      | ^^^
+! hint: did you mean `RUN`?
+! Error: cannot build `standard input`: 2 errors
+[125]
 $ printf 'FROM localhost/base AS x\nCOPY --from=later a b\nFROM x AS later\n' | kiln build -f - c
+! error: the stage `later` comes later
+!   --> standard input:2
+!    2 | COPY --from=later a b
+!      |             ^^^^^
+! expected: a stage that comes before this one
+! Error: cannot build `standard input`: 1 error
+[125]
 $ printf 'FROM nowhere/at/all\n' | kiln build -f - c
+! STEP 1/1: FROM nowhere/at/all
+! error: stage 0 failed at `FROM nowhere/at/all`
+!   --> standard input:1
+! Error: cannot build `standard input`: cannot resolve the short name `nowhere/at/all`: there is no alias for it, and no registry to search in
+! hint: write the whole name, HOST/nowhere/at/all, or set unqualified-search-registries in registries.conf
+[125]
 $ kiln build -f nothing c
+! Error: cannot read `c/nothing`: No such file or directory (os error 2)
+[125]
 "#,
     );
     assert_eq!(env.ok(["containers", "-q"]), "");
@@ -239,19 +318,101 @@ fn mistakes_are_warned_of() {
         &env,
         r#"
 $ kiln build --check c
+Check complete, 4 warnings found.
+! warning: FromAsCasing: `as` and `FROM` are written in different ways
+!   --> Dockerfile:1
+!    1 | FROM localhost/base as Base
+!      |                 ^^
+! warning: StageNameCasing: the name of the stage `Base` should be in small letters
+!   --> Dockerfile:1
+!    1 | FROM localhost/base as Base
+!      |                        ^^^^
+! warning: SecretsUsedInArgOrEnv: do not use ARG for sensitive data (ARG "API_TOKEN"): the image keeps it
+!   --> Dockerfile:2
+!    2 | ARG API_TOKEN
+!      |     ^^^^^^^^^
+! hint: hand it to the command that needs it: RUN --mount=type=secret,id=NAME
+! warning: JSONArgsRecommended: JSON arguments recommended for CMD: a shell in between keeps signals from arriving
+!   --> Dockerfile:3
+!    3 | CMD echo hi
+! hint: write it as CMD ["program", "argument"]
+[1]
 $ kiln build --call targets c
+TARGET  BASE            
+base    localhost/base  (default)
+! warning: FromAsCasing: `as` and `FROM` are written in different ways
+!   --> Dockerfile:1
+!    1 | FROM localhost/base as Base
+!      |                 ^^
+! warning: StageNameCasing: the name of the stage `Base` should be in small letters
+!   --> Dockerfile:1
+!    1 | FROM localhost/base as Base
+!      |                        ^^^^
+! warning: SecretsUsedInArgOrEnv: do not use ARG for sensitive data (ARG "API_TOKEN"): the image keeps it
+!   --> Dockerfile:2
+!    2 | ARG API_TOKEN
+!      |     ^^^^^^^^^
+! hint: hand it to the command that needs it: RUN --mount=type=secret,id=NAME
+! warning: JSONArgsRecommended: JSON arguments recommended for CMD: a shell in between keeps signals from arriving
+!   --> Dockerfile:3
+!    3 | CMD echo hi
+! hint: write it as CMD ["program", "argument"]
 $ kiln build --call outline c
+TARGET: base
+
+BUILD ARG  DEFAULT
+API_TOKEN  
+! warning: FromAsCasing: `as` and `FROM` are written in different ways
+!   --> Dockerfile:1
+!    1 | FROM localhost/base as Base
+!      |                 ^^
+! warning: StageNameCasing: the name of the stage `Base` should be in small letters
+!   --> Dockerfile:1
+!    1 | FROM localhost/base as Base
+!      |                        ^^^^
+! warning: SecretsUsedInArgOrEnv: do not use ARG for sensitive data (ARG "API_TOKEN"): the image keeps it
+!   --> Dockerfile:2
+!    2 | ARG API_TOKEN
+!      |     ^^^^^^^^^
+! hint: hand it to the command that needs it: RUN --mount=type=secret,id=NAME
+! warning: JSONArgsRecommended: JSON arguments recommended for CMD: a shell in between keeps signals from arriving
+!   --> Dockerfile:3
+!    3 | CMD echo hi
+! hint: write it as CMD ["program", "argument"]
 $ kiln build -f Strict c
+! warning: MaintainerDeprecated: MAINTAINER is deprecated in favour of a label
+!   --> Strict:3
+!    3 | MAINTAINER me
+!      | ^^^^^^^^^^
+! hint: LABEL org.opencontainers.image.authors="NAME"
+! Error: cannot build with warnings: there are 1, and the file says `check=error=true`
+! hint: mend what they are about, or skip them: # check=skip=NAMES
+[125]
 $ kiln build --check -f Right c
+Check complete, no warnings found.
 $ kiln build -q -f Right --build-arg NOBODY=x c >/dev/null
 $ kiln build -f Right --build-arg NOBODY=x c >/dev/null
+! warning: one or more build args were not consumed: [NOBODY]
+! STEP 1/2: FROM scratch
+! --> Using cache
+! STEP 2/2: LABEL a=b
+! --> Using cache
+! COMMIT
 "#,
     );
     tell_as_buildah(
         &env,
         r#"
 $ buildah build --nosuch c
+! Error: cannot understand `--nosuch`: `buildah build` has no such flag
+! hint: did you mean `--no-cache`? see `buildah build --help`
+[125]
 $ buildah bud -f Right --timestamp 0 c
+<id-1>
+! STEP 1/2: FROM scratch
+! --> Using cache
+! STEP 2/2: LABEL a=b
+! COMMIT
 "#,
     );
 }

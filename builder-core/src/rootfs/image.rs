@@ -28,7 +28,13 @@ pub(crate) fn open_image(builder: &Builder<'_>, work: &Work, manifest: Digest) -
     if builder.settings.driver == Some(Driver::Vfs) || store.form() == Marks::Names {
         return plain::merge(builder, &lowers, &work.dir().join(random::hex(8)));
     }
-    let asked = Overlay { lowers: &lowers, upper: None, userxattr: builder.host.is_rootless(), probe: false };
+    let asked = Overlay {
+        lowers: &lowers,
+        upper: None,
+        userxattr: builder.host.is_rootless(),
+        label: None,
+        probe: false,
+    };
     match mount::overlay(&asked) {
         Err(error) if mounted::is_refusal(&error) => {
             plain::merge(builder, &lowers, &work.dir().join(random::hex(8)))

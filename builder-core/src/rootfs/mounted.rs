@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Event;
+use crate::host::lsm::Modules;
 use crate::host::probe::Knob;
 use crate::rootfs::fuse::{self, Server};
 use crate::rootfs::{plain, quiet, session, traces, trees};
@@ -51,6 +52,8 @@ impl Rootfs {
         traces::clear(builder, work, guard)?;
         let (mount, server) = show(builder, work, guard)?;
         let unseen = server.is_none() && !plain::is_one(guard) && !mark(guard.dir()).exists();
+        // Of a mount that gives files a label of its own the upper has others.
+        let unseen = unseen && label(&guard.record).is_none();
         let upper = unseen.then(|| guard.upper());
         Ok(Rootfs { mount, upper, _server: server, _use: alone })
     }
@@ -60,8 +63,8 @@ impl Rootfs {
         root(&self.mount)
     }
 
-    /// Where the changes are kept, if this is the only mount of it. What is put there does not show in this mount,
-    /// which must not be used any more afterwards.
+    /// Where the changes are kept, if this is an overlay of the kernel and the only mount of it. What is put there does
+    /// not show in this mount, which must not be used any more afterwards.
     pub fn upper(&self) -> Result<Option<Root>> {
         let open = |path: &PathBuf| Root::open_host(path).cannot("open", path.display());
         self.upper.as_ref().map(open).transpose()
@@ -228,13 +231,24 @@ fn overlay(
         inner.remove_all("incompat").cannot("clear", overlay_work.display())?;
     }
     let upper = guard.upper();
+    let label = label(&guard.record);
     let asked = Overlay {
         lowers,
         upper: Some((&upper, &overlay_work)),
         userxattr: builder.host.is_rootless(),
+        label: label.as_deref(),
         probe: false,
     };
     Ok(mount::overlay(&asked))
+}
+
+/// The label of a container's files, where labels are in use: the one that its commands may reach.
+fn label(record: &ContainerRecord) -> Option<String> {
+    let modules = Modules::look();
+    // Kept with the container by `from --security-opt`; what a run is told in addition does not change the files.
+    let words = record.run.as_ref().and_then(|run| run.pointer("/security/label")).cloned();
+    let words: Vec<String> = words.and_then(|words| serde_json::from_value(words).ok()).unwrap_or_default();
+    modules.labels(&record.id, &words).map(|labels| labels.private)
 }
 
 /// The directories below a container's upper, the topmost first.

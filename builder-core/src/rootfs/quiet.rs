@@ -166,8 +166,13 @@ fn is_busy(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<bool> {
     fs::create_dir(&scratch).cannot("make", scratch.display())?;
     let lowers = lowers(&builder.store, &guard.record)?;
     let upper = guard.upper();
-    let asked =
-        Overlay { lowers: &lowers[..1], upper: Some((&upper, &scratch)), userxattr: false, probe: true };
+    let asked = Overlay {
+        lowers: &lowers[..1],
+        upper: Some((&upper, &scratch)),
+        userxattr: false,
+        label: None,
+        probe: true,
+    };
     match mount::overlay(&asked) {
         Ok(_) => Ok(false),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => Ok(true),

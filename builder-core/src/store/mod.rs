@@ -14,6 +14,7 @@ pub(crate) mod export;
 mod gc;
 pub(crate) mod images;
 pub(crate) mod layers;
+pub(crate) mod lists;
 mod names;
 pub(crate) mod steps;
 mod work;

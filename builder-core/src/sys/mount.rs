@@ -34,6 +34,8 @@ pub(crate) struct Overlay<'a> {
     pub upper: Option<(&'a Path, &'a Path)>,
     /// Whether marks are `user.overlay.*`, as a user namespace must have them.
     pub userxattr: bool,
+    /// SELinux's label of all files in it, instead of those the layers have.
+    pub label: Option<&'a str>,
     /// Refuse with `EBUSY` if another mount has the upper. Changes marks in the upper, so only for asking.
     pub probe: bool,
 }
@@ -124,6 +126,9 @@ fn overlay_by_handle(overlay: &Overlay<'_>) -> Result<OwnedFd, Refusal> {
     }
     fsconfig_set_string(context, "index", if overlay.probe { "on" } else { "off" })?;
     fsconfig_set_string(context, "xino", "off")?;
+    if let Some(label) = overlay.label {
+        fsconfig_set_string(context, "context", label)?;
+    }
     if overlay.userxattr {
         // With it the kernel keeps `metacopy` and `redirect_dir` off by itself, and refuses to hear of them.
         fsconfig_set_flag(context, "userxattr")?;

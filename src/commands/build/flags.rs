@@ -1,13 +1,17 @@
 //! The words of `kiln build`, and what they mean.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use builder_core::{Error, Format, Isolation, Kind, Result, Secret, SshAgent, Times, host_architecture};
+use builder_core::{
+    Error, Format, Isolation, Kind, Result, Secret, SshAgent, Times, Wanted, host_architecture,
+};
 use dockerfile_frontend::Given;
 
-use crate::args::{RegistryArgs, RunOptions};
+use crate::args::{PullArgs, RegistryArgs, RunOptions};
 use crate::build::Options;
 use crate::commands::parse_format;
 use crate::settings::{self, Environment};
@@ -66,6 +70,10 @@ pub struct Args {
     /// How many stages are built at once; 0 for all
     #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
+    /// Set the label io.buildah.version, as Buildah does
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(action = clap::ArgAction::Set, default_value = "false", hide_default_value = true)]
+    pub identity_label: bool,
     /// Set a label of the image: NAME=VALUE
     #[arg(long, value_name = "NAME=VALUE")]
     pub label: Vec<String>,
@@ -79,12 +87,26 @@ pub struct Args {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(action = clap::ArgAction::Set, default_value = "false", hide_default_value = true)]
     pub no_cache: bool,
+    /// Let the image tell nothing of what made it
+    #[arg(long)]
+    pub omit_history: bool,
+    /// With false, the manifest has no annotation of when the image was made
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub created_annotation: Option<bool>,
+    /// Write what the build tells to this file
+    #[arg(long, value_name = "FILE")]
+    pub logfile: Option<PathBuf>,
     /// Put the image elsewhere too: type=oci,dest=FILE or type=docker,dest=FILE
     #[arg(long, short, value_name = "OUTPUT")]
     pub output: Vec<String>,
-    /// The platform, which must be this machine's: linux/ARCHITECTURE
+    /// Add the image to this list, which is made if it is not there; it has one image for each platform
+    #[arg(long, value_name = "LIST")]
+    pub manifest: Option<String>,
+    /// The platform: OS/ARCHITECTURE[/VARIANT] (default: this machine's); several with --manifest
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub platform: Vec<String>,
+    #[command(flatten)]
+    pub pull: PullArgs,
     /// Show what is done only where it fails
     #[arg(long, short)]
     pub quiet: bool,
@@ -130,6 +152,9 @@ pub struct Args {
     /// Date the image, and every file in its layers, at this time (seconds since 1970)
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub timestamp: Option<i64>,
+    /// Remove an annotation of the image
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub unsetannotation: Vec<String>,
     /// Remove a variable of the image
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub unsetenv: Vec<String>,
@@ -151,7 +176,7 @@ impl Args {
     }
 
     /// What the file is given: arguments and platforms.
-    pub fn given(&self) -> Result<Given> {
+    pub fn given(&self, wanted: &Wanted) -> Result<Given> {
         let mut arguments = BTreeMap::new();
         for path in &self.build_arg_file {
             let text = std::fs::read_to_string(path).map_err(|cause| {
@@ -165,14 +190,16 @@ impl Args {
         for text in &self.build_arg {
             argument(text, &mut arguments)?;
         }
-        let here = format!("linux/{}", host_architecture());
-        for platform in &self.platform {
-            crate::build::refuse_platform(Some(platform))?;
-        }
         let mut platform = BTreeMap::new();
-        for side in ["TARGET", "BUILD"] {
+        let here = Wanted::default();
+        for (side, wanted) in [("TARGET", wanted), ("BUILD", &here)] {
+            let os = wanted.os.as_deref().unwrap_or("linux");
+            let arch = wanted.arch.as_deref().unwrap_or(host_architecture());
+            let variant = wanted.variant.as_deref().unwrap_or_default();
+            let whole =
+                [os, arch, variant].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>();
             for (part, value) in
-                [("PLATFORM", here.as_str()), ("OS", "linux"), ("ARCH", host_architecture()), ("VARIANT", "")]
+                [("PLATFORM", whole.join("/").as_str()), ("OS", os), ("ARCH", arch), ("VARIANT", variant)]
             {
                 platform.insert(format!("{side}{part}"), value.to_owned());
             }
@@ -183,7 +210,7 @@ impl Args {
     }
 
     /// How stages are built.
-    pub fn options(&self, parallel: bool) -> Result<Options> {
+    pub fn options(&self, parallel: bool, wanted: Wanted) -> Result<Options> {
         let (times, created) = self.times()?;
         let layers = match (self.layers, Environment::text("BUILDAH_LAYERS").as_deref()) {
             (Some(layers), _) => layers,
@@ -209,9 +236,25 @@ impl Args {
             ssh: self.ssh.iter().map(|text| SshAgent::parse(text, agent())).collect::<Result<_>>()?,
             runtime: self.runtime.clone().or_else(|| Environment::text("BUILDAH_RUNTIME")),
             runtime_flags: self.runtime_flag.clone(),
+            policy: self.pull.policy()?,
+            wanted,
             quiet: self.quiet,
+            logfile: self.logfile.as_deref().map(open_log).transpose()?,
             parallel,
         })
+    }
+
+    /// The platforms that are built for; one is this machine's where none is named.
+    pub fn platforms(&self) -> Result<Vec<Wanted>> {
+        if self.platform.len() > 1 && self.manifest.is_none() {
+            return Err(Error::invalid("cannot build for several platforms at once")
+                .because("there is no name for the list of their images")
+                .hint("add --manifest NAME"));
+        }
+        match self.platform.as_slice() {
+            [] => Ok(vec![Wanted::default()]),
+            all => all.iter().map(|text| Wanted::parse(text)).collect(),
+        }
     }
 
     /// The variables of `--env`.
@@ -240,6 +283,12 @@ impl Args {
             (epoch, _) => Ok((Times::Keep, epoch)),
         }
     }
+}
+
+/// Opens the file that what is told goes to.
+fn open_log(path: &Path) -> Result<Arc<File>> {
+    let file = File::options().create(true).append(true).open(path);
+    file.map(Arc::new).map_err(|cause| crate::build::cannot("write", path, cause))
 }
 
 /// Takes `NAME=value`, or `NAME` with its value from our environment; one that is not set here is not given.

@@ -1,6 +1,6 @@
 //! What a build tells of its file and of its failure, and where else its image goes.
 
-use builder_core::{Access, Builder, Compression, Error, Push, Result};
+use builder_core::{Builder, Error, Push, Result};
 use dockerfile_frontend::ast::{Body, Dockerfile};
 use dockerfile_frontend::{Diagnostic, Failed, Graph, Severity, Source, StageBase};
 
@@ -52,7 +52,7 @@ pub fn targets(graph: &Graph) {
         let default = if place + 1 == graph.stages.len() { "(default)" } else { "" };
         rows.push(vec![name, base, default.to_owned()]);
     }
-    ui::result_bytes(ui::table::draw(Some(&["TARGET", "BASE", ""]), &rows).as_bytes());
+    ui::result_bytes(ui::table::draw(Some(&["TARGET", "BASE"]), &rows).as_bytes());
 }
 
 /// `--call outline`: what a build of the target can be given.
@@ -108,12 +108,6 @@ pub fn export(builder: &Builder<'_>, target: &str, image: &str) -> Result<()> {
             .hint("--output type=oci,dest=FILE; for the files, kiln mount a container of the image"));
         }
     };
-    let push = Push {
-        image: image.to_owned(),
-        target: destination,
-        compression: Compression::Gzip,
-        format: None,
-        access: Access::default(),
-    };
+    let push = Push { image: image.to_owned(), target: Some(destination), ..Push::default() };
     push.perform(builder).map(drop)
 }

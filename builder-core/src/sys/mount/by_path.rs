@@ -62,6 +62,10 @@ pub(super) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
             options.extend_from_slice(b",volatile");
         }
         let marks = if overlay.userxattr { ",userxattr" } else { ",metacopy=off,redirect_dir=off" };
+        if let Some(label) = overlay.label {
+            // Quoted, for it has commas.
+            options.extend_from_slice(format!(",context=\"{label}\"").as_bytes());
+        }
         let index = if overlay.probe { "on" } else { "off" };
         options.extend_from_slice(format!(",index={index},xino=off{marks}").as_bytes());
         rustix::process::chdir(c"/proc/self/fd")?;
@@ -85,10 +89,11 @@ pub(super) fn file_system(
     let mut source = "kiln";
     for (key, value) in options {
         let key = key.to_string_lossy();
+        let quote = if value.contains(',') { "\"" } else { "" };
         match (key.as_ref(), value.is_empty()) {
             ("source", _) => source = value,
             (key, true) => text.push(key.to_owned()),
-            (key, false) => text.push(format!("{key}={value}")),
+            (key, false) => text.push(format!("{key}={quote}{value}{quote}")),
         }
     }
     in_own_namespace(|| mount(source, kind, text.join(",").as_bytes(), flags_of(attributes)))
