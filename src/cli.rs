@@ -74,6 +74,7 @@ verbs! {
     rm "rm" or "delete";
     rmi "rmi";
     run "run";
+    script "script";
     save "save";
     shell "shell";
     tag "tag";

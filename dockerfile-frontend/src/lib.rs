@@ -16,6 +16,7 @@ pub mod lint;
 mod lower;
 mod parser;
 mod scope;
+pub mod script;
 mod source;
 mod statement;
 pub mod verbs;

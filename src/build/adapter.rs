@@ -13,6 +13,7 @@ use builder_core::{
     Wanted, inspect_container,
 };
 use dockerfile_frontend::ast::{NetworkMode, Security};
+use dockerfile_frontend::script::DEFAULT_PATH;
 use dockerfile_frontend::verbs::{self, Base, Begun, Edit, Origin, StageName, Step, Verb, Verbs};
 
 use super::Contexts;
@@ -365,17 +366,12 @@ impl Adapter<'_> {
     }
 }
 
-/// What `PATH` is where an image has none.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// Where a script of a heredoc is mounted.
 const SCRIPT: &str = "/dev/pipes/script";
 
 fn perform_copy(builder: &Builder<'_>, container: &str, copy: &Copy, from: &CopyFrom) -> Result<String> {
     let done = copy.perform_in(builder, container, from, true, false)?;
-    let verb = if copy.unpack == Unpack::Nothing { "COPY" } else { "ADD" };
-    let digest = done.digest.unwrap_or_default();
-    Ok(format!("/bin/sh -c #(nop) {verb} {}:{digest} in {} ", done.kind, copy.destination))
+    Ok(copy.history(&done))
 }
 
 fn write_inline(scratch: &Path, name: &str, text: &str) -> Result<()> {

@@ -67,9 +67,14 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// The lines of the ignore file: the one named, the Dockerfile's own, or the context's.
 pub fn ignore_lines(context: &Path, dockerfile: Option<&Path>, named: Option<&Path>) -> Result<Vec<String>> {
-    if let Some(named) = named {
-        return lines(named);
+    match named {
+        Some(named) => lines(named),
+        None => ignore_file(context, dockerfile)?.map_or(Ok(Vec::new()), |path| lines(&path)),
     }
+}
+
+/// The ignore file of the Dockerfile, or of the context.
+pub fn ignore_file(context: &Path, dockerfile: Option<&Path>) -> Result<Option<PathBuf>> {
     let beside = dockerfile.into_iter().flat_map(|file| {
         [".containerignore", ".dockerignore"].map(|end| {
             let mut name = file.as_os_str().to_owned();
@@ -78,15 +83,11 @@ pub fn ignore_lines(context: &Path, dockerfile: Option<&Path>, named: Option<&Pa
         })
     });
     let own = [".containerignore", ".dockerignore"].map(|name| context.join(name));
-    for path in beside.chain(own) {
-        if path.is_file() {
-            if path.starts_with(context) {
-                refuse_to_leave(context, &path)?;
-            }
-            return lines(&path);
-        }
+    let found = beside.chain(own).find(|path| path.is_file());
+    if let Some(path) = found.as_deref().filter(|path| path.starts_with(context)) {
+        refuse_to_leave(context, path)?;
     }
-    Ok(Vec::new())
+    Ok(found)
 }
 
 fn lines(path: &Path) -> Result<Vec<String>> {

@@ -7,4 +7,4 @@ mod file;
 
 pub use adapter::{Adapter, Options};
 pub use context::{Contexts, cannot};
-pub use file::{Found, find, ignore_lines};
+pub use file::{Found, find, ignore_file, ignore_lines};

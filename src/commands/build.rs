@@ -1,7 +1,7 @@
 //! `kiln build`.
 
 mod flags;
-mod report;
+pub mod report;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ use crate::commands::write_file;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
 
-pub use flags::Args;
+pub use flags::{Args, arguments, platforms_of};
 
 /// A Dockerfile that was read and found right.
 struct Read {

@@ -33,6 +33,7 @@ pub mod rm;
 pub mod rmi;
 pub mod run;
 pub mod save;
+pub mod script;
 pub mod shell;
 pub mod tag;
 pub mod umount;

@@ -1,6 +1,6 @@
 //! Stories of `kiln build`: what Buildah makes of the same files, and what only Kiln can.
 
-mod corpus;
+pub mod corpus;
 
 use crate::support::{Env, Need, images, needs, tell, tell_as_buildah};
 

@@ -41,6 +41,7 @@ mod rmi;
 mod rootless;
 mod run;
 mod run_mounts;
+mod script;
 mod support;
 mod surface;
 mod tag;

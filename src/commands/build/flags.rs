@@ -6,9 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use builder_core::{
-    Error, Format, Isolation, Kind, Result, Secret, SshAgent, Times, Wanted, host_architecture,
-};
+use builder_core::{Error, Format, Isolation, Result, Secret, SshAgent, Times, Wanted, host_architecture};
 use dockerfile_frontend::Given;
 
 use crate::args::{PullArgs, RegistryArgs, RunOptions};
@@ -177,36 +175,10 @@ impl Args {
 
     /// What the file is given: arguments and platforms.
     pub fn given(&self, wanted: &Wanted) -> Result<Given> {
-        let mut arguments = BTreeMap::new();
-        for path in &self.build_arg_file {
-            let text = std::fs::read_to_string(path).map_err(|cause| {
-                Error::new(Kind::Io, format!("cannot read `{}`", path.display())).because(cause)
-            })?;
-            for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
-            {
-                argument(line, &mut arguments)?;
-            }
-        }
-        for text in &self.build_arg {
-            argument(text, &mut arguments)?;
-        }
-        let mut platform = BTreeMap::new();
-        let here = Wanted::default();
-        for (side, wanted) in [("TARGET", wanted), ("BUILD", &here)] {
-            let os = wanted.os.as_deref().unwrap_or("linux");
-            let arch = wanted.arch.as_deref().unwrap_or(host_architecture());
-            let variant = wanted.variant.as_deref().unwrap_or_default();
-            let whole =
-                [os, arch, variant].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>();
-            for (part, value) in
-                [("PLATFORM", whole.join("/").as_str()), ("OS", os), ("ARCH", arch), ("VARIANT", variant)]
-            {
-                platform.insert(format!("{side}{part}"), value.to_owned());
-            }
-        }
-        let stage = self.target.clone().unwrap_or_else(|| "default".to_owned());
-        platform.insert("TARGETSTAGE".to_owned(), stage);
-        Ok(Given { arguments, platform })
+        Ok(Given {
+            arguments: arguments(&self.build_arg_file, &self.build_arg)?,
+            platform: platforms_of(wanted, self.target.as_deref()),
+        })
     }
 
     /// How stages are built.
@@ -283,6 +255,41 @@ impl Args {
             (epoch, _) => Ok((Times::Keep, epoch)),
         }
     }
+}
+
+/// The build arguments of files, and those of flags, which count more.
+pub fn arguments(files: &[PathBuf], flags: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut arguments = BTreeMap::new();
+    for path in files {
+        let text =
+            std::fs::read_to_string(path).map_err(|cause| crate::build::cannot("read", path, cause))?;
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            argument(line, &mut arguments)?;
+        }
+    }
+    for text in flags {
+        argument(text, &mut arguments)?;
+    }
+    Ok(arguments)
+}
+
+/// The arguments that are always there before the first `FROM`.
+pub fn platforms_of(wanted: &Wanted, target: Option<&str>) -> BTreeMap<String, String> {
+    let mut platform = BTreeMap::new();
+    let here = Wanted::default();
+    for (side, wanted) in [("TARGET", wanted), ("BUILD", &here)] {
+        let os = wanted.os.as_deref().unwrap_or("linux");
+        let arch = wanted.arch.as_deref().unwrap_or(host_architecture());
+        let variant = wanted.variant.as_deref().unwrap_or_default();
+        let whole = [os, arch, variant].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>();
+        for (part, value) in
+            [("PLATFORM", whole.join("/").as_str()), ("OS", os), ("ARCH", arch), ("VARIANT", variant)]
+        {
+            platform.insert(format!("{side}{part}"), value.to_owned());
+        }
+    }
+    platform.insert("TARGETSTAGE".to_owned(), target.unwrap_or("default").to_owned());
+    platform
 }
 
 /// Opens the file that what is told goes to.

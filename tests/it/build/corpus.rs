@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::support::{Env, Need, images, needs};
 
 /// What all files of the corpus are built on.
-const CONTEXT: &str = "
+pub const CONTEXT: &str = "
 mkdir -p context/app/lib context/logs in; cd context
 echo main >app/main.txt; echo util >app/lib/util.txt; echo x >'app/with space.txt'; ln -s main.txt app/link.txt
 printf '#!/bin/sh\\necho run\\n' >app/run.sh; chmod 755 app/run.sh

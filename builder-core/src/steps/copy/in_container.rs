@@ -128,7 +128,8 @@ impl Copy {
     }
 
     /// What the image's history says of it.
-    fn history(&self, done: &CopySummary) -> String {
+    #[must_use]
+    pub fn history(&self, done: &CopySummary) -> String {
         let digest = done.digest.as_deref().unwrap_or_default();
         let verb = if self.unpack == add::Unpack::Nothing { "COPY" } else { "ADD" };
         format!("/bin/sh -c #(nop) {verb} {}:{digest} in {} ", done.kind, self.destination)
