@@ -338,47 +338,13 @@ Check complete, 4 warnings found.
 ! hint: write it as CMD ["program", "argument"]
 [1]
 $ kiln build --call targets c
-TARGET  BASE            
+TARGET  BASE
 base    localhost/base  (default)
-! warning: FromAsCasing: `as` and `FROM` are written in different ways
-!   --> Dockerfile:1
-!    1 | FROM localhost/base as Base
-!      |                 ^^
-! warning: StageNameCasing: the name of the stage `Base` should be in small letters
-!   --> Dockerfile:1
-!    1 | FROM localhost/base as Base
-!      |                        ^^^^
-! warning: SecretsUsedInArgOrEnv: do not use ARG for sensitive data (ARG "API_TOKEN"): the image keeps it
-!   --> Dockerfile:2
-!    2 | ARG API_TOKEN
-!      |     ^^^^^^^^^
-! hint: hand it to the command that needs it: RUN --mount=type=secret,id=NAME
-! warning: JSONArgsRecommended: JSON arguments recommended for CMD: a shell in between keeps signals from arriving
-!   --> Dockerfile:3
-!    3 | CMD echo hi
-! hint: write it as CMD ["program", "argument"]
 $ kiln build --call outline c
 TARGET: base
 
 BUILD ARG  DEFAULT
 API_TOKEN  
-! warning: FromAsCasing: `as` and `FROM` are written in different ways
-!   --> Dockerfile:1
-!    1 | FROM localhost/base as Base
-!      |                 ^^
-! warning: StageNameCasing: the name of the stage `Base` should be in small letters
-!   --> Dockerfile:1
-!    1 | FROM localhost/base as Base
-!      |                        ^^^^
-! warning: SecretsUsedInArgOrEnv: do not use ARG for sensitive data (ARG "API_TOKEN"): the image keeps it
-!   --> Dockerfile:2
-!    2 | ARG API_TOKEN
-!      |     ^^^^^^^^^
-! hint: hand it to the command that needs it: RUN --mount=type=secret,id=NAME
-! warning: JSONArgsRecommended: JSON arguments recommended for CMD: a shell in between keeps signals from arriving
-!   --> Dockerfile:3
-!    3 | CMD echo hi
-! hint: write it as CMD ["program", "argument"]
 $ kiln build -f Strict c
 ! warning: MaintainerDeprecated: MAINTAINER is deprecated in favour of a label
 !   --> Strict:3
