@@ -50,6 +50,9 @@ pub struct Args {
     /// The image tells nothing of what made it
     #[arg(long)]
     omit_history: bool,
+    /// Add no layer where no file changed
+    #[arg(long)]
+    omit_empty_layer: bool,
     /// Remove an annotation from the image; several with commas between
     #[arg(long, value_name = "NAME")]
     unsetannotation: Vec<String>,
@@ -184,6 +187,7 @@ impl Args {
             force_compression: self.compression.force_compression,
             add_files: self.add_file.iter().map(|text| added_file(text)).collect::<Result<_>>()?,
             rm: self.rm,
+            omit_empty: self.omit_empty_layer,
             edits,
             omit_history: self.omit_history,
             omit_created_annotation: self.created_annotation == Some(false),

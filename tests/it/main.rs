@@ -2,6 +2,8 @@
 //!
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
+mod add;
+mod build;
 mod cached;
 mod check;
 mod commit;
@@ -44,6 +46,7 @@ mod rootless;
 mod run;
 mod run_flags;
 mod run_mounts;
+mod script;
 mod support;
 mod surface;
 mod tag;

@@ -24,6 +24,7 @@ pub(crate) use apply::{Apply, Devices, Options, Stats};
 pub(crate) use content::Opened;
 pub(crate) use entry::{Content, Device, Entry, Meta, Node, Xattrs};
 pub use entry::{RelPath, Timestamp};
+pub use ignore::Ignored;
 pub(crate) use merge::{Finder, Stack};
 pub(crate) use owners::give_up_owners;
 pub use root::Root;

@@ -21,6 +21,9 @@ use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::registry::Access;
 use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
 
+/// The length of a tar without entries: its end mark, two blocks of zeros.
+const EMPTY_TAR: u64 = 1024;
+
 /// Makes an image of a container.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Commit {
@@ -48,6 +51,8 @@ pub struct Commit {
     pub add_files: Vec<(String, String)>,
     /// Removes the container afterwards.
     pub rm: bool,
+    /// Where nothing changed, adds no layer: the history says so.
+    pub omit_empty: bool,
     /// What this image says of itself beside what the container does; the container stays as it is.
     pub edits: Vec<ConfigEdit>,
     /// Whether the image tells nothing of what made it.
@@ -125,7 +130,7 @@ impl Commit {
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;
                 let id = Digest::of(&config);
                 let source = StoreSource::made(builder, record.name.clone(), config, &manifest, {
-                    layer.below.iter().copied().chain([export.diff_id]).collect()
+                    image.diff_ids(&layer, &export)
                 });
                 let copied = copy_image(&source, &*sink, &options, builder.reporter())?;
                 Committed { id, manifest: copied.manifest.digest, name: None }
@@ -224,7 +229,7 @@ impl Image<'_> {
             format_time(self.commit.created.unwrap_or_else(|| container::made_at(self.record, &self.draft)));
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
-        config.rootfs.diff_ids = layer.below.iter().copied().chain([export.diff_id]).collect();
+        config.rootfs.diff_ids = self.diff_ids(layer, export);
         if self.commit.layers && !self.commit.squash {
             let date = |at: i64| self.commit.created.unwrap_or(at);
             config.history.extend(by_step::history(self.record, self.lower.len() + 1, date));
@@ -232,7 +237,7 @@ impl Image<'_> {
                 last.comment = self.comment();
             }
         } else {
-            self.add_history(&mut config.history, created);
+            self.add_history(&mut config.history, created, export);
         }
         if self.commit.omit_history {
             config.history.clear();
@@ -249,7 +254,7 @@ impl Image<'_> {
     }
 
     /// Adds what the log says that history shows, and the one new layer.
-    fn add_history(&self, history: &mut Vec<History>, created: String) {
+    fn add_history(&self, history: &mut Vec<History>, created: String, export: &Export) {
         if self.commit.squash {
             history.clear();
         }
@@ -267,13 +272,27 @@ impl Image<'_> {
                 });
             }
         }
-        history.push(History {
-            created: Some(created),
-            created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
-            author: self.draft.config.author.clone(),
-            comment: self.comment(),
-            empty_layer: false,
-        });
+        let empty_layer = self.leaves_out(export);
+        // Of a commit that changes nothing and is called nothing there is nothing to say.
+        if !empty_layer || self.draft.created_by.is_some() {
+            history.push(History {
+                created: Some(created),
+                created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
+                author: self.draft.config.author.clone(),
+                comment: self.comment(),
+                empty_layer,
+            });
+        }
+    }
+
+    /// Whether the new layer has nothing in it and is not to be there.
+    fn leaves_out(&self, export: &Export) -> bool {
+        self.commit.omit_empty && !self.commit.squash && export.size <= EMPTY_TAR
+    }
+
+    fn diff_ids(&self, layer: &TreeLayer, export: &Export) -> Vec<Digest> {
+        let new = (!self.leaves_out(export)).then_some(export.diff_id);
+        layer.below.iter().copied().chain(new).collect()
     }
 
     fn comment(&self) -> String {
@@ -293,7 +312,7 @@ impl Image<'_> {
             Format::Oci => media_type::LAYER,
             Format::Docker => media_type::DOCKER_LAYER,
         };
-        let built = self.lower.iter().chain([export]);
+        let built = self.lower.iter().chain((!self.leaves_out(export)).then_some(export));
         layers.extend(built.map(|export| Descriptor::new(plain, export.diff_id, export.size)));
         for layer in &mut layers {
             layer.media_type = format.layer(&layer.media_type).into();
