@@ -43,7 +43,7 @@ pub use steps::{
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
     Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size,
 };
-pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
+pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
 pub use transport::{Access, Retry, Wanted, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
@@ -53,6 +53,7 @@ pub use verbs::containers::{
 pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
 pub use verbs::diff::{Change, Diff, Difference};
 pub use verbs::doctor::{Check, State as CheckState, doctor};
+pub use verbs::du::du;
 pub use verbs::fork::Fork;
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};

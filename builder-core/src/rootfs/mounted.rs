@@ -8,7 +8,7 @@ use crate::builder::Builder;
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
 use crate::host::probe::Knob;
-use crate::rootfs::{plain, quiet, session, traces, trees};
+use crate::rootfs::{fold, plain, quiet, session, traces, trees};
 use crate::settings::Driver;
 use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
 use crate::sys::lock::{self, Lock, Mode};
@@ -150,7 +150,7 @@ pub(super) fn show(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -
     if plain::is_one(guard) || builder.settings.driver == Some(Driver::Vfs) {
         return plain::open(builder, work, guard);
     }
-    match overlay(builder, guard)? {
+    match overlay(builder, work, guard)? {
         Ok(made) => Ok(made),
         Err(error) if is_refusal(builder, &error) => {
             builder.report(Event::Warning {
@@ -176,9 +176,8 @@ pub(super) fn is_refusal(builder: &Builder<'_>, error: &std::io::Error) -> bool 
 }
 
 /// The overlay of a container, or the kernel's refusal.
-fn overlay(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<std::io::Result<OwnedFd>> {
-    let store = &builder.store;
-    let lowers = lowers(store, &guard.record)?;
+fn overlay(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<std::io::Result<OwnedFd>> {
+    let lowers = fold::lowers_to_mount(builder, work, &guard.record)?;
     let overlay_work = guard.overlay_work();
     fs::create_dir_all(&overlay_work).cannot("make", overlay_work.display())?;
     // A volatile mount leaves this behind, and refuses to be made where it finds it.
