@@ -56,13 +56,16 @@ verbs! {
     fork "fork";
     from "from";
     history "history";
+    image "image";
     images "images";
     info "info";
     inspect "inspect";
+    load "load";
     log "log";
     login "login";
     logout "logout";
     man "man";
+    manifest "manifest";
     mount "mount";
     prune "prune";
     pull "pull";
@@ -71,6 +74,7 @@ verbs! {
     rm "rm" or "delete";
     rmi "rmi";
     run "run";
+    save "save";
     shell "shell";
     tag "tag";
     umount "umount" or "unmount";
@@ -91,6 +95,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// Without flags.
+    pub fn plain() -> Self {
+        Context { globals: Globals::default(), host: Host::look(), conf: OnceCell::new() }
+    }
+
     /// Opens the store for a verb that reads and writes records only; `talk` shows what it tells.
     pub fn builder<'a>(&self, talk: &'a Talk) -> Result<Builder<'a>> {
         Builder::open(&settings::settings(&self.globals, self.host)?, self.host, talk)

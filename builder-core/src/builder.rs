@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::host::Host;
-use crate::settings::{RegistrySettings, Settings};
+use crate::settings::Settings;
 use crate::store::Store;
 
 /// An opened store and its surroundings. Verbs are plain values that are performed with one of these.

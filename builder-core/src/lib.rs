@@ -34,7 +34,7 @@ pub use layer::{Compression, Times};
 pub use name::{Location, Pick, Reference};
 pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
-    Index, Manifest, Platform, RootFs, host_architecture,
+    Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
 pub use settings::{Driver, Proxies, RegistrySettings, Settings};
@@ -44,7 +44,7 @@ pub use steps::{
     Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
-pub use transport::{Access, Retry, Wanted, Which};
+pub use transport::{Access, Retry, Which};
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{
@@ -64,8 +64,13 @@ pub use verbs::info::{Info, info};
 pub use verbs::load::{Load, LoadFrom, Loaded};
 pub use verbs::log::{Log, LogLine, Reasons, Why};
 pub use verbs::login::{LogIn, LogOut, LoggedIn};
+pub use verbs::look::{Look, Looked, tags};
+pub use verbs::manifest::{
+    Added, Artifact, ChangedList, EntryEdit, Existing, ManifestAdd, ManifestAnnotate, ManifestCreate,
+    ManifestPush, ManifestRemove, inspect_manifest, manifest_exists, remove_list,
+};
 pub use verbs::mount::{Mount, Mounted, Umount, begin_session};
-pub use verbs::pull::{Pull, Pulled};
+pub use verbs::pull::{Policy, Pull, Pulled};
 pub use verbs::push::Push;
 pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};

@@ -1,17 +1,49 @@
 //! How layers that were built here are compressed on their way out of the store.
 
-use builder_core::Compression;
+use builder_core::{Compression, Error, Layers, Result};
 
 /// The flags of `push`, which compresses unless told not to.
 #[derive(Debug, clap::Args)]
-pub struct CompressionArgs {
-    /// How layers that were built here are compressed: gzip or zstd (default: gzip)
-    #[arg(long, value_parser = ["gzip", "zstd"], hide_possible_values = true, value_name = "FORMAT")]
-    compression_format: Option<String>,
-    /// Do not compress layers that were built here
-    #[arg(long, short = 'D', value_name = "BOOL")]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    disable_compression: Option<bool>,
+pub struct PushCompressionArgs {
+    /// How layers are compressed that are not yet: gzip or zstd (default: gzip)
+    #[arg(long, value_parser = parse_form, value_name = "FORMAT")]
+    compression_format: Option<Compression>,
+    /// The level of compression: gzip 0 to 9, zstd 1 to 22 (default: gzip 5, zstd 3)
+    #[arg(long = "compression-level", value_name = "LEVEL")]
+    pub level: Option<i32>,
+    /// Compress layers again that have another form than --compression-format
+    #[arg(long)]
+    force_compression: bool,
+}
+
+impl PushCompressionArgs {
+    /// What the flags ask for.
+    pub fn layers(&self) -> Result<Layers> {
+        if let Some(level) = self.level {
+            let (name, most) = match self.compression_format {
+                Some(Compression::Zstd) => ("zstd", 22),
+                _ => ("gzip", 9),
+            };
+            if !(0..=most).contains(&level) {
+                return Err(Error::invalid(format!("cannot compress at level {level}"))
+                    .hint(format!("{name} has levels up to {most}")));
+            }
+        }
+        match (self.compression_format, self.force_compression) {
+            (Some(form), force) => Ok(Layers::Form(form, force)),
+            (None, true) => Ok(Layers::Form(Compression::Gzip, true)),
+            (None, false) => Ok(Layers::Compressed),
+        }
+    }
+}
+
+fn parse_form(text: &str) -> std::result::Result<Compression, String> {
+    match text {
+        "gzip" => Ok(Compression::Gzip),
+        "zstd" => Ok(Compression::Zstd),
+        "zstd:chunked" => Err("zstd with a table of contents is not written here; write `zstd`".to_owned()),
+        _ => Err("write `gzip` or `zstd`".to_owned()),
+    }
 }
 
 /// The flags of `commit`, which does not compress unless told to, as Buildah has it.
@@ -24,13 +56,6 @@ pub struct CommitCompressionArgs {
     #[arg(long, short = 'D', value_name = "BOOL")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     disable_compression: Option<bool>,
-}
-
-impl CompressionArgs {
-    /// What the flags ask for.
-    pub fn chosen(&self) -> Compression {
-        choose(self.disable_compression.unwrap_or(false), self.compression_format.as_deref())
-    }
 }
 
 impl CommitCompressionArgs {

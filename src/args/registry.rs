@@ -44,6 +44,7 @@ impl RegistryArgs {
         Ok(Access {
             tls_verify: self.tls_verify,
             credentials,
+            anonymous: false,
             auth_file: self.authfile.clone(),
             cert_dir: self.cert_dir.clone(),
             retry: Retry { times: self.retry, delay: self.retry_delay },

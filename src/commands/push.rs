@@ -4,43 +4,91 @@ use std::path::PathBuf;
 
 use builder_core::{Format, Push, Result};
 
-use crate::args::{CompressionArgs, RegistryArgs};
+use crate::args::endpoint::refuse;
+use crate::args::{BlobCacheArgs, PushCompressionArgs, RegistryArgs};
 use crate::cli::Context;
-use crate::commands::{parse_format, write_file};
+use crate::commands::image::copy::parse_manifest_type;
+use crate::commands::write_file;
 use crate::exit::Exit;
 use crate::ui::Talk;
 
 /// Take an image out of the store
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The image, by name or id
+    /// The image, or a list of images, by name or id
     image: String,
-    /// Where to: oci:DIR[:NAME]
-    target: String,
+    /// Where to: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE:NAME, docker-archive:FILE:NAME, dir:DIR
+    /// (default: the registry of its name)
+    target: Option<String>,
+    /// Of a list, all of its images
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
-    compression: CompressionArgs,
+    compression: PushCompressionArgs,
+    /// Do not compress layers that were built here
+    #[arg(long, short = 'D')]
+    disable_compression: bool,
     /// Write the digest of the manifest to this file
     #[arg(long, value_name = "FILE")]
     digestfile: Option<PathBuf>,
-    /// The image's format there: oci or docker (default: oci)
-    #[arg(long, short, value_parser = parse_format)]
+    /// The manifest's family of media types there: oci or v2s2 (default: as it is, where the target takes that)
+    #[arg(long, short, value_name = "FORMAT", value_parser = parse_manifest_type)]
     format: Option<Format>,
-    #[command(flatten)]
-    registry: RegistryArgs,
+    /// Leave signatures behind
+    #[arg(long)]
+    remove_signatures: bool,
+    /// Remove a list of images afterwards
+    #[arg(long)]
+    rm: bool,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
+    #[command(flatten)]
+    blob_cache: BlobCacheArgs,
+    #[command(flatten)]
+    refused: Refused,
+}
+
+/// Buildah's flags that can have no effect here.
+#[derive(Debug, clap::Args)]
+struct Refused {
+    /// Not here: encrypt layers
+    #[arg(long, value_name = "KEY", hide = true)]
+    encryption_key: Vec<String>,
+    /// Not here: encrypt layers
+    #[arg(long, value_name = "N", hide = true, allow_negative_numbers = true)]
+    encrypt_layer: Vec<i32>,
+    /// Not here: sign the image
+    #[arg(long, value_name = "FINGERPRINT", hide = true)]
+    sign_by: Option<String>,
 }
 
 impl Args {
     /// Pushes; the result is at the target.
     pub fn run(self, context: &Context) -> Result<Exit> {
+        if !self.refused.encryption_key.is_empty() || !self.refused.encrypt_layer.is_empty() {
+            return refuse("encryption-key", "push the image without encryption");
+        }
+        if self.refused.sign_by.is_some() {
+            return refuse("sign-by", "sign the image afterwards, with a tool that keeps the keys");
+        }
+        self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
+        let layers = match self.disable_compression {
+            true => builder_core::Layers::Kept,
+            false => self.compression.layers()?,
+        };
         let push = Push {
             image: self.image,
             target: self.target,
-            compression: self.compression.chosen(),
+            all: self.all,
+            layers,
+            level: self.compression.level,
             format: self.format,
+            remove_signatures: self.remove_signatures,
+            rm: self.rm,
             access: self.registry.access()?,
         };
         let digest = push.perform(&context.privileged(&talk)?)?;

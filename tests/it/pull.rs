@@ -40,8 +40,8 @@ $ kiln pull
 ! hint: it is used so: kiln pull <IMAGE>
 [125]
 $ kiln pull nosuch
-! Error: cannot pull `localhost/nosuch:latest`: it is not in the store, and this version talks to no registry
-! hint: pull from an OCI layout: kiln pull oci:DIRECTORY:NAME
+! Error: cannot resolve the short name `nosuch`: there is no alias for it, and no registry to search in
+! hint: write the whole name, HOST/nosuch, or set unqualified-search-registries in registries.conf
 [125]
 $ kiln pull oci:nowhere:x
 ! Error: cannot open the OCI layout `nowhere`: No such file or directory (os error 2)
@@ -50,9 +50,8 @@ $ kiln pull oci:layout:other
 ! Error: cannot find the image `other` in `layout`: it has one image: localhost/base
 ! hint: name one of them: oci:layout:localhost/base
 [125]
-$ kiln pull docker://example.com/x
-! Error: cannot use `docker://example.com/x:latest`: it is in no place outside the store
-! hint: name a location such as oci:DIRECTORY:NAME
+$ kiln pull --retry 0 docker://localhost:1/x
+! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
 [125]
 $ kiln pull nosuch:tag:x
 ! Error: cannot use the image name `nosuch:tag:x`: a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two
@@ -85,7 +84,7 @@ $ kiln pull oci:layout oci:layout
 [125]
 $ kiln pull --nosuch oci:layout
 ! Error: cannot understand `--nosuch`: `kiln pull` has no such flag
-! hint: see `kiln pull --help`
+! hint: did you mean `--os`? see `kiln pull --help`
 [125]
 $ kiln images -q
 <short-2>

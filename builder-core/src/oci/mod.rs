@@ -4,6 +4,7 @@ mod config;
 mod digest;
 mod edit;
 mod manifest;
+mod platform;
 
 pub use config::{ContainerDefaults, Healthcheck, History, ImageConfig, RootFs, host_architecture};
 pub use digest::Digest;
@@ -11,6 +12,8 @@ pub(crate) use digest::Hasher;
 pub use edit::{ConfigEdit, Draft};
 pub use manifest::{Descriptor, Format, Index, Manifest, Platform, media_type};
 pub(crate) use manifest::{MAX_MANIFEST, is_index};
+pub use platform::Wanted;
+pub(crate) use platform::choose;
 
 #[cfg(test)]
 mod tests;

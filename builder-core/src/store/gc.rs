@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use crate::error::{Context, Result};
-use crate::oci::{Digest, ImageConfig, MAX_MANIFEST, Manifest};
+use crate::oci::{Digest, ImageConfig, Index, MAX_MANIFEST, Manifest};
 use crate::store::{FOLD, Store, TreeId, durable};
 use crate::sys::lock::Mode;
 use crate::sys::random;
@@ -116,7 +116,16 @@ impl Store {
         kept.blobs.insert(digest);
         let small = fs::metadata(self.blob_path(digest)).is_ok_and(|meta| meta.len() <= MAX_MANIFEST);
         let Some(bytes) = small.then(|| self.read_blob(digest, MAX_MANIFEST).ok()).flatten() else { return };
-        let Ok(manifest) = Manifest::parse(&bytes) else { return };
+        let Ok(manifest) = Manifest::parse(&bytes) else {
+            // An index: what it names may be here, too. Each is followed once.
+            let named = Index::parse(&bytes).map(|index| index.manifests).unwrap_or_default();
+            for entry in named {
+                if !kept.blobs.contains(&entry.digest) && self.has_blob(entry.digest) {
+                    self.keep_manifest(kept, entry.digest);
+                }
+            }
+            return;
+        };
         kept.blobs.insert(manifest.config.digest);
         kept.blobs.extend(manifest.layers.iter().map(|layer| layer.digest));
         let Ok(config) = self.read_blob(manifest.config.digest, MAX_MANIFEST) else { return };

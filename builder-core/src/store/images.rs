@@ -91,7 +91,12 @@ impl Store {
     }
 
     /// Reads an image's manifest and config, digests checked.
+    ///
+    /// Of a list, those of its image for this machine.
     pub fn load_image(&self, entry: ImageEntry) -> Result<StoredImage> {
+        if entry.is_list() {
+            return self.image_of_list(entry);
+        }
         let manifest_bytes = self.read_blob(entry.manifest.digest, MAX_MANIFEST)?;
         let (manifest, config) = self.read_image(entry.manifest.digest)?;
         let config_bytes = self.read_blob(manifest.config.digest, MAX_MANIFEST)?;
@@ -192,7 +197,7 @@ impl Store {
         Index::parse(&bytes).map_err(|error| error.hint("mend the store with `kiln check --repair`"))
     }
 
-    fn edit_index(&self, edit: impl FnOnce(&mut Index) -> Result<()>) -> Result<()> {
+    pub(super) fn edit_index(&self, edit: impl FnOnce(&mut Index) -> Result<()>) -> Result<()> {
         let lock = self.root.join("locks/images");
         let _alone = lock::wait(&lock, Mode::Exclusive).cannot("lock", lock.display())?;
         let mut index = self.read_index()?;
@@ -207,14 +212,15 @@ impl Store {
 }
 
 /// One entry per image from an index with one descriptor per name.
-fn entries(index: &Index) -> Vec<ImageEntry> {
+pub(super) fn entries(index: &Index) -> Vec<ImageEntry> {
     let mut listed: Vec<ImageEntry> = Vec::new();
     let mut places: BTreeMap<Digest, usize> = BTreeMap::new();
     for descriptor in &index.manifests {
         let Some(id) = descriptor.annotations.get(IMAGE_ID).and_then(|id| id.parse().ok()) else { continue };
         let place = *places.entry(id).or_insert_with(|| {
             let mut manifest = descriptor.clone();
-            manifest.annotations.clear();
+            manifest.annotations.remove(IMAGE_ID);
+            manifest.annotations.remove(REF_NAME);
             listed.push(ImageEntry { id, manifest, names: Vec::new() });
             listed.len() - 1
         });

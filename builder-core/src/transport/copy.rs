@@ -6,10 +6,10 @@
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
+use crate::oci::Wanted;
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, Index, MAX_MANIFEST, Manifest};
 use crate::transport::blobs::{Blobs, Sender};
 use crate::transport::convert::{self, Recompress};
-use crate::transport::platform::{self, Wanted};
 use crate::transport::sink::{Role, Sink, Wants};
 use crate::transport::source::{Content, RawManifest, Source};
 
@@ -102,7 +102,7 @@ pub(crate) fn choose(
             return Ok(found);
         }
         let index = Index::parse(&found.1.bytes)?;
-        let chosen = platform::choose(&index, wanted).map_err(|error| {
+        let chosen = crate::oci::choose(&index, wanted).map_err(|error| {
             let sentence = format!("cannot choose an image in `{}`", source.name());
             Error::new(error.kind(), sentence).because(error)
         })?;

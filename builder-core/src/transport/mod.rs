@@ -7,7 +7,7 @@
 pub(crate) mod archive;
 mod blobs;
 mod convert;
-mod copy;
+pub(crate) mod copy;
 pub(crate) mod directory;
 pub(crate) mod files;
 mod fresh;
@@ -15,10 +15,10 @@ pub(crate) mod http;
 pub(crate) mod layout;
 mod local;
 pub(crate) mod open;
-mod platform;
+
 pub(crate) mod registry;
 mod sink;
-mod source;
+pub(crate) mod source;
 mod unfinished;
 
 pub(crate) use convert::Recompress;
@@ -28,7 +28,7 @@ pub(crate) use fresh::send_layer;
 pub use http::Retry;
 pub(crate) use local::{StoreSink, StoreSource};
 pub(crate) use open::Places;
-pub use platform::Wanted;
+
 pub use registry::Access;
 pub(crate) use sink::{Sink, Wants};
 pub(crate) use source::Source;

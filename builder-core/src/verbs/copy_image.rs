@@ -7,13 +7,12 @@ use crate::error::{Error, Result};
 use crate::event::Reporter;
 use crate::layer::Compression;
 use crate::name::{Location, Pick, Reference};
-use crate::oci::{Digest, Format};
+use crate::oci::{Digest, Format, Wanted};
 use crate::settings::RegistrySettings;
 use crate::store::Work;
 use crate::transport::registry::Access;
 use crate::transport::{
-    CopyOptions, Places, Recompress, Sink, Source, StoreSink, StoreSource, Wanted, Wants, Which, copy_image,
-    open,
+    CopyOptions, Places, Recompress, Sink, Source, StoreSink, StoreSource, Wants, Which, copy_image, open,
 };
 
 /// Copies an image between any two places.

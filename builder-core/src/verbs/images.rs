@@ -35,8 +35,22 @@ pub struct ImageInfo {
 
 /// All images, the newest last.
 pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
-    let mut found = Vec::new();
+    let (mut found, mut lists) = (Vec::new(), Vec::new());
     for entry in builder.store.image_entries()? {
+        if entry.is_list() {
+            // A list has no layers and no config; its size is its own.
+            lists.push(ImageInfo {
+                id: entry.id,
+                digest: entry.manifest.digest,
+                size: entry.manifest.size,
+                names: entry.names,
+                created: None,
+                labels: BTreeMap::new(),
+                intermediate: false,
+                read_only: false,
+            });
+            continue;
+        }
         let image = match builder.store.load_image(entry) {
             Ok(image) => image,
             // Removed while we looked.
@@ -46,7 +60,7 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
         found.push(image);
     }
     let bases = bases(&found);
-    Ok(found.iter().map(|image| info(image, &bases)).collect())
+    Ok(found.iter().map(|image| info(image, &bases)).chain(lists).collect())
 }
 
 fn info(image: &StoredImage, bases: &BTreeSet<Vec<Digest>>) -> ImageInfo {

@@ -15,6 +15,8 @@ pub mod info;
 pub mod load;
 pub mod log;
 pub mod login;
+pub mod look;
+pub mod manifest;
 pub mod mount;
 pub mod pull;
 pub mod push;

@@ -4,18 +4,41 @@ use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::name::{Location, Pick, Reference};
-use crate::oci::Digest;
+use crate::oci::{Digest, Wanted};
+use crate::store::images::ImageEntry;
 use crate::transport::registry::{Access, Gateway};
 use crate::transport::{CopyOptions, Places, Source, StoreSink, copy_image, open};
+use crate::verbs::copy_image::Surroundings;
 use crate::verbs::load::looks_like_a_tag;
+use crate::verbs::look::tags;
 
 /// Brings an image into the store.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pull {
-    /// Where it is: `oci:dir[:name]`.
+    /// Its name, or where it is: `oci:dir[:name]` …
     pub source: String,
+    /// When an image in the store will do.
+    pub policy: Policy,
+    /// The platform that is chosen of an index.
+    pub platform: Wanted,
+    /// Leaves signatures behind.
+    pub remove_signatures: bool,
     /// How a registry is reached.
     pub access: Access,
+}
+
+/// When an image in the store will do in place of one that would be brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// When it is there.
+    #[default]
+    Missing,
+    /// Never: it is brought, but for what of it is here.
+    Always,
+    /// Always: nothing is brought.
+    Never,
+    /// When the registry has no other, or cannot be asked.
+    Newer,
 }
 
 /// An image that was brought.
@@ -30,23 +53,106 @@ pub struct Pulled {
 impl Pull {
     /// Copies what is missing, unpacks it, and names it.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Pulled> {
-        match Location::parse(&self.source)? {
-            Location::Store(_) => match builder.store.find_image(&self.source) {
-                Ok(entry) => Ok(Pulled { id: entry.id, name: entry.names.first().cloned() }),
-                Err(error) if error.kind() != Kind::NotFound => Err(error),
-                Err(_) => self.bring_named(builder),
-            },
-            location => bring(builder, &location, &self.access),
+        let location = Location::parse(&self.source)?;
+        let here = match &location {
+            Location::Store(_) => builder.store.find_image(&self.source),
+            Location::Registry(name) => builder.store.find_image(&name.to_string()),
+            // What is in a file is read again: it may be another by now.
+            _ if self.policy != Policy::Never => return self.bring(builder, &location),
+            location => Err(Error::new(Kind::NotFound, format!("cannot use `{location}`"))
+                .because("with --policy never, nothing is brought into the store")),
+        };
+        let here = match here {
+            Ok(entry) if entry.is_list() => {
+                let work = builder.store.work()?;
+                builder.store.hold_image(&work, &entry.id.hex()).map(|image| image.entry)
+            }
+            Ok(entry) if self.platform != Wanted::default() => self.of_platform(builder, entry),
+            here => here,
+        };
+        let here = match here {
+            Ok(entry) => Some(Pulled { id: entry.id, name: entry.names.first().cloned() }),
+            Err(error) if error.kind() == Kind::NotFound && self.policy != Policy::Never => None,
+            Err(error) => return Err(error),
+        };
+        match (here, self.policy) {
+            (Some(here), Policy::Missing | Policy::Never) => Ok(here),
+            (Some(here), Policy::Newer) => self.bring_any(builder, &location).or_else(|error| {
+                builder.report(Event::warning(format!("the image in the store is used: {error:?}")));
+                Ok(here)
+            }),
+            _ => self.bring_any(builder, &location),
+        }
+    }
+
+    /// The image in the store, if it is for the platform that is wanted.
+    fn of_platform(&self, builder: &Builder<'_>, entry: ImageEntry) -> Result<ImageEntry> {
+        let config = builder.store.load_image(entry.clone())?.config;
+        let Wanted { variant, .. } = &self.platform;
+        let fits = config.os == self.platform.os()
+            && config.architecture == self.platform.arch()
+            && variant.as_ref().is_none_or(|variant| *variant == config.variant);
+        if fits {
+            return Ok(entry);
+        }
+        Err(Error::new(Kind::NotFound, format!("cannot find the image `{}`", self.source))
+            .because(format!("the one in the store is for {}/{}", config.os, config.architecture))
+            .hint("let it be brought from a registry: --pull=missing"))
+    }
+
+    /// All tags of a repository, or all images of an archive or a layout.
+    pub fn all(&self, builder: &Builder<'_>) -> Result<Vec<Pulled>> {
+        let location = match Location::parse(&self.source)? {
+            Location::Store(_) => {
+                let settings = &builder.settings.registries;
+                let meant =
+                    Gateway::open(settings, &self.access, builder.reporter())?.resolve(&self.source)?;
+                Location::Registry(meant.names.into_iter().next().ok_or_else(|| self.unknown())?)
+            }
+            location => location,
+        };
+        let work = builder.store.work()?;
+        let surroundings = Surroundings {
+            builder: Some(builder),
+            scratch: work.dir(),
+            registries: &builder.settings.registries,
+            reporter: builder.reporter(),
+        };
+        if let Location::Registry(name) = &location {
+            if self.source.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
+                return Err(Error::invalid(format!("cannot pull all tags of `{}`", self.source))
+                    .because("it names one of them")
+                    .hint(format!("leave it out: kiln pull --all-tags {}", name.repository())));
+            }
+            let tags = tags(&location, &self.access, &surroundings)?;
+            let one = |tag: &String| -> Result<Pulled> {
+                let name = format!("{}:{tag}", name.repository()).parse()?;
+                self.bring(builder, &Location::Registry(name))
+            };
+            return tags.iter().map(one).collect();
+        }
+        let names = tags(&location, &self.access, &surroundings)?;
+        names.iter().map(|name| self.bring(builder, &at(&location, name))).collect()
+    }
+
+    fn unknown(&self) -> Error {
+        Error::new(Kind::NotFound, format!("cannot find `{}`", self.source))
+    }
+
+    fn bring_any(&self, builder: &Builder<'_>, location: &Location) -> Result<Pulled> {
+        match location {
+            Location::Store(_) => self.bring_named(builder),
+            location => self.bring(builder, location),
         }
     }
 
     /// Brings the image that a name without transport means, from the first registry that has it.
     fn bring_named(&self, builder: &Builder<'_>) -> Result<Pulled> {
-        let meant = Gateway::open(&builder.settings.registries, &self.access, builder.reporter())?
-            .resolve(&self.source)?;
+        let settings = &builder.settings.registries;
+        let meant = Gateway::open(settings, &self.access, builder.reporter())?.resolve(&self.source)?;
         let mut failed = None;
         for name in meant.names {
-            match bring(builder, &Location::Registry(name), &self.access) {
+            match self.bring(builder, &Location::Registry(name)) {
                 Ok(pulled) => return Ok(pulled),
                 Err(error) => {
                     if let Some(earlier) = failed.replace(error) {
@@ -55,20 +161,37 @@ impl Pull {
                 }
             }
         }
-        Err(failed.unwrap_or_else(|| Error::new(Kind::NotFound, format!("cannot find `{}`", self.source))))
+        Err(failed.unwrap_or_else(|| self.unknown()))
+    }
+
+    /// Copies an image into the store.
+    fn bring(&self, builder: &Builder<'_>, location: &Location) -> Result<Pulled> {
+        let work = builder.store.work()?;
+        let source = open::source(Places::of(builder, &work, &self.access), location)?;
+        let names = names_for(location, &*source)?;
+        let sink = StoreSink::new(builder, &work, names.clone());
+        let options = CopyOptions {
+            platform: self.platform.clone(),
+            remove_signatures: self.remove_signatures,
+            ..CopyOptions::default()
+        };
+        let copied = copy_image(&*source, &sink, &options, builder.reporter())?;
+        let id = copied
+            .config
+            .ok_or_else(|| Error::corrupt("cannot pull the image").because("it has no config"))?;
+        Ok(Pulled { id, name: names.into_iter().next() })
     }
 }
 
-/// Copies an image into the store.
-fn bring(builder: &Builder<'_>, location: &Location, access: &Access) -> Result<Pulled> {
-    let work = builder.store.work()?;
-    let source = open::source(Places::of(builder, &work, access), location)?;
-    let names = names_for(location, &*source)?;
-    let sink = StoreSink::new(builder, &work, names.clone());
-    let copied = copy_image(&*source, &sink, &CopyOptions::default(), builder.reporter())?;
-    let id =
-        copied.config.ok_or_else(|| Error::corrupt("cannot pull the image").because("it has no config"))?;
-    Ok(Pulled { id, name: names.into_iter().next() })
+/// The image of this name at a location that has several.
+fn at(location: &Location, name: &str) -> Location {
+    let pick = Pick::Name(name.to_owned());
+    match location.clone() {
+        Location::Oci { dir, .. } => Location::Oci { dir, pick },
+        Location::OciArchive { path, .. } => Location::OciArchive { path, pick },
+        Location::DockerArchive { path, .. } => Location::DockerArchive { path, pick },
+        other => other,
+    }
 }
 
 /// The names an image from elsewhere gets: what it is called there, or after the file or directory it is in.

@@ -1,24 +1,33 @@
 //! `push`: takes an image out of the store.
 
 use crate::builder::Builder;
-use crate::error::Result;
-use crate::layer::Compression;
-use crate::name::Location;
+use crate::error::{Error, Result};
+use crate::name::{Location, Reference};
 use crate::oci::{Digest, Format};
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, Recompress, StoreSource, copy_image, open};
+use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open};
+use crate::verbs::copy_image::Layers;
+use crate::verbs::manifest::ManifestPush;
 
 /// Takes an image out of the store.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Push {
-    /// The image, by name or id.
+    /// The image, or a list of images, by name or id.
     pub image: String,
-    /// Where to: `oci:dir[:name]`.
-    pub target: String,
-    /// How layers that were built here are compressed.
-    pub compression: Compression,
-    /// The media types; the OCI's for a layout, unless given.
+    /// Where to: a location, or a name in a registry; the registry of its own name, unless given.
+    pub target: Option<String>,
+    /// Of a list, all of its images.
+    pub all: bool,
+    /// The form of the layers there.
+    pub layers: Layers,
+    /// The level of compression; each form's usual one, unless given.
+    pub level: Option<i32>,
+    /// The media types; the image's own where the target takes them, unless given.
     pub format: Option<Format>,
+    /// Leaves signatures behind.
+    pub remove_signatures: bool,
+    /// Removes a list afterwards.
+    pub rm: bool,
     /// How a registry is reached.
     pub access: Access,
 }
@@ -26,16 +35,65 @@ pub struct Push {
 impl Push {
     /// Writes what the target does not have, and gives the digest of the manifest there.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Digest> {
-        let location = Location::parse(&self.target)?;
+        let entry = builder.store.find_image(&self.image)?;
+        if entry.is_list() && self.all {
+            return self.list().perform(builder);
+        }
+        if self.rm && !entry.is_list() {
+            return Err(Error::invalid(format!("cannot remove `{}` afterwards", self.image))
+                .because("--rm is for lists of images")
+                .hint("leave out --rm, and remove the image with `kiln rmi`"));
+        }
+        let location = self.location(&entry.names)?;
         let work = builder.store.work()?;
-        let source = StoreSource::new(builder, builder.store.hold_image(&work, &self.image)?);
-        let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
+        let image = builder.store.hold_image(&work, &self.image)?;
+        let source = StoreSource::new(builder, image);
+        let places = Places::of(builder, &work, &self.access);
+        let sink = open::sink(places, &location)?;
+        let (wants, recompress) = self.layers.options(self.level);
         let options = CopyOptions {
             format: self.format,
-            recompress: Recompress { to: Some(self.compression), level: None, force: false },
+            recompress,
+            wants,
+            remove_signatures: self.remove_signatures,
             ..CopyOptions::default()
         };
         let copied = copy_image(&source, &*sink, &options, builder.reporter())?;
+        if self.rm {
+            super::manifest::remove_list(builder, &entry.id.hex())?;
+        }
         Ok(copied.manifest.digest)
+    }
+
+    fn list(&self) -> ManifestPush {
+        ManifestPush {
+            list: self.image.clone(),
+            target: self.target.clone(),
+            all: true,
+            format: self.format,
+            layers: self.layers,
+            level: self.level,
+            remove_signatures: self.remove_signatures,
+            rm: self.rm,
+            access: self.access.clone(),
+        }
+    }
+
+    /// Where to: what was said, or the registry of the name the image was called by.
+    fn location(&self, names: &[String]) -> Result<Location> {
+        match &self.target {
+            Some(target) if Location::has_transport(target) => Location::parse(target),
+            Some(target) => Ok(Location::Registry(Reference::on_registry(target)?)),
+            None => {
+                let called = self.image.parse::<Reference>().ok().map(|name| name.to_string());
+                let own = names.iter().find(|name| Some(*name) == called.as_ref()).or(names.first());
+                let own = own.ok_or_else(|| {
+                    Error::invalid(format!("cannot push `{}`", self.image))
+                        .because("it has no name that says where to")
+                        .hint(format!("name the target: kiln push {} docker://HOST/NAME:TAG", self.image))
+                })?;
+                Ok(Location::Registry(own.parse()?))
+            }
+        }
     }
 }

@@ -12,6 +12,8 @@ pub struct Access {
     pub tls_verify: Option<bool>,
     /// What to log in with, in place of what files and helpers have.
     pub credentials: Option<Credentials>,
+    /// Whether nothing is logged in with, whatever files and helpers have.
+    pub anonymous: bool,
     /// The file of credentials, in place of the usual ones.
     pub auth_file: Option<PathBuf>,
     /// The directory with certificates and keys, in place of `certs.d`.

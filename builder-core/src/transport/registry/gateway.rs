@@ -88,6 +88,7 @@ impl<'a> Gateway<'a> {
         let login = match &self.access.credentials {
             // What is handed in is for the registry that was named, not for a mirror elsewhere.
             Some(given) if endpoint.primary => Some(given.clone()),
+            _ if self.access.anonymous => None,
             _ => self.keyring().find(&endpoint.name.repository())?,
         };
         Ok(Repository { login, ..self.repository_without_login(endpoint, action) })

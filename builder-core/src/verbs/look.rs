@@ -1,0 +1,116 @@
+//! `image inspect`: what an image is, wherever it is; only its manifest and its config are read.
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::name::{Location, Pick};
+use crate::oci::{Digest, ImageConfig, Manifest, Wanted};
+use crate::store::images::REF_NAME;
+use crate::transport::archive::{self, ArchiveFiles, Kept};
+use crate::transport::copy::{choose, read_config};
+use crate::transport::files::Files;
+use crate::transport::layout::LayoutSource;
+use crate::transport::registry::Access;
+use crate::transport::{Places, Source, StoreSource, open};
+use crate::tree::Root;
+use crate::verbs::copy_image::Surroundings;
+use crate::verbs::remote::Remote;
+
+/// Looks at an image in any place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// Where it is.
+    pub image: Location,
+    /// The platform that is chosen of an index.
+    pub platform: Wanted,
+    /// How a registry is reached.
+    pub access: Access,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Looked {
+    /// The digest of what the location names: a manifest, or an index.
+    pub digest: Digest,
+    /// The manifest of the image for the platform.
+    pub manifest: Manifest,
+    /// Its config.
+    pub config: ImageConfig,
+    /// The config, byte for byte.
+    pub config_bytes: Vec<u8>,
+    /// What it is called there, where the place knows.
+    pub tags: Vec<String>,
+}
+
+impl Look {
+    /// Whether the store has a part in it.
+    #[must_use]
+    pub fn needs_store(&self) -> bool {
+        matches!(self.image, Location::Store(_))
+    }
+
+    /// The manifest or the index that the location names, byte for byte.
+    pub fn raw(&self, surroundings: &Surroundings<'_>) -> Result<Vec<u8>> {
+        self.with_source(surroundings, |source| Ok(source.manifest()?.bytes))
+    }
+
+    /// Manifest and config of the image for the platform.
+    pub fn perform(&self, surroundings: &Surroundings<'_>) -> Result<Looked> {
+        self.with_source(surroundings, |source| {
+            let top = source.manifest()?;
+            let (_, chosen) = choose(source, &top, &self.platform)?;
+            let manifest = Manifest::parse(&chosen.bytes)?;
+            let (config_bytes, config) = read_config(source, &manifest)?;
+            Ok(Looked { digest: top.digest(), manifest, config, config_bytes, tags: source.tags()? })
+        })
+    }
+
+    fn with_source<T>(
+        &self,
+        surroundings: &Surroundings<'_>,
+        look: impl FnOnce(&dyn Source) -> Result<T>,
+    ) -> Result<T> {
+        let Location::Store(name) = &self.image else {
+            let places = Places {
+                scratch: surroundings.scratch,
+                registries: surroundings.registries,
+                access: &self.access,
+                reporter: surroundings.reporter,
+            };
+            return look(&*open::source(places, &self.image)?);
+        };
+        let builder = surroundings.builder.ok_or_else(|| {
+            Error::invalid(format!("cannot look at `{name}`")).because("the store is not open")
+        })?;
+        let work = builder.store.work()?;
+        look(&StoreSource::new(builder, builder.store.hold_image(&work, &name.to_string())?))
+    }
+}
+
+/// What a repository, an archive or a layout has: tags, or names.
+pub fn tags(location: &Location, access: &Access, surroundings: &Surroundings<'_>) -> Result<Vec<String>> {
+    match location {
+        Location::Registry(name) => {
+            let remote = Remote { name: name.clone(), access: access.clone() };
+            remote.tags(surroundings.registries, surroundings.reporter)
+        }
+        Location::DockerArchive { path, .. } => {
+            let files = ArchiveFiles(Kept::open(path, surroundings.scratch)?);
+            let items = archive::docker_items(&files)?;
+            Ok(items.into_iter().flat_map(|item| item.repo_tags.unwrap_or_default()).collect())
+        }
+        Location::Oci { dir, .. } => {
+            let root = Root::open_host(dir).cannot("open the OCI layout", dir.display())?;
+            layout_names(Box::new(root), location)
+        }
+        Location::OciArchive { path, .. } => {
+            layout_names(Box::new(ArchiveFiles(Kept::open(path, surroundings.scratch)?)), location)
+        }
+        other => Err(Error::new(Kind::Unsupported, format!("cannot list the tags of `{other}`"))
+            .because("there is one image in it")
+            .hint("name a repository, docker://HOST/NAME, or an archive")),
+    }
+}
+
+fn layout_names(files: Box<dyn Files>, location: &Location) -> Result<Vec<String>> {
+    let index = LayoutSource::open(files, location.to_string(), Pick::Only)?.index()?;
+    Ok(index.manifests.iter().filter_map(|entry| entry.annotations.get(REF_NAME).cloned()).collect())
+}

@@ -1,0 +1,151 @@
+//! `kiln image`: images wherever they are, as Skopeo handles them; the store has a part only where it is named.
+
+pub mod copy;
+pub mod delete;
+pub mod inspect;
+pub mod sync;
+pub mod tags;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use builder_core::{Access, Builder, RegistrySettings, Reporter, Result, Retry, Surroundings, Wanted};
+
+use crate::args::duration;
+use crate::cli::Context;
+use crate::exit::Exit;
+use crate::settings::{self, Environment};
+use crate::ui::{self, Talk};
+
+/// Copy, look at and delete images wherever they are
+#[derive(Debug, clap::Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Args {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What `kiln image` and `skopeo` do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Verb {
+    Copy(Box<copy::Args>),
+    Delete(delete::Args),
+    Inspect(inspect::Args),
+    Sync(Box<sync::Args>),
+    #[command(visible_alias = "list-tags")]
+    Tags(tags::Args),
+}
+
+/// The flags of all of them: Skopeo's own.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Globals {
+    /// Choose images for this processor
+    #[arg(long, value_name = "ARCH", global = true)]
+    override_arch: Option<String>,
+    /// Choose images for this operating system
+    #[arg(long, value_name = "OS", global = true)]
+    override_os: Option<String>,
+    /// Choose images for this variant of the processor
+    #[arg(long, value_name = "VARIANT", global = true)]
+    override_variant: Option<String>,
+    /// The signature policy, in place of policy.json
+    #[arg(long, value_name = "FILE", global = true)]
+    policy: Option<PathBuf>,
+    /// Accept images whatever policy.json says
+    #[arg(long, global = true, conflicts_with = "policy")]
+    insecure_policy: bool,
+    /// The directory that says where signatures are, in place of registries.d
+    #[arg(long = "registries.d", value_name = "DIR", global = true)]
+    registries_d: Option<PathBuf>,
+    /// Where large temporary files go [env: TMPDIR]
+    #[arg(long, value_name = "DIR", global = true)]
+    tmpdir: Option<PathBuf>,
+    /// Give up after this time, e.g. 90s
+    #[arg(long, value_name = "DURATION", global = true, value_parser = duration)]
+    command_timeout: Option<Duration>,
+}
+
+/// What each of them is handed.
+pub struct Tool<'a> {
+    context: &'a Context,
+    globals: Globals,
+    registries: RegistrySettings,
+    scratch: PathBuf,
+}
+
+impl Args {
+    /// Does what its own verb says.
+    pub fn run(self, context: &Context) -> Result<Exit> {
+        perform(self.verb, self.globals, context)
+    }
+}
+
+/// Does one verb.
+pub fn perform(verb: Verb, globals: Globals, context: &Context) -> Result<Exit> {
+    let tool = Tool::new(context, globals);
+    match verb {
+        Verb::Copy(args) => args.run(&tool),
+        Verb::Delete(args) => args.run(&tool),
+        Verb::Inspect(args) => args.run(&tool),
+        Verb::Sync(args) => args.run(&tool),
+        Verb::Tags(args) => args.run(&tool),
+    }
+}
+
+impl<'a> Tool<'a> {
+    fn new(context: &'a Context, globals: Globals) -> Self {
+        let mut registries = settings::registries(&context.globals);
+        registries.signature_dirs =
+            globals.registries_d.clone().map_or(registries.signature_dirs, |dir| vec![dir]);
+        let scratch = globals.tmpdir.clone().or_else(|| Environment::get("TMPDIR").map(PathBuf::from));
+        let scratch = scratch.unwrap_or_else(|| "/var/tmp".into());
+        if let Some(limit) = globals.command_timeout {
+            std::thread::spawn(move || {
+                std::thread::sleep(limit);
+                ui::remark(format_args!("Error: cannot finish in {limit:?}"));
+                // Nothing half-done has a name: the signal may come at any time.
+                let _ =
+                    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
+            });
+        }
+        Tool { context, globals, registries, scratch }
+    }
+
+    /// The platform that is chosen of an index.
+    pub fn platform(&self) -> Wanted {
+        Wanted {
+            os: self.globals.override_os.clone(),
+            arch: self.globals.override_arch.clone(),
+            variant: self.globals.override_variant.clone(),
+        }
+    }
+
+    /// What one end's flags say, with what is said of both.
+    pub fn access(&self, mut access: Access, retry_times: u32) -> Access {
+        access.policy.clone_from(&self.globals.policy);
+        access.retry = Retry { times: retry_times, delay: None };
+        access
+    }
+
+    /// Runs `work` with the store open if it has a part in it.
+    pub fn with<T>(
+        &self,
+        talk: &Talk,
+        needs_store: bool,
+        work: impl FnOnce(&Surroundings<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let builder = if needs_store { Some(self.context.privileged(talk)?) } else { None };
+        work(&surroundings(builder.as_ref(), &self.scratch, &self.registries, talk))
+    }
+}
+
+fn surroundings<'a>(
+    builder: Option<&'a Builder<'a>>,
+    scratch: &'a Path,
+    registries: &'a RegistrySettings,
+    reporter: &'a dyn Reporter,
+) -> Surroundings<'a> {
+    Surroundings { builder, scratch, registries, reporter }
+}

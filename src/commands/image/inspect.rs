@@ -1,0 +1,147 @@
+//! `kiln image inspect`, `skopeo inspect`.
+
+use std::collections::BTreeMap;
+
+use builder_core::{Error, Location, Look, Looked, Reference, Remote, Result, Surroundings};
+use serde::Serialize;
+
+use super::Tool;
+use super::copy::place;
+use crate::args::endpoint::Endpoint;
+use crate::exit::Exit;
+use crate::ui::template::Format;
+use crate::ui::{self, Talk};
+
+/// Look at an image wherever it is; nothing but its manifest and config is fetched
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where it is, with its transport: docker://HOST/NAME:TAG, oci:DIR:NAME …
+    image: String,
+    #[command(flatten)]
+    endpoint: Endpoint,
+    /// Print the config; with --raw, byte for byte
+    #[arg(long)]
+    config: bool,
+    /// Print the manifest, or the index, byte for byte
+    #[arg(long)]
+    raw: bool,
+    /// A Go template: .Name .Digest .RepoTags .Created .DockerVersion .Labels .Architecture .Os .Layers .LayersData .Env
+    #[arg(long, short, value_name = "TEMPLATE")]
+    format: Option<String>,
+    /// Do not list the other tags of the repository
+    #[arg(long, short)]
+    no_tags: bool,
+    /// How often what failed is tried again
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retry_times: u32,
+}
+
+/// Skopeo's object.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    digest: String,
+    repo_tags: Vec<String>,
+    created: Option<String>,
+    docker_version: String,
+    labels: Option<BTreeMap<String, String>>,
+    architecture: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    variant: String,
+    os: String,
+    layers: Vec<String>,
+    layers_data: Vec<Layer>,
+    env: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Layer {
+    #[serde(rename = "MIMEType")]
+    mime_type: String,
+    digest: String,
+    size: u64,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+impl Args {
+    /// Prints what was asked for.
+    pub fn run(self, tool: &Tool<'_>) -> Result<Exit> {
+        let access = tool.access(self.endpoint.access(None)?, self.retry_times);
+        let look = Look { image: place(&self.image)?, platform: tool.platform(), access };
+        let talk = Talk { quiet: true };
+        tool.with(&talk, look.needs_store(), |surroundings| self.show(&look, surroundings))?;
+        Ok(Exit::Success)
+    }
+
+    fn show(&self, look: &Look, surroundings: &Surroundings<'_>) -> Result<()> {
+        if self.raw && !self.config {
+            ui::result_bytes(&look.raw(surroundings)?);
+            return Ok(());
+        }
+        let looked = look.perform(surroundings)?;
+        if self.config && self.raw {
+            ui::result_bytes(&looked.config_bytes);
+            return Ok(());
+        }
+        if self.config {
+            let config: serde_json::Value =
+                serde_json::from_slice(&looked.config_bytes).map_err(|cause| {
+                    Error::corrupt(format!("cannot read the config of `{}`", self.image)).because(cause)
+                })?;
+            return self.print(&config);
+        }
+        let (name, mut repo_tags) = match &look.image {
+            Location::Registry(name) => (Some(name.repository()), Vec::new()),
+            Location::Store(name) => (Some(name.repository()), vec![]),
+            _ => (None, looked.tags.clone()),
+        };
+        if let Location::Registry(name) = &look.image
+            && !self.no_tags
+        {
+            repo_tags = tags_of(name, look, surroundings)?;
+        }
+        self.print(&inspected(name, repo_tags, looked))
+    }
+
+    fn print(&self, value: &impl Serialize) -> Result<()> {
+        match &self.format {
+            Some(format) => ui::result(Format::parse(format)?.strict().fill(value)?),
+            None => ui::result_json(value),
+        }
+        Ok(())
+    }
+}
+
+fn tags_of(name: &Reference, look: &Look, surroundings: &Surroundings<'_>) -> Result<Vec<String>> {
+    Remote { name: name.clone(), access: look.access.clone() }
+        .tags(surroundings.registries, surroundings.reporter)
+        .map_err(|error| error.hint("leave the tags out with --no-tags"))
+}
+
+fn inspected(name: Option<String>, repo_tags: Vec<String>, looked: Looked) -> Inspected {
+    let (manifest, config) = (looked.manifest, looked.config);
+    let docker_version = config.other.get("docker_version").and_then(|version| version.as_str());
+    let data = manifest.layers.iter().map(|layer| Layer {
+        mime_type: layer.media_type.clone(),
+        digest: layer.digest.to_string(),
+        size: layer.size,
+        annotations: (!layer.annotations.is_empty()).then(|| layer.annotations.clone()),
+    });
+    Inspected {
+        name,
+        digest: looked.digest.to_string(),
+        repo_tags,
+        docker_version: docker_version.unwrap_or_default().to_owned(),
+        created: config.created,
+        labels: (!config.config.labels.is_empty()).then_some(config.config.labels),
+        architecture: config.architecture,
+        variant: config.variant,
+        os: config.os,
+        layers: manifest.layers.iter().map(|layer| layer.digest.to_string()).collect(),
+        layers_data: data.collect(),
+        env: (!config.config.env.is_empty()).then_some(config.config.env),
+    }
+}

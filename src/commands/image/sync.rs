@@ -1,0 +1,205 @@
+//! `kiln image sync`, `skopeo sync`: many images at once, between registries and directories.
+
+use std::path::{Path, PathBuf};
+
+use builder_core::{
+    Access, CopyImage, Error, Format, Kind, Layers, Location, Reference, Result, Which, tags,
+};
+
+use super::Tool;
+use super::copy::parse_manifest_type;
+use crate::args::endpoint::{From, To};
+use crate::exit::Exit;
+use crate::ui::{self, Talk};
+
+/// How deep directories of images are searched.
+const MAX_DEPTH: usize = 16;
+
+/// Copy all images of a repository, or of a directory of images
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A repository HOST/NAME[:TAG], or a directory with images in it
+    source: String,
+    /// A registry, with a path perhaps, or a directory
+    target: String,
+    /// What the source is: docker or dir
+    #[arg(long, short, value_name = "TRANSPORT", value_parser = parse_end)]
+    src: End,
+    /// What the target is: docker or dir
+    #[arg(long, short, value_name = "TRANSPORT", value_parser = parse_end)]
+    dest: End,
+    /// Keep the whole path of the source in the names at the target
+    #[arg(long)]
+    scoped: bool,
+    /// Of an index, copy the images for all platforms
+    #[arg(long, short)]
+    all: bool,
+    /// Tell what would be copied, and copy nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on after an image that cannot be copied
+    #[arg(long)]
+    keep_going: bool,
+    /// The file with credentials for both ends
+    #[arg(long, value_name = "FILE")]
+    authfile: Option<PathBuf>,
+    #[command(flatten)]
+    from: From,
+    #[command(flatten)]
+    to: To,
+    /// The manifests' family of media types: oci or v2s2
+    #[arg(long, short, value_name = "FORMAT", value_parser = parse_manifest_type)]
+    format: Option<Format>,
+    /// Fail rather than change a digest
+    #[arg(long)]
+    preserve_digests: bool,
+    /// Leave signatures behind
+    #[arg(long)]
+    remove_signatures: bool,
+    /// How often what failed is tried again
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retry_times: u32,
+}
+
+/// What is at one end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Docker,
+    Dir,
+}
+
+/// One image that is copied: where it is, and what it is called below the target.
+struct Job {
+    source: Location,
+    suffix: String,
+}
+
+impl Args {
+    /// Copies all of them; fails if one failed.
+    pub fn run(self, tool: &Tool<'_>) -> Result<Exit> {
+        if self.src == End::Dir && self.dest == End::Dir {
+            return Err(Error::invalid("cannot copy from directory to directory")
+                .because("no registry has a part in it")
+                .hint("copy the directory itself: cp -r SOURCE TARGET"));
+        }
+        let from = tool.access(self.from.access(self.authfile.as_ref())?, self.retry_times);
+        let to = tool.access(self.to.access(self.authfile.as_ref())?, self.retry_times);
+        let jobs = match self.src {
+            End::Docker => self.of_registry(tool, &from)?,
+            End::Dir => self.of_directory()?,
+        };
+        let mut failed = 0;
+        for job in &jobs {
+            let target = self.target(&job.suffix)?;
+            ui::remark(format_args!("Copying {} to {target}", job.source));
+            if self.dry_run {
+                continue;
+            }
+            if let Err(error) = self.copy(tool, job, target, &from, &to) {
+                if !self.keep_going {
+                    return Err(error);
+                }
+                ui::show_error(&error);
+                failed += 1;
+            }
+        }
+        if failed > 0 {
+            return Err(Error::new(Kind::Io, format!("cannot copy {failed} of {} images", jobs.len())));
+        }
+        Ok(Exit::Success)
+    }
+
+    fn copy(&self, tool: &Tool<'_>, job: &Job, target: Location, from: &Access, to: &Access) -> Result<()> {
+        let copy = CopyImage {
+            source: job.source.clone(),
+            target,
+            which: if self.all { Which::All } else { Which::One },
+            platform: tool.platform(),
+            format: self.format,
+            layers: Layers::Preferred,
+            level: None,
+            preserve_digests: self.preserve_digests,
+            remove_signatures: self.remove_signatures,
+            additional_tags: Vec::new(),
+            from: from.clone(),
+            to: to.clone(),
+        };
+        tool.with(&Talk { quiet: false }, false, |surroundings| copy.perform(surroundings)).map(drop)
+    }
+
+    /// One tag, or all tags of a repository.
+    fn of_registry(&self, tool: &Tool<'_>, access: &Access) -> Result<Vec<Job>> {
+        let name = Reference::on_registry(&self.source)?;
+        let last = self.source.rsplit('/').next().unwrap_or_default();
+        let below = if self.scoped { name.repository() } else { name.base().to_owned() };
+        if last.contains([':', '@']) {
+            let after = &last[last.find([':', '@']).unwrap_or(0)..];
+            return Ok(vec![Job { suffix: format!("{below}{after}"), source: Location::Registry(name) }]);
+        }
+        let talk = Talk { quiet: true };
+        let location = Location::Registry(name.clone());
+        let found = tool.with(&talk, false, |surroundings| tags(&location, access, surroundings))?;
+        let job = |tag: String| {
+            let source = Location::Registry(format!("{}:{tag}", name.repository()).parse()?);
+            Ok(Job { source, suffix: format!("{below}:{tag}") })
+        };
+        found.into_iter().map(job).collect()
+    }
+
+    /// Every directory below the source that has a manifest.
+    fn of_directory(&self) -> Result<Vec<Job>> {
+        let top = Path::new(&self.source);
+        let mut found = Vec::new();
+        search(top, 0, &mut found).map_err(|cause| {
+            Error::new(Kind::Io, format!("cannot read the directory `{}`", self.source)).because(cause)
+        })?;
+        if found.is_empty() {
+            return Err(Error::new(Kind::NotFound, format!("cannot find an image in `{}`", self.source))
+                .because("no directory in it has a manifest.json")
+                .hint("name the directory that `sync --dest dir` has written to"));
+        }
+        found.sort();
+        let name = |path: &Path| {
+            let below = if self.scoped { Some(path) } else { path.strip_prefix(top).ok() };
+            let below = below.filter(|below| !below.as_os_str().is_empty());
+            let below = below.unwrap_or_else(|| Path::new(path.file_name().unwrap_or_default()));
+            below.display().to_string().trim_start_matches(['/', '.']).to_owned()
+        };
+        Ok(found.into_iter().map(|path| Job { suffix: name(&path), source: Location::Dir(path) }).collect())
+    }
+
+    fn target(&self, suffix: &str) -> Result<Location> {
+        let joined = format!("{}/{suffix}", self.target.trim_end_matches('/'));
+        match self.dest {
+            End::Dir => Ok(Location::Dir(joined.into())),
+            End::Docker => Ok(Location::Registry(Reference::on_registry(&joined)?)),
+        }
+    }
+}
+
+fn search(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if dir.join("manifest.json").is_file() {
+        found.push(dir.to_owned());
+        return Ok(());
+    }
+    if depth == MAX_DEPTH {
+        return Ok(());
+    }
+    for item in std::fs::read_dir(dir)? {
+        let item = item?;
+        // A link could lead in circles, or out.
+        if item.file_type()?.is_dir() {
+            search(&item.path(), depth + 1, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn parse_end(text: &str) -> std::result::Result<End, String> {
+    match text {
+        "docker" => Ok(End::Docker),
+        "dir" => Ok(End::Dir),
+        "yaml" => Err("lists in YAML are not read here; write docker or dir".to_owned()),
+        _ => Err("write docker or dir".to_owned()),
+    }
+}
