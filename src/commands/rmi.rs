@@ -34,7 +34,7 @@ impl Args {
         let talk = Talk { quiet: true };
         let builder = context.privileged(&talk)?;
         if self.prune {
-            for id in (Prune { all: false, force: self.force }).perform(&builder)?.images {
+            for id in (Prune { force: self.force, ..Prune::default() }).perform(&builder)?.images {
                 ui::result(id.hex());
             }
             return Ok(Exit::Success);

@@ -18,6 +18,7 @@ pub(crate) mod lists;
 mod names;
 mod others;
 pub(crate) mod steps;
+mod usage;
 mod work;
 
 use std::fs;
@@ -35,10 +36,12 @@ use crate::tree::Marks;
 
 pub(crate) use cache_mounts::CacheUse;
 pub use check::{CheckOptions, CheckReport, Finding};
+pub(crate) use compound::FOLD;
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged, NewContainer};
 pub use gc::Reclaimed;
 pub(crate) use layers::{LayerRecord, TreeId};
 pub(crate) use steps::{Field, Outcome, Printed, Step, StepKind, StepRecord};
+pub use usage::{Forgotten, Keep, Usage};
 pub(crate) use work::Work;
 
 /// The number in `version`: one store format, one number.
@@ -152,6 +155,7 @@ fn make(root: &Path, form: Marks) -> Result<()> {
         "cache/diff",
         "cache/chain",
         "cache/parts",
+        "cache/folds",
         "cache/steps",
         "cache/near",
         "cache/inputs",

@@ -8,7 +8,7 @@ use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
 use crate::name::Reference;
 use crate::oci::{Digest, ImageConfig, Manifest};
-use crate::store::{Reclaimed, images::ImageEntry, images::StoredImage};
+use crate::store::{Forgotten, Keep, images::ImageEntry, images::StoredImage};
 
 pub use filter::Images;
 
@@ -239,6 +239,8 @@ pub struct Prune {
     pub all: bool,
     /// Images that containers were made of too; these are removed before.
     pub force: bool,
+    /// What is to stay of recorded steps and cache mounts; all that fits, unless `all`.
+    pub keep: Keep,
 }
 
 /// What `prune` took away.
@@ -246,8 +248,8 @@ pub struct Prune {
 pub struct Pruned {
     /// Images.
     pub images: Vec<Digest>,
-    /// What went with them, and what was left over before.
-    pub reclaimed: Reclaimed,
+    /// What was given up of the caches, what went with that and with images, and what was left over before.
+    pub forgotten: Forgotten,
 }
 
 impl Prune {
@@ -269,7 +271,11 @@ impl Prune {
                 pruned.images.push(entry.id);
             }
         }
-        pruned.reclaimed = builder.store.gc()?;
+        let mut keep = self.keep;
+        if self.all && keep == Keep::default() {
+            keep.since = Some(std::time::SystemTime::now());
+        }
+        pruned.forgotten = builder.store.shrink(keep)?;
         Ok(pruned)
     }
 }

@@ -179,9 +179,7 @@ impl<'a> Repository<'a> {
                 // One of another length is damaged, and sent again.
                 200 => Ok(response.length().is_none_or(|length| size.is_none_or(|size| length == size))),
                 404 => Ok(false),
-                _ => {
-                    Err(answer::failure(response, format!("cannot find the blob `{digest}`"), self.host()))
-                }
+                _ => Err(answer::failure(response, format!("cannot find the blob `{digest}`"), self.host())),
             }
         })
     }

@@ -39,8 +39,7 @@ pub(super) fn commit(asked: &Commit, builder: &Builder<'_>) -> Result<Committed>
         },
     )?;
     let done = fill(asked, builder, &twin.id).and_then(|()| {
-        let plain =
-            Commit { container: twin.id.clone(), add_files: Vec::new(), rm: false, ..asked.clone() };
+        let plain = Commit { container: twin.id.clone(), add_files: Vec::new(), rm: false, ..asked.clone() };
         plain.perform(builder)
     });
     let removed = Rm { container: twin.id }.perform(builder);
