@@ -87,8 +87,8 @@ pub struct RunOptions {
     /// The process namespace: private, host, or the path of one
     #[arg(long, value_name = "NAMESPACE")]
     pid: Option<String>,
-    /// seccomp=FILE or unconfined, label=…, apparmor=PROFILE, mask=PATH[:PATH], unmask=PATH[:PATH] or ALL,
-    /// no-new-privileges
+    /// seccomp=FILE or unconfined, label=disable or (user|role|type|level|filetype):VALUE for SELinux,
+    /// apparmor=PROFILE or unconfined, mask=PATH[:PATH], unmask=PATH[:PATH] or ALL, no-new-privileges
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
     /// The size of /dev/shm (default: 64m)

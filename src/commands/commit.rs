@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Commit, Committed, ConfigEdit as E, Error, Format, Kind, Result, Times};
+use builder_core::{
+    Commit, Committed, ConfigEdit as E, Error, Existing, Format, Kind, ManifestCreate, Result, Times,
+};
 
-use crate::args::{CommitCompressionArgs, RegistryArgs, change, list};
+use crate::args::{BlobCacheArgs, CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
 use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
@@ -36,6 +38,9 @@ pub struct Args {
     /// Label the image with the version of this program (default: no label, so that an image does not depend on it)
     #[arg(long)]
     identity_label: bool,
+    /// Put the image into this list of images, which is made if there is none of that name
+    #[arg(long, value_name = "LIST")]
+    manifest: Option<String>,
     /// Write what was made to this file: a JSON object with the id and digest of the image, and its name
     #[arg(long, value_name = "FILE")]
     metadata_file: Option<PathBuf>,
@@ -55,6 +60,8 @@ pub struct Args {
     iidfile: Option<PathBuf>,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    blob_cache: BlobCacheArgs,
     /// Do not tell what is written
     #[arg(long, short)]
     quiet: bool,
@@ -155,6 +162,7 @@ impl Args {
     /// Commits, and prints the image id unless it went to a file.
     pub fn run(self, context: &Context) -> Result<Exit> {
         self.refused.check()?;
+        self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
         let (times, created) = self.times()?;
         let edits = self.edits()?;
@@ -176,6 +184,11 @@ impl Args {
             access: self.registry.access()?,
         };
         let made = commit.perform(&builder)?;
+        if let Some(name) = self.manifest {
+            let images = vec![made.id.hex()];
+            let existing = Existing::Amend;
+            ManifestCreate { name, images, existing, ..ManifestCreate::default() }.perform(&builder)?;
+        }
         if let Some(path) = &self.metadata_file {
             let text = serde_json::to_string_pretty(&metadata(&made)).expect("plain data becomes JSON");
             write_file(path, &text)?;
@@ -250,7 +263,9 @@ fn metadata(made: &Committed) -> serde_json::Value {
 fn changed_at(path: &std::path::Path) -> Result<i64> {
     use std::os::unix::fs::MetadataExt;
     let found = std::fs::metadata(path).map_err(|cause| {
-        Error::new(Kind::Io, format!("cannot use the time of `{}`", path.display())).because(cause)
+        Error::new(Kind::Io, format!("cannot use the time of `{}`", path.display()))
+            .because(cause)
+            .hint("name a file that is there, or give the time itself: --timestamp SECONDS")
     })?;
     Ok(found.mtime())
 }

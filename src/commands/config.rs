@@ -2,6 +2,8 @@
 
 mod values;
 
+use std::time::Duration;
+
 use builder_core::{Config, ConfigEdit as E, Result};
 
 use crate::args::{duration, list};
@@ -13,8 +15,8 @@ use values::{entrypoint, health_test, named, pair, variable, words};
 
 /// Edit what the image of a working container will say of itself
 ///
-/// Where NAME can be given, `NAME-` removes it and `-` removes all. What only Docker's format knows (comment, domain and
-/// host name, health check, instructions for builds on top, shell) is kept in images of the OCI format too.
+/// Where NAME can be given, `NAME-` removes it and `-` removes all. What only Docker's format knows (comment, domain
+/// and host name, health check, instructions for builds on top, shell) is kept in images of the OCI format too.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The container, by name or id
@@ -47,24 +49,25 @@ pub struct Args {
     /// container has there
     #[arg(long, short, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     env: Vec<String>,
-    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, `NONE`; empty removes it
+    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; an empty one
+    /// is removed
     #[arg(long, value_name = "CHECK")]
     healthcheck: Option<String>,
     /// Set the time between checks, such as 30s
-    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
-    healthcheck_interval: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    healthcheck_interval: Option<Duration>,
     /// Set how many failures in a row make a container unhealthy
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
-    healthcheck_retries: Option<i64>,
+    #[arg(long, value_name = "NUMBER")]
+    healthcheck_retries: Option<u32>,
     /// Set the time between checks during the start period, such as 5s
-    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
-    healthcheck_start_interval: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    healthcheck_start_interval: Option<Duration>,
     /// Set the time in which failures do not count, such as 1m
-    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
-    healthcheck_start_period: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    healthcheck_start_period: Option<Duration>,
     /// Set how long one check may take, such as 30s
-    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
-    healthcheck_timeout: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    healthcheck_timeout: Option<Duration>,
     /// Set the remark on the next layer in history
     #[arg(long, value_name = "COMMENT", allow_hyphen_values = true)]
     history_comment: Option<String>,
@@ -188,11 +191,15 @@ impl Args {
             Some(Some(test)) => edits.push(E::HealthTest(test)),
             None => {}
         }
-        edits.extend(self.healthcheck_interval.map(E::HealthInterval));
-        edits.extend(self.healthcheck_timeout.map(E::HealthTimeout));
-        edits.extend(self.healthcheck_start_period.map(E::HealthStartPeriod));
-        edits.extend(self.healthcheck_start_interval.map(E::HealthStartInterval));
-        edits.extend(self.healthcheck_retries.map(E::HealthRetries));
+        let mut time = |value: Option<Duration>, edit: fn(i64) -> E| {
+            let nanoseconds = value.map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
+            edits.extend(nanoseconds.map(edit));
+        };
+        time(self.healthcheck_interval, E::HealthInterval);
+        time(self.healthcheck_timeout, E::HealthTimeout);
+        time(self.healthcheck_start_period, E::HealthStartPeriod);
+        time(self.healthcheck_start_interval, E::HealthStartInterval);
+        edits.extend(self.healthcheck_retries.map(|number| E::HealthRetries(number.into())));
         Ok(())
     }
 

@@ -14,6 +14,19 @@ fn works_without(test: &str, calls: &[&str]) {
         let mut env = with_busybox(test).expect("it was there a moment ago");
         env.refuse(Refusal::new(calls, errno));
         assert_eq!(every_verb(&env), expected, "{calls:?} refused with {errno}");
+        tell(
+            &env,
+            r#"
+$ kiln from -q --name o made
+o
+$ kiln run -v "$PWD/host:/host:O" o sh -c 'cat /host/f; echo >/host/g && ls /host'
+host
+f
+g
+$ kiln run -v "$PWD/host:/host:ro,slave" o sh -c 'echo >/host/g || echo read-only' 2>/dev/null
+read-only
+"#,
+        );
     }
 }
 

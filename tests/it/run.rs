@@ -39,15 +39,15 @@ $ kiln run c -- sh -c 'sh -c "kill -TERM \$\$"; exit $?'
 $ kiln run c nosuch
 ! Error: cannot run `nosuch`: no directory of the container's PATH has it: /bin
 ! hint: give its full path, or set the PATH with `--env PATH=…`
-[125]
+[1]
 $ kiln run c /etc/passwd
 ! Error: cannot run `/etc/passwd`: it is no program that user 0 may execute
 ! hint: make it executable: `kiln run <container> chmod +x /etc/passwd`
-[125]
+[1]
 $ kiln run c /tmp
 ! Error: cannot run `/tmp`: it is no program that user 0 may execute
 ! hint: make it executable: `kiln run <container> chmod +x /tmp`
-[125]
+[1]
 $ kiln run c
 ! Error: cannot run without a command
 ! hint: name one after `--`, for example `kiln run <container> -- sh`
@@ -299,8 +299,8 @@ $ kiln run --no-hosts c cat /etc/hosts
 ! cat: can't open '/etc/hosts': No such file or directory
 [1]
 $ kiln run --network nosuch c true
-! Error: cannot use the network `nosuch`: this version has `host` and `none`
-! hint: use --network host, or --network none
+! Error: cannot use the network `nosuch`: there are no named networks
+! hint: use --network host, none, private or ns:PATH
 [125]
 "#,
     );

@@ -1,5 +1,6 @@
-//! What this machine and user let us do: root or a user namespace, and which ids are in it.
+//! What this machine and user let us do: root or a user namespace, which ids are in it, which security modules act.
 
+pub(crate) mod lsm;
 pub(crate) mod probe;
 mod subids;
 

@@ -32,12 +32,13 @@ impl Compression {
     }
 }
 
-/// How many bytes one worker of zstd gets at a time. The default for level 3 is four times as much, and so is the memory
-/// taken.
+/// How many bytes one worker of zstd gets at a time. The default for level 3 is four times as much, and so is the
+/// memory taken.
 const ZSTD_JOB: u32 = 2 << 20;
 
-/// How much of what comes before a worker of zstd may refer to: the whole window (`ZSTD_c_overlapLog`). The default for
-/// level 3 is an eighth of it; text that repeats itself after half a megabyte then takes up to three times the room.
+/// How much of what comes before a worker of zstd may refer to: the whole window (`ZSTD_c_overlapLog`). The default
+/// for level 3 is an eighth of it; text that repeats itself after half a megabyte then takes up to three times the
+/// room.
 const ZSTD_OVERLAP: u32 = 9;
 
 /// Compresses what is written to it. [`Encoder::finish`] must be called at the end.

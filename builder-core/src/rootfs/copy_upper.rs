@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use crate::builder::Builder;
 use crate::error::{Context, Result};
 use crate::event::Event;
+use crate::rootfs::fuse;
 use crate::store::{ContainerGuard, LayerRecord, TreeId, Work};
 use crate::sys::random;
 use crate::tree::{self, Apply, Devices, Options, Root};
@@ -36,5 +37,8 @@ pub(crate) fn copy_upper(
         apply.put(entry?)?;
     }
     apply.finish()?;
+    if fuse::may_serve(guard) {
+        fuse::translate(&top, marks)?;
+    }
     builder.store.publish_tree(work, &dir, &LayerRecord::default()).map(Some)
 }

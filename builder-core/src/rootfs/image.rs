@@ -9,7 +9,7 @@ use crate::store::export::layer_trees;
 use crate::store::{Work, containers::Base};
 use crate::sys::mount::{self, Overlay};
 use crate::sys::random;
-use crate::tree::Root;
+use crate::tree::{Marks, Root};
 
 /// Opens the files of an image, by its manifest. Nothing can be written there.
 pub(crate) fn open_image(builder: &Builder<'_>, work: &Work, manifest: Digest) -> Result<Root> {
@@ -25,12 +25,18 @@ pub(crate) fn open_image(builder: &Builder<'_>, work: &Work, manifest: Digest) -
     if lowers.len() == 1 {
         return Root::open_host(&lowers[0]).cannot("open the image", base.id.short());
     }
-    if builder.settings.driver == Some(Driver::Vfs) {
+    if builder.settings.driver == Some(Driver::Vfs) || store.form() == Marks::Names {
         return plain::merge(builder, &lowers, &work.dir().join(random::hex(8)));
     }
-    let asked = Overlay { lowers: &lowers, upper: None, userxattr: builder.host.is_rootless(), probe: false };
+    let asked = Overlay {
+        lowers: &lowers,
+        upper: None,
+        userxattr: builder.host.is_rootless(),
+        label: None,
+        probe: false,
+    };
     match mount::overlay(&asked) {
-        Err(error) if mounted::is_refusal(builder, &error) => {
+        Err(error) if mounted::is_refusal(&error) => {
             plain::merge(builder, &lowers, &work.dir().join(random::hex(8)))
         }
         made => made.map(Root::from_fd).cannot("open the image", base.id.short()),

@@ -1,11 +1,12 @@
 //! From layers and an upper to a mounted tree, and back to a frozen upper.
 //!
-//! [`trees`] makes sure the layers of an image are there as trees; [`mounted`] shows a container's files, and has
-//! [`plain`] make a copy where nothing can be mounted over anything; [`freeze`] makes parts of what changed, and
+//! [`trees`] makes sure the layers of an image are there as trees; [`mounted`] shows a container's files, by
+//! the kernel's overlay, by [`fuse`] where that is refused, or as a copy ([`plain`]) where both are; [`freeze`] makes parts of what changed, and
 //! [`quiet`] decides whether an upper may be frozen; [`traces`] takes away what a killed run left.
 
 mod copy_upper;
 mod freeze;
+mod fuse;
 mod image;
 mod mounted;
 mod plain;

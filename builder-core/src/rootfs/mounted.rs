@@ -5,15 +5,17 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use crate::builder::Builder;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::event::Event;
+use crate::host::lsm::Modules;
 use crate::host::probe::Knob;
+use crate::rootfs::fuse::{self, Server};
 use crate::rootfs::{plain, quiet, session, traces, trees};
 use crate::settings::Driver;
 use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::mount::{self, Overlay};
-use crate::tree::Root;
+use crate::tree::{Marks, Root};
 
 /// A container's files for the time of one verb. Two of these on one container share a mount or exclude each other.
 #[derive(Debug)]
@@ -22,8 +24,13 @@ pub(crate) struct Rootfs {
     pub mount: OwnedFd,
     /// The upper of a mount that nobody else can see.
     upper: Option<PathBuf>,
+    /// Dropped after the mount, and before the next may have the container.
+    _server: Option<Server>,
     _use: Lock,
 }
+
+/// A container's files as a detached mount, and the program that serves it, if one does.
+pub(super) type Shown = (OwnedFd, Option<Server>);
 
 impl Rootfs {
     /// Opens the files of a held container. What it is based on is unpacked first, if it never was.
@@ -38,15 +45,17 @@ impl Rootfs {
                 traces::clear_mounted(&root(&mount)?, guard)?;
             }
             let shared = wait(builder, guard, Mode::Shared)?;
-            return Ok(Rootfs { mount, upper: None, _use: shared });
+            return Ok(Rootfs { mount, upper: None, _server: None, _use: shared });
         }
         quiet::refuse_mounted_elsewhere(builder, guard)?;
         let alone = wait(builder, guard, Mode::Exclusive)?;
         traces::clear(builder, work, guard)?;
-        let mount = show(builder, work, guard)?;
-        let unseen = !plain::is_one(guard) && !mark(guard.dir()).exists();
+        let (mount, server) = show(builder, work, guard)?;
+        let unseen = server.is_none() && !plain::is_one(guard) && !mark(guard.dir()).exists();
+        // Of a mount that gives files a label of its own the upper has others.
+        let unseen = unseen && label(&guard.record).is_none();
         let upper = unseen.then(|| guard.upper());
-        Ok(Rootfs { mount, upper, _use: alone })
+        Ok(Rootfs { mount, upper, _server: server, _use: alone })
     }
 
     /// As a capability to the tree.
@@ -54,8 +63,8 @@ impl Rootfs {
         root(&self.mount)
     }
 
-    /// Where the changes are kept, if this is the only mount of it. What is put there does not show in this mount,
-    /// which must not be used any more afterwards.
+    /// Where the changes are kept, if this is an overlay of the kernel and the only mount of it. What is put there does
+    /// not show in this mount, which must not be used any more afterwards.
     pub fn upper(&self) -> Result<Option<Root>> {
         let open = |path: &PathBuf| Root::open_host(path).cannot("open", path.display());
         self.upper.as_ref().map(open).transpose()
@@ -78,7 +87,7 @@ pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard)
     quiet::refuse_mounted_elsewhere(builder, guard)?;
     let _alone = wait(builder, guard, Mode::Exclusive)?;
     traces::clear(builder, work, guard)?;
-    let made = show(builder, work, guard)?;
+    let (made, server) = show(builder, work, guard)?;
     match fs::create_dir(&merged) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
             return Err(error).cannot("make", merged.display());
@@ -87,6 +96,8 @@ pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard)
     }
     session::note(&mark(guard.dir())).cannot("write", mark(guard.dir()).display())?;
     mount::attach(&made, &merged).cannot("mount the container", &guard.record.name)?;
+    // It goes on for as long as the mount is there.
+    std::mem::forget(server);
     Ok(merged)
 }
 
@@ -141,44 +152,76 @@ fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) -> Result<Loc
     lock::wait(&path, mode).cannot("lock", path.display())
 }
 
-/// A container's files as a detached mount, in the way this machine allows.
-pub(super) fn show(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<OwnedFd> {
+/// A container's files as a detached mount, in the way this machine allows: the kernel's overlay, a program's, a copy.
+pub(super) fn show(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Shown> {
     let name = &guard.record.name;
     if let Some(base) = &guard.record.base {
         trees::ensure(builder, work, base)?;
     }
     if plain::is_one(guard) || builder.settings.driver == Some(Driver::Vfs) {
-        return plain::open(builder, work, guard);
+        return Ok((plain::open(builder, work, guard)?, None));
     }
-    match overlay(builder, guard)? {
-        Ok(made) => Ok(made),
-        Err(error) if is_refusal(builder, &error) => {
-            builder.report(Event::Warning {
-                message: format!(
-                    "the files of `{name}` are copied: this machine mounts no overlay ({error})"
-                ),
-                hint: Some("`kiln doctor` says what is missing".to_owned()),
-            });
-            plain::open(builder, work, guard)
-        }
-        Err(error) => Err(error)
+    if !fuse::is_at_rest(builder, guard)? {
+        return Err(Error::new(Kind::InUse, format!("cannot open the container `{name}`"))
+            .because("someone is still inside of a mount of it")
+            .hint(format!("leave it; `fuser -vm {}` names who is inside", guard.merged().display())));
+    }
+    let lowers = lowers(&builder.store, &guard.record)?;
+    if builder.settings.mount_program.is_some() {
+        let (made, server) = fuse::mount(builder, work, guard, &lowers)?;
+        return Ok((made, Some(server)));
+    }
+    // Marks by names are none to the kernel.
+    let by_kernel = match builder.store.form() {
+        Marks::Names => Err(rustix::io::Errno::OPNOTSUPP.into()),
+        _ => overlay(builder, guard, &lowers)?,
+    };
+    let refusal = match by_kernel {
+        Ok(made) => return Ok((made, None)),
+        Err(refusal) if is_refusal(&refusal) => refusal,
+        Err(error) => return Err(error).cannot("mount the container", name),
+    };
+    match fuse::mount(builder, work, guard, &lowers) {
+        Ok((made, server)) => Ok((made, Some(server))),
+        // A copy was not asked for, and may be large: with the driver named it is not made.
+        Err(_) if builder.settings.driver.is_some() => Err(refusal)
             .cannot("mount the container", name)
             .map_err(|error| error.hint(Knob::OverlayStore.fix())),
+        Err(why) => {
+            builder.report(Event::Warning {
+                message: format!(
+                    "the files of `{name}` are copied: overlay is refused here ({refusal}), and {}",
+                    cause_of(&why)
+                ),
+                hint: Some("see what would help with `kiln doctor`".to_owned()),
+            });
+            Ok((plain::open(builder, work, guard)?, None))
+        }
     }
 }
 
-/// Whether an overlay was refused here in such a way that a copy will do, and none was insisted on.
-pub(super) fn is_refusal(builder: &Builder<'_>, error: &std::io::Error) -> bool {
+/// The innermost thing that an error says.
+fn cause_of(error: &Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(cause) = inner.source() {
+        inner = cause;
+    }
+    inner.to_string()
+}
+
+/// Whether the kernel's overlay is refused in such a way that another will do.
+pub(super) fn is_refusal(error: &std::io::Error) -> bool {
     use rustix::io::Errno;
     let refusals = [Errno::PERM, Errno::ACCESS, Errno::NODEV, Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP];
-    builder.settings.driver.is_none()
-        && refusals.iter().any(|refusal| error.raw_os_error() == Some(refusal.raw_os_error()))
+    refusals.iter().any(|refusal| error.raw_os_error() == Some(refusal.raw_os_error()))
 }
 
 /// The overlay of a container, or the kernel's refusal.
-fn overlay(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<std::io::Result<OwnedFd>> {
-    let store = &builder.store;
-    let lowers = lowers(store, &guard.record)?;
+fn overlay(
+    builder: &Builder<'_>,
+    guard: &ContainerGuard,
+    lowers: &[PathBuf],
+) -> Result<std::io::Result<OwnedFd>> {
     let overlay_work = guard.overlay_work();
     fs::create_dir_all(&overlay_work).cannot("make", overlay_work.display())?;
     // A volatile mount leaves this behind, and refuses to be made where it finds it.
@@ -188,13 +231,24 @@ fn overlay(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<std::io::Res
         inner.remove_all("incompat").cannot("clear", overlay_work.display())?;
     }
     let upper = guard.upper();
+    let label = label(&guard.record);
     let asked = Overlay {
-        lowers: &lowers,
+        lowers,
         upper: Some((&upper, &overlay_work)),
         userxattr: builder.host.is_rootless(),
+        label: label.as_deref(),
         probe: false,
     };
     Ok(mount::overlay(&asked))
+}
+
+/// The label of a container's files, where labels are in use: the one that its commands may reach.
+fn label(record: &ContainerRecord) -> Option<String> {
+    let modules = Modules::look();
+    // Kept with the container by `from --security-opt`; what a run is told in addition does not change the files.
+    let words = record.run.as_ref().and_then(|run| run.pointer("/security/label")).cloned();
+    let words: Vec<String> = words.and_then(|words| serde_json::from_value(words).ok()).unwrap_or_default();
+    modules.labels(&record.id, &words).map(|labels| labels.private)
 }
 
 /// The directories below a container's upper, the topmost first.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::mounted::{clear_mark, detach, is_attached, lowers, mark};
-use crate::rootfs::{plain, session};
+use crate::rootfs::{fuse, mounted, plain, session};
 use crate::store::{ContainerGuard, Store};
 use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::mount::{self, Overlay};
@@ -39,7 +39,7 @@ pub(crate) fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Q
     let Some(alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? else {
         return Ok(Quiet::No);
     };
-    if !mark(guard.dir()).exists() {
+    if !mark(guard.dir()).exists() && fuse::is_at_rest(builder, guard)? {
         return Ok(Quiet::Yes { alone, attached: false });
     }
     let attached = is_attached(&guard.merged())?;
@@ -151,7 +151,13 @@ fn forget(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()> {
 /// Only root can ask so; in a user namespace `index` is refused beside `userxattr`, and looking at the namespaces of
 /// one's own processes has to do.
 fn is_busy(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<bool> {
-    if builder.host.is_rootless() || plain::is_one(guard) {
+    if plain::is_one(guard) {
+        return Ok(false);
+    }
+    if !fuse::is_at_rest(builder, guard)? {
+        return Ok(true);
+    }
+    if builder.host.is_rootless() {
         return Ok(false);
     }
     let work = builder.store.work()?;
@@ -160,11 +166,18 @@ fn is_busy(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<bool> {
     fs::create_dir(&scratch).cannot("make", scratch.display())?;
     let lowers = lowers(&builder.store, &guard.record)?;
     let upper = guard.upper();
-    let asked =
-        Overlay { lowers: &lowers[..1], upper: Some((&upper, &scratch)), userxattr: false, probe: true };
+    let asked = Overlay {
+        lowers: &lowers[..1],
+        upper: Some((&upper, &scratch)),
+        userxattr: false,
+        label: None,
+        probe: true,
+    };
     match mount::overlay(&asked) {
         Ok(_) => Ok(false),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => Ok(true),
+        // No overlay at all: only a program could have it mounted.
+        Err(error) if mounted::is_refusal(&error) => Ok(false),
         // `ESTALE`: the upper was once indexed over another lower. Then no mount has it.
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::STALE.raw_os_error()) => Ok(false),
         Err(error) => Err(error).cannot("look at the container", &guard.record.name),

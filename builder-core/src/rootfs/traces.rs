@@ -70,7 +70,13 @@ pub(crate) fn clear(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) 
         return Ok(());
     }
     // Through an overlay, so that what a lower layer has stays hidden where it was.
-    clear_through(&mounted::root(&mounted::show(builder, work, guard)?)?, guard, &left)
+    let (mount, _server) = mounted::show(builder, work, guard)?;
+    let root = mounted::root(&mount)?;
+    drop(mount);
+    let cleared = clear_through(&root, guard, &left);
+    // Before the server, who waits for it.
+    drop(root);
+    cleared
 }
 
 /// As [`clear`], through a mount of the container that is there. The caller has that to itself.

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 
 use crate::error::{Context, Result};
-use crate::sandbox::{Facts, File};
+use crate::sandbox::{Facts, Space, Spec};
 use crate::sys::mount::file_system;
 
 /// The nodes every program may count on: name, major and minor number (Documentation/admin-guide/devices.txt).
@@ -51,12 +51,17 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    /// Makes all of it, with the generated files, which [`hidden`] names; `shared` takes the host's `/dev/shm`.
-    pub(super) fn make(facts: &Facts, shm_size: u64, shared: bool, files: &[File]) -> Result<Self> {
-        let directory = file_system(c"tmpfs", &[(c"mode", "755"), (c"size", "65536k")], NOSUID | NOEXEC)
-            .cannot("make", "/dev")?;
+    /// Makes all of it, with the generated files, which [`hidden`] names; where IPC is the host's, its `/dev/shm` too.
+    pub(super) fn make(facts: &Facts, spec: &Spec) -> Result<Self> {
+        // Without it SELinux would keep the command from its own devices.
+        let label = spec.file_label.iter().map(|label| (c"context", label.as_str()));
+        let labelled = |options: &[(&'static CStr, &'static str)]| -> Vec<(&CStr, &str)> {
+            options.iter().copied().chain(label.clone()).collect()
+        };
+        let options = labelled(&[(c"mode", "755"), (c"size", "65536k")]);
+        let directory = file_system(c"tmpfs", &options, NOSUID | NOEXEC).cannot("make", "/dev")?;
         let borrowed = populate(directory.as_fd())?;
-        for (index, file) in files.iter().enumerate() {
+        for (index, file) in spec.files.iter().enumerate() {
             let made = write(directory.as_fd(), &hidden(index), &file.content, file.mode);
             let made = made.cannot("make", file.at.display())?;
             if file.owner != (0, 0) {
@@ -64,19 +69,20 @@ impl Devices {
                 rustix::fs::fchown(made, owner.0, owner.1).cannot("give to its owner", file.at.display())?;
             }
         }
-        let mut options = vec![(c"ptmxmode", "666"), (c"mode", "620")];
+        let mut options = labelled(&[(c"ptmxmode", "666"), (c"mode", "620")]);
         if facts.has_gid(5) {
             // The group `tty`, by convention of all distributions; writing to another's terminal needs it.
             options.push((c"gid", "5"));
         }
         let terminals = file_system(c"devpts", &options, NOSUID | NOEXEC).cannot("make", "/dev/pts")?;
-        if shared {
+        if spec.namespaces.ipc == Space::Host {
             let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
             let memory = rustix::mount::open_tree(CWD, "/dev/shm", flags).cannot("share", "/dev/shm")?;
             return Ok(Devices { directory, borrowed, terminals, memory });
         }
-        let size = shm_size.to_string();
-        let options = [(c"mode", "1777"), (c"size", size.as_str())];
+        let size = spec.shm_size.to_string();
+        let mut options = labelled(&[(c"mode", "1777")]);
+        options.push((c"size", size.as_str()));
         let memory = file_system(c"tmpfs", &options, NOSUID | NODEV | NOEXEC).cannot("make", "/dev/shm")?;
         Ok(Devices { directory, borrowed, terminals, memory })
     }

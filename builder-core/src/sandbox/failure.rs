@@ -58,6 +58,14 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
         }
         Step::Group(_) => refusal("cannot move the command into its control group", errno)
             .hint("name a group that takes processes with --cgroup-parent"),
+        Step::Label { value, .. } => {
+            let value = value.to_string_lossy();
+            let error = refusal(format!("cannot label the command `{value}`"), errno);
+            match errno {
+                Errno::NOENT => error.hint("load the profile first: `apparmor_parser -r FILE`"),
+                _ => error.hint("name a label the policy knows, or none: --security-opt label=disable"),
+            }
+        }
         Step::Seccomp(_) => refusal("cannot install the system call filter", errno)
             .hint("run with `--security-opt seccomp=unconfined` if this kernel has no seccomp"),
         Step::Pivot(_) => refusal("cannot make the container the root directory", errno)

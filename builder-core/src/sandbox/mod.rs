@@ -17,6 +17,7 @@ mod seccomp;
 mod spaces;
 mod terminal;
 
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -70,6 +71,10 @@ pub(crate) struct Spec {
     pub mask: Vec<String>,
     /// Of the usual ones those that are not hidden or read-only; `ALL` for all, `*` at the end for what follows.
     pub unmask: Vec<String>,
+    /// What security modules are told of the command.
+    pub exec_labels: Vec<ExecLabel>,
+    /// SELinux's label of the file systems made for it, where labels are in use.
+    pub file_label: Option<String>,
     /// Resource limits, by the kernel's number: soft and hard. Clamped to what may be had.
     pub limits: Vec<(u32, (u64, u64))>,
     /// Limits of all processes together.
@@ -90,6 +95,15 @@ pub(crate) struct Spec {
     pub scratch: PathBuf,
     /// Where what is made in the root directory is written down first, so that it can be taken away if we are killed.
     pub traces: Option<Traces>,
+}
+
+/// What a process writes of the program it becomes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExecLabel {
+    /// One of the files in `/proc/thread-self/attr`.
+    pub path: CString,
+    /// A label of SELinux, or `exec` and a profile of AppArmor.
+    pub value: CString,
 }
 
 /// One mount of the host's into the container.

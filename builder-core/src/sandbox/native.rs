@@ -18,7 +18,7 @@ use crate::sandbox::pasta::Pasta;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
 use crate::sandbox::terminal::Terminal;
-use crate::sandbox::{DeviceNode, Exit, Facts, Mount, Network, Rootfs, Space, Spec, failure, spaces};
+use crate::sandbox::{DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, spaces};
 use crate::sys::signals::Listener;
 use crate::sys::spawn::{Child, Notice, spawn, wait_for_starting};
 use crate::tree::{RelPath, Root};
@@ -39,8 +39,7 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
         spec.mounts.push(lent(&device)?);
     }
     let groups = Groups::make(&spec.resources)?;
-    let shared = spec.namespaces.ipc == Space::Host;
-    let devices = Devices::make(facts, spec.shm_size, shared, &spec.files)?;
+    let devices = Devices::make(facts, &spec)?;
     let traces = spec.traces.take();
     let points = mount_points(&tree, &spec, &devices, traces);
     let ended = points.1.and_then(|()| {

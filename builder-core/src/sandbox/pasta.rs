@@ -11,7 +11,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::sys::helper;
+use crate::sys::companion;
 
 /// Where a command on such a network asks for names; pasta passes that on to the host's own name server.
 pub(crate) const NAME_SERVER: &str = "169.254.1.1";
@@ -61,7 +61,7 @@ impl Pasta {
         // By a handle: it gives up the right to look into other processes before it looks for the namespace.
         command.args(["--netns-only", "--netns", "/proc/self/fd/0", "--pid"]).arg(&ready);
         command.stdin(namespace).stdout(Stdio::null()).stderr(Stdio::piped()).current_dir("/");
-        let child = helper::start(&mut command).map_err(|cause| {
+        let child = companion::start(&mut command).map_err(|cause| {
             let error = Error::new(Kind::NotFound, "cannot make a network for the command").because(
                 match cause.kind() {
                     std::io::ErrorKind::NotFound => "there is no program `pasta`".to_owned(),

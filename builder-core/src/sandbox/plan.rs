@@ -121,6 +121,10 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     program.push(Step::Directory(word(&spec.directory)?));
     let command = command(spec)?;
     program.push(Step::Inspect(command.candidates().to_vec()));
+    // While the files for that are still ours: they are the user's only if the command could be traced by him.
+    for label in &spec.exec_labels {
+        program.push(Step::Label { path: label.path.clone(), value: label.value.clone() });
+    }
     privileges(&mut program, spec, facts)?;
     program.push(Step::Exec(command));
     Ok(program)

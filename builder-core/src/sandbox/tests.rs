@@ -77,6 +77,8 @@ pub(super) fn spec(args: &[&str]) -> Spec {
         mounts: Vec::new(),
         devices: Vec::new(),
         files: Vec::new(),
+        exec_labels: Vec::new(),
+        file_label: None,
         capabilities: DEFAULT_CAPABILITIES,
         no_new_privileges: false,
         seccomp: Seccomp::Default,

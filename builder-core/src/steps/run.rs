@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::builder::Builder;
 use crate::error::{Context, Error, Result};
 use crate::event::Reporter;
+use crate::host::lsm::Modules;
 use crate::rootfs::Traces;
 use crate::sandbox::{self, Exit, Facts, Mount, Namespaces, Network, Rootfs, Space, Spec};
 use crate::store::Work;
@@ -22,6 +23,7 @@ mod agent;
 mod as_step;
 mod device;
 mod in_container;
+mod labels;
 mod mount;
 mod options;
 mod overlaid;
@@ -31,6 +33,8 @@ mod settings;
 mod surroundings;
 pub(crate) mod volume;
 mod words;
+
+use labels::Confinement;
 
 pub use device::Device;
 pub use mount::{MountKind, RunMount, Sharing};
@@ -137,7 +141,10 @@ impl Run {
         let mut user = users::resolve(&tree, self.user.as_deref().unwrap_or(&config.user))?;
         let keep_groups = self.add_groups(&tree, &mut user)?;
         let workdir = self.workdir(config)?;
-        let opened = self.open_mounts(&tree, &workdir, &user, &scene)?;
+        let modules = Modules::look();
+        let confinement = Confinement::settle(&self.settings.security, &config.id, &modules, scene.reporter)?;
+        let file_label = confinement.file_label();
+        let opened = self.open_mounts(&tree, &config.id, &workdir, &user, &scene, &confinement)?;
         let mut mounts = opened.mounts;
         // The outer before the inner, or the outer would hide it.
         mounts.sort_by_key(|mount| RelPath::clamp(&mount.at).parts().count());
@@ -164,6 +171,8 @@ impl Run {
             seccomp: self.seccomp()?,
             mask: security.mask.clone(),
             unmask: security.unmask.clone(),
+            exec_labels: confinement.exec,
+            file_label,
             limits: self.limits()?,
             resources: self.settings.resources.clone(),
             namespaces,
@@ -226,18 +235,27 @@ impl Run {
     fn open_mounts(
         &self,
         tree: &Root,
+        id: &str,
         workdir: &str,
         user: &User,
         scene: &Scene<'_>,
+        confinement: &Confinement,
     ) -> Result<mount::open::Opened> {
-        let place = mount::open::Place { run: self, tree, workdir, user, scene };
+        let place = mount::open::Place { run: self, tree, id, workdir, user, scene, confinement };
         let mut opened = mount::open::Opened::default();
         let owner = (user.uid, user.gid);
         for (nth, volume) in self.settings.volumes.iter().enumerate() {
-            opened.mounts.push(volume.open(nth, owner, scene.scratch, scene.facts)?);
+            opened.mounts.push(volume.open(nth, owner, scene, confinement)?);
         }
         for (nth, mount) in self.mounts.iter().enumerate() {
             place.open(nth, mount, &mut opened)?;
+        }
+        for mount in &opened.mounts {
+            let show = mount.at.display();
+            if tree.resolve(&mount.at).cannot("find the mount's target", &show)?.is_root() {
+                return Err(Error::invalid(format!("cannot mount on `{show}`"))
+                    .because("it leads to `/`, and the mount would hide the whole container"));
+            }
         }
         Ok(opened)
     }

@@ -20,9 +20,11 @@ pub(crate) mod steps;
 mod work;
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
@@ -53,7 +55,8 @@ pub(crate) struct Store {
 #[derive(Debug, Serialize, Deserialize)]
 struct Version {
     format: u32,
-    /// Which overlay marks its trees carry: `trusted` (written by root) or `user`.
+    /// Which overlay marks its trees carry: `trusted` (written by root), `user`, or `names` where a file system takes
+    /// neither.
     trees: String,
 }
 
@@ -85,6 +88,8 @@ impl Store {
                 ))
                 .hint("use the newer kiln that made it, or another store with --root DIR"));
         }
+        // A file system that takes no other marks has these from whoever works on it.
+        let form = if version.trees == form_name(Marks::Names) { Marks::Names } else { form };
         if version.trees != form_name(form) {
             return Err(Error::new(Kind::Unsupported, sentence)
                 .because(format!(
@@ -119,6 +124,7 @@ impl Store {
 fn form_name(form: Marks) -> &'static str {
     match form {
         Marks::User => "user",
+        Marks::Names => "names",
         Marks::Trusted | Marks::None => "trusted",
     }
 }
@@ -160,6 +166,10 @@ fn make(root: &Path, form: Marks) -> Result<()> {
         &root.join("images/index.json"),
         &serde_json::to_vec(&crate::oci::Index::default()).expect("plain data"),
     )?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let place = rustix::fs::open(root.join("tmp"), flags, rustix::fs::Mode::empty());
+    let place = place.cannot("open", root.join("tmp").display())?;
+    let form = if form.can_be_made(place.as_fd()) { form } else { Marks::Names };
     let version = Version { format: FORMAT, trees: form_name(form).into() };
     durable::write(&root.join("version"), &serde_json::to_vec(&version).expect("plain data"))
 }

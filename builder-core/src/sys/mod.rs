@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "this module is where it lives; each block says why it is sound")]
 
 pub(crate) mod bpf;
-pub(crate) mod helper;
+pub(crate) mod companion;
 pub(crate) mod in_root;
 pub(crate) mod lock;
 pub(crate) mod mount;

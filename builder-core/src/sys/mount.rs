@@ -34,6 +34,8 @@ pub(crate) struct Overlay<'a> {
     pub upper: Option<(&'a Path, &'a Path)>,
     /// Whether marks are `user.overlay.*`, as a user namespace must have them.
     pub userxattr: bool,
+    /// SELinux's label of all files in it, instead of those the layers have.
+    pub label: Option<&'a str>,
     /// Refuse with `EBUSY` if another mount has the upper. Changes marks in the upper, so only for asking.
     pub probe: bool,
 }
@@ -47,7 +49,8 @@ pub(crate) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
     newest_way(|| overlay_by_handle(overlay), || by_path::overlay(overlay))
 }
 
-/// A new file system of this kind with its options, detached.
+/// A new file system of this kind with its options, detached. An option without a value is a flag; `source` is what the
+/// list of mounts names.
 pub(crate) fn file_system(
     kind: &CStr,
     options: &[(&CStr, &str)],
@@ -56,7 +59,11 @@ pub(crate) fn file_system(
     let by_handle = || {
         let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).map_err(of_call)?;
         for (key, value) in options {
-            fsconfig_set_string(&context, *key, *value).map_err(of_call)?;
+            let set = match value.is_empty() {
+                true => fsconfig_set_flag(&context, *key),
+                false => fsconfig_set_string(&context, *key, *value),
+            };
+            set.map_err(of_call)?;
         }
         fsconfig_create(&context).map_err(of_call)?;
         fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(of_call)
@@ -119,6 +126,9 @@ fn overlay_by_handle(overlay: &Overlay<'_>) -> Result<OwnedFd, Refusal> {
     }
     fsconfig_set_string(context, "index", if overlay.probe { "on" } else { "off" })?;
     fsconfig_set_string(context, "xino", "off")?;
+    if let Some(label) = overlay.label {
+        fsconfig_set_string(context, "context", label)?;
+    }
     if overlay.userxattr {
         // With it the kernel keeps `metacopy` and `redirect_dir` off by itself, and refuses to hear of them.
         fsconfig_set_flag(context, "userxattr")?;
@@ -184,7 +194,7 @@ pub(crate) fn is_mount_point(path: &Path) -> io::Result<bool> {
 /// A new file system without options, detached, for a process that has its mount namespace to itself and may not
 /// allocate. Only where `fsopen` is refused.
 pub(super) fn file_system_here(kind: &CStr, attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
-    by_path::mount_here(kind, None, flags_of(attributes))
+    by_path::mount_here(c"kiln", kind, None, flags_of(attributes))
 }
 
 /// The older name of what a mount is restricted to.

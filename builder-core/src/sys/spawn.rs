@@ -174,6 +174,13 @@ pub(crate) enum Step {
     Session(Option<Handle>),
     /// Makes sure that the command does not lead back to our own program. Needs the right to read any file.
     Inspect(Vec<CString>),
+    /// Tells a security module what the command becomes.
+    Label {
+        /// A file of `/proc/thread-self/attr`.
+        path: CString,
+        /// What is written to it.
+        value: CString,
+    },
     /// Installs a seccomp filter.
     Seccomp(Filter),
     /// Becomes the user; `groups` is absent where this user namespace allows no change of them.

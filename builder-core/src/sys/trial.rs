@@ -69,8 +69,8 @@ pub(crate) fn refused_calls() -> Vec<&'static str> {
         ("close_range", libc::SYS_close_range),
     ];
     let is_refused = |number: libc::c_long| {
-        // SAFETY: all arguments are invalid: no open file, no memory, flags that do not exist. Each call fails before it
-        // does anything.
+        // SAFETY: all arguments are invalid: no open file, no memory, flags that do not exist. Each call fails before
+        // it does anything.
         let answer = unsafe { libc::syscall(number, -1_i64, 0_i64, -1_i64, 0_i64, -1_i64) };
         let errno = Errno::from_io_error(&io::Error::last_os_error());
         answer < 0 && matches!(errno, Some(Errno::NOSYS | Errno::PERM))

@@ -12,6 +12,7 @@ use nix::libc;
 use rustix::io::Errno;
 
 // The same numbers on every architecture that takes the generic table, x86-64 among them.
+const SETXATTRAT: libc::c_long = 463;
 const GETXATTRAT: libc::c_long = 464;
 const LISTXATTRAT: libc::c_long = 465;
 
@@ -96,6 +97,30 @@ pub(crate) fn get_at(dir: BorrowedFd<'_>, name: &CStr, key: &CStr, value: &mut V
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Sets the attribute `key`.
+pub(crate) fn set_at(dir: BorrowedFd<'_>, name: &CStr, key: &CStr, value: &[u8]) -> io::Result<()> {
+    if !MISSING.load(Ordering::Relaxed) {
+        let args = Args { value: value.as_ptr().expose_provenance() as u64, size: length(value), flags: 0 };
+        // SAFETY: both strings end with a NUL; `args` is as large as said and names `args.size` bytes that the kernel
+        // only reads.
+        let answer = unsafe {
+            libc::syscall(
+                SETXATTRAT,
+                dir.as_raw_fd(),
+                name.as_ptr(),
+                libc::AT_SYMLINK_NOFOLLOW,
+                key.as_ptr(),
+                &raw const args,
+                size_of::<Args>(),
+            )
+        };
+        if let Some(answer) = known(answer) {
+            return Ok(answer.map(drop)?);
+        }
+    }
+    Ok(rustix::fs::lsetxattr(through_proc(dir, name), key, value, rustix::fs::XattrFlags::empty())?)
 }
 
 /// Calls `ask` with the whole of `buffer` and cuts it to the answer's length; a larger one is tried when it asks for

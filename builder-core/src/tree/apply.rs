@@ -20,7 +20,7 @@ use crate::tree::content::Copier;
 use crate::tree::remove::remove_all_at;
 use crate::tree::walk::DIRECTORY;
 use crate::tree::{Content, Device, Entry, Marks, Meta, Node, RelPath, Root};
-use chain::{Chain, mark_opaque, times};
+use chain::{Chain, mark_by_name, mark_opaque, times, unhide};
 
 /// How a stream is applied.
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +156,10 @@ impl Apply {
                     rustix::fs::mkdirat(top, name, mode)?;
                 }
             }
-            made => made?,
+            made => {
+                made?;
+                hides = unhide(top, name, self.options.marks);
+            }
         }
         Ok((rustix::fs::openat(top, name, DIRECTORY, Mode::empty())?, hides))
     }
@@ -217,7 +220,12 @@ impl Apply {
             return self.remove_old(path, name);
         }
         let top = self.chain.top();
-        match rustix::fs::mknodat(top, name, FileType::CharacterDevice, Mode::empty(), 0) {
+        let made = match self.options.marks.hiding_name(name) {
+            None => rustix::fs::mknodat(top, name, FileType::CharacterDevice, Mode::empty(), 0),
+            Some(_) if rustix::fs::statat(top, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() => Err(Errno::EXIST),
+            Some(hiding) => return mark_by_name(top, &hiding).cannot("mark as removed", path),
+        };
+        match made {
             Err(Errno::EXIST) => {}
             made => return made.cannot("mark as removed", path),
         }

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::fs::{AtFlags, Dir, Mode, Stat};
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Result};
 use crate::sys::xattr;
-use crate::tree::walk::{Attributes, DIRECTORY, Found, Links, OPEN, Scan, meta_of};
+use crate::tree::walk::{Attributes, DIRECTORY, Found, Links, OPAQUE, OPEN, Scan, meta_of};
 use crate::tree::{Entry, Marks, Meta, Node, RelPath, Root};
 
 /// Parts on top of each other.
@@ -127,6 +127,7 @@ impl Finder<'_> {
         };
         for dir in self.dirs(&parent)? {
             match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) if marks.hides(dir.as_fd(), name) => return Ok(None),
                 Err(Errno::NOENT) => {}
                 stat => return Ok(Some(stat.cannot("read", path)?).filter(|stat| !marks.is_whiteout(stat))),
             }
@@ -136,7 +137,6 @@ impl Finder<'_> {
 
     /// Whether `path` is a directory that looks just so: mode, owner, time and attributes.
     pub(crate) fn has_directory(&mut self, path: &RelPath, looks: &Meta) -> Result<bool> {
-        use std::os::fd::AsFd;
         let marks = self.stack.marks;
         let Some(dir) = self.dirs(path)?.first() else { return Ok(false) };
         let mut found = meta_of(&rustix::fs::fstat(dir).cannot("read", path)?);
@@ -153,6 +153,10 @@ impl Finder<'_> {
                 let item = item.cannot("read", path)?;
                 let name = item.file_name();
                 if matches!(name.to_bytes(), b"." | b"..") {
+                    continue;
+                }
+                if let Some(name) = marks.hidden_by(name.to_bytes()) {
+                    hidden.insert(OsStr::from_bytes(name).to_owned());
                     continue;
                 }
                 let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).cannot("read", path)?;
@@ -196,6 +200,7 @@ fn descend(dirs: &[OwnedFd], name: &OsStr, marks: Marks) -> std::io::Result<Vec<
                     break;
                 }
             }
+            Err(Errno::NOENT) if marks.hides(dir.as_fd(), name) => break,
             Err(Errno::NOENT) => {}
             // A whiteout, a file or a symlink: whatever it is, older parts do not show through it.
             Err(Errno::NOTDIR | Errno::LOOP) => break,
@@ -206,7 +211,9 @@ fn descend(dirs: &[OwnedFd], name: &OsStr, marks: Marks) -> std::io::Result<Vec<
 }
 
 fn is_opaque(dir: &OwnedFd, marks: Marks) -> std::io::Result<bool> {
-    use std::os::fd::AsFd;
+    if marks == Marks::Names {
+        return Ok(rustix::fs::statat(dir, OPAQUE, AtFlags::SYMLINK_NOFOLLOW).is_ok());
+    }
     let Some(mark) = marks.opaque_name() else { return Ok(false) };
     let mut value = Vec::new();
     Ok(xattr::get_at(dir.as_fd(), c".", mark, &mut value)? && value == b"y")

@@ -1,8 +1,9 @@
 //! A capability to one directory tree: every path inside a container goes through here.
 //!
 //! A path is resolved by `sys::in_root`, that is `openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)` or the same done
-//! by hand: absolute symlinks and too many `..` stay inside, `/proc/self/fd` and the like are refused. What changes a directory opens the parent that way
-//! and then names one part with `*at` calls that follow nothing. No method gives an absolute path out.
+//! by hand: absolute symlinks and too many `..` stay inside, `/proc/self/fd` and the like are refused. What changes a
+//! directory opens the parent that way and then names one part with `*at` calls that follow nothing. No method gives
+//! an absolute path out.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};

@@ -6,7 +6,7 @@
 //! this is the directory it came from.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -32,13 +32,22 @@ pub(crate) enum Marks {
     Trusted,
     /// As a mount with `userxattr` keeps them: `user.overlay.*`.
     User,
+    /// By names, as a tar has them (`.wh.x`, `.wh..wh..opq`): for file systems that take neither of the others. No
+    /// kernel's overlay reads these.
+    Names,
 }
+
+/// What a name begins with that says that the rest of it is not here, and what no file is called that is not a mark.
+const HIDDEN: &[u8] = b".wh.";
+const HIDDEN_MARK: &[u8] = b".wh..wh.";
+/// The name that makes its directory opaque.
+pub(super) const OPAQUE: &CStr = c".wh..wh..opq";
 
 impl Marks {
     /// The attribute that makes a directory opaque; its value is then `y`.
     pub(crate) fn opaque_name(self) -> Option<&'static CStr> {
         match self {
-            Marks::None => None,
+            Marks::None | Marks::Names => None,
             Marks::Trusted => Some(c"trusted.overlay.opaque"),
             Marks::User => Some(c"user.overlay.opaque"),
         }
@@ -46,9 +55,37 @@ impl Marks {
 
     /// Whether an object with this mode and device number says that nothing is here.
     pub(crate) fn is_whiteout(self, stat: &Stat) -> bool {
-        self != Marks::None
+        !matches!(self, Marks::None | Marks::Names)
             && FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
             && stat.st_rdev == 0
+    }
+
+    /// What a name says is not here; `None` for a name that is one.
+    pub(super) fn hidden_by(self, name: &[u8]) -> Option<&[u8]> {
+        if self == Marks::Names { name.strip_prefix(HIDDEN) } else { None }
+    }
+
+    /// The name that says that `name` is not here, where there is such a one.
+    pub(super) fn hiding_name(self, name: &OsStr) -> Option<CString> {
+        (self == Marks::Names)
+            .then(|| CString::new([HIDDEN, name.as_bytes()].concat()).expect("no part of a path has a NUL"))
+    }
+
+    /// Whether a name in `dir` says that `name` is not here.
+    pub(super) fn hides(self, dir: BorrowedFd<'_>, name: &OsStr) -> bool {
+        let hiding = self.hiding_name(name);
+        hiding.is_some_and(|hiding| rustix::fs::statat(dir, hiding, AtFlags::SYMLINK_NOFOLLOW).is_ok())
+    }
+
+    /// Whether this form of marks can be made in `dir`, which is open for reading and ours alone.
+    pub(crate) fn can_be_made(self, dir: BorrowedFd<'_>) -> bool {
+        let Some(mark) = self.opaque_name() else { return true };
+        let name = c".mark";
+        let made = rustix::fs::mknodat(dir, name, FileType::CharacterDevice, Mode::empty(), 0).is_ok();
+        let _ = rustix::fs::unlinkat(dir, name, AtFlags::empty());
+        let opaque = rustix::fs::fsetxattr(dir, mark, b"y", rustix::fs::XattrFlags::empty()).is_ok();
+        let _ = rustix::fs::fremovexattr(dir, mark);
+        made && opaque
     }
 }
 
@@ -89,7 +126,7 @@ pub(super) struct Found {
 }
 
 /// What changes with every change of a file or of what is said of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Signature {
     /// Its number on the file system.
     pub inode: u64,
@@ -158,13 +195,13 @@ struct Names {
 }
 
 impl Names {
-    fn read(dir: BorrowedFd<'_>, buffer: &mut [MaybeUninit<u8>]) -> std::io::Result<Self> {
+    fn read(dir: BorrowedFd<'_>, marks: Marks, buffer: &mut [MaybeUninit<u8>]) -> std::io::Result<Self> {
         let mut names = Names::default();
         let mut raw = RawDir::new(dir, buffer);
         while let Some(item) = raw.next() {
             let item = item?;
             let name = item.file_name().to_bytes_with_nul();
-            if name == b".\0" || name == b"..\0" {
+            if name == b".\0" || name == b"..\0" || (marks == Marks::Names && name.starts_with(HIDDEN_MARK)) {
                 continue;
             }
             let start = u32::try_from(names.bytes.len()).map_err(|_| std::io::Error::from(Errno::FBIG))?;
@@ -172,7 +209,17 @@ impl Names {
             names.bytes.extend_from_slice(name);
         }
         let Names { bytes, starts, .. } = &mut names;
-        starts.sort_unstable_by(|a, b| name_at(bytes, *a).to_bytes().cmp(name_at(bytes, *b).to_bytes()));
+        if marks == Marks::Names {
+            // In the order of what is meant; a name that is here is not hidden by another beside it.
+            let meant = |start: &u32| {
+                let name = name_at(bytes, *start).to_bytes();
+                marks.hidden_by(name).map_or((name, false), |hidden| (hidden, true))
+            };
+            starts.sort_unstable_by(|a, b| meant(a).cmp(&meant(b)));
+            starts.dedup_by(|next, kept| meant(next).0 == meant(kept).0);
+        } else {
+            starts.sort_unstable_by(|a, b| name_at(bytes, *a).to_bytes().cmp(name_at(bytes, *b).to_bytes()));
+        }
         Ok(names)
     }
 }
@@ -197,7 +244,7 @@ enum Pending {
     /// Give the root itself.
     Start(rustix::io::Result<OwnedFd>),
     /// Go into the directory that was given last.
-    Descend(Arc<OwnedFd>, std::ffi::CString),
+    Descend(Arc<OwnedFd>, CString),
     Nothing,
 }
 
@@ -254,6 +301,11 @@ impl Scan {
             level.names.next += 1;
             let name = name_at(&level.names.bytes, start);
             let dir = level.dir.as_ref().expect("the last level is open");
+            if let Some(hidden) = self.marks.hidden_by(name.to_bytes()) {
+                let path = self.here.join(OsStr::from_bytes(hidden));
+                let entry = Entry { path, meta: Meta::default(), node: Node::Whiteout };
+                return Ok(Some(Found { entry, inode: None, signature: Signature::default() }));
+            }
             let path = self.here.join(OsStr::from_bytes(name.to_bytes()));
             if let Some(found) = look(dir, name, path, self.marks, &mut self.attributes)? {
                 if matches!(found.entry.node, Node::Directory { .. }) {
@@ -281,7 +333,8 @@ impl Scan {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if !is_root => return Ok(()),
             opened => opened.cannot("open", &path)?,
         };
-        let names = Names::read(opened.as_fd(), self.records.spare_capacity_mut()).cannot("read", &path)?;
+        let names = Names::read(opened.as_fd(), self.marks, self.records.spare_capacity_mut())
+            .cannot("read", &path)?;
         if let Some(far) = self.levels.len().checked_sub(self.open) {
             let level = &mut self.levels[far];
             if let Some(dir) = level.dir.take() {
@@ -335,13 +388,13 @@ pub(super) const DIRECTORY: OFlags = OFlags::RDONLY
 /// The one file at `path`, which is not followed; `None` if it is gone.
 pub(super) fn look_at(root: &Root, path: &RelPath, marks: Marks, lazy: bool) -> Result<Option<Found>> {
     let (dir, name) = root.parent(path.as_path()).cannot("open the directory of", path)?;
-    let name = std::ffi::CString::new(name.as_bytes()).expect("a path has no NUL");
+    let name = CString::new(name.as_bytes()).expect("a path has no NUL");
     look(&Arc::new(dir), &name, path.clone(), marks, &mut Attributes { lazy, ..Attributes::default() })
 }
 
 /// The attributes of the file `name` in `dir` that a layer carries.
 pub(crate) fn attributes_of(dir: &OwnedFd, name: &OsStr) -> std::io::Result<Xattrs> {
-    let name = std::ffi::CString::new(name.as_bytes())?;
+    let name = CString::new(name.as_bytes())?;
     let mut found = Xattrs::new();
     Attributes::default().read(dir.as_fd(), &name, Marks::None, &mut found)?;
     Ok(found)
@@ -366,6 +419,9 @@ fn look(
     let lazy = attributes.lazy && sort == FileType::RegularFile;
     if matches!(sort, FileType::Directory | FileType::RegularFile) && !lazy {
         opaque = attributes.read(dir.as_fd(), name, marks, &mut meta.xattrs).cannot("read", &path)?;
+    }
+    if marks == Marks::Names && sort == FileType::Directory {
+        opaque = is_marked_by_name(dir.as_fd(), name).cannot("read", &path)?;
     }
     let node = match sort {
         FileType::Directory => Node::Directory { opaque },
@@ -406,6 +462,12 @@ fn look(
     Ok(Some(Found { entry: Entry { path, meta, node }, inode, signature: Signature::of(&stat) }))
 }
 
+/// Whether the directory `name` has in it the name that makes it opaque.
+fn is_marked_by_name(dir: BorrowedFd<'_>, name: &CStr) -> std::io::Result<bool> {
+    let inner = rustix::fs::openat(dir, name, DIRECTORY, Mode::empty())?;
+    Ok(rustix::fs::statat(inner, OPAQUE, AtFlags::SYMLINK_NOFOLLOW).is_ok())
+}
+
 /// Mode, owner and time out of a `stat`; attributes are not in there.
 pub(crate) fn meta_of(stat: &Stat) -> Meta {
     Meta {
@@ -422,6 +484,7 @@ pub(crate) fn is_carried(name: &[u8]) -> bool {
     name == b"security.capability"
         || (name.starts_with(b"user.")
             && !name.starts_with(b"user.overlay.")
+            && !name.starts_with(b"user.fuseoverlayfs.")
             && name != b"user.containers.override_stat")
 }
 

@@ -12,6 +12,8 @@ pub enum Need {
     User,
     /// A program on the usual path.
     Program(&'static str),
+    /// A file, mostly of a device, that is there.
+    File(&'static str),
     /// A busybox without shared libraries.
     Busybox,
 }
@@ -50,6 +52,7 @@ impl Need {
                 (!known).then(|| format!("needs the user {USER}"))
             }
             Need::Program(name) => find_program(name).is_none().then(|| format!("needs the program {name}")),
+            Need::File(path) => (!Path::new(path).exists()).then(|| format!("needs {path}")),
             Need::Busybox => static_busybox().is_none().then(|| "needs a static busybox".to_owned()),
         }
     }

@@ -1,6 +1,7 @@
 //! Tests of the order of the plan: pure, on handles of `/dev/null`.
 
 use super::*;
+use crate::sandbox::ExecLabel;
 use crate::sandbox::tests::spec;
 
 fn null() -> OwnedFd {
@@ -42,7 +43,8 @@ fn plan(spec: &Spec) -> Result<Vec<String>> {
 
 #[test]
 fn privileges_go_in_the_one_right_order() {
-    let steps = plan(&spec(&["x"])).unwrap();
+    let label = ExecLabel { path: c"/proc/thread-self/attr/exec".into(), value: c"a:b:c".into() };
+    let steps = plan(&Spec { exec_labels: vec![label], ..spec(&["x"]) }).unwrap();
     let at = |name: &str| {
         steps.iter().position(|step| step == name).unwrap_or_else(|| panic!("{name}: {steps:?}"))
     };
@@ -59,6 +61,7 @@ fn privileges_go_in_the_one_right_order() {
         "Hostname",
         "Session",
         "Directory",
+        "Label",
         "Seccomp",
         "Bound",
         "Become",

@@ -159,3 +159,16 @@ fn mounts_may_lie_in_one_another_and_in_dev() {
         assert!(!image.path().join(gone).exists(), "{gone}");
     }
 }
+
+/// Whether this machine has security modules or not, it does not know this label.
+#[test]
+fn a_label_that_no_module_knows_keeps_the_command_from_running() {
+    if !can_run("a_label_that_no_module_knows_keeps_the_command_from_running") {
+        return;
+    }
+    let image = Image::new();
+    let label = ExecLabel { path: c"/proc/thread-self/attr/exec".into(), value: c"exec no such\n".into() };
+    let error = image.run(Spec { exec_labels: vec![label], ..script_spec("touch /ran") }).unwrap_err();
+    assert!(error.sentence().starts_with("cannot label the command"), "{error:?}");
+    assert!(error.hint_text().is_some() && !image.path().join("ran").exists());
+}

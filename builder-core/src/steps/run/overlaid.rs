@@ -31,6 +31,7 @@ pub(super) fn overlay(lower: BorrowedFd<'_>, scratch: &Path, facts: &Facts) -> i
         lowers: &[format!("/proc/self/fd/{}", lower.as_raw_fd()).into()],
         upper: Some((&upper, &work)),
         userxattr: facts.rootless,
+        label: None,
         probe: false,
     })
 }

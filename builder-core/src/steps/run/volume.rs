@@ -10,9 +10,10 @@ use rustix::mount::OpenTreeFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::sandbox::{Facts, Mount};
+use crate::sandbox::Mount;
+use crate::steps::run::labels::Confinement;
 use crate::steps::run::options::{MountOptions, Refused, give};
-use crate::steps::run::overlaid;
+use crate::steps::run::{Scene, overlaid};
 
 /// A host directory or file to be mounted into a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,11 +111,14 @@ impl Volume {
     }
 
     /// Makes the mount, attached nowhere. With `U` the source is first given to `owner`; with `O` the changes go to
-    /// the directory named `nth` in `scratch`.
-    ///
-    /// `z` and `Z` change nothing: a command runs in the caller's own SELinux domain, which needs no label to reach
-    /// what the caller can.
-    pub(crate) fn open(&self, nth: usize, owner: (u32, u32), scratch: &Path, facts: &Facts) -> Result<Mount> {
+    /// the directory named `nth` of the scene's scratch directory.
+    pub(super) fn open(
+        &self,
+        nth: usize,
+        owner: (u32, u32),
+        scene: &Scene<'_>,
+        confinement: &Confinement,
+    ) -> Result<Mount> {
         let show = self.source.display().to_string();
         let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         if self.options.recursive() {
@@ -134,11 +138,12 @@ impl Volume {
         if self.options.has("U") {
             give(source.as_fd(), owner).cannot("give to the container's user", &show)?;
         }
+        confinement.relabel(source.as_fd(), &self.source, &self.options)?;
         let source = match self.options.has("O") {
             true if is_dir => {
                 let lower = overlaid::open(&self.source).cannot("overlay", &show)?;
-                let scratch = scratch.join(nth.to_string());
-                overlaid::overlay(lower.as_fd(), &scratch, facts).cannot("overlay", &show)?
+                let scratch = scene.scratch.join(nth.to_string());
+                overlaid::overlay(lower.as_fd(), &scratch, scene.facts).cannot("overlay", &show)?
             }
             true => {
                 return Err(

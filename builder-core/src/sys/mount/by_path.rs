@@ -4,7 +4,6 @@
 //! and hands back a clone that is attached nowhere; the namespace goes with the thread, however that ends.
 
 use std::ffi::{CStr, CString};
-use std::fmt::Write as _;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -63,13 +62,17 @@ pub(super) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
             options.extend_from_slice(b",volatile");
         }
         let marks = if overlay.userxattr { ",userxattr" } else { ",metacopy=off,redirect_dir=off" };
+        if let Some(label) = overlay.label {
+            // Quoted, for it has commas.
+            options.extend_from_slice(format!(",context=\"{label}\"").as_bytes());
+        }
         let index = if overlay.probe { "on" } else { "off" };
         options.extend_from_slice(format!(",index={index},xino=off{marks}").as_bytes());
         rustix::process::chdir(c"/proc/self/fd")?;
         // Known since 6.6; the mount is the same without.
-        match mount(c"overlay", &[&options[..], b",uuid=null"].concat(), MountFlags::empty()) {
+        match mount("kiln", c"overlay", &[&options[..], b",uuid=null"].concat(), MountFlags::empty()) {
             Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
-                mount(c"overlay", &options, MountFlags::empty())
+                mount("kiln", c"overlay", &options, MountFlags::empty())
             }
             made => made,
         }
@@ -82,25 +85,37 @@ pub(super) fn file_system(
     options: &[(&CStr, &str)],
     attributes: MountAttrFlags,
 ) -> io::Result<OwnedFd> {
-    let mut text = String::new();
+    let mut text = Vec::new();
+    let mut source = "kiln";
     for (key, value) in options {
-        let comma = if text.is_empty() { "" } else { "," };
-        write!(text, "{comma}{}={value}", key.to_string_lossy()).expect("a string takes all");
+        let key = key.to_string_lossy();
+        let quote = if value.contains(',') { "\"" } else { "" };
+        match (key.as_ref(), value.is_empty()) {
+            ("source", _) => source = value,
+            (key, true) => text.push(key.to_owned()),
+            (key, false) => text.push(format!("{key}={quote}{value}{quote}")),
+        }
     }
-    in_own_namespace(|| mount(kind, text.as_bytes(), flags_of(attributes)))
+    in_own_namespace(|| mount(source, kind, text.join(",").as_bytes(), flags_of(attributes)))
 }
 
-fn mount(kind: &CStr, options: &[u8], flags: MountFlags) -> io::Result<OwnedFd> {
+fn mount(source: &str, kind: &CStr, options: &[u8], flags: MountFlags) -> io::Result<OwnedFd> {
     if options.len() >= PAGE {
         return Err(Errno::NAMETOOLONG.into());
     }
     let options = CString::new(options).map_err(|_| Errno::INVAL)?;
-    Ok(mount_here(kind, Some(&options), flags)?)
+    let source = CString::new(source).map_err(|_| Errno::INVAL)?;
+    Ok(mount_here(&source, kind, Some(&options), flags)?)
 }
 
 /// Mounts in the namespace we are in, which is nobody else's, and returns a clone attached nowhere. Allocates nothing.
-pub(super) fn mount_here(kind: &CStr, options: Option<&CStr>, flags: MountFlags) -> Result<OwnedFd, Errno> {
-    rustix::mount::mount(c"kiln", PLACE, kind, flags, options)?;
+pub(super) fn mount_here(
+    source: &CStr,
+    kind: &CStr,
+    options: Option<&CStr>,
+    flags: MountFlags,
+) -> Result<OwnedFd, Errno> {
+    rustix::mount::mount(source, PLACE, kind, flags, options)?;
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let made = rustix::mount::open_tree(CWD, PLACE, clone);
     rustix::mount::unmount(PLACE, UnmountFlags::DETACH)?;

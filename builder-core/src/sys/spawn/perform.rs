@@ -168,6 +168,11 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             let sets = CapabilitySets { effective: *sets, permitted: *sets, inheritable };
             rustix::thread::set_capabilities(None, sets)
         }
+        Step::Label { path, value } => {
+            let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(CWD, path.as_c_str(), flags, Mode::empty())?;
+            rustix::io::write(&file, value.to_bytes()).map(drop)
+        }
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true),
         Step::Create { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => Err(Errno::INVAL),
     }

@@ -129,11 +129,6 @@ impl Server {
             .is_ok_and(|own| own.same_origin(url))
     }
 
-    /// Whether the server speaks TLS, as far as is known.
-    pub fn is_secure(&self) -> bool {
-        self.secure.get().copied().unwrap_or(true)
-    }
-
     /// The `Authorization` header for a request: none before the server asked for one.
     fn authorization(
         &self,

@@ -5,14 +5,14 @@
 //! name made in it changes that time; so memory is bounded by depth, not by the number of directories. No more than
 //! [`OPEN`] handles are held: the others come back through `..`, checked to be the directory that was left.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
 use crate::error::{Context, Result};
-use crate::tree::walk::{DIRECTORY, OPEN};
+use crate::tree::walk::{DIRECTORY, OPAQUE, OPEN};
 use crate::tree::{Marks, RelPath, Root, Timestamp};
 
 #[derive(Debug)]
@@ -129,7 +129,13 @@ impl Chain {
         let top = self.top();
         match rustix::fs::openat(top, name, DIRECTORY, Mode::empty()) {
             Ok(dir) => Ok((dir, false)),
-            Err(Errno::NOENT) => Ok((make(top, name)?, true)),
+            Err(Errno::NOENT) => {
+                let dir = make(top, name)?;
+                if unhide(top, name, self.marks) {
+                    mark_opaque(&dir, self.marks)?;
+                }
+                Ok((dir, true))
+            }
             Err(Errno::LOOP | Errno::NOTDIR) => {
                 let stat = rustix::fs::statat(top, name, AtFlags::SYMLINK_NOFOLLOW)?;
                 if self.marks.is_whiteout(&stat) {
@@ -185,10 +191,26 @@ fn make(top: BorrowedFd<'_>, name: &OsStr) -> std::io::Result<OwnedFd> {
 
 /// Marks a directory so that an overlay shows nothing of the layers below it.
 pub(super) fn mark_opaque(dir: &OwnedFd, marks: Marks) -> std::io::Result<()> {
+    if marks == Marks::Names {
+        return mark_by_name(dir.as_fd(), OPAQUE);
+    }
     if let Some(name) = marks.opaque_name() {
         rustix::fs::fsetxattr(dir, name, b"y", XattrFlags::empty())?;
     }
     Ok(())
+}
+
+/// Makes the empty file that is a mark by its name.
+pub(super) fn mark_by_name(dir: BorrowedFd<'_>, name: &CStr) -> std::io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(dir, name, flags, Mode::empty())?;
+    Ok(())
+}
+
+/// Takes away the name that says that `name` is not here. Whether there was one.
+pub(super) fn unhide(dir: BorrowedFd<'_>, name: &OsStr, marks: Marks) -> bool {
+    let hiding = marks.hiding_name(name);
+    hiding.is_some_and(|hiding| rustix::fs::unlinkat(dir, hiding, AtFlags::empty()).is_ok())
 }
 
 /// The time of modification alone; the time of access says nothing in a layer.

@@ -9,6 +9,7 @@ use rustix::mount::MountAttrFlags;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::{Facts, File, Mount};
+use crate::steps::run::labels::Confinement;
 use crate::steps::run::mount::{MountKind, RunMount, Sharing};
 use crate::steps::run::options::give;
 use crate::steps::run::secrets::Secret;
@@ -24,12 +25,16 @@ pub(in crate::steps::run) struct Place<'a> {
     pub run: &'a Run,
     /// The container's files.
     pub tree: &'a Root,
+    /// The container's id.
+    pub id: &'a str,
     /// Where relative targets begin.
     pub workdir: &'a str,
     /// Who runs the command.
     pub user: &'a User,
     /// Where the run takes place.
     pub scene: &'a Scene<'a>,
+    /// What security modules are told.
+    pub confinement: &'a Confinement,
 }
 
 /// What came of all mounts.
@@ -118,7 +123,10 @@ impl Place<'_> {
         let (opened, detached) = match (from, &self.run.contextdir) {
             (Some(name), _) => {
                 let root = self.files_of(name, into)?;
-                (root.open(source, flags, Mode::empty()).cannot("find in the image or container", show), true)
+                let opened = root.open(source, flags, Mode::empty());
+                // With its last handle the mount would go, and nothing could be put over it.
+                into.kept.push(Box::new(root));
+                (opened.cannot("find in the image or container", show), true)
             }
             (None, Some(dir)) => {
                 let root = Root::open_host(dir).cannot("open the context directory", dir.display())?;
@@ -140,6 +148,9 @@ impl Place<'_> {
             Kind::NotFound => error.hint("the source of a mount must exist: make it first"),
             _ => error,
         })?;
+        if from.is_none() {
+            self.confinement.relabel(opened.as_fd(), source, &mount.options)?;
+        }
         let kind = rustix::fs::fstat(&opened).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let is_dir = is_dir(&opened).cannot("mount", show)?;
         if is_dir && (detached || !mount.read_only) {
@@ -156,6 +167,10 @@ impl Place<'_> {
         let Some((builder, work)) = self.scene.store else {
             return Err(Error::invalid(format!("cannot mount from `{name}`")).because("there is no store"));
         };
+        // One's own files are held already, by this run.
+        if builder.store.find_container(name).is_ok_and(|found| found.id == self.id) {
+            return self.tree.try_clone().cannot("open the container", name);
+        }
         let (root, rootfs) = crate::steps::copy::files_of(builder, work, name)?;
         if let Some(rootfs) = rootfs {
             into.kept.push(Box::new(rootfs));

@@ -26,7 +26,13 @@ fn as_many_layers_as_overlay_takes_are_mounted() {
     let (upper, work) = (dir.path().join("up:per,\\"), dir.path().join("work"));
     std::fs::create_dir(&upper).unwrap();
     std::fs::create_dir(&work).unwrap();
-    let asked = Overlay { lowers: &lowers, upper: Some((&upper, &work)), userxattr: false, probe: false };
+    let asked = Overlay {
+        lowers: &lowers,
+        upper: Some((&upper, &work)),
+        userxattr: false,
+        label: None,
+        probe: false,
+    };
     let mount = overlay(&asked).unwrap();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let top = rustix::fs::openat(&mount, ".", flags, Mode::empty()).unwrap();
