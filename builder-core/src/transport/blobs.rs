@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
-use crate::layer::{Checked, Compression, Digesting, Encoder, Outlet, decode, pipe};
+use crate::layer::{Checked, Compression, Digesting, Encoder, Outlet, decode, pipe, pour};
 use crate::oci::{Descriptor, Digest, Format};
 use crate::transport::convert::{self, Recompress};
 use crate::transport::sink::{Meter, Outgoing, Part, Sink, Wants};
@@ -173,7 +173,7 @@ impl Blobs<'_> {
             Content::Made(make) => make(&mut digesting)?,
             Content::Stored(reader) => {
                 let mut checked = Checked::new(reader, layer);
-                let copied = decode(&mut checked).and_then(|mut plain| io::copy(&mut plain, &mut digesting));
+                let copied = decode(&mut checked).and_then(|mut plain| pour(&mut plain, &mut digesting));
                 copied.cannot("decompress the layer", layer.digest)?;
                 checked.finish().cannot("read the blob", layer.digest)?;
             }

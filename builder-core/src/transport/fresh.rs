@@ -10,8 +10,8 @@ use crate::transport::blobs::Sender;
 use crate::transport::convert::{self, Recompress};
 use crate::transport::sink::{Part, Sink};
 
-/// Sends a layer that is a tree, and says what its tar and its blob are. The image that has it is copied afterwards, and
-/// then finds it sent.
+/// Sends a layer that is a tree, and says what its tar and its blob are. The image that has it is copied afterwards,
+/// and then finds it sent.
 pub(crate) fn send_layer(
     builder: &Builder<'_>,
     layer: &TreeLayer,
