@@ -53,6 +53,7 @@ verbs! {
     diff "diff";
     dockerfile "dockerfile";
     doctor "doctor";
+    du "du";
     fork "fork";
     from "from";
     history "history";

@@ -39,6 +39,13 @@ impl Environment {
         Environment::get(name).and_then(|value| value.into_string().ok())
     }
 
+    /// Every variable that is text.
+    pub fn all() -> Vec<(String, String)> {
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        std::env::vars_os().filter_map(text).collect()
+    }
+
     /// Whether a variable says yes: `1` or `true`.
     pub fn flag(name: &str) -> bool {
         matches!(Environment::text(name).as_deref(), Some("1" | "true"))

@@ -20,6 +20,9 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// Opens the store, making it if there is none. Verbs that touch files need a `host` that has been entered.
     pub fn open(settings: &Settings, host: Host, reporter: &'a dyn Reporter) -> Result<Self> {
+        if settings.ignore_chown_errors {
+            crate::tree::give_up_owners();
+        }
         let store = Store::open(settings, host.marks())?;
         Ok(Builder { store, host, settings: settings.clone(), reporter })
     }

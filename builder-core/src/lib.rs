@@ -43,7 +43,7 @@ pub use steps::{
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
     Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size, unpack_archive,
 };
-pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
+pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
 pub use transport::http::Tls;
 pub use transport::{Access, Retry, Which};
 pub use tree::Ignored;
@@ -55,6 +55,7 @@ pub use verbs::containers::{
 pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
 pub use verbs::diff::{Change, Diff, Difference};
 pub use verbs::doctor::{Check, State as CheckState, doctor};
+pub use verbs::du::du;
 pub use verbs::fork::Fork;
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};

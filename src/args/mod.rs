@@ -9,6 +9,7 @@ pub mod list;
 mod platform;
 mod pull;
 mod registry;
+pub mod run_defaults;
 mod run_options;
 pub mod sources;
 

@@ -49,8 +49,8 @@ pub struct Args {
     /// container has there
     #[arg(long, short, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     env: Vec<String>,
-    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; an empty one
-    /// is removed
+    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; an empty
+    /// one is removed
     #[arg(long, value_name = "CHECK")]
     healthcheck: Option<String>,
     /// Set the time between checks, such as 30s

@@ -11,6 +11,7 @@ pub mod copy;
 pub mod diff;
 pub mod dockerfile;
 pub mod doctor;
+pub mod du;
 pub mod fork;
 pub mod from;
 pub mod history;

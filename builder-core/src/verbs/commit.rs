@@ -4,6 +4,7 @@
 //! Nothing is copied: the upper is frozen by a rename and is the layer. What cannot be avoided is reading it once, to
 //! hash it.
 
+mod add_files;
 mod by_step;
 
 use crate::builder::Builder;
@@ -42,6 +43,12 @@ pub struct Commit {
     pub created: Option<i64>,
     /// How the new layer is compressed in a location outside the store; the store keeps it as it is.
     pub compression: Compression,
+    /// The level of that; each form's usual one, unless given.
+    pub level: Option<i32>,
+    /// Compresses layers of the base again that have another form.
+    pub force_compression: bool,
+    /// Files of the host by absolute path, and where the image has them; the container does not get them.
+    pub add_files: Vec<(String, String)>,
     /// Removes the container afterwards.
     pub rm: bool,
     /// Where nothing changed, adds no layer: the history says so.
@@ -76,6 +83,9 @@ impl Commit {
         {
             return Err(Error::invalid(format!("cannot commit to `{name}`"))
                 .because("a digest is not given, it follows from the content"));
+        }
+        if !self.add_files.is_empty() {
+            return add_files::commit(self, builder);
         }
         let store = &builder.store;
         let work = store.work()?;
@@ -113,6 +123,8 @@ impl Commit {
                 let format = format.unwrap_or(sink.formats()[0]);
                 let mut options = CopyOptions { format: Some(format), ..CopyOptions::default() };
                 options.recompress.to = Some(self.compression);
+                options.recompress.level = self.level;
+                options.recompress.force = self.force_compression;
                 let export = send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?;
                 remember(store, &layer, &tree, &export)?;
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;

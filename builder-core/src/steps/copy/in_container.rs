@@ -118,13 +118,13 @@ impl Copy {
                 fingerprint: true,
             };
             let value = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
-            Ok(Performed { value, printed: Printed::default(), failed: 0, never: None, verb: None })
+            Ok(Performed { value, printed: Printed::default(), failed: 0, never: None })
         };
         let log = |done: &CopySummary| match show {
             true => vec![Logged::History(self.history(done))],
             false => Vec::new(),
         };
-        timeline::step(builder, guard, Asked { definition, perform, log, work })
+        timeline::step(builder, guard, Asked { definition, perform, log, work, verb: None })
     }
 
     /// What the image's history says of it.
