@@ -48,8 +48,8 @@ pub struct Built {
 pub enum Failed<E> {
     /// A verb failed.
     Verb {
-        /// The stage.
-        stage: StageName,
+        /// The stage; boxed, so that a result stays small.
+        stage: Box<StageName>,
         /// The lines of the instruction.
         span: Span,
         /// The instruction in one line.
@@ -189,8 +189,12 @@ impl<V: Verbs> Worker<'_, V> {
                 None => return Ok(None),
             },
         };
-        let failed =
-            |error| Failed::Verb { stage: name.clone(), span: stage.span, text: text.clone(), error };
+        let failed = |error| Failed::Verb {
+            stage: Box::new(name.clone()),
+            span: stage.span,
+            text: text.clone(),
+            error,
+        };
         let begun = self.verbs.begin(&name, &base).map_err(failed)?;
         let Begun { container, env, workdir, shell, on_build } = begun;
         let lowering = Lowering {
@@ -252,7 +256,7 @@ impl<V: Verbs> Running<'_, V> {
     fn perform(&mut self, step: Step) -> Result<(), Failed<V::Error>> {
         let container = self.worker.verbs.perform(&self.container, &step);
         self.container = container.map_err(|error| Failed::Verb {
-            stage: step.stage.clone(),
+            stage: Box::new(step.stage.clone()),
             span: step.span,
             text: step.text.clone(),
             error,

@@ -19,11 +19,13 @@ pub struct Places {
     pub layers: bool,
 }
 
+/// Knows what an image's config has, by the image's name and platform.
+pub type Look<'s, E> = dyn Fn(&str, Option<&str>) -> Result<Begun, E> + Sync + 's;
+
 /// Writes what is performed.
 pub struct Script<'s, E> {
     places: Places,
-    /// What an image's config has.
-    look: &'s (dyn Fn(&str, Option<&str>) -> Result<Begun, E> + Sync),
+    look: &'s Look<'s, E>,
     state: Mutex<State>,
 }
 
@@ -38,7 +40,7 @@ struct State {
 
 impl<'s, E: Send> Script<'s, E> {
     /// An empty script; `look` knows images by name and platform.
-    pub fn new(places: Places, look: &'s (dyn Fn(&str, Option<&str>) -> Result<Begun, E> + Sync)) -> Self {
+    pub fn new(places: Places, look: &'s Look<'s, E>) -> Self {
         Script { places, look, state: Mutex::default() }
     }
 
