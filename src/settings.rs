@@ -114,3 +114,9 @@ fn user_data() -> Result<PathBuf> {
             .hint("name the store's directory with --root DIR or KILN_ROOT=DIR")),
     }
 }
+
+/// Whether we were called by the name of Buildah.
+pub fn is_buildah() -> bool {
+    let name = std::env::args_os().next().map(PathBuf::from);
+    name.as_deref().and_then(std::path::Path::file_stem).is_some_and(|name| name == "buildah")
+}

@@ -1,5 +1,5 @@
-//! `--change INSTRUCTION` and `--config FILE`: what an image shall say of itself, in the words of a Dockerfile or as the
-//! JSON of a config, as edits.
+//! `--change INSTRUCTION` and `--config FILE`: what an image shall say of itself, in the words of a Dockerfile or as
+//! the JSON of a config, as edits.
 
 use std::io::Read;
 use std::path::Path;
@@ -122,7 +122,9 @@ struct Given {
 /// The edits that make a config say what the JSON file at `path` has; what the file leaves out stays.
 pub fn of_config(path: &Path) -> Result<Vec<E>> {
     let sentence = format!("cannot read the config `{}`", path.display());
-    let io = |cause: std::io::Error| Error::new(Kind::Io, sentence.clone()).because(cause);
+    let io = |cause: std::io::Error| {
+        Error::new(Kind::Io, sentence.clone()).because(cause).hint("name a JSON file: --config FILE")
+    };
     let mut bytes = Vec::new();
     std::fs::File::open(path).map_err(io)?.take(MAX_CONFIG + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > MAX_CONFIG {

@@ -26,7 +26,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub storage_opt: Vec<String>,
     /// How much is told beside the result: trace, debug, info, warn, error, fatal or panic
-    #[arg(long, global = true, alias = "loglevel", value_name = "LEVEL", default_value = "warn")]
+    #[arg(long, global = true, visible_alias = "loglevel", value_name = "LEVEL", default_value = "warn")]
     #[arg(value_parser = Level::parse)]
     pub log_level: Level,
     /// As --log-level debug
@@ -82,7 +82,7 @@ impl Globals {
 
     /// Refuses what cannot have its effect here, and does what is done before any verb.
     pub fn prepare(&self) -> Result<()> {
-        let maps = "its containers have the ids of whoever runs it";
+        let maps = "leave it away: containers have the ids of whoever runs Kiln";
         let refused = [
             (!self.userns_uid_map.is_empty(), "--userns-uid-map", maps),
             (!self.userns_gid_map.is_empty(), "--userns-gid-map", maps),

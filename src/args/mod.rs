@@ -1,11 +1,13 @@
 //! Argument types that several commands share.
 
+mod blob_cache;
 pub mod change;
 mod compression;
-pub mod duration;
 pub mod endpoint;
 mod globals;
 pub mod list;
+mod platform;
+mod pull;
 mod registry;
 pub mod run_defaults;
 mod run_options;
@@ -16,8 +18,11 @@ use std::time::Duration;
 
 use builder_core::{Error, Kind, Result};
 
+pub use blob_cache::BlobCacheArgs;
 pub use compression::{CommitCompressionArgs, PushCompressionArgs};
 pub use globals::Globals;
+pub use platform::PlatformArgs;
+pub use pull::PullArgs;
 pub use registry::{RegistryArgs, parse_bool};
 pub use run_options::{RunOptions, proxies};
 

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Commit, Committed, ConfigEdit as E, Error, Format, Kind, Result, Times};
+use builder_core::{
+    Commit, Committed, ConfigEdit as E, Error, Existing, Format, Kind, ManifestCreate, Result, Times,
+};
 
-use crate::args::{CommitCompressionArgs, RegistryArgs, change, list};
+use crate::args::{BlobCacheArgs, CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
 use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
@@ -18,6 +20,9 @@ pub struct Args {
     container: String,
     /// The image's name, or a location such as oci:DIR:NAME (default: an image without a name)
     image: Option<String>,
+    /// Put this file into the image and not into the container (default: at the path it has here)
+    #[arg(long, value_name = "FILE[:DESTINATION]")]
+    add_file: Vec<String>,
     /// Set an annotation of the manifest
     #[arg(long, value_name = "NAME=VALUE")]
     annotation: Vec<String>,
@@ -36,12 +41,18 @@ pub struct Args {
     /// Label the image with the version of this program (default: no label, so that an image does not depend on it)
     #[arg(long)]
     identity_label: bool,
+    /// Put the image into this list of images, which is made if there is none of that name
+    #[arg(long, value_name = "LIST")]
+    manifest: Option<String>,
     /// Write what was made to this file: a JSON object with the id and digest of the image, and its name
     #[arg(long, value_name = "FILE")]
     metadata_file: Option<PathBuf>,
     /// The image tells nothing of what made it
     #[arg(long)]
     omit_history: bool,
+    /// Add no layer where no file changed
+    #[arg(long)]
+    omit_empty_layer: bool,
     /// Remove an annotation from the image; several with commas between
     #[arg(long, value_name = "NAME")]
     unsetannotation: Vec<String>,
@@ -55,6 +66,8 @@ pub struct Args {
     iidfile: Option<PathBuf>,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    blob_cache: BlobCacheArgs,
     /// Do not tell what is written
     #[arg(long, short)]
     quiet: bool,
@@ -155,6 +168,7 @@ impl Args {
     /// Commits, and prints the image id unless it went to a file.
     pub fn run(self, context: &Context) -> Result<Exit> {
         self.refused.check()?;
+        self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
         let (times, created) = self.times()?;
         let edits = self.edits()?;
@@ -169,13 +183,22 @@ impl Args {
             times,
             created,
             compression: self.compression.chosen(),
+            level: self.compression.level()?,
+            force_compression: self.compression.force_compression,
+            add_files: self.add_file.iter().map(|text| added_file(text)).collect::<Result<_>>()?,
             rm: self.rm,
+            omit_empty: self.omit_empty_layer,
             edits,
             omit_history: self.omit_history,
             omit_created_annotation: self.created_annotation == Some(false),
             access: self.registry.access()?,
         };
         let made = commit.perform(&builder)?;
+        if let Some(name) = self.manifest {
+            let images = vec![made.id.hex()];
+            let existing = Existing::Amend;
+            ManifestCreate { name, images, existing, ..ManifestCreate::default() }.perform(&builder)?;
+        }
         if let Some(path) = &self.metadata_file {
             let text = serde_json::to_string_pretty(&metadata(&made)).expect("plain data becomes JSON");
             write_file(path, &text)?;
@@ -250,7 +273,28 @@ fn metadata(made: &Committed) -> serde_json::Value {
 fn changed_at(path: &std::path::Path) -> Result<i64> {
     use std::os::unix::fs::MetadataExt;
     let found = std::fs::metadata(path).map_err(|cause| {
-        Error::new(Kind::Io, format!("cannot use the time of `{}`", path.display())).because(cause)
+        Error::new(Kind::Io, format!("cannot use the time of `{}`", path.display()))
+            .because(cause)
+            .hint("name a file that is there, or give the time itself: --timestamp SECONDS")
     })?;
     Ok(found.mtime())
+}
+
+/// `FILE[:DESTINATION]`, the file by its absolute path.
+fn added_file(text: &str) -> Result<(String, String)> {
+    let (file, destination) = text.split_once(':').unwrap_or((text, ""));
+    let sentence = || format!("cannot add the file `{text}`");
+    let path = std::fs::canonicalize(file).map_err(|cause| {
+        Error::new(Kind::NotFound, sentence()).because(cause).hint("--add-file FILE:/WHERE/IN/THE/IMAGE")
+    })?;
+    if !path.is_file() {
+        return Err(Error::invalid(sentence())
+            .because(format!("`{file}` is not a regular file"))
+            .hint("a directory is copied with `kiln copy`"));
+    }
+    let Some(path) = path.to_str() else {
+        return Err(Error::invalid(sentence()).because("its path is not UTF-8"));
+    };
+    let destination = if destination.is_empty() { path } else { destination };
+    Ok((path.to_owned(), destination.to_owned()))
 }

@@ -2,7 +2,9 @@
 
 mod values;
 
-use builder_core::{Config, ConfigEdit as E, Result};
+use std::time::Duration;
+
+use builder_core::{Config, ConfigEdit as E, Error, Result};
 
 use crate::args::{duration, list};
 use crate::cli::Context;
@@ -13,8 +15,8 @@ use values::{entrypoint, health_test, named, pair, variable, words};
 
 /// Edit what the image of a working container will say of itself
 ///
-/// Where NAME can be given, `NAME-` removes it and `-` removes all. What only Docker's format knows (comment, domain and
-/// host name, health check, instructions for builds on top, shell) is kept in images of the OCI format too.
+/// Where NAME can be given, `NAME-` removes it and `-` removes all. What only Docker's format knows (comment, domain
+/// and host name, health check, instructions for builds on top, shell) is kept in images of the OCI format too.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The container, by name or id
@@ -47,24 +49,25 @@ pub struct Args {
     /// container has there
     #[arg(long, short, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     env: Vec<String>,
-    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, `NONE`; empty removes it
+    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; an empty
+    /// one is removed
     #[arg(long, value_name = "CHECK")]
     healthcheck: Option<String>,
     /// Set the time between checks, such as 30s
-    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
-    healthcheck_interval: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    healthcheck_interval: Option<Duration>,
     /// Set how many failures in a row make a container unhealthy
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
-    healthcheck_retries: Option<i64>,
+    #[arg(long, value_name = "NUMBER")]
+    healthcheck_retries: Option<u32>,
     /// Set the time between checks during the start period, such as 5s
-    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
-    healthcheck_start_interval: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    healthcheck_start_interval: Option<Duration>,
     /// Set the time in which failures do not count, such as 1m
-    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
-    healthcheck_start_period: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    healthcheck_start_period: Option<Duration>,
     /// Set how long one check may take, such as 30s
-    #[arg(long, value_name = "TIME", value_parser = duration::nanoseconds, allow_hyphen_values = true)]
-    healthcheck_timeout: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    healthcheck_timeout: Option<Duration>,
     /// Set the remark on the next layer in history
     #[arg(long, value_name = "COMMENT", allow_hyphen_values = true)]
     history_comment: Option<String>,
@@ -116,6 +119,12 @@ pub struct Args {
     /// Show this edit in the image's history [env: BUILDAH_HISTORY]
     #[arg(long)]
     add_history: bool,
+    /// Add this line to the image's history
+    #[arg(long, value_name = "LINE")]
+    history: Vec<String>,
+    /// One edit as JSON, taken as it stands: '{"env": ["NAME", "VALUE"]}', '{"cmd": ["WORD"]}', '"clear-env"'
+    #[arg(long, value_name = "EDIT")]
+    set: Vec<String>,
 }
 
 impl Args {
@@ -126,11 +135,19 @@ impl Args {
         self.onbuild = list::split_all("--onbuild", &self.onbuild)?;
         self.unsetlabel = list::split_all("--unsetlabel", &self.unsetlabel)?;
         self.unsetannotation = list::split_all("--unsetannotation", &self.unsetannotation)?;
-        let edits = self.edits()?;
+        let mut edits = self.edits()?;
+        for text in &self.set {
+            edits.push(serde_json::from_str(text).map_err(|cause| {
+                Error::invalid(format!("cannot understand the edit `{text}`"))
+                    .because(cause)
+                    .hint("write it as --set '{\"env\": [\"NAME\", \"VALUE\"]}'")
+            })?);
+        }
         let talk = Talk { quiet: false };
         let builder = context.builder(&talk)?;
         let shown = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
-        let history = if shown { self.history() } else { Vec::new() };
+        let mut history = if shown { self.shown_edits() } else { Vec::new() };
+        history.append(&mut self.history);
         Config { container: self.container, edits, history }.perform(&builder)?;
         Ok(Exit::Success)
     }
@@ -188,16 +205,20 @@ impl Args {
             Some(Some(test)) => edits.push(E::HealthTest(test)),
             None => {}
         }
-        edits.extend(self.healthcheck_interval.map(E::HealthInterval));
-        edits.extend(self.healthcheck_timeout.map(E::HealthTimeout));
-        edits.extend(self.healthcheck_start_period.map(E::HealthStartPeriod));
-        edits.extend(self.healthcheck_start_interval.map(E::HealthStartInterval));
-        edits.extend(self.healthcheck_retries.map(E::HealthRetries));
+        let mut time = |value: Option<Duration>, edit: fn(i64) -> E| {
+            let nanoseconds = value.map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
+            edits.extend(nanoseconds.map(edit));
+        };
+        time(self.healthcheck_interval, E::HealthInterval);
+        time(self.healthcheck_timeout, E::HealthTimeout);
+        time(self.healthcheck_start_period, E::HealthStartPeriod);
+        time(self.healthcheck_start_interval, E::HealthStartInterval);
+        edits.extend(self.healthcheck_retries.map(|number| E::HealthRetries(number.into())));
         Ok(())
     }
 
     /// The lines that history shows for these edits, as a build would have them, in Buildah's order.
-    fn history(&self) -> Vec<String> {
+    fn shown_edits(&self) -> Vec<String> {
         let mut shown = Vec::new();
         let mut one = |name: &str, value: &Option<String>| {
             shown.extend(value.as_ref().map(|value| format!("{name} {value}")));

@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, short)]
     noheading: bool,
     /// Print whole ids and names
-    #[arg(long, alias = "no-trunc")]
+    #[arg(long, visible_alias = "no-trunc")]
     notruncate: bool,
     /// A Go template per container: .ContainerID .ContainerName .ImageID .ImageName .Builder
     #[arg(long, value_name = "TEMPLATE")]

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use builder_core::{Format, From, Result};
 
-use crate::args::{RegistryArgs, RunOptions};
+use crate::args::endpoint::refuse;
+use crate::args::{BlobCacheArgs, PlatformArgs, PullArgs, RegistryArgs, RunOptions};
 use crate::cli::Context;
-use crate::commands::{parse_format, write_file};
+use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
 use crate::settings::Environment;
 use crate::ui::{self, Talk};
@@ -22,31 +23,51 @@ pub struct Args {
     /// Write the container's id to this file
     #[arg(long, value_name = "FILE")]
     cidfile: Option<PathBuf>,
-    /// The format that a commit of it writes: oci or docker
-    #[arg(long, short, value_parser = parse_format, default_value = "oci")]
-    format: Format,
+    /// The format that a commit of it writes: oci or docker (default: oci) [env: BUILDAH_FORMAT]
+    #[arg(long, short, value_parser = parse_format)]
+    format: Option<Format>,
     /// Take each run, copy, add and config on it from the cache where it was done before on the same files [env:
     /// KILN_CACHED=1]
     #[arg(long)]
     cached: bool,
     #[command(flatten)]
+    pull: PullArgs,
+    #[command(flatten)]
+    platform: PlatformArgs,
+    #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    blob_cache: BlobCacheArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
     options: RunOptions,
+    #[arg(long, hide = true)]
+    decryption_key: Vec<String>,
 }
 
 impl Args {
     /// Makes the container and prints its name.
     pub fn run(self, context: &Context) -> Result<Exit> {
+        if !self.decryption_key.is_empty() {
+            return refuse("decryption-key", "take an image that is not encrypted");
+        }
         let talk = Talk { quiet: self.quiet };
         let cached = self.cached || Environment::flag("KILN_CACHED");
         let run = self.options.settings()?;
+        let from = From {
+            pull: self.pull.policy()?,
+            platform: self.platform.wanted()?,
+            image: self.image,
+            name: self.name,
+            format: default_format(self.format)?.unwrap_or_default(),
+            run,
+            cached,
+            access: self.registry.access()?,
+        };
+        self.blob_cache.make()?;
         let builder = context.privileged(&talk)?;
-        let access = self.registry.access()?;
-        let from = From { image: self.image, name: self.name, format: self.format, run, access, cached };
         let made = from.perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;

@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, short)]
     noheading: bool,
     /// Print whole ids
-    #[arg(long, alias = "notruncate")]
+    #[arg(long, visible_alias = "notruncate")]
     no_trunc: bool,
     /// Print the digests of the manifests
     #[arg(long)]
@@ -94,7 +94,8 @@ impl Args {
             }
             return Ok(Exit::Success);
         }
-        let rows: Vec<Row> = listed.iter().flat_map(|image| rows(image, !self.no_trunc)).collect();
+        let fits = |name: &str| self.image.as_deref().is_none_or(|wanted| fits(name, wanted));
+        let rows: Vec<Row> = listed.iter().flat_map(|image| rows(image, !self.no_trunc, fits)).collect();
         match &self.format {
             Some(format) => {
                 let heading = (!self.noheading).then(heading);
@@ -136,13 +137,10 @@ fn heading() -> Row {
     }
 }
 
-/// Keeps the names that are the one asked for, and the images that have one of them.
+/// Keeps the images that have the name asked for.
 fn keep_named(listed: &mut Vec<ImageInfo>, wanted: &str) -> Result<()> {
-    let wanted_name: Reference = wanted.parse()?;
-    listed.retain_mut(|image| {
-        image.names.retain(|name| fits(name, wanted, &wanted_name));
-        !image.names.is_empty()
-    });
+    wanted.parse::<Reference>()?;
+    listed.retain(|image| image.names.iter().any(|name| fits(name, wanted)));
     if listed.is_empty() {
         return Err(Error::new(Kind::NotFound, format!("cannot list the image `{wanted}`"))
             .because("no image in the store has this name")
@@ -152,15 +150,18 @@ fn keep_named(listed: &mut Vec<ImageInfo>, wanted: &str) -> Result<()> {
 }
 
 /// Whether a stored name is the one asked for: with the tag if one was written, else with any.
-fn fits(name: &str, written: &str, wanted: &Reference) -> bool {
-    let Ok(known) = name.parse::<Reference>() else { return false };
+fn fits(name: &str, written: &str) -> bool {
+    let (Ok(known), Ok(wanted)) = (name.parse::<Reference>(), written.parse::<Reference>()) else {
+        return false;
+    };
     let tagged = written.rsplit('/').next().is_some_and(|last| last.contains(':'));
     let same = known.repository() == wanted.repository()
         || !Reference::names_host(written) && known.repository().ends_with(&format!("/{}", wanted.path()));
     same && (!tagged || known.tag() == wanted.tag())
 }
 
-fn rows(image: &ImageInfo, short: bool) -> Vec<Row> {
+/// A row for each name that `fits`.
+fn rows(image: &ImageInfo, short: bool, fits: impl Fn(&str) -> bool) -> Vec<Row> {
     let row = Row {
         id: if short { image.id.short() } else { image.id.to_string() },
         name: "<none>".into(),
@@ -186,7 +187,7 @@ fn rows(image: &ImageInfo, short: bool) -> Vec<Row> {
         let history = if others.is_empty() { "<none>".to_owned() } else { others.join(", ") };
         Row { name, tag, history, ..row.clone() }
     };
-    image.names.iter().map(named).collect()
+    image.names.iter().filter(|name| fits(name)).map(named).collect()
 }
 
 fn created(image: &ImageInfo) -> Option<jiff::Timestamp> {

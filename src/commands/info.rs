@@ -1,12 +1,12 @@
 //! `kiln info`.
 
-use builder_core::{Result, info};
+use builder_core::{Driver, Result, info};
 use serde_json::json;
 
 use crate::cli::Context;
 use crate::exit::Exit;
-use crate::settings::mounts_conf;
-use crate::ui::{self, Talk, template::Format};
+use crate::settings::{mounts_conf, settings};
+use crate::ui::{self, Talk, template::Format, text};
 
 /// Show what this machine and the store are, as JSON
 #[derive(Debug, clap::Args)]
@@ -23,25 +23,36 @@ impl Args {
     /// Prints the JSON, or the template filled in.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
+        let settings = settings(&context.globals, context.host)?;
         let info = info(&context.builder(&talk)?)?;
+        let driver = if settings.driver == Some(Driver::Vfs) { "vfs" } else { "overlay" };
+        let runtime = context.containers_conf()?.engine.runtime.clone();
         let mut shown = json!({
             "host": {
+                "CgroupVersion": info.cgroup_version,
+                "Distribution": { "distribution": info.distribution.0, "version": info.distribution.1 },
+                "MemFree": info.memory_free,
+                "MemTotal": info.memory_total,
+                "OCIRuntime": runtime.unwrap_or_else(|| "native".into()),
+                "SwapFree": info.swap_free,
+                "SwapTotal": info.swap_total,
                 "arch": info.architecture,
                 "cpus": info.cpus,
                 "hostname": info.hostname,
                 "kernel": info.kernel,
                 "os": "linux",
                 "rootless": info.rootless,
-                "MemTotal": info.memory_total,
-                "MemFree": info.memory_free,
-                "SwapTotal": info.swap_total,
-                "SwapFree": info.swap_free,
+                "uptime": text::uptime(info.uptime),
+                "variant": "",
             },
             "store": {
-                "GraphRoot": info.root,
-                "GraphDriverName": "overlay",
                 "ContainerStore": { "number": info.containers },
+                "GraphDriverName": driver,
+                "GraphOptions": context.globals.storage_opt,
+                "GraphRoot": info.root,
+                "GraphStatus": {},
                 "ImageStore": { "number": info.images },
+                "RunRoot": context.globals.runroot.as_ref().unwrap_or(&info.root),
             },
         });
         if self.debug {
@@ -52,7 +63,7 @@ impl Args {
             });
         }
         match &self.format {
-            Some(format) => ui::result(Format::parse(format)?.strict().fill(&shown)?),
+            Some(format) => ui::result(Format::parse(format)?.fill(&shown)?),
             None => ui::result_json(&shown),
         }
         Ok(Exit::Success)

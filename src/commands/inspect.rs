@@ -3,8 +3,8 @@
 mod names;
 
 use builder_core::{
-    ContainerDetails, Digest, Draft, Error, Format, ImageConfig, ImageDetails, Kind, Result,
-    inspect_container, inspect_image,
+    Access, ContainerDetails, Digest, Draft, Error, Format, ImageConfig, ImageDetails, Kind, Result,
+    inspect_container, inspect_image, inspect_manifest,
 };
 use serde_json::{Value, json};
 
@@ -20,8 +20,9 @@ pub struct Args {
     /// A Go template such as '{{.OCIv1.Config.Env}}'
     #[arg(long, short, value_name = "TEMPLATE")]
     format: Option<String>,
-    /// What NAME is: container or image (default: a container, or an image if no container has that name)
-    #[arg(long = "type", short = 't', value_name = "TYPE", value_parser = ["container", "image"])]
+    /// What NAME is: container, image or manifest, that is a list of images (default: a container, or an image if no
+    /// container has that name)
+    #[arg(long = "type", short = 't', value_name = "TYPE", value_parser = ["container", "image", "manifest"])]
     kind: Option<String>,
 }
 
@@ -30,6 +31,14 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
         let builder = context.builder(&talk)?;
+        if self.kind.as_deref() == Some("manifest") {
+            let list = inspect_manifest(&builder, &self.name, &Access::default())?;
+            match &self.format {
+                Some(format) => ui::result(template::Format::parse(format)?.strict().fill(&list)?),
+                None => ui::result_json(&list),
+            }
+            return Ok(Exit::Success);
+        }
         let isolation = if context.host.is_rootless() { "rootless" } else { "oci" };
         let container = match self.kind.as_deref() {
             Some("image") => None,

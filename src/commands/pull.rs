@@ -1,9 +1,9 @@
 //! `kiln pull`.
 
-use builder_core::{Policy, Pull, Result, Wanted};
+use builder_core::{Policy, Pull, Result};
 
-use crate::args::RegistryArgs;
 use crate::args::endpoint::refuse;
+use crate::args::{BlobCacheArgs, PlatformArgs, RegistryArgs};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
@@ -19,18 +19,8 @@ pub struct Args {
     /// When an image in the store will do: missing, always, never or newer
     #[arg(long, value_name = "POLICY", value_parser = parse_policy, default_value = "missing")]
     policy: Policy,
-    /// The platform, of an image for several: OS/ARCH or OS/ARCH/VARIANT
-    #[arg(long, value_name = "PLATFORM", conflicts_with_all = ["os", "arch", "variant"])]
-    platform: Option<String>,
-    /// The operating system, of an image for several
-    #[arg(long, value_name = "OS")]
-    os: Option<String>,
-    /// The processor, of an image for several
-    #[arg(long, value_name = "ARCH")]
-    arch: Option<String>,
-    /// The variant of the processor, of an image for several
-    #[arg(long, value_name = "VARIANT")]
-    variant: Option<String>,
+    #[command(flatten)]
+    platform: PlatformArgs,
     /// Leave signatures behind
     #[arg(long)]
     remove_signatures: bool,
@@ -39,6 +29,8 @@ pub struct Args {
     decryption_key: Vec<String>,
     #[command(flatten)]
     registry: RegistryArgs,
+    #[command(flatten)]
+    blob_cache: BlobCacheArgs,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
@@ -50,15 +42,12 @@ impl Args {
         if !self.decryption_key.is_empty() {
             return refuse("decryption-key", "take an image that is not encrypted");
         }
+        self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
-        let platform = match &self.platform {
-            Some(platform) => Wanted::parse(platform)?,
-            None => Wanted { os: self.os, arch: self.arch, variant: self.variant },
-        };
         let pull = Pull {
             source: self.image,
             policy: self.policy,
-            platform,
+            platform: self.platform.wanted()?,
             remove_signatures: self.remove_signatures,
             access: self.registry.access()?,
         };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use builder_core::{Format, Push, Result};
 
 use crate::args::endpoint::refuse;
-use crate::args::{PushCompressionArgs, RegistryArgs};
+use crate::args::{BlobCacheArgs, PushCompressionArgs, RegistryArgs};
 use crate::cli::Context;
 use crate::commands::image::copy::parse_manifest_type;
 use crate::commands::write_file;
@@ -46,6 +46,8 @@ pub struct Args {
     #[command(flatten)]
     registry: RegistryArgs,
     #[command(flatten)]
+    blob_cache: BlobCacheArgs,
+    #[command(flatten)]
     refused: Refused,
 }
 
@@ -72,6 +74,7 @@ impl Args {
         if self.refused.sign_by.is_some() {
             return refuse("sign-by", "sign the image afterwards, with a tool that keeps the keys");
         }
+        self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
         let layers = match self.disable_compression {
             true => builder_core::Layers::Kept,

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use builder_core::{Error, Kind, Mount, Result, Umount};
 
+use crate::args::list;
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
@@ -13,7 +14,8 @@ use crate::ui::Talk;
 /// Run a command, or a shell, in a session where an ordinary user may mount containers
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Mount this container and set the variable NAME (default: KILN_MOUNT) to where
+    /// Mount this container and set a variable to where: NAME, else the container's own name and KILN_MOUNT; several
+    /// with commas between
     #[arg(long, short, value_name = "[NAME=]CONTAINER")]
     mount: Vec<String>,
     /// The command and its arguments (default: $SHELL)
@@ -40,10 +42,14 @@ impl Args {
             command.env("_CONTAINERS_ROOTLESS_GID", ids.1.as_raw().to_string());
         }
         let mut mounted = Vec::new();
-        for text in &self.mount {
-            let (name, container) = text.split_once('=').unwrap_or(("KILN_MOUNT", text));
+        for text in &list::split_all("--mount", &self.mount)? {
+            let (name, container) = text.split_once('=').unwrap_or((text, text));
             let mount = Mount { container: container.to_owned() }.perform(&builder)?;
             command.env(name, &mount.path);
+            if name == container {
+                // A name with a dash is none a shell can ask for.
+                command.env("KILN_MOUNT", &mount.path);
+            }
             if !mounted.contains(&mount.id) {
                 mounted.push(mount.id);
             }

@@ -121,7 +121,9 @@ pub fn malformed(path: &Path, cause: String) -> Error {
 }
 
 fn cannot_read(path: &Path) -> Error {
-    Error::new(Kind::Io, format!("cannot read the configuration file `{}`", path.display()))
+    Error::new(Kind::Io, format!("cannot read the configuration file `{}`", path.display())).hint(
+        "CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE and CONTAINERS_STORAGE_CONF name other files in its place",
+    )
 }
 
 #[cfg(test)]

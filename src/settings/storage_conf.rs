@@ -101,13 +101,6 @@ pub fn load(places: &Places, rootless: bool, flags: StorageFlags<'_>) -> Result<
         Some(path) => (Some(path), true),
         None => (places.first("storage.conf"), false),
     };
-    let mut conf = match &path {
-        Some(path) => {
-            let users = places.user.as_deref().is_some_and(|dir| path.starts_with(dir));
-            from_file(path, rootless, is_ours, is_ours || users)?
-        }
-        None => StorageConf::default(),
-    };
     let (said, options) = match (flags.driver, Environment::text("STORAGE_DRIVER")) {
         (Some(driver), _) => (Some(("--storage-driver", driver.to_owned())), flags.options.to_vec()),
         (None, variable) => {
@@ -115,6 +108,14 @@ pub fn load(places: &Places, rootless: bool, flags: StorageFlags<'_>) -> Result<
             options.extend_from_slice(flags.options);
             (variable.map(|driver| ("STORAGE_DRIVER", driver)), options)
         }
+    };
+    let mut conf = match &path {
+        Some(path) => {
+            let users = places.user.as_deref().is_some_and(|dir| path.starts_with(dir));
+            // A driver named elsewhere wins, so that the file's need not be one of ours.
+            from_file(path, rootless, is_ours && said.is_none(), is_ours || users)?
+        }
+        None => StorageConf::default(),
     };
     if let Some((who, text)) = said {
         conf.driver = Some(driver(who, &text)?);

@@ -4,6 +4,7 @@ mod error;
 mod level;
 mod progress;
 mod secret;
+mod stages;
 pub mod table;
 pub mod template;
 pub mod text;
@@ -14,6 +15,7 @@ pub use error::show_error;
 pub use level::{Level, debug};
 pub use progress::Talk;
 pub use secret::{ask, ask_secret};
+pub use stages::StageTalk;
 
 use std::io::Write;
 

@@ -22,6 +22,12 @@ pub fn size(bytes: u64) -> String {
     format!("{number} {}", UNITS[unit])
 }
 
+/// How long a machine has run: `3h 21m 36s (Approximately 0.14 days)`.
+pub fn uptime(seconds: u64) -> String {
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{hours}h {minutes}m {rest}s (Approximately {:.2} days)", seconds as f64 / 86_400.0)
+}
+
 /// How long ago, in the largest unit that fits: `3 hours ago`.
 pub fn age(seconds: i64) -> String {
     let seconds = seconds.max(0);
@@ -64,6 +70,11 @@ mod tests {
     fn sizes_have_three_digits() {
         let drawn: Vec<String> = [0, 999, 2474, 24_740, 999_499, 999_500, 1 << 30].map(size).into();
         assert_eq!(drawn, ["0 B", "999 B", "2.47 KB", "24.7 KB", "999 KB", "1 MB", "1.07 GB"]);
+    }
+
+    #[test]
+    fn uptimes_are_hours_and_days() {
+        assert_eq!(uptime(12_096), "3h 21m 36s (Approximately 0.14 days)");
     }
 
     #[test]

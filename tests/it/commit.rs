@@ -255,9 +255,9 @@ $ kiln commit one a:b:c
 $ kiln commit one x@sha256:0000000000000000000000000000000000000000000000000000000000000000
 ! Error: cannot commit to `localhost/x@sha256:<id-1>`: a digest is not given, it follows from the content
 [125]
-$ kiln commit one docker://example.com/x
-! Error: cannot use `docker://example.com/x:latest`: it is in no place outside the store
-! hint: name a location such as oci:DIRECTORY:NAME
+$ kiln commit --retry 0 one docker://localhost:1/x
+! Writing layer
+! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
 [125]
 $ kiln commit --nosuch one
 ! Error: cannot understand `--nosuch`: `kiln commit` has no such flag
@@ -338,4 +338,129 @@ fn a_commit_to_a_layout_is_compressed_only_if_that_is_asked_for() {
         let last = manifest["layers"].as_array().and_then(|layers| layers.last()).expect("a layer");
         assert_eq!(last["mediaType"], expected, "{flags:?}");
     }
+}
+
+#[test]
+fn the_image_is_changed_and_the_container_is_not() {
+    let Some(env) = with_base("the_image_is_changed_and_the_container_is_not") else { return };
+    env.write("config.json", r#"{"User": "u", "Env": ["C=3"], "Labels": {"from": "file"}}"#);
+    env.write("broken.json", "{");
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base; kiln config --env A=1 --env B=2 --annotation x=1 --annotation y=2 one
+one
+$ kiln commit -q --change 'CMD ["a", "b"]' -c 'ENV D="4 5" PATH=$PATH:/d' -c 'LABEL l=m' -c 'HEALTHCHECK --interval=5s CMD x' --config config.json --unsetenv A,KEPT --annotation z=3 --unsetannotation x one made >out
+$ kiln inspect --type image --format '{{json .OCIv1.Config}}' made
+{"Cmd":["a","b"],"Env":["PATH=/bin:/d","B=2","C=3","D=4 5"],"Healthcheck":{"Interval":5000000000,"Test":["CMD-SHELL","x"]},"Labels":{"from":"file","l":"m","of":"base"},"User":"u"}
+$ kiln inspect --type image --format '{{json .ImageAnnotations}}' made | sed 's/"20[^"]*"/"<now>"/'
+{"org.opencontainers.image.base.digest":"sha256:<id-1>","org.opencontainers.image.base.name":"localhost/base:latest","org.opencontainers.image.created":"<now>","y":"2","z":"3"}
+$ kiln inspect --format '{{.OCIv1.Config.Env}} {{.OCIv1.Config.Cmd}} {{json .ImageAnnotations}}' one
+[PATH=/bin KEPT=yes A=1 B=2] [/bin/sh] {"x":"1","y":"2"}
+$ kiln commit -q --omit-history --created-annotation=false --identity-label one plain >out; kiln inspect --type image --format '{{json .OCIv1.History}} {{json .OCIv1.Config.Labels}} {{json .ImageAnnotations}}' plain
+[] {"io.buildah.version":"1.45.0","of":"base"} {"org.opencontainers.image.base.digest":"sha256:<id-1>","org.opencontainers.image.base.name":"localhost/base:latest","x":"1","y":"2"}
+$ kiln commit -q --timestamp 0 --metadata-file meta --iidfile id one registry.example/x:y; cat meta; cat id; echo
+{
+  "containerimage.config.digest": "sha256:<id-2>",
+  "containerimage.digest": "sha256:<id-3>",
+  "image.name": "registry.example/x:y"
+}sha256:<id-2>
+$ touch -d @1234 then; kiln commit -q --reference-time then one a >out; kiln inspect --type image --format '{{.OCIv1.Created}}' a; kiln commit -q --omit-timestamp one b >out; kiln inspect --type image --format '{{.OCIv1.Created}}' b
+<time>
+<time>
+$ BUILDAH_FORMAT=docker kiln commit -q one c >out; kiln inspect --type image --format '{{.Manifest}}' c | grep -o 'docker.distribution.manifest.v2'
+docker.distribution.manifest.v2
+$ kiln commit --change 'RUN x' one
+! Error: cannot make the change `RUN x`: this instruction changes more than the config
+! hint: a change is one of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, MAINTAINER, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR: --change 'CMD ["/bin/sh"]'
+[125]
+$ kiln commit --change nosuch one
+! Error: cannot make the change `nosuch`: there is no instruction `nosuch`
+! hint: a change is one of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, MAINTAINER, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR: --change 'CMD ["/bin/sh"]'
+[125]
+$ kiln commit --config broken.json one
+! Error: cannot read the config `broken.json`: EOF while parsing an object at line 1 column 1
+! hint: give the JSON of an image's `config`, such as {"Cmd": ["/bin/sh"], "Env": ["A=b"]}
+[125]
+$ kiln commit --config nosuch.json one
+! Error: cannot read the config `nosuch.json`: No such file or directory (os error 2)
+! hint: name a JSON file: --config FILE
+[125]
+$ kiln commit --annotation x one
+! Error: cannot set the annotation `x`: it is not NAME=VALUE
+! hint: --annotation x=VALUE
+[125]
+$ kiln commit --sbom syft one
+! Error: cannot use `--sbom`: Kiln neither encrypts nor signs nor scans images
+! hint: scan the image afterwards: kiln push IMAGE oci:DIR, then a scanner on DIR
+[125]
+$ kiln commit --cw type=snp one
+! Error: cannot use `--cw`: Kiln neither encrypts nor signs nor scans images
+! hint: make the workload of the committed image with a tool for that
+[125]
+$ kiln commit --encryption-key jwe:key one
+! Error: cannot use `--encryption-key`: Kiln neither encrypts nor signs nor scans images
+! hint: encrypt the layout it is pushed to: kiln push IMAGE oci:DIR, then a tool for that
+[125]
+$ kiln commit --sign-by me one
+! Error: cannot use `--sign-by`: Kiln neither encrypts nor signs nor scans images
+! hint: sign it where it is pushed to, with a tool for that
+[125]
+$ kiln commit --reference-time nosuch one
+! Error: cannot use the time of `nosuch`: No such file or directory (os error 2)
+! hint: name a file that is there, or give the time itself: --timestamp SECONDS
+[125]
+$ BUILDAH_FORMAT=zip kiln commit one
+! Error: cannot use BUILDAH_FORMAT=`zip`: a format is `oci` or `docker`
+! hint: set it to `oci` or `docker`, or unset it
+[125]
+"#,
+    );
+}
+
+#[test]
+fn lists_and_files_are_added_to() {
+    let Some(env) = with_base("lists_and_files_are_added_to") else { return };
+    env.write("config.json", "{}");
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln commit -q --manifest both --timestamp 0 one l1 >out; kiln commit -q --manifest both --timestamp 1 one l2 >out; kiln inspect --type manifest --format '{{.mediaType}} {{len .manifests}} {{(index .manifests 0).platform.architecture}}' both
+application/vnd.oci.image.index.v1+json 2 amd64
+$ echo added >more; kiln commit -q --add-file more:/etc/deep/more --add-file config.json one with >out; kiln from --name with with; kiln unshare --mount with sh -c 'cd $with; find . -type f | sort; cat etc/deep/more; stat -c "%U %a" etc'
+with
+.<dir>/files/config.json
+./etc/deep/more
+./etc/hello.conf
+./etc/passwd
+added
+root 755
+$ kiln unshare --mount one sh -c 'test -e $one/etc/deep || echo not there'; kiln containers -n --format '{{.ContainerName}}'
+not there
+one
+with
+$ kiln commit --add-file nosuch one
+! Error: cannot add the file `nosuch`: No such file or directory (os error 2)
+! hint: --add-file FILE:/WHERE/IN/THE/IMAGE
+[125]
+$ kiln commit --add-file /etc:/x one
+! Error: cannot add the file `/etc:/x`: `/etc` is not a regular file
+! hint: a directory is copied with `kiln copy`
+[125]
+$ kiln commit -q --compression-format gzip --compression-level 1 one oci:small:x >out; ls small
+blobs
+index.json
+oci-layout
+$ kiln commit --compression-format zstd --compression-level 99 one oci:small:x
+! Error: cannot compress at level 99
+! hint: zstd has levels up to 22
+[125]
+$ kiln inspect --type manifest l1 | head -n 3
+{
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
+"#,
+    );
 }

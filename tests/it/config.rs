@@ -188,7 +188,7 @@ $ kiln config --healthcheck curl one
 ! hint: --healthcheck 'CMD-SHELL curl -f http://localhost/ || exit 1'
 [125]
 $ kiln config --healthcheck-interval 5 one
-! Error: cannot use `--healthcheck-interval=5`: `5` is not a duration such as 30s, 1m30s or 500ms
+! Error: cannot use `--healthcheck-interval=5`: a duration is a number and a unit: 500ms, 2s, 1m30s
 ! hint: see `kiln config --help`
 [125]
 $ kiln config --healthcheck-retries many one

@@ -56,23 +56,7 @@ $ kiln containers --format 'table {{.ContainerName}}\t{{.ImageName}}'
 CONTAINER NAME     IMAGE NAME
 one                localhost/base:latest
 working-container  scratch
-$ kiln containers --format json
-[
-    {
-        "id": "<id-1>",
-        "builder": true,
-        "imageid": "<id-2>",
-        "imagename": "localhost/base:latest",
-        "containername": "one"
-    },
-    {
-        "id": "<id-3>",
-        "builder": true,
-        "imageid": "",
-        "imagename": "scratch",
-        "containername": "working-container"
-    }
-]
+$ test "$(kiln containers --format json)" = "$(kiln containers --json)"
 $ kiln containers --format '{{.Nosuch}}'
 ! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
 ! hint: see all fields with --format json
@@ -89,6 +73,45 @@ $ kiln containers extra
 ! Error: cannot understand `extra`: `kiln containers` takes no further word
 ! hint: see `kiln containers --help`
 [125]
+"#,
+    );
+}
+
+#[test]
+fn lists_are_filtered() {
+    let Some(env) = with_base("lists_are_filtered") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base; kiln from --name only scratch; kiln tag base registry.example/team/base:v1; kiln from --name two registry.example/team/base:v1
+one
+only
+two
+$ names() { kiln containers --format '{{.ContainerName}}' "$@" | tr '\n' ' '; echo; }; names -a; names -f name=on; names -f name=on,ancestor=base; names -f ancestor=scratch; names -f ancestor=team/base:v1; names -f ancestor=$(kiln images -q base); names -f id=$(kiln containers -q -f name=only | cut -c1-10)
+one only two 
+one only 
+one 
+only 
+two 
+one two 
+only 
+$ kiln containers -f name
+! Error: cannot use the filter `name`: it is none of id=BEGINNING, name=PART and ancestor=IMAGE
+! hint: --filter name=working
+[125]
+$ kiln containers -f nosuch=x
+! Error: cannot use the filter `nosuch=x`: it is none of id=BEGINNING, name=PART and ancestor=IMAGE
+! hint: --filter name=working
+[125]
+$ kiln containers -f name=
+! Error: cannot use the filter `name=`: it is none of id=BEGINNING, name=PART and ancestor=IMAGE
+! hint: --filter name=working
+[125]
+$ kiln containers --format 'table {{.ContainerName}} {{.ImageName}}' -f name=two
+CONTAINER NAME  IMAGE NAME
+two             registry.example/team/base:v1
+$ kiln containers --noheading --format 'table {{.ContainerName}}' -f name=two
+two
 "#,
     );
 }

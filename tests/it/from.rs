@@ -79,24 +79,22 @@ $ kiln from
 ! hint: it is used so: kiln from <IMAGE>
 [125]
 $ kiln from nosuch
-! Error: cannot find the image `nosuch`: no image in the store has this name or id
-! hint: see what there is with `kiln images`
+! Error: cannot resolve the short name `nosuch`: there is no alias for it, and no registry to search in
+! hint: write the whole name, HOST/nosuch, or set unqualified-search-registries in registries.conf
 [125]
-$ kiln from localhost/base:other
+$ kiln from --pull=never localhost/base:other
 ! Error: cannot find the image `localhost/base:other`: no image in the store has this name or id
 ! hint: see what there is with `kiln images`
 [125]
 $ kiln from a2b3c4d5e6f7
-! Error: cannot find the image `<short-1>`: no image in the store has this name or id
-! hint: see what there is with `kiln images`
+! Error: cannot resolve the short name `<short-1>`: there is no alias for it, and no registry to search in
+! hint: write the whole name, HOST/<short-1>, or set unqualified-search-registries in registries.conf
 [125]
 $ kiln from Upper/Case
-! Error: cannot find the image `Upper/Case`: no image in the store has this name or id
-! hint: see what there is with `kiln images`
+! Error: cannot use the image name `Upper/Case`: an image name has no upper-case letters
 [125]
 $ kiln from ''
-! Error: cannot find the image ``: no image in the store has this name or id
-! hint: see what there is with `kiln images`
+! Error: cannot use the image name ``: the name is empty
 [125]
 $ kiln from base base
 ! Error: cannot understand `base`: `kiln from` takes no further word
@@ -104,15 +102,14 @@ $ kiln from base base
 [125]
 $ kiln from --nosuch base
 ! Error: cannot understand `--nosuch`: `kiln from` has no such flag
-! hint: see `kiln from --help`
+! hint: did you mean `--os`? see `kiln from --help`
 [125]
 $ kiln from --format zip base
 ! Error: cannot use `--format=zip`: a format is `oci` or `docker`
 ! hint: see `kiln from --help`
 [125]
-$ kiln from docker://example.com/base
-! Error: cannot use `docker://example.com/base:latest`: it is in no place outside the store
-! hint: name a location such as oci:DIRECTORY:NAME
+$ kiln from --retry 0 docker://localhost:1/base
+! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
 [125]
 $ kiln from oci:
 ! Error: cannot use `oci:`: it names no directory
@@ -180,6 +177,89 @@ $ kiln from --security-opt apparmor= base
 $ kiln from --security-opt selinux=off base
 ! Error: cannot use the security option `selinux=off`: there is no such option
 ! hint: use seccomp=, label=, apparmor=, mask=, unmask= or no-new-privileges
+[125]
+"#,
+    );
+}
+
+#[test]
+fn a_registry_is_asked_as_the_policy_says() {
+    let Some(env) = with_base("a_registry_is_asked_as_the_policy_says") else { return };
+    env.write("registries.conf", "unqualified-search-registries = [\"localhost:1\"]\n");
+    tell(
+        &env,
+        r#"
+$ export CONTAINERS_REGISTRIES_CONF=registries.conf; for policy in missing ifmissing never false; do kiln from --pull=$policy base; done; kiln from --pull-never base
+base-working-container
+base-working-container-1
+base-working-container-2
+base-working-container-3
+base-working-container-4
+$ kiln from --pull-never oci:layout:localhost/base
+base-working-container-5
+$ kiln from --pull=never nosuch
+! Error: cannot find the image `nosuch`: no image in the store has this name or id
+! hint: see what there is with `kiln images`
+[125]
+$ kiln from --pull=sometimes base
+! Error: cannot use `--pull=sometimes`: write missing, always, never or newer
+! hint: --pull=missing
+[125]
+$ kiln from --pull=always --pull-never base
+! Error: cannot use `--pull` and `--pull-never` together
+! hint: see `kiln from --help`
+[125]
+$ kiln from --pull-always --pull-never base
+! Error: cannot use `--pull-always` and `--pull-never` together
+! hint: see `kiln from --help`
+[125]
+$ CONTAINERS_REGISTRIES_CONF=registries.conf kiln from --pull=always --retry 0 localhost:1/base 2>&1 | head -c 60; echo
+Error: cannot talk to `localhost:1`: Connection refused (os 
+$ kiln from --platform linux/arm64 --pull=never base
+! Error: cannot find the image `base`: the one in the store is for linux/amd64
+! hint: let it be brought from a registry: --pull=missing
+[125]
+$ kiln from --platform linux/amd64 --pull=never base
+base-working-container-6
+$ kiln from --platform linux --arch arm64 base
+! Error: cannot use `--platform` and `--arch` together
+! hint: see `kiln from --help`
+[125]
+$ kiln from --platform /x base
+! Error: cannot use the platform `/x`
+! hint: write OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64
+[125]
+"#,
+    );
+}
+
+#[test]
+fn what_an_image_from_nothing_is_for() {
+    let Some(env) = with_base("what_an_image_from_nothing_is_for") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name arm --arch arm64 --variant v8 scratch; kiln inspect --format '{{.OCIv1.OS}}/{{.OCIv1.Architecture}}/{{.OCIv1.Variant}}' arm
+arm
+linux/arm64/v8
+$ kiln from --name other --platform windows/amd64 scratch; kiln inspect --format '{{.OCIv1.OS}}/{{.OCIv1.Architecture}}/{{.OCIv1.Variant}}' other
+other
+windows/amd64/
+$ BUILDAH_FORMAT=docker kiln from --name docker --blob-cache cache/below scratch; kiln inspect --format '{{.Format}}' docker; ls cache
+docker
+docker
+below
+$ BUILDAH_FORMAT=zip kiln from scratch
+! Error: cannot use BUILDAH_FORMAT=`zip`: a format is `oci` or `docker`
+! hint: set it to `oci` or `docker`, or unset it
+[125]
+$ kiln from --decryption-key key base
+! Error: cannot use --decryption-key: Kiln does not do what it asks for
+! hint: take an image that is not encrypted
+[125]
+$ kiln from --blob-cache /proc/nosuch base
+! Error: cannot make the directory `/proc/nosuch`: No such file or directory (os error 2)
+! hint: name another one with --blob-cache DIR, or leave it away
 [125]
 "#,
     );

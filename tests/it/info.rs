@@ -17,26 +17,37 @@ $ kiln info --format '{{.store.ImageStore.number}} {{.store.ContainerStore.numbe
 $ kiln info | sed 's/: [^{]*$/:/'
 {
     "host": {
+        "CgroupVersion":
+        "Distribution": {
+            "distribution":
+            "version":
+        },
+        "MemFree":
+        "MemTotal":
+        "OCIRuntime":
+        "SwapFree":
+        "SwapTotal":
         "arch":
         "cpus":
         "hostname":
         "kernel":
         "os":
         "rootless":
-        "MemTotal":
-        "MemFree":
-        "SwapTotal":
-        "SwapFree":
+        "uptime":
+        "variant":
     },
     "store": {
-        "GraphRoot":
-        "GraphDriverName":
         "ContainerStore": {
             "number":
         },
+        "GraphDriverName":
+        "GraphOptions":
+        "GraphRoot":
+        "GraphStatus": {},
         "ImageStore": {
             "number":
-        }
+        },
+        "RunRoot":
     }
 }
 $ kiln --root other info --format '{{.store.GraphRoot}} {{.store.ImageStore.number}}'
@@ -44,9 +55,7 @@ $ kiln --root other info --format '{{.store.GraphRoot}} {{.store.ImageStore.numb
 $ kiln info --root other --format '{{.store.GraphRoot}}'
 <dir>/files/other
 $ kiln info --format '{{.Nosuch}}'
-! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
-! hint: see all fields with --format json
-[125]
+<no value>
 $ kiln info --nosuch
 ! Error: cannot understand `--nosuch`: `kiln info` has no such flag
 ! hint: see `kiln info --help`

@@ -50,11 +50,8 @@ $ kiln pull oci:layout:other
 ! Error: cannot find the image `other` in `layout`: it has one image: localhost/base
 ! hint: name one of them: oci:layout:localhost/base
 [125]
-$ kiln pull docker://example.com/x
-! warning: reading the manifest of example.com/x:latest failed, trying again in 0.5 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! warning: reading the manifest of example.com/x:latest failed, trying again in 1.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! warning: reading the manifest of example.com/x:latest failed, trying again in 2.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! Error: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+$ kiln pull --retry 0 docker://localhost:1/x
+! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
 [125]
 $ kiln pull nosuch:tag:x
 ! Error: cannot use the image name `nosuch:tag:x`: a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two

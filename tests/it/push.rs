@@ -106,27 +106,18 @@ $ kiln push
 ! Error: cannot do `kiln push`: <IMAGE> is missing
 ! hint: it is used so: kiln push <IMAGE> [TARGET]
 [125]
-$ kiln push base
-! warning: finding blob sha256:<id-1> failed, trying again in 0.5 s: cannot talk to `localhost:443`: Connection refused (os error 111)
-! warning: finding blob sha256:<id-1> failed, trying again in 1.0 s: cannot talk to `localhost:443`: Connection refused (os error 111)
-! warning: finding blob sha256:<id-1> failed, trying again in 2.0 s: cannot talk to `localhost:443`: Connection refused (os error 111)
+$ kiln push --retry 0 base
 ! Error: cannot talk to `localhost:443`: Connection refused (os error 111)
 [125]
 $ kiln push nosuch oci:out:x
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id
 ! hint: see what there is with `kiln images`
 [125]
-$ kiln push base docker://example.com/x
-! warning: finding blob sha256:<id-1> failed, trying again in 0.5 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! warning: finding blob sha256:<id-1> failed, trying again in 1.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! warning: finding blob sha256:<id-1> failed, trying again in 2.0 s: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
-! Error: cannot talk to `example.com:443`: failed to lookup address information: Name or service not known
+$ kiln push --retry 0 base docker://localhost:1/x
+! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
 [125]
-$ kiln push base nosuch
-! warning: finding blob sha256:<id-1> failed, trying again in 0.5 s: cannot talk to `registry-1.docker.io:443`: failed to lookup address information: Name or service not known
-! warning: finding blob sha256:<id-1> failed, trying again in 1.0 s: cannot talk to `registry-1.docker.io:443`: failed to lookup address information: Name or service not known
-! warning: finding blob sha256:<id-1> failed, trying again in 2.0 s: cannot talk to `registry-1.docker.io:443`: failed to lookup address information: Name or service not known
-! Error: cannot talk to `registry-1.docker.io:443`: failed to lookup address information: Name or service not known
+$ kiln push --retry 0 base localhost:1/nosuch
+! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
 [125]
 $ kiln push base oci:
 ! Error: cannot use `oci:`: it names no directory

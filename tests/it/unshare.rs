@@ -22,6 +22,8 @@ hello
 1
 $ kiln unshare --mount A=one --mount B=one sh -c 'test "$A" = "$B" && ls $A'
 etc
+$ kiln unshare --mount one,two=one sh -c 'test "$one" = "$two" && ls $one'
+etc
 $ kiln mount
 $ kiln unshare -- echo --not-a-flag
 --not-a-flag

@@ -3,14 +3,14 @@
 use crate::builder::{Builder, now_nanoseconds};
 use crate::error::{Kind, Result};
 use crate::name::Location;
-use crate::oci::Format;
-use crate::steps::RunSettings;
+use crate::oci::{ConfigEdit, Format, Wanted};
+use crate::steps::{Config, RunSettings};
 use crate::store::containers::Base;
 use crate::store::images::ImageEntry;
 use crate::store::{NewContainer, Work};
-use crate::transport::registry::Access;
+use crate::transport::Access;
 use crate::verbs::images::named_as;
-use crate::verbs::pull::Pull;
+use crate::verbs::pull::{Policy, Pull};
 
 /// Makes a working container.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,6 +27,10 @@ pub struct From {
     pub run: RunSettings,
     /// How a registry is reached.
     pub access: Access,
+    /// When one is asked for the image.
+    pub pull: Policy,
+    /// Which image of an index; this machine's, unless given.
+    pub platform: Wanted,
 }
 
 /// A container that was made.
@@ -55,30 +59,50 @@ impl From {
         let created = now_nanoseconds();
         let new = NewContainer { name, exact, base, format, run, created, cached, ..NewContainer::default() };
         let record = builder.store.make_container(&work, new)?;
+        if self.image == "scratch" {
+            self.set_platform(builder, &record.id)?;
+        }
         Ok(Made { name: record.name, id: record.id })
     }
 
+    /// An image from nothing is for the platform that was asked for.
+    fn set_platform(&self, builder: &Builder<'_>, container: &str) -> Result<()> {
+        if self.platform == Wanted::default() {
+            return Ok(());
+        }
+        let Wanted { os, variant, .. } = self.platform.clone();
+        let arch = self.platform.arch.is_some().then(|| self.platform.arch().to_owned());
+        let edits =
+            [os.map(ConfigEdit::Os), arch.map(ConfigEdit::Architecture), variant.map(ConfigEdit::Variant)];
+        let edits = edits.into_iter().flatten().collect();
+        Config { container: container.to_owned(), edits, history: Vec::new() }.perform(builder)
+    }
+
     fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
-        let (text, image) = if Location::has_transport(&self.image) {
-            let pulled = Pull { source: self.image.clone(), access: self.access.clone(), ..Pull::default() }
-                .perform(builder)?;
-            (
-                pulled.name.unwrap_or_else(|| self.image.clone()),
-                builder.store.hold_image(work, &pulled.id.hex())?,
-            )
+        let is_place = Location::has_transport(&self.image)
+            && !matches!(Location::parse(&self.image)?, Location::Registry(_));
+        let pull = Pull {
+            source: self.image.clone(),
+            access: self.access.clone(),
+            // A policy is about registries: what lies in a file was meant to be read.
+            policy: if is_place { Policy::Missing } else { self.pull },
+            platform: self.platform.clone(),
+            ..Pull::default()
+        };
+        // An image that is here is held by the name it was asked for by: it may be removed or made anew meanwhile.
+        let plain = self.pull == Policy::Missing && self.platform == Wanted::default();
+        let here = if plain && !Location::has_transport(&self.image) {
+            builder.store.hold_image(work, &self.image).map(Some)
         } else {
-            let here = builder.store.hold_image(work, &self.image);
-            match here {
-                Err(error) if error.kind() == Kind::NotFound => {
-                    let pull =
-                        Pull { source: self.image.clone(), access: self.access.clone(), ..Pull::default() };
-                    let pulled = pull.perform(builder)?;
-                    (
-                        pulled.name.unwrap_or_else(|| self.image.clone()),
-                        builder.store.hold_image(work, &pulled.id.hex())?,
-                    )
-                }
-                here => (self.image.clone(), here?),
+            Ok(None)
+        };
+        let (text, image) = match here {
+            Ok(Some(image)) => (self.image.clone(), image),
+            Err(error) if error.kind() != Kind::NotFound => return Err(error),
+            Ok(None) | Err(_) => {
+                let pulled = pull.perform(builder)?;
+                let text = pulled.name.unwrap_or_else(|| self.image.clone());
+                (text, builder.store.hold_image(work, &pulled.id.hex())?)
             }
         };
         let name = name_of(&image.entry, &text).unwrap_or(text);

@@ -33,6 +33,12 @@ pub struct Info {
     pub containers: usize,
     /// How many images.
     pub images: usize,
+    /// The version of the cgroup file systems, `v1` or `v2`.
+    pub cgroup_version: &'static str,
+    /// The distribution's name and version, as its os-release has them.
+    pub distribution: (String, String),
+    /// Seconds since the machine started.
+    pub uptime: u64,
 }
 
 /// Looks at the machine and the store.
@@ -53,5 +59,28 @@ pub fn info(builder: &Builder<'_>) -> Result<Info> {
         root: builder.store.root().to_owned(),
         containers: builder.store.containers()?.len(),
         images: builder.store.image_entries()?.len(),
+        cgroup_version: cgroup_version(),
+        distribution: distribution(),
+        uptime: u64::try_from(memory.uptime).unwrap_or(0),
     })
+}
+
+fn cgroup_version() -> &'static str {
+    let is_v2 = rustix::fs::statfs("/sys/fs/cgroup").is_ok_and(|found| found.f_type == CGROUP2);
+    if is_v2 { "v2" } else { "v1" }
+}
+
+/// `CGROUP2_SUPER_MAGIC`.
+const CGROUP2: rustix::fs::FsWord = 0x6367_7270;
+
+/// `ID` and `VERSION_ID` of os-release(5); `unknown` where there is none.
+fn distribution() -> (String, String) {
+    let text =
+        ["/etc/os-release", "/usr/lib/os-release"].iter().find_map(|path| std::fs::read_to_string(path).ok());
+    let text = text.unwrap_or_default();
+    let value = |name: &str| {
+        let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        found.map_or_else(|| "unknown".to_owned(), |value| value.trim_matches(['"', '\'']).to_owned())
+    };
+    (value("ID"), value("VERSION_ID"))
 }

@@ -20,7 +20,7 @@ use crate::verbs::copy_image::Layers;
 use crate::verbs::images::{Removed, Rmi};
 
 /// Makes a list.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ManifestCreate {
     /// Its name.
     pub name: String,

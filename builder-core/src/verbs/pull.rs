@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::name::{Location, Pick, Reference};
 use crate::oci::{Digest, Wanted};
+use crate::store::images::ImageEntry;
 use crate::transport::registry::{Access, Gateway};
 use crate::transport::{CopyOptions, Places, Source, StoreSink, copy_image, open};
 use crate::verbs::copy_image::Surroundings;
@@ -66,10 +67,7 @@ impl Pull {
                 let work = builder.store.work()?;
                 builder.store.hold_image(&work, &entry.id.hex()).map(|image| image.entry)
             }
-            // Another platform than this machine's is asked for where it is known.
-            Ok(_) if self.platform != Wanted::default() && self.policy == Policy::Missing => {
-                Err(Error::new(Kind::NotFound, "another platform was asked for"))
-            }
+            Ok(entry) if self.platform != Wanted::default() => self.of_platform(builder, entry),
             here => here,
         };
         let here = match here {
@@ -77,15 +75,29 @@ impl Pull {
             Err(error) if error.kind() == Kind::NotFound && self.policy != Policy::Never => None,
             Err(error) => return Err(error),
         };
-        let brought = match (here, self.policy) {
-            (Some(here), Policy::Missing | Policy::Never) => return Ok(here),
+        match (here, self.policy) {
+            (Some(here), Policy::Missing | Policy::Never) => Ok(here),
             (Some(here), Policy::Newer) => self.bring_any(builder, &location).or_else(|error| {
                 builder.report(Event::warning(format!("the image in the store is used: {error:?}")));
                 Ok(here)
             }),
             _ => self.bring_any(builder, &location),
-        };
-        brought
+        }
+    }
+
+    /// The image in the store, if it is for the platform that is wanted.
+    fn of_platform(&self, builder: &Builder<'_>, entry: ImageEntry) -> Result<ImageEntry> {
+        let config = builder.store.load_image(entry.clone())?.config;
+        let Wanted { variant, .. } = &self.platform;
+        let fits = config.os == self.platform.os()
+            && config.architecture == self.platform.arch()
+            && variant.as_ref().is_none_or(|variant| *variant == config.variant);
+        if fits {
+            return Ok(entry);
+        }
+        Err(Error::new(Kind::NotFound, format!("cannot find the image `{}`", self.source))
+            .because(format!("the one in the store is for {}/{}", config.os, config.architecture))
+            .hint("let it be brought from a registry: --pull=missing"))
     }
 
     /// All tags of a repository, or all images of an archive or a layout.

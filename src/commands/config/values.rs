@@ -75,8 +75,8 @@ pub(super) fn words(flag: &str, text: &str) -> Result<Vec<String>> {
     })
 }
 
-/// The test of a health check: `NONE`; `CMD` with words or a JSON list; `CMD-SHELL` with a line; all of it as a JSON list.
-/// Nothing is none at all.
+/// The test of a health check: `NONE`; `CMD` with words or a JSON list; `CMD-SHELL` with a line; all of it as a JSON
+/// list. Nothing is none at all.
 pub(super) fn health_test(text: &str) -> Result<Option<Vec<String>>> {
     let text = text.trim();
     if text.is_empty() {

@@ -1,0 +1,168 @@
+//! Stories of the flags that all verbs take, and of the configuration files.
+
+use crate::support::{Env, tell, with_base};
+
+#[test]
+fn what_is_told_follows_the_level() {
+    let Some(env) = with_base("what_is_told_follows_the_level") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln config --entrypoint '["/x"]' one
+! warning: the command ["/bin/sh"] becomes arguments of the new entrypoint
+! hint: to remove it: kiln config --cmd '' one
+$ kiln --log-level error config --entrypoint '["/y"]' one
+$ kiln config --loglevel=fatal --entrypoint '["/z"]' one
+$ kiln --log-level debug containers -q >out
+! debug: the store is <dir>/store
+$ kiln --debug containers -q >out
+! debug: the store is <dir>/store
+$ kiln --log-level loud containers
+! Error: cannot use `--log-level=loud`: a level is trace, debug, info, warn, error, fatal or panic
+! hint: see `kiln containers --help`
+[125]
+$ kiln --log-rusage containers -q 2>&1 >out | sed 's/[0-9.][0-9.]*/N/g'
+Ns(system) Ns(user) Ns(elapsed) NKB(peak) NKB(input) NKB(output)
+$ kiln containers -q --rusage-logfile used >out; kiln images -q --rusage-logfile used >out; grep -c 'elapsed' used
+2
+$ kiln --rusage-logfile /proc/nosuch/x version
+Version:         0.1.0
+Image Spec:      1.1.0
+Runtime Spec:    1.2.0
+OS/Arch:         linux/amd64
+! Error: cannot write `/proc/nosuch/x`: No such file or directory (os error 2)
+[125]
+"#,
+    );
+}
+
+#[test]
+fn flags_that_have_no_effect_here_are_refused() {
+    let env = Env::new();
+    tell(
+        &env,
+        r#"
+$ kiln --cpu-profile x version
+! Error: cannot use `--cpu-profile`: Kiln has nothing like it
+! hint: profile it from outside: perf record kiln …
+[125]
+$ kiln --memory-profile x version
+! Error: cannot use `--memory-profile`: Kiln has nothing like it
+! hint: see what it used: kiln --log-rusage …
+[125]
+$ kiln --imagestore x images
+! Error: cannot use `--imagestore`: Kiln has nothing like it
+! hint: images and containers share one store: --root DIR
+[125]
+$ kiln --transient-store images
+! Error: cannot use `--transient-store`: Kiln has nothing like it
+! hint: use a store that goes with the machine: --root /run/DIR
+[125]
+$ kiln --cgroup-manager systemd images
+! Error: cannot use the cgroup manager `systemd`: limits are set by Kiln itself, in the cgroup file systems
+! hint: use --cgroup-manager cgroupfs, or leave it away
+[125]
+$ kiln --cgroup-manager cgroupfs images -q
+$ kiln --userns-uid-map 0:0:1 images
+! Error: cannot use `--userns-uid-map`: Kiln has nothing like it
+! hint: leave it away: containers have the ids of whoever runs Kiln
+[125]
+$ kiln --runroot run/below images -q; stat -c '%a' run run/below
+700
+700
+$ kiln --runroot /proc/nosuch images
+! Error: cannot make the directory `/proc/nosuch`: No such file or directory (os error 2)
+! hint: name another one with --runroot DIR, or leave it away
+[125]
+$ kiln --storage-driver btrfs images
+! Error: cannot use the storage driver `btrfs`: --storage-driver may be `overlay` or `vfs`
+! hint: use --storage-driver overlay, or leave it away
+[125]
+$ STORAGE_DRIVER=zfs kiln images
+! Error: cannot use the storage driver `zfs`: STORAGE_DRIVER may be `overlay` or `vfs`
+! hint: use --storage-driver overlay, or leave it away
+[125]
+$ kiln --storage-opt nosuch images
+! Error: cannot use the storage option `nosuch`: there is no `=` in it
+! hint: give NAME=VALUE, e.g. --storage-opt mount_program=/usr/bin/fuse-overlayfs
+[125]
+$ kiln --storage-opt overlay.size=5G images
+! Error: cannot use the storage option `overlay.size=5G`: there is no such option here
+! hint: there are mount_program, additionalimagestore and ignore_chown_errors
+[125]
+$ STORAGE_OPTS=mount_program=/nosuch kiln images
+! Error: cannot use the storage option `mount_program=/nosuch`: there is no file `/nosuch`
+[125]
+$ kiln --storage-opt additionalimagestore=/ images
+! Error: cannot use the storage option `additionalimagestore=/`: `/` is not a store of Kiln
+! hint: name the --root of another Kiln store
+[125]
+"#,
+    );
+}
+
+#[test]
+fn storage_conf_moves_the_store() {
+    let env = Env::new();
+    let storage = format!("[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\n", env.path("big").display());
+    env.write("storage.conf", storage);
+    env.write("btrfs.conf", "[storage]\ndriver = \"btrfs\"\n");
+    env.write("broken.conf", "[storage\n");
+    env.write("huge.conf", "#".repeat(2 << 20));
+    tell(
+        &env,
+        r#"
+$ unset KILN_ROOT; CONTAINERS_STORAGE_CONF=storage.conf kiln info --format '{{.store.GraphRoot}}'
+<dir>/files/big/kiln
+$ unset KILN_ROOT; CONTAINERS_STORAGE_CONF=storage.conf kiln --root other info --format '{{.store.GraphRoot}}'
+<dir>/files/other
+$ CONTAINERS_STORAGE_CONF=btrfs.conf kiln images
+! Error: cannot use the storage driver `btrfs`: driver of btrfs.conf may be `overlay` or `vfs`
+! hint: use --storage-driver overlay, or leave it away
+[125]
+$ CONTAINERS_STORAGE_CONF=btrfs.conf kiln --storage-driver overlay images -q
+$ CONTAINERS_STORAGE_CONF=broken.conf kiln images
+! Error: cannot read the configuration file `broken.conf`: line 1: unclosed table, expected `]`
+! hint: correct broken.conf
+[125]
+$ CONTAINERS_STORAGE_CONF=huge.conf kiln images
+! Error: cannot read the configuration file `huge.conf`: it is larger than 1 MiB
+! hint: CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE and CONTAINERS_STORAGE_CONF name other files in its place
+[125]
+$ CONTAINERS_STORAGE_CONF=nosuch.conf kiln images
+! Error: cannot read the configuration file `nosuch.conf`: No such file or directory (os error 2)
+! hint: CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE and CONTAINERS_STORAGE_CONF name other files in its place
+[125]
+"#,
+    );
+}
+
+#[test]
+fn containers_conf_is_put_together() {
+    let env = Env::new();
+    env.write("one.conf", "[containers]\nenv = [\"A=1\"]\nshm_size = \"1m\"\n[engine]\nruntime = \"crun\"\n");
+    env.write("two.conf", "[containers]\nenv = [\"B=2\", {append=true}]\n");
+    env.write("wrong.conf", "[containers]\nshm_size = [1]\n");
+    env.write("mounts.conf", "/etc/hostname:/run/name\n# remark\n");
+    tell(
+        &env,
+        r#"
+$ export CONTAINERS_CONF=one.conf; kiln info --debug --format '{{index .debug "containers.conf" "containers" "env"}} {{.host.OCIRuntime}}'
+[A=1] crun
+$ export CONTAINERS_CONF=one.conf CONTAINERS_CONF_OVERRIDE=two.conf; kiln info -d --format '{{index .debug "containers.conf" "containers" "env"}} {{index .debug "containers.conf" "containers" "shm_size"}}'
+[A=1 B=2] 1m
+$ export CONTAINERS_CONF=wrong.conf; kiln info --debug
+! Error: cannot read the configuration file `wrong.conf`: invalid type: sequence, expected a string in `containers.shm_size`
+! hint: correct wrong.conf
+[125]
+$ export CONTAINERS_CONF=nosuch.conf; kiln info
+! Error: cannot read the configuration file `nosuch.conf`: No such file or directory (os error 2)
+! hint: CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE and CONTAINERS_STORAGE_CONF name other files in its place
+[125]
+$ export CONTAINERS_CONF=one.conf; kiln info -d --default-mounts-file mounts.conf --format '{{index .debug "mounts.conf"}}'
+[map[container:/run/name host:/etc/hostname]]
+"#,
+    );
+}
