@@ -131,12 +131,17 @@ impl RunOptions {
             text.as_deref().map(|text| Space::parse(flag, text)).transpose()
         };
         let isolation = self.isolation.clone();
+        let dns = Dns::parse(&self.dns, &self.dns_search, &self.dns_option)?;
+        if self.network.as_deref() == Some("none") && dns != Dns::default() && !dns.none {
+            return Err(Error::invalid("cannot set name servers for a command without a network")
+                .hint("leave --dns, --dns-search and --dns-option away, or use another --network"));
+        }
         let settings = RunSettings {
             add_hosts: all(&self.add_host)?,
             cap_add: self.cap_add.clone(),
             cap_drop: self.cap_drop.clone(),
             devices: all::<Device>(&self.device)?,
-            dns: Dns::parse(&self.dns, &self.dns_search, &self.dns_option)?,
+            dns,
             groups: self.group_add.clone(),
             http_proxy: self.http_proxy,
             isolation: isolation.as_deref().map(Isolation::from_str).transpose()?,

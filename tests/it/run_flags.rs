@@ -505,11 +505,12 @@ $ kiln run --runtime runc --security-opt seccomp=no-mkdir.json c mkdir /d
 [1]
 $ kiln run --runtime runc --network none c busybox ifconfig | grep -c LOOPBACK
 1
-$ kiln run --runtime runc --device /dev/zero:/dev/nought:r c sh -c 'busybox head -c 3 /dev/nought | busybox wc -c; echo x >/dev/nought'
-3
+$ kiln run --runtime runc --device /dev/kmsg:/dev/log:r c sh -c ': </dev/log && echo read; : >>/dev/log'
+! sh: can't open /dev/log: Operation not permitted
+[1]
 $ kiln run --runtime runc --uts host --hostname x c sh -c 'test $(hostname) = $HOSTNAME'
-$ kiln run --runtime runc --tty c busybox tty | tr -d '\r\000'
-^@/dev/pts/0
+$ kiln run --runtime runc --tty c busybox tty | grep -o '/dev/pts/0'
+/dev/pts/0
 $ kiln run --runtime runc c nosuch 2>&1 | grep -c 'executable file not found'
 1
 $ kiln run --runtime runc c nosuch 2>/dev/null
@@ -528,6 +529,189 @@ $ kiln run c ls -d /data /t; ls data; grep -c runtime /proc/self/mountinfo
 ! ls: /data: No such file or directory
 ! ls: /t: No such file or directory
 [1]
+"#,
+    );
+}
+
+#[test]
+fn devices_of_a_description_are_lent() {
+    let Some(env) = with_container("devices_of_a_description_are_lent") else { return };
+    let shown = env.write("lib", "library\n");
+    env.write(
+        "cdi/acme.json",
+        format!(
+            r#"{{"cdiVersion": "0.6.0", "kind": "acme.example/gpu", "containerEdits": {{"env": ["ACME=yes"]}},
+                "devices": [{{"name": "one", "containerEdits": {{
+                    "deviceNodes": [{{"path": "/dev/acme", "hostPath": "/dev/zero"}}],
+                    "mounts": [{{"hostPath": "{}", "containerPath": "/lib/acme", "options": ["ro", "nosuid"]}}]}}}},
+                    {{"name": "hooked", "containerEdits": {{"hooks": [{{"hookName": "prestart", "path": "/x"}}]}}}}]}}"#,
+            shown.display()
+        ),
+    );
+    env.write("cdi/zz.json", "{");
+    env.write("cdi/other.yaml", "kind: other.example/net\n");
+    env.write("conf", format!("[engine]\ncdi_spec_dirs = [\"{}\"]\n", env.path("cdi").display()));
+    tell(
+        &env,
+        r#"
+$ CONTAINERS_CONF=conf kiln run --device acme.example/gpu=one c sh -c 'stat -c "%t:%T" /dev/acme; echo $ACME; cat /lib/acme; echo x >/lib/acme'
+1:5
+yes
+library
+! sh: can't create /lib/acme: Read-only file system
+[1]
+$ CONTAINERS_CONF=conf kiln run --device acme.example/gpu=hooked c true
+! Error: cannot use the device `acme.example/gpu=hooked`: its description has hooks, which run programs of the host in the container's place
+! hint: name its nodes one by one, with --device /dev/…
+[125]
+$ CONTAINERS_CONF=conf kiln run --device acme.example/gpu=two c true
+! Error: cannot find the device `acme.example/gpu=two`: cannot read `<dir>/files/cdi/broken.json`: EOF while parsing an object at line 1 column 1
+! hint: put a description of `acme.example/gpu` as JSON into <dir>/files/cdi
+[125]
+$ CONTAINERS_CONF=conf kiln run --device other.example/net=one c true
+! Error: cannot find the device `other.example/net=one`: cannot read `<dir>/files/cdi/broken.json`: EOF while parsing an object at line 1 column 1
+! hint: put a description of `other.example/net` as JSON into <dir>/files/cdi
+[125]
+$ kiln run --device acme.example/gpu=one c true
+! Error: cannot find the device `acme.example/gpu=one`: no description in /etc/cdi, /var/run/cdi has it
+! hint: put a description of `acme.example/gpu` as JSON into /etc/cdi
+[125]
+$ kiln run --device acme.example/gpu= c true
+! Error: cannot use the device `acme.example/gpu=`: `acme.example/gpu=` does not start with a slash
+! hint: write it as /dev/HOST:/dev/CONTAINER:rwm, for example `--device /dev/fuse`
+[125]
+"#,
+    );
+}
+
+#[test]
+fn hooks_run_around_a_runtimes_command() {
+    let test = "hooks_run_around_a_runtimes_command";
+    if !needs(test, &[Need::Program("runc")]) {
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    let hook = env.write("hook", "#!/bin/sh\ncat >/dev/null; echo \"$1\" >>told\n");
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
+    let told = env.path("told");
+    env.write("hook", format!("#!/bin/sh\ncat >/dev/null; echo \"$1\" >>{}\n", told.display()));
+    for (name, when) in [
+        ("a", r#"{"always": true}"#),
+        ("b", r#"{"commands": ["/nosuch$"]}"#),
+        ("c", r#"{"commands": ["^sh$"]}"#),
+    ] {
+        env.write(
+            format!("hooks.d/{name}.json"),
+            format!(
+                r#"{{"version": "1.0.0", "hook": {{"path": "{}", "args": ["hook", "{name}"]}}, "when": {when},
+                    "stages": ["prestart"]}}"#,
+                hook.display()
+            ),
+        );
+    }
+    env.write("conf", format!("[engine]\nhooks_dir = [\"{}\"]\n", env.path("hooks.d").display()));
+    tell(
+        &env,
+        r#"
+$ CONTAINERS_CONF=conf kiln run --runtime runc c sh -c 'echo ran'; cat told
+ran
+a
+c
+$ CONTAINERS_CONF=conf kiln run c sh -c 'echo ran'; cat told
+ran
+a
+c
+$ echo '{' >hooks.d/d.json; CONTAINERS_CONF=conf kiln run --runtime runc c true
+! Error: cannot use the hook `<dir>/files/hooks.d/d.json`: EOF while parsing an object at line 2 column 0
+! hint: mend or remove it, or leave --runtime away: Kiln itself runs no hooks
+[125]
+"#,
+    );
+}
+
+#[test]
+fn files_of_the_machine_say_what_is_usual() {
+    let Some(env) = with_container("files_of_the_machine_say_what_is_usual") else { return };
+    env.write(
+        "conf",
+        "[containers]\ndefault_capabilities = [\"KILL\"]\ndefault_ulimits = [\"nofile=77:88\"]\nenv = [\"A=conf\", \"PATH=/conf\", \"B\"]\n\
+         dns_servers = [\"9.9.9.9\"]\nshm_size = \"3m\"\nutsns = \"host\"\nbase_hosts_file = \"none\"\nnetns = \"none\"\n",
+    );
+    env.write("bad", "[containers]\ndefault_ulimits = [\"nosuch=1\"]\n");
+    env.write("secret/file", "subscribed\n");
+    env.write("mounts.conf", format!("{}:/run/secrets\n/nosuch:/x\n", env.path("secret").display()));
+    tell(
+        &env,
+        r#"
+$ B=ours CONTAINERS_CONF=conf kiln run --network host c sh -c 'busybox grep CapEff /proc/self/status; ulimit -n; echo $A $B $PATH; busybox grep nameserver /etc/resolv.conf; busybox df -k /dev/shm | busybox awk "END { print \$2 }"'
+CapEff:	0000000000000020
+77
+conf ours /bin
+nameserver 9.9.9.9
+3072
+$ test "$(CONTAINERS_CONF=conf kiln run --dns none c hostname)" = "$(uname -n)"
+$ CONTAINERS_CONF=conf kiln run --network host --ulimit nofile=99 --uts private --hostname x c sh -c 'ulimit -n; hostname; cat /etc/hosts'
+99
+x
+127.0.0.1	x
+$ CONTAINERS_CONF=bad kiln run c true
+! Error: cannot use containers.conf: cannot use the limit `nosuch=1`: there is no resource `nosuch`
+! hint: write it as NAME=SOFT:HARD, for example `--ulimit nofile=1024:4096`, or `--ulimit host`
+[125]
+$ kiln --default-mounts-file mounts.conf run c sh -c 'cat /run/secrets/file; ls /x'
+subscribed
+! ls: /x: No such file or directory
+[1]
+"#,
+    );
+}
+
+#[test]
+fn user_namespaces_are_the_callers() {
+    let Some(env) = with_container("user_namespaces_are_the_callers") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln run --userns host c true
+$ kiln run --userns container c true
+! Error: cannot use `--userns container`: a container has no user namespace other than the caller's
+! hint: as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid
+[125]
+$ kiln from -q --userns-uid-map 0:100000:65536 localhost/base
+! Error: cannot use `--userns-uid-map 0:100000:65536`: a container has no user namespace other than the caller's
+! hint: as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid
+[125]
+$ kiln from -q --userns-uid-map-user me localhost/base
+! Error: cannot use `--userns-uid-map-user me`: a container has no user namespace other than the caller's
+! hint: as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid
+[125]
+"#,
+    );
+}
+
+#[test]
+fn an_ordinary_user_has_the_same_flags() {
+    let test = "an_ordinary_user_has_the_same_flags";
+    if !needs(test, &[Need::Busybox, Need::Program("runc")]) {
+        return;
+    }
+    let Some(env) = Env::for_user(test) else { return };
+    images::write_busybox(&env.path("layout"), "localhost/base");
+    tell(
+        &env,
+        r#"
+$ kiln from -q --name c --shm-size 3m --add-host db:10.0.0.7 oci:layout:localhost/base
+$ kiln run c sh -c 'busybox head -n 1 /etc/hosts; busybox df -k /dev/shm | busybox awk "END { print \$2 }"'
+$ printf hush >token; kiln run --secret id=t,src=token --mount type=secret,id=t,uid=1000 --user user c sh -c 'cat /run/secrets/t; echo'
+$ kiln run --mount type=cache,dst=/c,uid=33 c sh -c 'stat -c %u /c; echo x >/c/x'; kiln run --mount type=cache,dst=/c c cat /c/x
+$ kiln run --mount type=tmpfs,dst=/t,U --user user c sh -c 'touch /t/x; stat -c %u /t/x'
+$ kiln run --mount type=bind,from=localhost/base,src=/etc,dst=/i,rw c sh -c 'echo x >/i/passwd; cat /i/passwd'
+$ kiln run --device /dev/null:/dev/hole c stat -c %t:%T /dev/hole
+$ for n in ipc uts pid; do test "$(kiln run --$n host c busybox readlink /proc/self/ns/$n)" = "$(readlink /proc/self/ns/$n)" || echo $n; done
+$ kiln run --isolation chroot c id -u
+$ kiln run --no-pivot c id -u
+$ kiln run --runtime runc c sh -c 'id -u; exit 5'
+$ kiln run --memory 64m c true 2>&1 | sed 's/kiln-[0-9]*-[0-9a-f]*/GROUP/'
 "#,
     );
 }

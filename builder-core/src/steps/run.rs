@@ -21,7 +21,9 @@ use crate::tree::{RelPath, Root};
 
 mod agent;
 mod as_step;
+mod cdi;
 mod device;
+mod hooks;
 mod in_container;
 mod labels;
 mod mount;
@@ -153,6 +155,9 @@ impl Run {
         let file_label = confinement.file_label();
         let opened = self.open_mounts(&tree, &config.id, &workdir, &user, &scene, &confinement)?;
         let mut mounts = opened.mounts;
+        let mut devices = self.device_nodes()?;
+        devices.extend(opened.devices);
+        let bound = !mounts.is_empty();
         // The outer before the inner, or the outer would hide it.
         mounts.sort_by_key(|mount| RelPath::clamp(&mount.at).parts().count());
         self.make_directory(&tree, &workdir, &user, &mounts)?;
@@ -172,7 +177,7 @@ impl Run {
             files,
             hostname,
             mounts,
-            devices: self.device_nodes()?,
+            devices,
             capabilities: self.capabilities()?,
             no_new_privileges: security.no_new_privileges,
             seccomp: self.seccomp()?,
@@ -188,7 +193,7 @@ impl Run {
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
             helpers: self.helpers.clone(),
-            runtime: self.external()?,
+            runtime: self.external(bound)?,
             streams: scene.streams,
             scratch: scene.scratch.to_owned(),
             traces,
@@ -203,13 +208,15 @@ impl Run {
     }
 
     /// The OCI runtime, where one is named.
-    fn external(&self) -> Result<Option<sandbox::Runtime>> {
+    fn external(&self, bound: bool) -> Result<Option<sandbox::Runtime>> {
         let Some(program) = &self.runtime else { return Ok(None) };
         if self.is_chroot() {
             return Ok(None);
         }
         let flags = self.runtime_flags.clone();
-        Ok(Some(sandbox::Runtime { program: program.clone(), flags, hooks: None }))
+        let command = self.args.first().map_or("", String::as_str);
+        let hooks = hooks::read(&self.hooks_dirs, command, bound)?;
+        Ok(Some(sandbox::Runtime { program: program.clone(), flags, hooks }))
     }
 
     fn is_chroot(&self) -> bool {
@@ -263,7 +270,16 @@ impl Run {
         let place = mount::open::Place { run: self, tree, id, workdir, user, scene, confinement };
         let mut opened = mount::open::Opened::default();
         let owner = (user.uid, user.gid);
-        for (nth, volume) in self.settings.volumes.iter().enumerate() {
+        let mut volumes = self.settings.volumes.clone();
+        for name in self.settings.devices.iter().filter_map(Device::name) {
+            let needs = cdi::needs(name, &self.cdi_dirs)?;
+            opened.env.extend(needs.env);
+            opened.devices.extend(needs.nodes);
+            for text in &needs.volumes {
+                volumes.push(text.parse::<Volume>().cannot("lend the device", name)?);
+            }
+        }
+        for (nth, volume) in volumes.iter().enumerate() {
             opened.mounts.push(volume.open(nth, owner, scene, confinement)?);
         }
         for (nth, mount) in self.mounts.iter().enumerate() {
