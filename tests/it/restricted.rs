@@ -402,33 +402,3 @@ $ STORAGE_OPTS=additionalimagestore=$PWD/other kiln rm d e f | wc -l; STORAGE_OP
 "#,
     );
 }
-
-#[test]
-fn a_store_on_fuse() {
-    let test = "a_store_on_fuse";
-    let needed = [Need::Root, Need::Program("fuse-overlayfs"), Need::File("/dev/fuse")];
-    if !needs(test, &needed) {
-        return;
-    }
-    let Some(env) = with_busybox(test) else { return };
-    let expected = every_verb(&env);
-    let mut env = with_busybox(test).expect("it was there a moment ago");
-    // As a file server's: extended attributes are not for us to make.
-    let made = env.shell(
-        "mkdir -p ../lower ../upper ../work \"$KILN_ROOT\"
-         fuse-overlayfs -o noxattrs=1,lowerdir=../lower,upperdir=../upper,workdir=../work \"$KILN_ROOT\" 2>&1",
-    );
-    made.expect_ok("a FUSE file system is mounted");
-    tell(
-        &env,
-        r#"
-$ kiln from -q --name w oci:layout:localhost/base; kiln run w sh -c 'rm -r /home; echo >/etc/new'
-$ kiln commit -q w one | wc -l; kiln from -q --name v one; kiln run v sh -c 'ls -A /etc; ls /home'
-$ STORAGE_OPTS=mount_program=/usr/bin/fuse-overlayfs kiln from -q --name u one
-$ kiln --storage-driver overlay --storage-opt mount_program=/usr/bin/fuse-overlayfs run u true
-$ kiln rm u v w | wc -l; kiln rmi --all | wc -l
-"#,
-    );
-    env.set("STORAGE_DRIVER", "vfs");
-    assert_eq!(every_verb(&env), expected);
-}
