@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use builder_core::{Error, Result};
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::cli::Context;
 use crate::commands::{image, login, logout};
@@ -49,7 +50,9 @@ enum Verb {
 pub fn main() -> ExitCode {
     let skopeo = match Skopeo::try_parse() {
         Ok(skopeo) => skopeo,
-        Err(error) if !error.use_stderr() => {
+        Err(error)
+            if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
+        {
             ui::result_bytes(error.render().to_string().as_bytes());
             return ExitCode::SUCCESS;
         }

@@ -18,6 +18,13 @@ pub enum Event {
         /// How many bytes so far.
         bytes: u64,
     },
+    /// A whole image, or an index, was copied: all of it is there.
+    Copied {
+        /// Where it was, e.g. `oci:dir:name`.
+        source: String,
+        /// Where it is now as well.
+        target: String,
+    },
     /// The piece of work named before has ended well.
     Ended {
         /// The same words it began with.

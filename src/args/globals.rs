@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use builder_core::{Error, Kind, Result};
 
 use crate::settings::StorageFlags;
-use crate::ui::Level;
+use crate::ui::{Level, Progress};
 
 /// The flags of all verbs.
 #[derive(Debug, Default, clap::Args)]
@@ -29,6 +29,10 @@ pub struct Globals {
     #[arg(long, global = true, visible_alias = "loglevel", value_name = "LEVEL", default_value = "warn")]
     #[arg(value_parser = Level::parse)]
     pub log_level: Level,
+    /// How progress is told: auto, tty (moving lines), plain, or json (an object per line, for programs)
+    #[arg(long, global = true, value_name = "FORM", default_value = "auto", hide_short_help = true)]
+    #[arg(value_parser = Progress::parse)]
+    pub progress: Progress,
     /// As --log-level debug
     #[arg(long, hide_short_help = true)]
     pub debug: bool,
@@ -82,6 +86,7 @@ impl Globals {
 
     /// Refuses what cannot have its effect here, and does what is done before any verb.
     pub fn prepare(&self) -> Result<()> {
+        self.progress.begin();
         let maps = "leave it away: containers have the ids of whoever runs Kiln";
         let refused = [
             (!self.userns_uid_map.is_empty(), "--userns-uid-map", maps),

@@ -41,6 +41,10 @@ pub enum Verb {
 /// The flags of all of them: Skopeo's own.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Globals {
+    /// Choose images for this platform: OS/ARCH or OS/ARCH/VARIANT
+    #[arg(long, value_name = "PLATFORM", global = true)]
+    #[arg(conflicts_with_all = ["override_arch", "override_os", "override_variant"])]
+    platform: Option<String>,
     /// Choose images for this processor
     #[arg(long, value_name = "ARCH", global = true)]
     override_arch: Option<String>,
@@ -114,12 +118,15 @@ impl<'a> Tool<'a> {
     }
 
     /// The platform that is chosen of an index.
-    pub fn platform(&self) -> Wanted {
-        Wanted {
+    pub fn platform(&self) -> Result<Wanted> {
+        if let Some(platform) = &self.globals.platform {
+            return Wanted::parse(platform);
+        }
+        Ok(Wanted {
             os: self.globals.override_os.clone(),
             arch: self.globals.override_arch.clone(),
             variant: self.globals.override_variant.clone(),
-        }
+        })
     }
 
     /// What one end's flags say, with what is said of both.

@@ -40,7 +40,11 @@ impl Args {
             return Ok(Exit::Success);
         }
         let (names, force) = match self.all {
-            true => (images(&builder)?.into_iter().map(|image| image.id.hex()).collect(), true),
+            true => {
+                // What is in other stores is not ours to remove.
+                let own = images(&builder)?.into_iter().filter(|image| !image.read_only);
+                (own.map(|image| image.id.hex()).collect(), true)
+            }
             false => (self.images, self.force),
         };
         for_each(&names, |name| {

@@ -2,8 +2,10 @@
 
 mod error;
 mod level;
+pub mod lines;
 mod progress;
 mod secret;
+mod stages;
 pub mod table;
 pub mod template;
 pub mod text;
@@ -12,8 +14,10 @@ pub mod words;
 
 pub use error::show_error;
 pub use level::{Level, debug};
+pub use lines::Progress;
 pub use progress::Talk;
 pub use secret::{ask, ask_secret};
+pub use stages::StageTalk;
 
 use std::io::Write;
 
@@ -47,5 +51,8 @@ pub fn result_json(value: &impl serde::Serialize) {
 
 /// Says something beside the result; in one piece, for other processes may say something, too.
 pub fn remark(line: impl std::fmt::Display) {
-    let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+    let line = line.to_string();
+    if !lines::say(&line) {
+        let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+    }
 }

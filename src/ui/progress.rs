@@ -2,6 +2,8 @@
 
 use builder_core::{Event, Fate, Reporter};
 
+use super::lines;
+
 /// Shows events, or only warnings where the user asked for quiet.
 #[derive(Debug, Clone, Copy)]
 pub struct Talk {
@@ -12,11 +14,10 @@ pub struct Talk {
 impl Reporter for Talk {
     fn report(&self, event: Event) {
         match event {
-            Event::Began { task, .. } if !self.quiet => {
-                let mut letters = task.chars();
-                let first: String = letters.next().map(char::to_uppercase).into_iter().flatten().collect();
-                super::remark(format_args!("{first}{}", letters.as_str()));
-            }
+            Event::Began { task, bytes } if !self.quiet => lines::began(&task, bytes),
+            Event::Moved { task, bytes } if !self.quiet => lines::moved(&task, bytes),
+            Event::Ended { task } if !self.quiet => lines::ended(&task),
+            Event::Copied { source, target } if !self.quiet => lines::copied(&source, &target),
             Event::Warning { message, hint } if super::Level::Warn.is_told() => {
                 super::remark(format_args!("warning: {message}"));
                 if let Some(hint) = hint {

@@ -2,4 +2,5 @@
 
 mod full_disk;
 mod layouts;
+mod places;
 mod stored;

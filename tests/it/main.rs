@@ -2,6 +2,8 @@
 //!
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
+mod add;
+mod build;
 mod cached;
 mod check;
 mod commit;
@@ -21,13 +23,18 @@ mod from;
 mod globals;
 mod history;
 mod hostile;
+mod image;
 mod images;
 mod info;
 mod inspect;
 mod interop;
 mod interop_buildah;
+mod interop_places;
 mod log;
+mod login;
+mod logout;
 mod man;
+mod manifest;
 mod mount;
 mod old_kernel;
 mod power_cut;
@@ -35,6 +42,8 @@ mod prune;
 mod pull;
 mod push;
 mod readme;
+mod registry;
+mod registry_faults;
 mod regression;
 mod rename;
 mod restricted;
@@ -42,7 +51,10 @@ mod rm;
 mod rmi;
 mod rootless;
 mod run;
+mod run_flags;
 mod run_mounts;
+mod save;
+mod script;
 mod shell;
 mod support;
 mod surface;

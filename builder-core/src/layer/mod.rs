@@ -16,6 +16,6 @@ pub use compress::Compression;
 pub(crate) use compress::{Encoder, decode};
 pub(crate) use diff::diff;
 pub(crate) use digest::Digesting;
-pub(crate) use pipe::{Outlet, pipe};
+pub(crate) use pipe::{Outlet, pipe, pour};
 pub use tar::Times;
 pub(crate) use unpack::unpack;

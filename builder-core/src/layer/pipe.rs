@@ -18,6 +18,23 @@ pub(crate) fn pipe() -> (Inlet, Outlet) {
     )
 }
 
+/// Copies all of `from` in pieces that are worth a system call.
+pub(crate) fn pour(from: &mut (impl Read + ?Sized), to: &mut impl Write) -> io::Result<u64> {
+    let mut piece = vec![0; PIECE];
+    let mut poured = 0;
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(poured),
+            Ok(count) => {
+                to.write_all(&piece[..count])?;
+                poured += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 enum Message {
     Piece(Vec<u8>),
     End,

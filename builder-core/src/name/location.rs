@@ -86,7 +86,7 @@ impl Location {
     pub fn has_transport(text: &str) -> bool {
         text.split_once(':').is_some_and(|(head, rest)| {
             let known = OURS.contains(&head) || OTHERS.iter().any(|(name, _)| *name == head);
-            // `docker:tag` and `oci:tag` are read as Buildah reads them: a transport, but for the first, which has `//`.
+            // `docker:27` is an image called docker; only with `//` is it the transport.
             known && (head != "docker" || rest.starts_with("//"))
         })
     }

@@ -53,7 +53,7 @@ impl Config {
             Ok(Performed { value: (), printed: Printed::default(), failed: 0, never: None })
         };
         let log = |(): &()| {
-            let history = self.history.iter().map(|line| Logged::History(line.clone()));
+            let history = self.history.iter().cloned().map(Logged::History);
             [Logged::Config(self.edits.clone())].into_iter().chain(history).collect()
         };
         timeline::step(builder, guard, Asked { definition, perform, log, work: &work, verb: None })

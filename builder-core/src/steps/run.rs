@@ -83,6 +83,13 @@ pub struct Run {
     pub runtime: Option<String>,
     /// Options for that runtime, without the leading `--`.
     pub runtime_flags: Vec<String>,
+    /// Directories with descriptions of hooks for that runtime; those of a later one take the place of others of the
+    /// same name.
+    pub hooks_dirs: Vec<PathBuf>,
+    /// Directories with descriptions of devices, the first to be looked into last.
+    pub cdi_dirs: Vec<PathBuf>,
+    /// Directories in which programs that help are looked for, before the usual ones.
+    pub helpers: Vec<PathBuf>,
     /// The settings of this run, laid over those kept with the container.
     pub settings: RunSettings,
     /// The settings of this machine, which those kept with the container are laid over.
@@ -152,7 +159,7 @@ impl Run {
         let namespaces = self.namespaces();
         let hostname = self.hostname(config, &namespaces);
         let network = self.network();
-        let mut files = self.files(config, &hostname, &network, &mounts, scene.facts)?;
+        let mut files = self.files(&tree, config, &hostname, &network, &mounts, scene.facts)?;
         files.extend(opened.files);
         let mut env = self.environment(config, &user, &hostname);
         env.extend(opened.env);
@@ -180,6 +187,8 @@ impl Run {
             no_pivot: self.no_pivot || self.is_chroot(),
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
+            helpers: self.helpers.clone(),
+            runtime: self.external()?,
             streams: scene.streams,
             scratch: scene.scratch.to_owned(),
             traces,
@@ -191,6 +200,16 @@ impl Run {
         let exit = sandbox::run(rootfs, spec, scene.facts, scene.reporter);
         drop(opened.kept);
         exit
+    }
+
+    /// The OCI runtime, where one is named.
+    fn external(&self) -> Result<Option<sandbox::Runtime>> {
+        let Some(program) = &self.runtime else { return Ok(None) };
+        if self.is_chroot() {
+            return Ok(None);
+        }
+        let flags = self.runtime_flags.clone();
+        Ok(Some(sandbox::Runtime { program: program.clone(), flags, hooks: None }))
     }
 
     fn is_chroot(&self) -> bool {

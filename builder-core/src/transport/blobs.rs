@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
-use crate::layer::{Checked, Compression, Digesting, Encoder, Outlet, decode, pipe};
+use crate::layer::{Checked, Compression, Digesting, Encoder, Outlet, decode, pipe, pour};
 use crate::oci::{Descriptor, Digest, Format};
 use crate::transport::convert::{self, Recompress};
 use crate::transport::sink::{Meter, Outgoing, Part, Sink, Wants};
@@ -86,6 +86,16 @@ impl Blobs<'_> {
     }
 
     fn layer(&self, layer: &Descriptor, part: Part<'_>) -> Result<Descriptor> {
+        let mut tried = 0;
+        loop {
+            match self.try_layer(layer, part) {
+                Err(error) if self.sender.sink.send_again(&error, tried) => tried += 1,
+                done => return done,
+            }
+        }
+    }
+
+    fn try_layer(&self, layer: &Descriptor, part: Part<'_>) -> Result<Descriptor> {
         if convert::is_foreign(layer) && layer.other.contains_key("urls") {
             return self.foreign(layer);
         }
@@ -163,7 +173,7 @@ impl Blobs<'_> {
             Content::Made(make) => make(&mut digesting)?,
             Content::Stored(reader) => {
                 let mut checked = Checked::new(reader, layer);
-                let copied = decode(&mut checked).and_then(|mut plain| io::copy(&mut plain, &mut digesting));
+                let copied = decode(&mut checked).and_then(|mut plain| pour(&mut plain, &mut digesting));
                 copied.cannot("decompress the layer", layer.digest)?;
                 checked.finish().cannot("read the blob", layer.digest)?;
             }

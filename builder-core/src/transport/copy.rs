@@ -5,7 +5,7 @@
 //! change keeps its bytes and with them its digest.
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::event::Reporter;
+use crate::event::{Event, Reporter};
 use crate::oci::Wanted;
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, Index, MAX_MANIFEST, Manifest};
 use crate::transport::blobs::{Blobs, Sender};
@@ -68,6 +68,7 @@ pub(crate) fn copy_image(
 ) -> Result<Copied> {
     let copied = add_image(source, sink, options, reporter)?;
     sink.finish()?;
+    reporter.report(Event::Copied { source: source.name(), target: sink.name() });
     Ok(copied)
 }
 

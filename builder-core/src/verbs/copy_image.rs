@@ -10,6 +10,7 @@ use crate::name::{Location, Pick, Reference};
 use crate::oci::{Digest, Format, Wanted};
 use crate::settings::RegistrySettings;
 use crate::store::Work;
+use crate::transport::archive::{DockerArchiveSink, Output};
 use crate::transport::registry::Access;
 use crate::transport::{
     CopyOptions, Places, Recompress, Sink, Source, StoreSink, StoreSource, Wants, Which, copy_image, open,
@@ -37,7 +38,7 @@ pub struct CopyImage {
     /// Leaves signatures behind.
     pub remove_signatures: bool,
     /// Further names at the target.
-    pub additional_tags: Vec<Reference>,
+    pub additional_tags: Vec<String>,
     /// How a registry is reached that is the source.
     pub from: Access,
     /// How a registry is reached that is the target.
@@ -126,9 +127,12 @@ impl CopyImage {
             remove_signatures: self.remove_signatures,
         };
         let source = self.source(from, store)?;
+        // Names that cannot be given are told before anything is copied.
+        let several = matches!(self.target, Location::DockerArchive { .. });
+        let more = self.additional_tags.iter().filter(|_| !several).map(|tag| renamed(&self.target, tag));
+        let more = more.collect::<Result<Vec<_>>>()?;
         let copied = copy_image(&*source, &*self.sink(to, store)?, &options, reporter)?;
-        for tag in &self.additional_tags {
-            let target = renamed(&self.target, tag)?;
+        for target in more {
             let again = CopyImage { target, additional_tags: Vec::new(), ..self.clone() };
             copy_image(&*source, &*again.sink(to, store)?, &options, reporter)?;
         }
@@ -157,19 +161,27 @@ impl CopyImage {
             (Location::Store(name), Some((builder, work))) => {
                 Ok(Box::new(StoreSink::new(builder, work, vec![name.to_string()])))
             }
+            (Location::DockerArchive { path, pick }, _) => {
+                // An archive has all names of its image at once.
+                let own = match pick {
+                    Pick::Name(name) => Some(name),
+                    _ => None,
+                };
+                let full = |name: &String| name.parse::<Reference>().map(|name| name.to_string());
+                let names = own.into_iter().chain(&self.additional_tags).map(full).collect::<Result<_>>()?;
+                Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, places.scratch)?))
+            }
             (location, _) => open::sink(places, location),
         }
     }
 }
 
 /// The same place under another name.
-fn renamed(target: &Location, tag: &Reference) -> Result<Location> {
+fn renamed(target: &Location, tag: &str) -> Result<Location> {
     match target {
-        Location::Oci { dir, .. } => {
-            Ok(Location::Oci { dir: dir.clone(), pick: Pick::Name(tag.to_string()) })
-        }
-        Location::Registry(_) => Ok(Location::Registry(tag.clone())),
-        Location::Store(_) => Ok(Location::Store(tag.clone())),
+        Location::Oci { dir, .. } => Location::parse(&format!("oci:{}:{tag}", dir.display())),
+        Location::Registry(_) => Ok(Location::Registry(Reference::on_registry(tag)?)),
+        Location::Store(_) => Ok(Location::Store(tag.parse()?)),
         other => Err(Error::invalid(format!("cannot give an image in `{other}` the name `{tag}` as well"))
             .because("there is one image of one name")
             .hint("leave out --additional-tag")),

@@ -75,12 +75,12 @@ impl One<'_> {
         let files = ArchiveFiles(archive.clone());
         let path = path.to_owned();
         // Newer archives of Docker's are both; only `manifest.json` has the full names.
-        if files.open("manifest.json").is_ok() {
+        if has(&files, "manifest.json")? || has(&files, "repositories")? {
             let count = archive::docker_items(&files)?.len();
             let at = |pick| Location::DockerArchive { path: path.clone(), pick };
             return self.each(count, &archive, at);
         }
-        if files.open("oci-layout").is_ok() {
+        if has(&files, "oci-layout")? {
             let place = format!("oci-archive:{}", path.display());
             let index = LayoutSource::open(Box::new(files), place, Pick::Only)?.index()?;
             let at = |pick| Location::OciArchive { path: path.clone(), pick };
@@ -110,6 +110,15 @@ impl One<'_> {
             Error::corrupt(format!("cannot load `{}`", source.name())).because("it has no image config")
         })?;
         Ok(Loaded { id, names })
+    }
+}
+
+/// Whether the archive has a file; one that it has in a way that makes no sense is an error.
+fn has(files: &ArchiveFiles, name: &str) -> Result<bool> {
+    match files.open(name) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).cannot("read the archive's", name),
     }
 }
 

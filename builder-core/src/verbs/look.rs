@@ -36,8 +36,6 @@ pub struct Looked {
     pub config: ImageConfig,
     /// The config, byte for byte.
     pub config_bytes: Vec<u8>,
-    /// What it is called there, where the place knows.
-    pub tags: Vec<String>,
 }
 
 impl Look {
@@ -59,7 +57,7 @@ impl Look {
             let (_, chosen) = choose(source, &top, &self.platform)?;
             let manifest = Manifest::parse(&chosen.bytes)?;
             let (config_bytes, config) = read_config(source, &manifest)?;
-            Ok(Looked { digest: top.digest(), manifest, config, config_bytes, tags: source.tags()? })
+            Ok(Looked { digest: top.digest(), manifest, config, config_bytes })
         })
     }
 

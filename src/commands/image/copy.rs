@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Compression, CopyImage, Error, Format, Layers, Location, Reference, Result, Which};
+use builder_core::{Compression, CopyImage, Error, Format, Layers, Location, Result, Which};
 
 use super::Tool;
 use crate::args::endpoint::{From, To, refuse};
@@ -119,18 +119,17 @@ impl Args {
             None if self.dest_oci_accept_uncompressed_layers => Layers::Kept,
             None => Layers::Preferred,
         };
-        let tags = self.additional_tag.iter().map(|tag| tag.parse::<Reference>());
         let copy = CopyImage {
             source: place(&self.source)?,
             target: place(&self.target)?,
             which,
-            platform: tool.platform(),
+            platform: tool.platform()?,
             format: self.format,
             layers,
             level: self.dest_compress_level,
             preserve_digests: self.preserve_digests,
             remove_signatures: self.remove_signatures,
-            additional_tags: tags.collect::<Result<_>>()?,
+            additional_tags: self.additional_tag,
             from: tool.access(self.from.access(self.authfile.as_ref())?, self.retry_times),
             to: tool.access(self.to.access(self.authfile.as_ref())?, self.retry_times),
         };

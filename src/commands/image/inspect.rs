@@ -70,7 +70,7 @@ impl Args {
     /// Prints what was asked for.
     pub fn run(self, tool: &Tool<'_>) -> Result<Exit> {
         let access = tool.access(self.endpoint.access(None)?, self.retry_times);
-        let look = Look { image: place(&self.image)?, platform: tool.platform(), access };
+        let look = Look { image: place(&self.image)?, platform: tool.platform()?, access };
         let talk = Talk { quiet: true };
         tool.with(&talk, look.needs_store(), |surroundings| self.show(&look, surroundings))?;
         Ok(Exit::Success)
@@ -93,16 +93,13 @@ impl Args {
                 })?;
             return self.print(&config);
         }
-        let (name, mut repo_tags) = match &look.image {
-            Location::Registry(name) => (Some(name.repository()), Vec::new()),
-            Location::Store(name) => (Some(name.repository()), vec![]),
-            _ => (None, looked.tags.clone()),
+        // As Skopeo has it: only what is in a registry has a name and tags beside it.
+        let (name, repo_tags) = match &look.image {
+            Location::Registry(name) if self.no_tags => (Some(name.repository()), Vec::new()),
+            Location::Registry(name) => (Some(name.repository()), tags_of(name, look, surroundings)?),
+            Location::Store(name) => (Some(name.repository()), Vec::new()),
+            _ => (None, Vec::new()),
         };
-        if let Location::Registry(name) = &look.image
-            && !self.no_tags
-        {
-            repo_tags = tags_of(name, look, surroundings)?;
-        }
         self.print(&inspected(name, repo_tags, looked))
     }
 

@@ -114,7 +114,7 @@ impl Args {
             source: job.source.clone(),
             target,
             which: if self.all { Which::All } else { Which::One },
-            platform: tool.platform(),
+            platform: tool.platform()?,
             format: self.format,
             layers: Layers::Preferred,
             level: None,

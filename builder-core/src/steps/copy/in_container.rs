@@ -44,8 +44,14 @@ impl Copy {
         let work = builder.store.work()?;
         // Named first: a source that is the target itself would otherwise wait for it.
         let target = builder.store.find_container(name)?;
-        let fetched =
-            add::fetch(&self.sources, self.checksum.as_deref(), self.keep_git_dir, &self.fetch, work.dir())?;
+        let fetched = add::fetch(
+            &self.sources,
+            self.checksum.as_deref(),
+            self.keep_git_dir,
+            &self.fetch,
+            work.dir(),
+            builder.reporter(),
+        )?;
         let source = open(builder, &work, from, &target.id)?;
         let mut guard = builder.store.hold_container(&target.id)?;
         if guard.record.cached {
@@ -122,7 +128,8 @@ impl Copy {
     }
 
     /// What the image's history says of it.
-    fn history(&self, done: &CopySummary) -> String {
+    #[must_use]
+    pub fn history(&self, done: &CopySummary) -> String {
         let digest = done.digest.as_deref().unwrap_or_default();
         let verb = if self.unpack == add::Unpack::Nothing { "COPY" } else { "ADD" };
         format!("/bin/sh -c #(nop) {verb} {}:{digest} in {} ", done.kind, self.destination)

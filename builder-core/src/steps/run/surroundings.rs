@@ -51,6 +51,7 @@ impl Run {
     /// The files that tell a command of its surroundings, but for those a mount takes the place of.
     pub(super) fn files(
         &self,
+        tree: &Root,
         config: &RunConfig,
         hostname: &str,
         network: &Network,
@@ -65,8 +66,11 @@ impl Run {
             }
         };
         if !self.settings.no_hosts {
-            let host = match network {
-                Network::None => None,
+            let host = match (self.settings.hosts_base.as_deref(), network) {
+                (Some("none"), _) => Some(String::new()),
+                (Some("image"), _) => Some(image_file(tree, "/etc/hosts")?),
+                (Some(path), _) if !path.is_empty() => Some(host_file(path)?.unwrap_or_default()),
+                (_, Network::None) => None,
                 _ => Some(host_file("/etc/hosts")?.unwrap_or_default()),
             };
             add("/etc/hosts", sandbox::hosts(host.as_deref(), &self.added_hosts(network)?, hostname));
@@ -172,6 +176,15 @@ fn host_file(path: &str) -> Result<Option<String>> {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).cannot("read", path),
+    }
+}
+
+/// A file of the container, if there is one; not of any size.
+fn image_file(tree: &Root, path: &str) -> Result<String> {
+    match tree.read(path, HOST_FILE_LIMIT) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).cannot("read", format_args!("{path} of the container")),
     }
 }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::error::{Context, Result};
-use crate::layer::decode;
 use crate::layer::tar::TarIndex;
+use crate::layer::{decode, pour};
 use crate::transport::files::Files;
 use crate::transport::unfinished::Unfinished;
 
@@ -58,7 +58,7 @@ fn is_compressed(file: &File) -> io::Result<bool> {
 
 fn spool(file: File, scratch: &Path) -> io::Result<File> {
     let mut plain = Unfinished::begin(scratch)?;
-    io::copy(&mut decode(file)?, &mut plain)?;
+    pour(&mut decode(file)?, &mut plain)?;
     let mut plain = plain.into_file()?;
     plain.seek(SeekFrom::Start(0))?;
     Ok(plain)

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
+use crate::layer::pour;
 use crate::transport::unfinished::Unfinished;
 
 /// The unit of a tar.
@@ -100,7 +101,7 @@ impl TarFile {
     ) -> io::Result<u64> {
         let start = self.at;
         self.file.file().seek(SeekFrom::Start(start + BLOCK))?;
-        let size = io::copy(content, &mut self.file)?;
+        let size = pour(content, &mut self.file)?;
         let padding = size.next_multiple_of(BLOCK) - size;
         self.file.write_all(&[0; BLOCK as usize][..usize::try_from(padding).unwrap_or(0)])?;
         self.file.file().write_all_at(&header(&called(content), size), start)?;
@@ -118,7 +119,7 @@ impl TarFile {
             Output::Path(path) => self.file.publish(&path).cannot("write", name),
             Output::Stream(mut out, _) => {
                 let mut file = self.file.into_file().cannot("read", &name)?;
-                let sent = file.seek(SeekFrom::Start(0)).and_then(|_| io::copy(&mut file, &mut out));
+                let sent = file.seek(SeekFrom::Start(0)).and_then(|_| pour(&mut file, &mut out));
                 sent.cannot("write", name).map(drop)
             }
         }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::error::{Context, Error, Result};
+use crate::layer::pour;
 use crate::oci::{Descriptor, Digest, Format};
 use crate::transport::directory::{VERSION, instance_name, signature_name};
 use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
@@ -90,7 +91,7 @@ impl Sink for DirSink {
 
     fn put_blob(&self, blob: &mut Outgoing<'_>, _part: Part<'_>) -> Result<()> {
         let mut file = Unfinished::begin(&self.path).cannot("write", self.path.display())?;
-        io::copy(blob, &mut file).cannot("write", self.path.display())?;
+        pour(blob, &mut file).cannot("write", self.path.display())?;
         let name = blob.finish()?.digest.hex();
         let path = self.path.join(&name);
         file.publish(&path).cannot("write", path.display())?;

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Result};
+use crate::layer::pour;
 use crate::oci::{Descriptor, Format, Index, MAX_MANIFEST};
 use crate::store::images::REF_NAME;
 use crate::sys::lock::{self, Lock};
@@ -120,7 +121,7 @@ impl Sink for LayoutSink {
     fn put_blob(&self, blob: &mut Outgoing<'_>, _part: Part<'_>) -> Result<()> {
         let place = || self.path.join("blobs/sha256");
         let mut file = self.blob().cannot("write", place().display())?;
-        io::copy(blob, &mut file).cannot("write", place().display())?;
+        pour(blob, &mut file).cannot("write", place().display())?;
         let path = self.path.join(blob_name(blob.finish()?.digest));
         file.publish(&path).cannot("write", path.display())
     }

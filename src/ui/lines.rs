@@ -1,0 +1,221 @@
+//! Progress: on a terminal one line per piece of work with bytes, rate and time left, then one summary line; else a
+//! plain line where one begins; or an object per event for programs. Always on stderr, never part of a result.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::text;
+
+/// How progress looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// Moving lines on a terminal, plain ones elsewhere.
+    #[default]
+    Auto,
+    /// Moving lines.
+    Tty,
+    /// A line where a piece of work begins.
+    Plain,
+    /// An object per line: event, task, bytes.
+    Json,
+}
+
+/// How long a line stands still at least.
+const PAUSE: Duration = Duration::from_millis(100);
+
+static FORM: OnceLock<Progress> = OnceLock::new();
+static LINES: Mutex<Lines> =
+    Mutex::new(Lines { tasks: Vec::new(), drawn: 0, told: None, total: 0, blobs: 0, began: None });
+
+impl Progress {
+    /// A form by its name.
+    pub fn parse(text: &str) -> Result<Progress, String> {
+        match text {
+            "auto" => Ok(Progress::Auto),
+            "tty" => Ok(Progress::Tty),
+            "plain" => Ok(Progress::Plain),
+            "json" => Ok(Progress::Json),
+            _ => Err("progress is auto, tty, plain or json".into()),
+        }
+    }
+
+    /// Makes this the form of the process, once.
+    pub fn begin(self) {
+        let _ = FORM.set(self);
+    }
+
+    fn now() -> Progress {
+        match FORM.get().copied().unwrap_or_default() {
+            Progress::Auto if std::io::stderr().is_terminal() => Progress::Tty,
+            Progress::Auto => Progress::Plain,
+            form => form,
+        }
+    }
+}
+
+struct Lines {
+    tasks: Vec<Task>,
+    /// How many lines are on the screen below the cursor's first.
+    drawn: usize,
+    told: Option<Instant>,
+    /// Since the last summary.
+    total: u64,
+    blobs: usize,
+    began: Option<Instant>,
+}
+
+struct Task {
+    name: String,
+    of: Option<u64>,
+    bytes: u64,
+    began: Instant,
+}
+
+/// A piece of work began.
+pub fn began(task: &str, bytes: Option<u64>) {
+    match Progress::now() {
+        Progress::Json => json(&serde_json::json!({"event": "began", "task": task, "bytes": bytes})),
+        Progress::Tty => {
+            let mut lines = lines();
+            lines.began.get_or_insert_with(Instant::now);
+            lines.tasks.push(Task { name: capitalized(task), of: bytes, bytes: 0, began: Instant::now() });
+            lines.draw(&[]);
+        }
+        _ => super::remark(capitalized(task)),
+    }
+}
+
+/// So much of it is done.
+pub fn moved(task: &str, bytes: u64) {
+    match Progress::now() {
+        Progress::Json => json(&serde_json::json!({"event": "moved", "task": task, "bytes": bytes})),
+        Progress::Tty => {
+            let mut lines = lines();
+            let name = capitalized(task);
+            if let Some(task) = lines.tasks.iter_mut().find(|task| task.name == name) {
+                task.bytes = bytes;
+            }
+            if lines.told.is_none_or(|told| told.elapsed() >= PAUSE) {
+                lines.draw(&[]);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// It ended well.
+pub fn ended(task: &str) {
+    match Progress::now() {
+        Progress::Json => json(&serde_json::json!({"event": "ended", "task": task})),
+        Progress::Tty => {
+            let mut lines = lines();
+            let name = capitalized(task);
+            let Some(place) = lines.tasks.iter().position(|task| task.name == name) else { return };
+            let mut task = lines.tasks.remove(place);
+            task.bytes = task.of.unwrap_or(task.bytes);
+            lines.total += task.bytes;
+            lines.blobs += 1;
+            let line = task.line(true);
+            lines.draw(&[line]);
+        }
+        _ => {}
+    }
+}
+
+/// A whole image was copied.
+pub fn copied(source: &str, target: &str) {
+    match Progress::now() {
+        Progress::Json => {
+            json(&serde_json::json!({"event": "copied", "source": source, "target": target}));
+        }
+        Progress::Tty => {
+            let mut lines = lines();
+            let seconds = lines.began.take().map_or(0.0, |began| began.elapsed().as_secs_f64());
+            let (blobs, total) = (std::mem::take(&mut lines.blobs), std::mem::take(&mut lines.total));
+            let pieces = if blobs == 1 { "piece" } else { "pieces" };
+            let size = text::size(total);
+            lines.draw(&[format!("Copied {source} to {target}: {blobs} {pieces}, {size} in {seconds:.1} s")]);
+        }
+        _ => {}
+    }
+}
+
+/// Says a line that stays, above the moving ones.
+pub fn say(line: &str) -> bool {
+    let mut lines = lines();
+    if lines.tasks.is_empty() {
+        return false;
+    }
+    lines.draw(&[line.to_owned()]);
+    true
+}
+
+fn lines() -> std::sync::MutexGuard<'static, Lines> {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn json(event: &serde_json::Value) {
+    let _ = std::io::stderr().lock().write_all(format!("{event}\n").as_bytes());
+}
+
+fn capitalized(task: &str) -> String {
+    let mut letters = task.chars();
+    letters.next().map(char::to_uppercase).into_iter().flatten().chain(letters).collect()
+}
+
+impl Lines {
+    /// Draws `above`, which stays, and a line for each piece of work, over those drawn before.
+    fn draw(&mut self, above: &[String]) {
+        let width =
+            rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+        let mut screen = String::new();
+        if self.drawn > 0 {
+            // Up to the first line of ours, and everything below it away.
+            screen.push_str(&format!("\x1b[{}A\x1b[J", self.drawn));
+        }
+        for line in above.iter().cloned().chain(self.tasks.iter().map(|task| task.line(false))) {
+            // A line that wraps would be two.
+            screen.extend(line.chars().take(width.max(20) - 1));
+            screen.push('\n');
+        }
+        self.drawn = self.tasks.len();
+        self.told = Some(Instant::now());
+        let _ = std::io::stderr().lock().write_all(screen.as_bytes());
+    }
+}
+
+impl Task {
+    fn line(&self, ended: bool) -> String {
+        let seconds = self.began.elapsed().as_secs_f64();
+        let size = match self.of {
+            Some(of) if !ended => format!("{} of {}", text::size(self.bytes), text::size(of)),
+            _ if self.bytes == 0 => return self.name.clone(),
+            _ => text::size(self.bytes),
+        };
+        if seconds < 0.2 {
+            return format!("{}  {size}", self.name);
+        }
+        let rate = self.bytes as f64 / seconds;
+        let left = self.of.filter(|of| !ended && *of > self.bytes && rate >= 1.0);
+        let left = left.map(|of| format!("  {:.0} s left", ((of - self.bytes) as f64 / rate).ceil()));
+        format!("{}  {size}  {}/s{}", self.name, text::size(rate as u64), left.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_bytes_rate_and_time_left() {
+        let began = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
+        let task = Task { name: "Copying blob 0".into(), of: Some(10_000_000), bytes: 4_000_000, began };
+        let line = task.line(false);
+        assert!(line.starts_with("Copying blob 0  4 MB of 10 MB  "), "{line}");
+        assert!(line.contains("MB/s") && line.ends_with(" s left"), "{line}");
+        assert!(!task.line(true).contains("left"));
+        let fresh = Task { name: "Writing layer".into(), of: None, bytes: 0, began: Instant::now() };
+        assert_eq!(fresh.line(false), "Writing layer");
+    }
+}

@@ -1,0 +1,294 @@
+//! Stories of `kiln image`, and of Kiln under the name `skopeo`: images wherever they are.
+
+use crate::support::{tell, with_base};
+
+#[test]
+fn images_are_copied_between_any_two_places() {
+    let Some(env) = with_base("images_are_copied_between_any_two_places") else { return };
+    tell(
+        &env,
+        r#"
+$ ln -s "$KILN" skopeo
+$ from=oci:layout:localhost/base; for to in dir:d oci:o:x oci-archive:o.tar:x docker-archive:d.tar:x:1 dir:d2; do ./skopeo --insecure-policy copy -q $from $to; from=${to%:x}; from=${from%:x:1}; done; kiln --root elsewhere pull -q dir:d2
+<id-1>
+$ ./skopeo copy oci:layout:localhost/base oci:again:y
+! Copying config <short-1>
+! Copying blob <short-2>
+$ ./skopeo copy -q --digestfile digest oci:layout:localhost/base dir:same; ./skopeo manifest-digest same/manifest.json; cat digest; echo
+sha256:<id-3>
+sha256:<id-3>
+$ ./skopeo copy -q --dest-compress-format zstd oci:layout:localhost/base oci:zstd:y; ./skopeo inspect --format '{{range .LayersData}}{{.MIMEType}}{{end}}' oci:zstd:y
+application/vnd.oci.image.layer.v1.tar+zstd
+$ ./skopeo copy -q --dest-decompress oci:layout:localhost/base dir:plain; ./skopeo inspect --format '{{range .LayersData}}{{.MIMEType}}{{end}}' dir:plain
+application/vnd.oci.image.layer.v1.tar
+$ ./skopeo copy -q --format v2s2 oci:layout:localhost/base dir:docker; ./skopeo inspect --raw dir:docker | grep -o 'application/[a-z0-9.+-]*'
+application/vnd.docker.distribution.manifest.v2+json
+application/vnd.docker.container.image.v1+json
+application/vnd.docker.image.rootfs.diff.tar.gzip
+$ ./skopeo copy -q --additional-tag more:2 oci:layout:localhost/base oci:tagged:one; ./skopeo list-tags oci:tagged
+{
+    "Tags": [
+        "one",
+        "more:2"
+    ]
+}
+$ ./skopeo copy -q --additional-tag more:2,third oci:layout:localhost/base docker-archive:tagged.tar:one:1; ./skopeo list-tags docker-archive:tagged.tar
+{
+    "Tags": [
+        "localhost/one:1",
+        "localhost/more:2",
+        "localhost/third:latest"
+    ]
+}
+$ ./skopeo copy --additional-tag more:2 oci:layout:localhost/base dir:untagged
+! Error: cannot give an image in `dir:untagged` the name `more:2` as well: there is one image of one name
+! hint: leave out --additional-tag
+[1]
+$ ./skopeo copy -q oci:layout:localhost/base containers-storage:copied; kiln images --format '{{.Name}}:{{.Tag}}'
+localhost/base:latest
+localhost/copied:latest
+$ kiln image copy -q containers-storage:base oci:out:z && kiln image inspect --format '{{.Digest}} {{.Env}} {{.Labels}}' oci:out:z
+sha256:<id-3> [PATH=/bin KEPT=yes] map[of:base]
+"#,
+    );
+}
+
+#[test]
+fn an_image_is_looked_at() {
+    let Some(env) = with_base("an_image_is_looked_at") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln image inspect oci:layout:localhost/base
+{
+    "Digest": "sha256:<id-1>",
+    "RepoTags": [],
+    "Created": "<time>",
+    "DockerVersion": "",
+    "Labels": {
+        "of": "base"
+    },
+    "Architecture": "amd64",
+    "Os": "linux",
+    "Layers": [
+        "sha256:<id-2>"
+    ],
+    "LayersData": [
+        {
+            "MIMEType": "application/vnd.oci.image.layer.v1.tar+gzip",
+            "Digest": "sha256:<id-2>",
+            "Size": 211,
+            "Annotations": null
+        }
+    ],
+    "Env": [
+        "PATH=/bin",
+        "KEPT=yes"
+    ]
+}
+$ kiln image inspect --config oci:layout
+{
+    "created": "<time>",
+    "architecture": "amd64",
+    "os": "linux",
+    "config": {
+        "Env": [
+            "PATH=/bin",
+            "KEPT=yes"
+        ],
+        "Cmd": [
+            "/bin/sh"
+        ],
+        "Labels": {
+            "of": "base"
+        }
+    },
+    "rootfs": {
+        "type": "layers",
+        "diff_ids": [
+            "sha256:<id-3>"
+        ]
+    },
+    "history": [
+        {
+            "created": "<time>",
+            "created_by": "written by hand"
+        }
+    ]
+}
+$ kiln image inspect --raw oci:layout | kiln image inspect --raw oci:layout | cmp - layout/blobs/sha256/$(kiln image inspect --format '{{.Digest}}' oci:layout | cut -d: -f2)
+$ kiln image inspect --raw --config oci:layout | sha256sum
+<id-4>  -
+$ kiln image inspect --format '{{.Nosuch}}' oci:layout
+! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
+! hint: see all fields with --format json
+[125]
+$ kiln image inspect nosuch
+! Error: cannot use `nosuch`: it names no transport
+! hint: write docker://nosuch for a registry, or containers-storage:nosuch for the store
+[125]
+$ kiln image inspect dir:nowhere
+! Error: cannot open the directory `nowhere`: No such file or directory (os error 2)
+[125]
+"#,
+    );
+}
+
+#[test]
+fn an_index_is_copied_whole_or_for_one_platform() {
+    let Some(env) = with_base("an_index_is_copied_whole_or_for_one_platform") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln manifest create list base >/dev/null; kiln image copy -q --dest-compress-format zstd oci:layout oci:second:z; kiln manifest add --os linux --arch s390x list oci:second:z >/dev/null; kiln manifest push -q list oci:multi:x
+$ kiln image inspect --raw oci:multi:x | sha256sum | cut -c1-64
+<id-1>
+$ kiln image copy -q --all oci:multi:x oci-archive:multi.tar:y; kiln image inspect --raw oci-archive:multi.tar | sha256sum | cut -c1-64
+<id-1>
+$ kiln image copy -q --all --preserve-digests oci:multi:x dir:multidir; ls multidir | wc -l
+7
+$ kiln image copy -q --multi-arch index-only oci:multi:x dir:indexonly; ls indexonly
+manifest.json
+version
+$ kiln image --override-arch s390x copy -q oci:multi:x dir:one; kiln image inspect --raw dir:one | grep -c layers
+1
+$ kiln image --platform linux/sparc copy -q oci:multi:x dir:none
+! Error: cannot choose an image in `oci:multi:x`: cannot find an image for `linux/sparc`: the index has linux/amd64, linux/s390x
+! hint: take one of these with --platform linux/amd64
+[125]
+$ kiln image copy -q --all oci:multi:x docker-archive:none.tar
+! Error: cannot copy an index to `docker-archive:none.tar`: it takes single images only
+! hint: copy the image for one platform, without --all
+[125]
+$ kiln image copy -q --all --preserve-digests --format v2s2 oci:multi:x dir:kept; kiln image inspect --raw dir:kept | sha256sum | cut -c1-64
+<id-1>
+"#,
+    );
+}
+
+#[test]
+fn progress_is_told_as_asked_for() {
+    let Some(env) = with_base("progress_is_told_as_asked_for") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln --progress json image copy oci:layout oci:one:x
+! {"event":"began","task":"copying config <short-1>","bytes":null}
+! {"event":"ended","task":"copying config <short-1>"}
+! {"event":"began","task":"copying blob <short-2>","bytes":211}
+! {"event":"ended","task":"copying blob <short-2>"}
+! {"event":"copied","source":"oci:layout","target":"oci:one:x"}
+$ kiln image copy --progress plain oci:layout oci:two:x
+! Copying config <short-1>
+! Copying blob <short-2>
+$ kiln --progress tty image copy oci:layout oci:three:x 2>&1 | grep -o -e 'Copying blob' -e 'Copied oci:layout to oci:three:x: 2 pieces' | sort -u
+Copied oci:layout to oci:three:x: 2 pieces
+Copying blob
+$ kiln --progress json image copy -q oci:layout oci:four:x
+$ kiln --progress loud image copy oci:layout oci:five:x
+! Error: cannot use `--progress=loud`: progress is auto, tty, plain or json
+! hint: see `kiln image --help`
+[125]
+"#,
+    );
+}
+
+#[test]
+fn directories_are_synchronized() {
+    let Some(env) = with_base("directories_are_synchronized") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln image copy -q oci:layout dir:all/one:1; kiln image copy -q oci:layout dir:all/team/two:2
+$ kiln image sync --src dir --dest docker --dry-run all registry.example/here
+! Copying dir:all/one:1 to docker://registry.example/here/one:1
+! Copying dir:all/team/two:2 to docker://registry.example/here/team/two:2
+$ kiln image sync --src dir --dest docker --dry-run --scoped all registry.example/here
+! Copying dir:all/one:1 to docker://registry.example/here/all/one:1
+! Copying dir:all/team/two:2 to docker://registry.example/here/all/team/two:2
+$ kiln image sync --src dir --dest dir all elsewhere
+! Error: cannot copy from directory to directory: no registry has a part in it
+! hint: copy the directory itself: cp -r SOURCE TARGET
+[125]
+$ kiln image sync --src yaml --dest dir all elsewhere
+! Error: cannot use `--src=yaml`: lists in YAML are not read here; write docker or dir
+! hint: see `kiln image --help`
+[125]
+$ kiln image sync --src dir --dest docker layout registry.example/here
+! Error: cannot find an image in `layout`: no directory in it has a manifest.json
+! hint: name the directory that `sync --dest dir` has written to
+[125]
+"#,
+    );
+}
+
+#[test]
+fn what_cannot_be_copied() {
+    let Some(env) = with_base("what_cannot_be_copied") else { return };
+    tell(
+        &env,
+        r#"
+$ ln -s "$KILN" skopeo
+$ ./skopeo | head -n 3
+Copies, looks at and deletes container images wherever they are
+
+Usage: skopeo [OPTIONS] <COMMAND>
+$ ./skopeo copy oci:layout
+! Error: cannot do `skopeo copy`: <TARGET> is missing
+! hint: it is used so: skopeo copy <SOURCE> <TARGET>
+[1]
+$ ./skopeo copy layout dir:x
+! Error: cannot use `layout`: it names no transport
+! hint: write docker://layout for a registry, or containers-storage:layout for the store
+[1]
+$ ./skopeo copy oci:layout docker-daemon:x
+! Error: cannot use `docker-daemon:x`: there is no `docker-daemon:` transport here
+! hint: save the image there with `docker save -o FILE IMAGE`, and use docker-archive:FILE
+[1]
+$ ./skopeo copy --sign-by me oci:layout dir:x
+! Error: cannot use --sign-by: Kiln does not do what it asks for
+! hint: sign the image afterwards, with a tool that keeps the keys
+[1]
+$ ./skopeo copy --encryption-key k oci:layout dir:x
+! Error: cannot use --encryption-key: Kiln does not do what it asks for
+! hint: copy the image without encryption
+[1]
+$ ./skopeo copy --dest-daemon-host h oci:layout dir:x
+! Error: cannot use --dest-daemon-host: Kiln does not do what it asks for
+! hint: save the image with `docker save`, and use docker-archive:FILE
+[1]
+$ ./skopeo copy --format v2s1 oci:layout dir:x
+! Error: cannot use `--format=v2s1`: Docker's schema 1 is written by no tool any more; write `oci` or `v2s2`
+! hint: see `skopeo --help`
+[1]
+$ ./skopeo copy --dest-compress-format zstd:chunked oci:layout dir:x
+! Error: cannot use `--dest-compress-format=zstd:chunked`: zstd with a table of contents is not written here; write `zstd`
+! hint: see `skopeo --help`
+[1]
+$ ./skopeo copy --format v2s2 --dest-compress-format zstd oci:layout dir:x
+! Error: cannot compress the layers with `zstd`: Docker's media types have none for it
+! hint: write OCI's media types, with --format oci
+[1]
+$ ./skopeo copy --preserve-digests oci:layout docker-archive:x.tar
+! Error: cannot keep the digests in `docker-archive:x.tar`: the target takes no manifest of this media type
+! hint: copy without --preserve-digests
+[1]
+$ ./skopeo delete oci:layout
+! Error: cannot delete `oci:layout`: it is a file or a directory, perhaps with other images in it
+! hint: remove the file or directory itself
+[1]
+$ ./skopeo list-tags dir:layout
+! Error: cannot list the tags of `dir:layout`: there is one image in it
+! hint: name a repository, docker://HOST/NAME, or an archive
+[1]
+$ ./skopeo nosuch
+! Error: cannot understand `nosuch`: `skopeo` has no such verb
+! hint: see `skopeo --help`
+[1]
+$ ls
+layout
+skopeo
+x
+"#,
+    );
+}
