@@ -383,7 +383,7 @@ fn can_limit(test: &str) -> bool {
         line.split(':').nth(1).is_some_and(|names| names.split(',').any(|name| name == "memory"))
     });
     if !there {
-        crate::support::needs::not_run(test, "needs the memory controller of control groups, version 1");
+        needs::not_run(test, "needs the memory controller of control groups, version 1");
     }
     there
 }

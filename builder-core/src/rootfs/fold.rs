@@ -16,7 +16,7 @@ use crate::tree::{Apply, Devices, Options, Root, Stack};
 
 /// As many directories as are stacked without folding. Kernels take 500, those before 6.5 fewer: as many as fit in one
 /// page of options.
-const MOST: usize = 150;
+const MOST: usize = 100;
 
 /// The directories below a container's upper, the topmost first, not too many of them.
 pub(super) fn lowers_to_mount(

@@ -120,9 +120,7 @@ fn take_or_freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
     }
     let at = now();
     let Some(tree) = timeline::freeze(builder, work, guard, step(Some(key)), at)? else { return Ok(()) };
-    let mut known = store.tree(&tree)?;
-    known.content = Some(content);
-    store.write_tree_record(&tree, &known)?;
+    store.update_tree(&tree, |record| record.content = Some(content))?;
     let record = StepRecord {
         kind: StepKind::Hand,
         line: LINE.to_owned(),

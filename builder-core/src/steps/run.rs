@@ -3,7 +3,7 @@
 //! Here the image's config, the flags and the host meet: what is left open by one is settled by the next, until the
 //! sandbox has nothing to decide. How the command is confined is the sandbox's business.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Uid};
@@ -199,7 +199,7 @@ impl Run {
             traces,
             user,
         };
-        give_pipes(spec.user.uid);
+        give_pipes(spec.user.uid, &spec.streams);
         // A mount lives as long as a handle of it does, and the root directory is to be unmounted by the run.
         drop(tree);
         let exit = sandbox::run(rootfs, spec, scene.facts, scene.reporter);
@@ -326,11 +326,12 @@ fn tree(rootfs: &Rootfs) -> Result<Root> {
 }
 
 /// Lets the user open our pipes again by name, as `/dev/stdout`: a pipe belongs to who made it.
-fn give_pipes(uid: u32) {
+fn give_pipes(uid: u32, streams: &[Option<OwnedFd>; 3]) {
     if uid == 0 {
         return;
     }
-    let given = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    let ours = [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    let given = streams.iter().zip(ours).map(|(instead, ours)| instead.as_ref().map_or(ours, AsFd::as_fd));
     for pipe in given {
         let is_pipe =
             rustix::fs::fstat(pipe).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);

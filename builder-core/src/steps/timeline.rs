@@ -436,7 +436,7 @@ fn remember(guard: &mut ContainerGuard, place: Option<usize>, state: Digest) {
 
 /// What a tree is by content: remembered, or read now.
 pub(crate) fn content(store: &Store, tree: &TreeId, since: i64) -> Result<TreeContent> {
-    let mut record = store.tree(tree)?;
+    let record = store.tree(tree)?;
     if let Some(known) = record.content {
         return Ok(known);
     }
@@ -445,8 +445,7 @@ pub(crate) fn content(store: &Store, tree: &TreeId, since: i64) -> Result<TreeCo
     let root = Root::open_host(&path).cannot("open the layer", tree)?;
     let (digest, bytes) = fingerprint::of_tree(&root, store.form(), since, until)?;
     let content = TreeContent { digest, bytes, since, until };
-    record.content = Some(content);
-    store.write_tree_record(tree, &record)?;
+    store.update_tree(tree, |record| record.content = Some(content))?;
     Ok(content)
 }
 

@@ -268,7 +268,7 @@ impl Store {
 
     /// Marks a tree that nothing vouches for: no layer was made of it, and it is not what it was when it was read. It
     /// stays for the container that has it, and is no part of another.
-    fn doubt(&self, tree: &TreeId, mut record: super::LayerRecord) -> Result<()> {
+    fn doubt(&self, tree: &TreeId, record: super::LayerRecord) -> Result<()> {
         let vouched = match &record.content {
             Some(known) => {
                 let path = self.tree_fs(tree);
@@ -281,8 +281,7 @@ impl Store {
         if vouched {
             return Ok(());
         }
-        record.doubted = true;
-        self.write_tree_record(tree, &record)
+        self.update_tree(tree, |record| record.doubted = true)
     }
 
     /// Checks a blob from before another boot that perhaps never reached the disk.

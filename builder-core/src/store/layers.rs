@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Context, Error, Result};
 use crate::oci::{Descriptor, Digest};
 use crate::store::{Store, Work, durable};
+use crate::sys::lock::{self, Mode};
 use crate::sys::random;
 
 /// The name of a tree: 32 random hexadecimal digits. Never a diff id.
@@ -147,13 +148,21 @@ impl Store {
         Ok(items.flatten().filter_map(|item| TreeId::parse(item.file_name().to_str()?)).collect())
     }
 
-    /// Writes down what is known of a tree.
-    pub fn write_tree_record(&self, tree: &TreeId, record: &LayerRecord) -> Result<()> {
+    /// Changes what is known of a tree; nobody else does meanwhile, so that nothing another process has learnt is lost.
+    pub fn update_tree(&self, tree: &TreeId, change: impl FnOnce(&mut LayerRecord)) -> Result<()> {
         // What another store's tree was hashed as is not ours to note.
         if !self.owns_tree(tree) {
             return Ok(());
         }
-        let bytes = serde_json::to_vec(record).expect("plain data");
+        let path = self.root.join("locks/trees");
+        let _alone = lock::wait(&path, Mode::Exclusive).cannot("lock", path.display())?;
+        let before = self.tree(tree)?;
+        let mut record = before.clone();
+        change(&mut record);
+        if record == before {
+            return Ok(());
+        }
+        let bytes = serde_json::to_vec(&record).expect("plain data");
         durable::write_lazily(&self.tree_dir(tree).join("meta.json"), &bytes)
     }
 

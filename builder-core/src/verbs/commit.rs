@@ -193,11 +193,11 @@ fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Res
 
 /// Writes down what the layer was hashed as, and that this tree is that layer.
 fn remember(store: &Store, layer: &TreeLayer, tree: &TreeId, export: &Export) -> Result<()> {
-    let mut record = store.tree(tree)?;
-    if !record.exports.contains(export) {
-        record.exports.push(export.clone());
-        store.write_tree_record(tree, &record)?;
-    }
+    store.update_tree(tree, |record| {
+        if !record.exports.contains(export) {
+            record.exports.push(export.clone());
+        }
+    })?;
     let mut chain = layer.below.clone();
     chain.push(export.diff_id);
     if store.layer_tree(&chain).is_none() {

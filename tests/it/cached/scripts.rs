@@ -1,6 +1,7 @@
 //! Whole scripts, run again.
 
 use super::{fate, from, with_shell};
+use crate::support::{Env, Need, images, needs};
 
 const BUILD: &str = r#"
 c=$(kiln from localhost/base)
@@ -132,4 +133,67 @@ fn an_equal_result_lets_later_steps_hit() {
     // A time that a command sets is something the next can see.
     let (_, second) = steps("echo made >/made; touch -d @1000000000 /made");
     assert!(second.starts_with("missed: an earlier step left other files"), "{second}");
+}
+
+#[test]
+fn an_ordinary_users_script_hits_too() {
+    let test = "cached::scripts::an_ordinary_users_script_hits_too";
+    if !needs(test, &[Need::Busybox]) {
+        return;
+    }
+    let Some(env) = Env::for_user(test) else { return };
+    if images::write_busybox(&env.path("layout"), "base").is_none() {
+        return;
+    }
+    env.ok(["pull", "-q", "oci:layout:base"]);
+    env.write("src/a", "a");
+    // Outside a session there is no mount to be seen.
+    let build = BUILD.replace("m=$(kiln mount $c)\necho by hand >$m/hand\n", "").replace("/hand ", "");
+    let build = build.replace("localhost/base", "base");
+    let script = format!("export KILN_CACHED=1\n{build}");
+    let first = env.shell(&script);
+    assert_eq!(first.code, 0, "{first:#?}");
+    let second = env.shell(&script);
+    assert_eq!(second.stdout, first.stdout);
+    assert!(!second.stderr.contains("ran "), "{second:#?}");
+}
+
+#[test]
+fn an_ordinary_user_of_the_image_may_open_the_output_by_name() {
+    let Some(env) = with_shell("cached::scripts::an_ordinary_user_of_the_image_may_open_the_output") else {
+        return;
+    };
+    for said in ["ran", "cached"] {
+        let c = from(&env);
+        let outcome = env.kiln(["run", "--user", "1000", &c, "--", "sh", "-c", "echo by name >/dev/stdout"]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "by name\n"), "{outcome:#?}");
+        assert!(outcome.stderr.starts_with(said), "{outcome:#?}");
+    }
+}
+
+#[test]
+fn a_layer_for_each_step_or_one_for_all() {
+    let Some(env) = with_shell("cached::scripts::a_layer_for_each_step_or_one_for_all") else { return };
+    let c = from(&env);
+    for n in ["1", "2", "3"] {
+        env.ok(["run", "--add-history", &c, "--", "sh", "-c", &format!("echo {n} >/{n}; rm -f /2")]);
+        env.ok(["config", "--label", &format!("n={n}"), &c]);
+    }
+    let look = |flags: &[&str]| {
+        env.ok([&["commit", "-q", "--timestamp", "0"], flags, &[&c, "made"]].concat());
+        let count = env.ok(["inspect", "--format", "{{len .OCIv1.rootfs.diff_ids}}", "made"]);
+        let c = env.ok(["from", "made"]);
+        (count, env.ok(["run", &c, "--", "sh", "-c", "ls /1 /3; ls / | grep -c 2 || true"]))
+    };
+    let (one, files) = look(&[]);
+    assert_eq!((one.as_str(), files.as_str()), ("2", "/1\n/3\n0"));
+    assert_eq!(look(&["--layers"]), ("4".to_owned(), files));
+    let history = env.ok(["inspect", "--format", "{{range .OCIv1.history}}{{.created_by}};{{end}}", "made"]);
+    assert!(
+        history
+            .ends_with("sh -c echo 1 >/1; rm -f /2;sh -c echo 2 >/2; rm -f /2;sh -c echo 3 >/3; rm -f /2;")
+    );
+    let plain = env.ok(["from", "localhost/base"]);
+    let said = env.fails(125, ["commit", "--layers", &plain]);
+    assert!(said.contains("it keeps no steps"), "{said}");
 }

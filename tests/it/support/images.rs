@@ -101,7 +101,7 @@ pub fn write_busybox(dir: &Path, tag: &str) -> Option<String> {
     let applets = ["sh", "cat", "cp", "dd", "echo", "env", "false", "id", "ln", "ls", "mkdir", "mount", "mv"];
     let more =
         ["pwd", "rm", "sleep", "stat", "test", "touch", "true", "umount", "hostname", "chmod", "chown"];
-    let more = more.iter().chain(&["date", "head", "yes"]);
+    let more = more.iter().chain(&["date", "grep", "head", "readlink", "yes"]);
     let names: Vec<String> = applets.iter().chain(more).map(|name| format!("bin/{name}")).collect();
     let links: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "busybox")).collect();
     let config = json!({"Env": ["PATH=/bin"], "Cmd": ["/bin/sh"]});

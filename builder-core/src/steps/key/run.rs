@@ -75,6 +75,9 @@ pub(crate) fn define(
     }
     step.field("platform", platform(draft));
     step.field("ids", ids(builder));
+    if runtime.is_some() {
+        step.refuse("an OCI runtime performs it, which prints by itself", Some("leave --runtime away"));
+    }
     if *terminal {
         step.refuse("it has a terminal", Some("leave --terminal away"));
     }

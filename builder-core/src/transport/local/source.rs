@@ -131,12 +131,12 @@ impl Source for StoreSource<'_> {
 
     fn remember(&self, diff_id: Digest, form: &Descriptor) -> Result<()> {
         let Some(tree) = self.trees_of(diff_id) else { return Ok(()) };
-        let mut record = self.store().tree(&tree)?;
-        for export in record.exports.iter_mut().filter(|export| export.diff_id == diff_id) {
-            if !export.blobs.contains(form) {
-                export.blobs.push(form.clone());
+        self.store().update_tree(&tree, |record| {
+            for export in record.exports.iter_mut().filter(|export| export.diff_id == diff_id) {
+                if !export.blobs.contains(form) {
+                    export.blobs.push(form.clone());
+                }
             }
-        }
-        self.store().write_tree_record(&tree, &record)
+        })
     }
 }
