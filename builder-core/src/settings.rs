@@ -74,6 +74,8 @@ pub struct RegistrySettings {
     pub policy: Vec<PathBuf>,
     /// Directories such as `registries.d`, which say where signatures are; the first that exists counts.
     pub signature_dirs: Vec<PathBuf>,
+    /// Where signatures are, if nothing there says it.
+    pub signatures: PathBuf,
     /// The proxies of this process.
     pub proxies: Proxies,
 }

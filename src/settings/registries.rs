@@ -63,6 +63,10 @@ pub fn look(globals: &Globals) -> RegistrySettings {
             .unwrap_or_default(),
         policy,
         signature_dirs: signature_dirs.chain([etc("containers/registries.d")]).collect(),
+        signatures: match root {
+            true => "/var/lib/containers/sigstore".into(),
+            false => below_home(".local/share/containers/sigstore").unwrap_or_default(),
+        },
         proxies: proxies(),
     }
 }

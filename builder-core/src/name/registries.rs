@@ -154,7 +154,10 @@ impl Registries {
                 .because(why)
                 .hint("correct it as containers-registries.conf(5) says, or name another: CONTAINERS_REGISTRIES_CONF=FILE")
         };
-        let file: File = toml::from_str(text).map_err(|cause| refuse(first_line(&cause.to_string())))?;
+        let file: File = toml::from_str(text).map_err(|cause| {
+            let start = cause.span().map_or(0, |span| span.start.min(text.len()));
+            refuse(format!("line {}: {}", 1 + text[..start].matches('\n').count(), cause.message()))
+        })?;
         let version2 = file.unqualified_search_registries.is_some() || !file.registry.is_empty();
         match file.registries {
             Some(_) if version2 => return Err(refuse("it is of version 1 and of version 2".to_owned())),
@@ -355,8 +358,4 @@ fn covered(prefix: &str, name: &str) -> Option<usize> {
 /// `name` with its first `matched` bytes replaced by `location`.
 fn moved(name: &Reference, matched: usize, location: &str) -> Result<Reference> {
     format!("{location}{}", &name.to_string()[matched..]).parse()
-}
-
-fn first_line(text: &str) -> String {
-    text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }

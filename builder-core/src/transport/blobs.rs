@@ -86,6 +86,16 @@ impl Blobs<'_> {
     }
 
     fn layer(&self, layer: &Descriptor, part: Part<'_>) -> Result<Descriptor> {
+        let mut tried = 0;
+        loop {
+            match self.try_layer(layer, part) {
+                Err(error) if self.sender.sink.send_again(&error, tried) => tried += 1,
+                done => return done,
+            }
+        }
+    }
+
+    fn try_layer(&self, layer: &Descriptor, part: Part<'_>) -> Result<Descriptor> {
         if convert::is_foreign(layer) && layer.other.contains_key("urls") {
             return self.foreign(layer);
         }

@@ -28,11 +28,18 @@ pub(crate) fn send_layer(
     let plain = convert::layer_type(format, Compression::None);
     let form = recompress.change(plain, sink.wants(), format).unwrap_or(Compression::None);
     let mut export = None;
-    let sent = Sender { wants: sink.wants(), sink, reporter: builder.reporter(), recompress, format }
-        .send_made(form, Part::Layer(&[]), |out| {
+    let sender = Sender { wants: sink.wants(), sink, reporter: builder.reporter(), recompress, format };
+    let mut tried = 0;
+    let sent = loop {
+        let sent = sender.send_made(form, Part::Layer(&[]), |out| {
             export = Some(layer.write(store, times, out)?);
             Ok(())
-        })?;
+        });
+        match sent {
+            Err(error) if sink.send_again(&error, tried) => tried += 1,
+            sent => break sent?,
+        }
+    };
     let mut export = export.expect("a layer that was sent was written");
     export.blobs.push(sent);
     Ok(export)

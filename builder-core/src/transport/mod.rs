@@ -15,7 +15,7 @@ pub(crate) mod http;
 pub(crate) mod layout;
 mod local;
 pub(crate) mod open;
-
+mod policy;
 pub(crate) mod registry;
 mod sink;
 pub(crate) mod source;

@@ -13,6 +13,7 @@ use crate::transport::archive::{
 };
 use crate::transport::directory::{DirSink, DirSource};
 use crate::transport::layout::{LayoutSink, LayoutSource};
+use crate::transport::policy;
 use crate::transport::registry::{Access, Gateway, RegistrySink, RegistrySource};
 use crate::transport::sink::Sink;
 use crate::transport::source::Source;
@@ -43,8 +44,21 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Opens a location outside the store for reading one image.
+/// Opens a location outside the store for reading one image, as far as the signature policy lets it in.
 pub(crate) fn source<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
+    guarded(places, location, unguarded(places, location)?)
+}
+
+/// A source at a location, as far as the signature policy lets its image in.
+pub(crate) fn guarded<'a>(
+    places: Places<'a>,
+    location: &Location,
+    source: Box<dyn Source + 'a>,
+) -> Result<Box<dyn Source + 'a>> {
+    policy::guarded(places.registries, places.access.policy.as_deref(), location, source)
+}
+
+fn unguarded<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
     match location {
         Location::Oci { dir, pick } => {
             let root = Root::open_host(dir).cannot("open the OCI layout", dir.display())?;

@@ -44,6 +44,12 @@ pub(crate) trait Sink: Sync {
     /// or where nothing is known before, [`Outgoing::finish`] tells digest and size.
     fn put_blob(&self, blob: &mut Outgoing<'_>, part: Part<'_>) -> Result<()>;
 
+    /// Whether a blob that failed like this, and was sent so many times more already, is sent again from its beginning.
+    /// Waits as long as is due.
+    fn send_again(&self, _error: &Error, _tried: u32) -> bool {
+        false
+    }
+
     /// Takes a manifest or an index whose blobs, or manifests, were sent before.
     fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()>;
 

@@ -51,6 +51,7 @@ impl Env {
         for below in ["bin", "as-buildah", "home", "tmp", "files"] {
             std::fs::create_dir(env.dir.path().join(below)).expect("a directory of the story");
         }
+        std::fs::write(env.dir.path().join("home/registries.conf"), "").expect("an empty registries.conf");
         let binary = env!("CARGO_BIN_EXE_kiln");
         std::os::unix::fs::symlink(binary, env.dir.path().join("bin/kiln")).expect("a link to kiln");
         std::os::unix::fs::symlink("../bin/kiln", env.dir.path().join("as-buildah/buildah")).expect("a link");
@@ -142,6 +143,8 @@ impl Env {
             .env("KILN_ROOT", self.store())
             .env("KILN", dir.join("bin/kiln"))
             .env("LC_ALL", "C.UTF-8")
+            // What the machine says of registries is not the story's.
+            .env("CONTAINERS_REGISTRIES_CONF", dir.join("home/registries.conf"))
             .current_dir(dir.join("files"))
             .stdin(Stdio::null());
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));

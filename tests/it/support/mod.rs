@@ -1,10 +1,12 @@
 //! What the stories share: a store of their own, an ordinary user, base images made here, and redaction.
 
 pub mod env;
+pub mod fake;
 pub mod images;
 pub mod needs;
 pub mod redact;
 pub mod refusal;
+pub mod registry;
 pub mod transcript;
 pub mod trees;
 

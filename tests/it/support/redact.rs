@@ -1,4 +1,4 @@
-//! Puts placeholders where a run differs from the next: ids, digests, times, the scratch directory.
+//! Puts placeholders where a run differs from the next: ids, digests, times, ports, the scratch directory.
 //!
 //! Equal ids get equal placeholders, and a short id the number of the long one it abbreviates.
 
@@ -10,6 +10,7 @@ use regex::{Captures, Regex};
 pub fn redact(text: &str, dir: &Path) -> String {
     let text = text.replace(&dir.display().to_string(), "<dir>");
     let times = [
+        (r"(?-u)\b(localhost|127\.0\.0\.1):\d{5}\b", "<$1>"),
         (r"(?-u)\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|[+-]\d\d:?\d\d))?( UTC)?", "<time>"),
         (r"(?-u)\b(About )?(an?|\d+|Less than a) (second|minute|hour|day|week|month|year)s? ago\b", "<age>"),
     ];

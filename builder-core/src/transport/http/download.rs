@@ -91,8 +91,8 @@ impl<'a> Download<'a> {
             Failure::Passing { error, wait } if self.tried < self.retry.times => {
                 self.tried += 1;
                 let wait = self.retry.wait(self.tried, wait);
-                let (what, seconds) = (&self.what, wait.as_secs_f32());
-                let message = format!("reading {what} was cut, going on in {seconds:.1} s: {error:?}");
+                let what = &self.what;
+                let message = format!("reading {what} was cut, going on in {wait:?}: {error:?}");
                 self.reporter.report(Event::warning(message));
                 std::thread::sleep(wait);
                 Ok(())

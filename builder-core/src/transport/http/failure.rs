@@ -42,13 +42,9 @@ impl Failure {
     pub(super) fn of_exchange(host: &str, error: ureq::Error) -> Failure {
         let said = Error::new(Kind::Io, format!("cannot talk to `{host}`"));
         match error {
-            ureq::Error::Io(error) => of_io(said, error),
+            ureq::Error::Io(error) => of_io(host, said, error),
             ureq::Error::Timeout(which) => passing(said.because(silence(which))),
-            ureq::Error::HostNotFound => passing(
-                Error::new(Kind::NotFound, format!("cannot talk to `{host}`"))
-                    .because("no such host is known")
-                    .hint("see whether the name is right, and whether names resolve: getent hosts NAME"),
-            ),
+            ureq::Error::HostNotFound => unknown_host(host),
             ureq::Error::ConnectProxyFailed(why) => Failure::Lasting(
                 said.because(why).hint("see what https_proxy, http_proxy and no_proxy are set to"),
             ),
@@ -70,6 +66,15 @@ fn passing(error: Error) -> Failure {
     Failure::Passing { error, wait: None }
 }
 
+fn unknown_host(host: &str) -> Failure {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    Failure::Lasting(
+        Error::new(Kind::NotFound, format!("cannot talk to `{host}`"))
+            .because("no such host is known")
+            .hint(format!("see whether the name is right, and whether it resolves: getent hosts {name}")),
+    )
+}
+
 fn silence(which: ureq::Timeout) -> &'static str {
     match which {
         ureq::Timeout::Resolve | ureq::Timeout::Connect => "it did not answer in time",
@@ -77,9 +82,11 @@ fn silence(which: ureq::Timeout) -> &'static str {
     }
 }
 
-fn of_io(said: Error, error: std::io::Error) -> Failure {
+fn of_io(host: &str, said: Error, error: std::io::Error) -> Failure {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
+        // The only words the standard library has for a name that does not resolve.
+        None if error.to_string().starts_with("failed to lookup address") => unknown_host(host),
         None => passing(said.because(error)),
         Some(rustls::Error::InvalidMessage(_)) => Failure::NotTls(
             said.because("it does not speak TLS")

@@ -48,8 +48,7 @@ impl Retry {
                     number += 1;
                     let wait = self.wait(number, wait);
                     reporter.report(Event::warning(format!(
-                        "{what} failed, trying again in {:.1} s: {error:?}",
-                        wait.as_secs_f32()
+                        "{what} failed, trying again in {wait:?}: {error:?}"
                     )));
                     std::thread::sleep(wait);
                 }

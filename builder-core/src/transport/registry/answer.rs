@@ -38,7 +38,7 @@ pub(super) fn failure(response: Response, sentence: impl Into<String>, host: &st
     match status {
         401 => Failure::Lasting(
             error(Kind::Denied)
-                .because(with("the registry wants another login"))
+                .because(with("the registry wants a login that is good for it"))
                 .hint(format!("log in with `kiln login {host}`, or hand in --creds USER:PASSWORD")),
         ),
         403 => Failure::Lasting(

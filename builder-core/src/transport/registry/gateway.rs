@@ -141,7 +141,7 @@ impl<'a> Gateway<'a> {
 fn read_registries(settings: &RegistrySettings) -> Result<Registries> {
     let mut registries = Registries::default();
     for path in &settings.conf {
-        if let Some(text) = read(path)? {
+        if let Some(text) = read_file(path)? {
             registries.add(&path.display().to_string(), &text, false)?;
             break;
         }
@@ -155,13 +155,13 @@ fn read_registries(settings: &RegistrySettings) -> Result<Registries> {
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
         paths.sort();
         for path in paths {
-            if let Some(text) = read(&path)? {
+            if let Some(text) = read_file(&path)? {
                 registries.add(&path.display().to_string(), &text, true)?;
             }
         }
     }
     if let Some(path) = &settings.short_names
-        && let Some(text) = read(path)?
+        && let Some(text) = read_file(path)?
     {
         registries.add(&path.display().to_string(), &text, true)?;
     }
@@ -172,7 +172,7 @@ fn read_registries(settings: &RegistrySettings) -> Result<Registries> {
 }
 
 /// The text of a configuration file; `None` if there is none.
-pub(super) fn read(path: &Path) -> Result<Option<String>> {
+pub(crate) fn read_file(path: &Path) -> Result<Option<String>> {
     use std::io::Read;
     let file = match fs::File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

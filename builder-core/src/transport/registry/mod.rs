@@ -15,7 +15,7 @@ mod token;
 mod upload;
 
 pub use access::Access;
-pub(crate) use gateway::{Action, Gateway};
+pub(crate) use gateway::{Action, Gateway, read_file};
 pub(crate) use repository::Repository;
 pub(crate) use sink::RegistrySink;
 pub(crate) use source::RegistrySource;

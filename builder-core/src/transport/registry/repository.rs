@@ -152,33 +152,34 @@ impl<'a> Repository<'a> {
 
     /// The bytes of a blob, from `offset` on; a connection that is cut is made again. Whoever reads checks the digest.
     pub fn blob(&self, blob: &Descriptor, offset: u64) -> Download<'_> {
-        let digest = blob.digest;
         let path = self.path(&format!("blobs/{}", blob.digest));
-        let what = format!("blob {}", blob.digest);
+        let from = self.name.repository();
+        let what = format!("{} from `{from}`", blob.digest.short());
         Download::new(what, offset, Some(blob.size), self.retry, self.reporter, move |offset| {
             let range = if offset > 0 { vec![("range", format!("bytes={offset}-"))] } else { Vec::new() };
             let response = self.call(Method::Get, &path, &range, &[])?;
             match response.status {
                 200 | 206 => Ok(response),
-                _ => Err(answer::failure(response, format!("cannot read the blob `{digest}`"), self.host())),
+                _ => Err(answer::failure(response, format!("cannot read it from `{from}`"), self.host())),
             }
         })
     }
 
     /// Whether the blob is there.
     pub fn has_blob(&self, blob: &Descriptor) -> Result<bool> {
-        let path = self.path(&format!("blobs/{}", blob.digest));
-        self.retry.run(self.reporter, &format!("finding blob {}", blob.digest), || {
+        self.has(blob.digest, Some(blob.size))
+    }
+
+    /// Whether a blob of this digest, and of this size where it is known, is there.
+    pub(super) fn has(&self, digest: Digest, size: Option<u64>) -> Result<bool> {
+        let path = self.path(&format!("blobs/{digest}"));
+        self.retry.run(self.reporter, &format!("finding blob {digest}"), || {
             let response = self.call(Method::Head, &path, &[], &[])?;
             match response.status {
                 // One of another length is damaged, and sent again.
-                200 => Ok(response.length().is_none_or(|length| length == blob.size)),
+                200 => Ok(response.length().is_none_or(|length| size.is_none_or(|size| length == size))),
                 404 => Ok(false),
-                _ => Err(answer::failure(
-                    response,
-                    format!("cannot find the blob `{}`", blob.digest),
-                    self.host(),
-                )),
+                _ => Err(answer::failure(response, format!("cannot find the blob `{digest}`"), self.host())),
             }
         })
     }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::challenge::{self, Challenge};
 use super::token::{self, Ask, Token};
 use crate::auth::Credentials;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::transport::http::{Body, Client, Failure, Method, Request, Response, Url};
 
 /// A server. Connections, scheme and tokens are shared by all that speak to it.
@@ -68,6 +68,10 @@ impl Server {
             Ok(answer) => {
                 let _ = self.secure.set(first.is_secure());
                 Ok(answer)
+            }
+            // Nobody was ever there: waiting will not help.
+            Err(Failure::Passing { error, .. }) if known.is_none() && refused(&error) => {
+                Err(Failure::Lasting(error.hint(format!("see whether a registry runs at `{}`", self.host))))
             }
             failed => failed,
         }
@@ -162,6 +166,11 @@ impl Server {
             }
         }
     }
+}
+
+/// Whether nobody listens at the other end.
+fn refused(error: &Error) -> bool {
+    error.os_error() == Some(rustix::io::Errno::CONNREFUSED.raw_os_error())
 }
 
 /// A panic elsewhere does not spoil what is kept here.

@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 
 use super::gateway::Action;
+use super::upload::is_cut;
 use super::{Gateway, Repository};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::name::Reference;
 use crate::oci::{Descriptor, Format};
 use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
@@ -55,6 +56,14 @@ impl Sink for RegistrySink<'_> {
             lock().push(blob.digest);
         }
         Ok(found)
+    }
+
+    fn send_again(&self, error: &Error, tried: u32) -> bool {
+        let again = is_cut(error) && tried < self.repository.retry.times;
+        if again {
+            std::thread::sleep(self.repository.retry.wait(tried + 1, None));
+        }
+        again
     }
 
     fn mount_blob(&self, blob: &Descriptor, repository: &str) -> Result<bool> {

@@ -47,7 +47,8 @@ impl Source for RegistrySource<'_> {
                     return Ok(manifest);
                 }
                 Err(error) => {
-                    if place + 1 < self.repositories.len() {
+                    // A mirror need not have everything.
+                    if place + 1 < self.repositories.len() && error.kind() != Kind::NotFound {
                         let message = format!("the mirror {} is passed over: {error:?}", repository.host());
                         self.reporter.report(Event::warning(message));
                     }

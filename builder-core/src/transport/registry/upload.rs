@@ -4,6 +4,8 @@
 //! has it. What was streamed last is kept, so that an upload that was cut goes on where the registry has it.
 
 use std::collections::VecDeque;
+use std::error::Error as _;
+use std::fmt;
 use std::io::{self, Read};
 
 use super::repository::location;
@@ -133,14 +135,12 @@ impl Repository<'_> {
             };
             tried += 1;
             let wait = self.retry.wait(tried, wait);
-            let seconds = wait.as_secs_f32();
-            self.reporter
-                .report(Event::warning(format!("{what} was cut, going on in {seconds:.1} s: {error:?}")));
+            self.reporter.report(Event::warning(format!("{what} was cut, going on in {wait:?}: {error:?}")));
             std::thread::sleep(wait);
             let offset = self.offset(url).filter(|offset| source.rewind(*offset));
             if offset.is_none() {
                 return Err(Error::new(Kind::Io, sentence())
-                    .because(error)
+                    .because(Cut(error))
                     .hint("push again: what the registry has already is not sent a second time"));
             }
         }
@@ -198,7 +198,7 @@ impl Repository<'_> {
             match closed {
                 // The first attempt may have been heard though its answer was not.
                 Err(Failure::Lasting(error)) if error.kind() == Kind::NotFound => {
-                    match self.has_blob(&Descriptor::new("", digest, u64::MAX)) {
+                    match self.has(digest, None) {
                         Ok(true) => Ok(()),
                         _ => Err(Failure::Lasting(error)),
                     }
@@ -263,6 +263,34 @@ impl Repository<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Why an upload ended that may work from its beginning: the connection was cut, and the registry kept nothing.
+#[derive(Debug)]
+struct Cut(Error);
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for Cut {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Whether an upload that failed like this may work from its beginning.
+pub(super) fn is_cut(error: &Error) -> bool {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if cause.is::<Cut>() {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 /// The failure of a blob's own source, in the middle of an upload.

@@ -1,0 +1,152 @@
+//! Simple signing: an OpenPGP-signed statement that a manifest digest belongs to a name (containers-signature(5)).
+//! Everything here is fail-closed: what is not understood is no signature.
+
+use std::io::{Cursor, Read};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pgp::composed::{Deserializable, Message, SignedPublicKey};
+use pgp::crypto::hash::HashAlgorithm;
+use pgp::packet::{Signature, SignatureType};
+use pgp::types::{KeyDetails, Timestamp, VerifyingKey};
+use serde::Deserialize;
+
+/// The largest statement that is read, bytes, however well it was compressed.
+const MAX_STATEMENT: u64 = 1 << 20;
+
+/// The type every statement has.
+const KIND: &str = "atomic container signature";
+
+/// What was signed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// The digest of a manifest, as written.
+    pub digest: String,
+    /// The name the image is to have.
+    pub name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Statement {
+    critical: Critical,
+    #[serde(default, rename = "optional")]
+    _optional: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Critical {
+    #[serde(rename = "type")]
+    kind: String,
+    image: Image,
+    identity: Name,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Image {
+    #[serde(rename = "docker-manifest-digest")]
+    digest: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Name {
+    #[serde(rename = "docker-reference")]
+    reference: String,
+}
+
+/// What `signature` says, if one of `keys` (files of public keys, armoured or not) has signed it. Else why not.
+pub(super) fn verify(signature: &[u8], keys: &[Vec<u8>]) -> Result<Claim, String> {
+    let (statement, by) = open(signature, keys)?;
+    if !by {
+        return Err("its signature is by none of the keys that the policy names".to_owned());
+    }
+    let statement: Statement = serde_json::from_slice(&statement)
+        .map_err(|_| "what was signed is no statement about an image".to_owned())?;
+    if statement.critical.kind != KIND {
+        return Err("what was signed is of another type than a container signature".to_owned());
+    }
+    Ok(Claim { digest: statement.critical.image.digest, name: statement.critical.identity.reference })
+}
+
+/// The content of a signed message, and whether one of the keys has signed it.
+fn open(signature: &[u8], keys: &[Vec<u8>]) -> Result<(Vec<u8>, bool), String> {
+    let odd = |_| "its signature is no OpenPGP message".to_owned();
+    let mut message = Message::from_bytes(Cursor::new(signature.to_vec())).map_err(odd)?;
+    if message.is_compressed() {
+        message = message.decompress().map_err(odd)?;
+    }
+    if !message.is_signed() && !message.is_one_pass_signed() {
+        return Err("its signature is a message that nobody has signed".to_owned());
+    }
+    let mut content = Vec::new();
+    let read = message.by_ref().take(MAX_STATEMENT + 1).read_to_end(&mut content);
+    read.map_err(|_| "its signature is damaged".to_owned())?;
+    if content.len() as u64 > MAX_STATEMENT {
+        return Err("what was signed is too large".to_owned());
+    }
+    let mut by = false;
+    for file in keys {
+        let (found, _) = SignedPublicKey::from_reader_many(Cursor::new(file.as_slice()))
+            .map_err(|_| "the file of keys that the policy names has none".to_owned())?;
+        for key in found {
+            let key = key.map_err(|_| "the file of keys that the policy names is damaged".to_owned())?;
+            by |= signed_by(&message, &key);
+        }
+    }
+    Ok((content, by))
+}
+
+/// Whether a key, or a subkey of it that may sign, has signed the message, and both are good now.
+fn signed_by(message: &Message<'_>, key: &SignedPublicKey) -> bool {
+    if !key.details.revocation_signatures.is_empty() || key.verify_bindings().is_err() {
+        return false;
+    }
+    let certifications = key.details.users.iter().flat_map(|user| &user.signatures);
+    let own = newest(certifications.chain(&key.details.direct_signatures));
+    if own.is_none_or(|own| ended(own, &key.primary_key)) {
+        return false;
+    }
+    if own.is_some_and(|own| own.key_flags().sign()) && made(message, &key.primary_key) {
+        return true;
+    }
+    key.public_subkeys.iter().any(|subkey| {
+        let revoked = subkey.signatures.iter().any(|s| s.typ() == Some(SignatureType::SubkeyRevocation));
+        let binding = newest(&subkey.signatures);
+        let may = binding.is_some_and(|binding| binding.key_flags().sign() && !ended(binding, &subkey.key));
+        !revoked && may && made(message, &subkey.key)
+    })
+}
+
+/// Whether the key has made the signature over the message, in a form that counts, and it has not ended.
+fn made(message: &Message<'_>, key: &(impl VerifyingKey + 'static)) -> bool {
+    let Ok(signature) = message.verify(key) else { return false };
+    let strong = !matches!(
+        signature.hash_alg(),
+        None | Some(
+            HashAlgorithm::None | HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160
+        )
+    );
+    let over_data = matches!(signature.typ(), Some(SignatureType::Binary | SignatureType::Text));
+    let (Some(created), now) = (signature.created(), now()) else { return false };
+    let created = u64::from(created.as_secs());
+    let life =
+        signature.signature_expiration_time().map(|life| u64::from(life.as_secs())).filter(|life| *life > 0);
+    strong && over_data && created <= now && life.is_none_or(|life| now < created + life)
+}
+
+/// The signature made last: it says what holds now.
+fn newest<'a>(signatures: impl IntoIterator<Item = &'a Signature>) -> Option<&'a Signature> {
+    signatures.into_iter().max_by_key(|signature| signature.created().map(Timestamp::as_secs))
+}
+
+/// Whether the life that `by` gives a key has ended.
+fn ended(by: &Signature, key: &impl KeyDetails) -> bool {
+    let life = by.key_expiration_time().map(|life| u64::from(life.as_secs())).filter(|life| *life > 0);
+    life.is_some_and(|life| now() >= u64::from(key.created_at().as_secs()) + life)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
+}
