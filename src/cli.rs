@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use builder_core::{Builder, Host, Result};
+use builder_core::{Builder, Host, Result, Settings};
 use clap::builder::{BoolishValueParser, Resettable, ValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _};
@@ -43,6 +43,7 @@ macro_rules! verbs {
 
 verbs! {
     add "add";
+    build "build" or "bud", "build-using-dockerfile";
     check "check";
     commit "commit";
     completion "completion";
@@ -52,6 +53,7 @@ verbs! {
     diff "diff";
     dockerfile "dockerfile";
     doctor "doctor";
+    du "du";
     fork "fork";
     from "from";
     history "history";
@@ -73,6 +75,7 @@ verbs! {
     rm "rm" or "delete";
     rmi "rmi";
     run "run";
+    script "script";
     save "save";
     shell "shell";
     tag "tag";
@@ -110,6 +113,14 @@ impl Context {
         let settings = settings::settings(&self.globals, self.host)?;
         self.host.enter("/etc".as_ref())?;
         Builder::open(&settings, self.host, talk)
+    }
+
+    /// The settings of a store, for a verb that opens it several times: an ordinary user's process moves into a
+    /// namespace.
+    pub fn entered(&self) -> Result<Settings> {
+        let settings = settings::settings(&self.globals, self.host)?;
+        self.host.enter("/etc".as_ref())?;
+        Ok(settings)
     }
 
     /// The defaults of containers.conf; read when first asked for.

@@ -1,6 +1,7 @@
 //! The `kiln` command: words to verb values to words. No logic, no state.
 
 mod args;
+mod build;
 mod cli;
 mod commands;
 mod exit;

@@ -39,6 +39,13 @@ impl Environment {
         Environment::get(name).and_then(|value| value.into_string().ok())
     }
 
+    /// Every variable that is text.
+    pub fn all() -> Vec<(String, String)> {
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        std::env::vars_os().filter_map(text).collect()
+    }
+
     /// Whether a variable says yes: `1` or `true`.
     pub fn flag(name: &str) -> bool {
         matches!(Environment::text(name).as_deref(), Some("1" | "true"))
@@ -106,4 +113,10 @@ fn user_data() -> Result<PathBuf> {
             .because("neither HOME nor KILN_ROOT is set")
             .hint("name the store's directory with --root DIR or KILN_ROOT=DIR")),
     }
+}
+
+/// Whether we were called by the name of Buildah.
+pub fn is_buildah() -> bool {
+    let name = std::env::args_os().next().map(PathBuf::from);
+    name.as_deref().and_then(std::path::Path::file_stem).is_some_and(|name| name == "buildah")
 }

@@ -1,12 +1,13 @@
 //! What every verb works with: an open store, who we are on this machine, and whom to tell.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::host::Host;
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{Store, Work};
 
 /// An opened store and its surroundings. Verbs are plain values that are performed with one of these.
 pub struct Builder<'a> {
@@ -19,8 +20,16 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// Opens the store, making it if there is none. Verbs that touch files need a `host` that has been entered.
     pub fn open(settings: &Settings, host: Host, reporter: &'a dyn Reporter) -> Result<Self> {
+        if settings.ignore_chown_errors {
+            crate::tree::give_up_owners();
+        }
         let store = Store::open(settings, host.marks())?;
         Ok(Builder { store, host, settings: settings.clone(), reporter })
+    }
+
+    /// A directory for what is only needed meanwhile; gone when dropped, or swept after a death.
+    pub fn scratch(&self) -> Result<Scratch> {
+        self.store.work().map(Scratch)
     }
 
     /// Tells something.
@@ -31,6 +40,18 @@ impl<'a> Builder<'a> {
     /// Whom to tell.
     pub(crate) fn reporter(&self) -> &'a dyn Reporter {
         self.reporter
+    }
+}
+
+/// A directory of unfinished work.
+#[derive(Debug)]
+pub struct Scratch(Work);
+
+impl Scratch {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.dir()
     }
 }
 

@@ -26,7 +26,7 @@ mod tree;
 mod verbs;
 
 pub use auth::Credentials;
-pub use builder::Builder;
+pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
 pub use host::Host;
@@ -41,10 +41,12 @@ pub use settings::{Driver, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
-    Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size,
+    Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size, unpack_archive,
 };
-pub use store::{CheckOptions, CheckReport, Finding, Reclaimed};
+pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
+pub use transport::http::Tls;
 pub use transport::{Access, Retry, Which};
+pub use tree::Ignored;
 pub use verbs::check::check;
 pub use verbs::commit::{Commit, Committed};
 pub use verbs::containers::{
@@ -53,6 +55,7 @@ pub use verbs::containers::{
 pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
 pub use verbs::diff::{Change, Diff, Difference};
 pub use verbs::doctor::{Check, State as CheckState, doctor};
+pub use verbs::du::du;
 pub use verbs::fork::Fork;
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};

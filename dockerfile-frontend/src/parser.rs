@@ -93,7 +93,11 @@ fn statements(source: &Source, faults: &mut Diagnostics) -> (Directives, Vec<Sta
         any = true;
         if let Some(blank) = line.blank {
             faults
-                .warning(Span::line(blank), None, "a blank line stands inside a continued instruction")
+                .warning(
+                    Span::line(blank),
+                    None,
+                    "NoEmptyContinuation: a blank line stands inside a continued instruction",
+                )
                 .hint("remove it, or end the line before without the escape");
         }
         if let Some(unreadable) = line.unreadable {

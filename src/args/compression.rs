@@ -19,21 +19,23 @@ pub struct PushCompressionArgs {
 impl PushCompressionArgs {
     /// What the flags ask for.
     pub fn layers(&self) -> Result<Layers> {
-        if let Some(level) = self.level {
-            let (name, most) = match self.compression_format {
-                Some(Compression::Zstd) => ("zstd", 22),
-                _ => ("gzip", 9),
-            };
-            if !(0..=most).contains(&level) {
-                return Err(Error::invalid(format!("cannot compress at level {level}"))
-                    .hint(format!("{name} has levels up to {most}")));
-            }
-        }
+        check_level(self.level, self.compression_format == Some(Compression::Zstd))?;
         match (self.compression_format, self.force_compression) {
             (Some(form), force) => Ok(Layers::Form(form, force)),
             (None, true) => Ok(Layers::Form(Compression::Gzip, true)),
             (None, false) => Ok(Layers::Compressed),
         }
+    }
+}
+
+fn check_level(level: Option<i32>, zstd: bool) -> Result<()> {
+    let (name, most) = if zstd { ("zstd", 22) } else { ("gzip", 9) };
+    match level {
+        Some(level) if !(0..=most).contains(&level) => {
+            Err(Error::invalid(format!("cannot compress at level {level}"))
+                .hint(format!("{name} has levels up to {most}")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -56,6 +58,12 @@ pub struct CommitCompressionArgs {
     #[arg(long, short = 'D', value_name = "BOOL")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     disable_compression: Option<bool>,
+    /// The level of compression: gzip 0 to 9, zstd 1 to 22 (default: gzip 5, zstd 3)
+    #[arg(long, value_name = "LEVEL")]
+    compression_level: Option<i32>,
+    /// Compress layers of the base again that have another form than --compression-format
+    #[arg(long, requires = "compression_format")]
+    pub force_compression: bool,
 }
 
 impl CommitCompressionArgs {
@@ -63,6 +71,12 @@ impl CommitCompressionArgs {
     pub fn chosen(&self) -> Compression {
         let format = self.compression_format.as_deref();
         choose(self.disable_compression.unwrap_or(format.is_none()), format)
+    }
+
+    /// The level asked for, if the form has it.
+    pub fn level(&self) -> Result<Option<i32>> {
+        let zstd = self.compression_format.as_deref() == Some("zstd");
+        check_level(self.compression_level, zstd).map(|()| self.compression_level)
     }
 }
 

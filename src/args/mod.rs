@@ -7,7 +7,9 @@ pub mod endpoint;
 mod globals;
 pub mod list;
 mod platform;
+mod pull;
 mod registry;
+pub mod run_defaults;
 mod run_options;
 pub mod sources;
 
@@ -20,6 +22,7 @@ pub use blob_cache::BlobCacheArgs;
 pub use compression::{CommitCompressionArgs, PushCompressionArgs};
 pub use globals::Globals;
 pub use platform::PlatformArgs;
+pub use pull::PullArgs;
 pub use registry::{RegistryArgs, parse_bool};
 pub use run_options::{RunOptions, proxies};
 

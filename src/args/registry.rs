@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use builder_core::{Access, Credentials, Result, Retry};
+use builder_core::{Access, Credentials, Fetch, Result, Retry, Tls};
 
+use crate::args::Globals;
 use crate::args::duration;
+use crate::settings;
 use crate::ui;
 
 /// The flags of verbs that reach registries.
@@ -50,6 +52,24 @@ impl RegistryArgs {
             retry: Retry { times: self.retry, delay: self.retry_delay },
             policy: self.signature_policy.clone(),
         })
+    }
+}
+
+impl RegistryArgs {
+    /// How addresses are fetched that are no registry's.
+    pub fn fetch(&self, globals: &Globals) -> Fetch {
+        let settings = settings::registries(globals);
+        Fetch {
+            retry: Retry { times: self.retry, delay: self.retry_delay },
+            tls: Tls {
+                unchecked: self.tls_verify == Some(false),
+                directories: self.cert_dir.iter().cloned().collect(),
+                bundle: settings.bundle,
+                bundle_dirs: settings.bundle_dirs,
+            },
+            proxies: settings.proxies,
+            ..Fetch::default()
+        }
     }
 }
 

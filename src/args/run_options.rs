@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use builder_core::{
-    Device, Dns, Isolation, Limit, Network, Resources, Result, RunSettings, Security, Space, Spaces, Volume,
-    parse_size,
+    Device, Dns, Error, Isolation, Kind, Limit, Network, Resources, Result, RunSettings, Security, Space,
+    Spaces, Volume, parse_size,
 };
 
 use crate::settings::Environment;
@@ -97,6 +97,21 @@ pub struct RunOptions {
     /// Limit each process: NAME=SOFT[:HARD], or host for the caller's limits
     #[arg(long, value_name = "LIMIT", value_delimiter = ',')]
     ulimit: Vec<String>,
+    /// The user namespace: host, which is the caller's; others are refused
+    #[arg(long, value_name = "NAMESPACE")]
+    userns: Option<String>,
+    /// Refused: files of a container are the caller's ids
+    #[arg(long, value_name = "MAP")]
+    userns_uid_map: Vec<String>,
+    /// Refused: files of a container are the caller's ids
+    #[arg(long, value_name = "MAP")]
+    userns_gid_map: Vec<String>,
+    /// Refused: files of a container are the caller's ids
+    #[arg(long, value_name = "USER")]
+    userns_uid_map_user: Option<String>,
+    /// Refused: files of a container are the caller's ids
+    #[arg(long, value_name = "GROUP")]
+    userns_gid_map_group: Option<String>,
     /// The host name namespace: private, host, or the path of one
     #[arg(long, value_name = "NAMESPACE")]
     uts: Option<String>,
@@ -109,18 +124,24 @@ pub struct RunOptions {
 impl RunOptions {
     /// The settings that the flags make.
     pub fn settings(&self) -> Result<RunSettings> {
+        self.refuse_user_namespaces()?;
         let mut security = Security::default();
         self.security_opt.iter().try_for_each(|text| security.add(text))?;
         let space = |flag: &str, text: &Option<String>| {
             text.as_deref().map(|text| Space::parse(flag, text)).transpose()
         };
         let isolation = self.isolation.clone();
+        let dns = Dns::parse(&self.dns, &self.dns_search, &self.dns_option)?;
+        if self.network.as_deref() == Some("none") && dns != Dns::default() && !dns.none {
+            return Err(Error::invalid("cannot set name servers for a command without a network")
+                .hint("leave --dns, --dns-search and --dns-option away, or use another --network"));
+        }
         let settings = RunSettings {
             add_hosts: all(&self.add_host)?,
             cap_add: self.cap_add.clone(),
             cap_drop: self.cap_drop.clone(),
             devices: all::<Device>(&self.device)?,
-            dns: Dns::parse(&self.dns, &self.dns_search, &self.dns_option)?,
+            dns,
             groups: self.group_add.clone(),
             http_proxy: self.http_proxy,
             isolation: isolation.as_deref().map(Isolation::from_str).transpose()?,
@@ -141,6 +162,28 @@ impl RunOptions {
             ..RunSettings::default()
         };
         Ok(settings)
+    }
+
+    /// Every container is in the user namespace that Kiln is in, and its files have the ids of that.
+    fn refuse_user_namespaces(&self) -> Result<()> {
+        let fault = |flag: &str, value: &str| {
+            Err(Error::new(Kind::Unsupported, format!("cannot use `{flag} {value}`"))
+                .because("a container has no user namespace other than the caller's")
+                .hint("as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid"))
+        };
+        match self.userns.as_deref() {
+            None | Some("" | "host") => {}
+            Some(other) => return fault("--userns", other),
+        }
+        let maps = [("--userns-uid-map", &self.userns_uid_map), ("--userns-gid-map", &self.userns_gid_map)];
+        if let Some((flag, map)) = maps.iter().find_map(|(flag, maps)| Some((flag, maps.first()?))) {
+            return fault(flag, map);
+        }
+        match (&self.userns_uid_map_user, &self.userns_gid_map_group) {
+            (Some(user), _) => fault("--userns-uid-map-user", user),
+            (None, Some(group)) => fault("--userns-gid-map-group", group),
+            (None, None) => Ok(()),
+        }
     }
 
     fn resources(&self) -> Result<Resources> {
@@ -165,7 +208,8 @@ impl RunOptions {
     }
 }
 
-fn all<T: FromStr<Err = builder_core::Error>>(texts: &[String]) -> Result<Vec<T>> {
+/// Takes every word for what it says.
+pub fn all<T: FromStr<Err = Error>>(texts: &[String]) -> Result<Vec<T>> {
     texts.iter().map(|text| text.parse()).collect()
 }
 
@@ -173,7 +217,7 @@ fn all<T: FromStr<Err = builder_core::Error>>(texts: &[String]) -> Result<Vec<T>
 fn shm_size(text: &str) -> Result<u64> {
     let text = if text.is_empty() { "64m" } else { text };
     parse_size(text).filter(|bytes| *bytes > 0).ok_or_else(|| {
-        builder_core::Error::invalid(format!("cannot use `--shm-size {text}`"))
+        Error::invalid(format!("cannot use `--shm-size {text}`"))
             .because("it is no size above zero")
             .hint("write a number with b, k, m or g after it, for example `--shm-size 128m`")
     })

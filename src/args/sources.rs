@@ -1,10 +1,10 @@
 //! What `add` and `copy` take: everything but whether archives are unpacked.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use builder_core::{Copy, CopyFrom, Error, Fetch, Kind, Result, Unpack};
+use builder_core::{Config, ConfigEdit, Copy, CopyFrom, Error, Kind, Result, Unpack};
 
+use crate::args::RegistryArgs;
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
@@ -43,6 +43,9 @@ pub struct Sources {
     /// Take sources from this directory and nothing outside it
     #[arg(long, value_name = "DIR")]
     contextdir: Option<PathBuf>,
+    /// Name it in the image's history as what made the next layer, in place of a line of its own
+    #[arg(long, conflicts_with = "add_history")]
+    created_by: bool,
     /// Leave out what matches this pattern, by the path from --contextdir, from the root of --from, or from the
     /// directory you are in
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
@@ -72,22 +75,11 @@ pub struct Sources {
     /// Do not print the digest
     #[arg(long, short)]
     quiet: bool,
-    /// How often to try again where the network fails
-    #[arg(long, value_name = "TIMES", default_value_t = 3)]
-    retry: u32,
-    /// How long to wait before that: 500ms, 2s, 1m
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = super::duration)]
-    retry_delay: Duration,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// The time of everything copied, in seconds since 1970
     #[arg(long, value_name = "SECONDS")]
     timestamp: Option<i64>,
-    /// Ask servers for a certificate that is trusted (default: true)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(action = clap::ArgAction::Set, default_value = "true", hide_default_value = true)]
-    tls_verify: bool,
-    /// Certificates to trust (*.crt) and the client's own (*.cert, *.key) when fetching from https:// addresses
-    #[arg(long, value_name = "DIR")]
-    cert_dir: Option<PathBuf>,
 }
 
 impl Sources {
@@ -126,16 +118,16 @@ impl Sources {
             keep_git_dir: self.keep_git_dir,
             literal: !self.allow_wildcard,
             allow_empty: self.allow_empty_wildcard,
-            fetch: Fetch {
-                retries: self.retry,
-                delay: self.retry_delay,
-                verify_tls: self.tls_verify,
-                cert_dir: self.cert_dir,
-                ..Fetch::default()
-            },
+            fetch: self.registry.fetch(&context.globals),
         };
         let builder = context.privileged(&talk)?;
-        let done = copy.perform_in(&builder, &self.container, &from, !self.quiet, show)?;
+        let show = show && !self.created_by;
+        let print = !self.quiet || self.created_by;
+        let done = copy.perform_in(&builder, &self.container, &from, print, show)?;
+        if self.created_by {
+            let edits = vec![ConfigEdit::CreatedBy(copy.history(&done))];
+            Config { container: self.container.clone(), edits, history: Vec::new() }.perform(&builder)?;
+        }
         if let Some(digest) = done.digest.filter(|_| !self.quiet) {
             ui::result(digest);
         }

@@ -20,6 +20,9 @@ pub struct Args {
     container: String,
     /// The image's name, or a location such as oci:DIR:NAME (default: an image without a name)
     image: Option<String>,
+    /// Put this file into the image and not into the container (default: at the path it has here)
+    #[arg(long, value_name = "FILE[:DESTINATION]")]
+    add_file: Vec<String>,
     /// Set an annotation of the manifest
     #[arg(long, value_name = "NAME=VALUE")]
     annotation: Vec<String>,
@@ -47,6 +50,9 @@ pub struct Args {
     /// The image tells nothing of what made it
     #[arg(long)]
     omit_history: bool,
+    /// Add no layer where no file changed
+    #[arg(long)]
+    omit_empty_layer: bool,
     /// Remove an annotation from the image; several with commas between
     #[arg(long, value_name = "NAME")]
     unsetannotation: Vec<String>,
@@ -177,7 +183,11 @@ impl Args {
             times,
             created,
             compression: self.compression.chosen(),
+            level: self.compression.level()?,
+            force_compression: self.compression.force_compression,
+            add_files: self.add_file.iter().map(|text| added_file(text)).collect::<Result<_>>()?,
             rm: self.rm,
+            omit_empty: self.omit_empty_layer,
             edits,
             omit_history: self.omit_history,
             omit_created_annotation: self.created_annotation == Some(false),
@@ -268,4 +278,23 @@ fn changed_at(path: &std::path::Path) -> Result<i64> {
             .hint("name a file that is there, or give the time itself: --timestamp SECONDS")
     })?;
     Ok(found.mtime())
+}
+
+/// `FILE[:DESTINATION]`, the file by its absolute path.
+fn added_file(text: &str) -> Result<(String, String)> {
+    let (file, destination) = text.split_once(':').unwrap_or((text, ""));
+    let sentence = || format!("cannot add the file `{text}`");
+    let path = std::fs::canonicalize(file).map_err(|cause| {
+        Error::new(Kind::NotFound, sentence()).because(cause).hint("--add-file FILE:/WHERE/IN/THE/IMAGE")
+    })?;
+    if !path.is_file() {
+        return Err(Error::invalid(sentence())
+            .because(format!("`{file}` is not a regular file"))
+            .hint("a directory is copied with `kiln copy`"));
+    }
+    let Some(path) = path.to_str() else {
+        return Err(Error::invalid(sentence()).because("its path is not UTF-8"));
+    };
+    let destination = if destination.is_empty() { path } else { destination };
+    Ok((path.to_owned(), destination.to_owned()))
 }

@@ -11,8 +11,8 @@ use crate::ui;
 /// Print what completes this command line in a shell
 ///
 /// bash: kiln completion bash >/etc/bash_completion.d/kiln; zsh: kiln completion zsh >DIR/_kiln with DIR in $fpath;
-/// fish: kiln completion fish >~/.config/fish/completions/kiln.fish. In bash and fish the names of containers and images
-/// are completed too.
+/// fish: kiln completion fish >~/.config/fish/completions/kiln.fish. In bash and fish the names of containers and
+/// images are completed too.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// bash, zsh, fish, elvish or powershell

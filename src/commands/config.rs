@@ -4,7 +4,7 @@ mod values;
 
 use std::time::Duration;
 
-use builder_core::{Config, ConfigEdit as E, Result};
+use builder_core::{Config, ConfigEdit as E, Error, Result};
 
 use crate::args::{duration, list};
 use crate::cli::Context;
@@ -49,8 +49,8 @@ pub struct Args {
     /// container has there
     #[arg(long, short, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     env: Vec<String>,
-    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; an empty one
-    /// is removed
+    /// Set the check of whether a container is healthy: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; an empty
+    /// one is removed
     #[arg(long, value_name = "CHECK")]
     healthcheck: Option<String>,
     /// Set the time between checks, such as 30s
@@ -119,6 +119,12 @@ pub struct Args {
     /// Show this edit in the image's history [env: BUILDAH_HISTORY]
     #[arg(long)]
     add_history: bool,
+    /// Add this line to the image's history
+    #[arg(long, value_name = "LINE")]
+    history: Vec<String>,
+    /// One edit as JSON, taken as it stands: '{"env": ["NAME", "VALUE"]}', '{"cmd": ["WORD"]}', '"clear-env"'
+    #[arg(long, value_name = "EDIT")]
+    set: Vec<String>,
 }
 
 impl Args {
@@ -129,11 +135,19 @@ impl Args {
         self.onbuild = list::split_all("--onbuild", &self.onbuild)?;
         self.unsetlabel = list::split_all("--unsetlabel", &self.unsetlabel)?;
         self.unsetannotation = list::split_all("--unsetannotation", &self.unsetannotation)?;
-        let edits = self.edits()?;
+        let mut edits = self.edits()?;
+        for text in &self.set {
+            edits.push(serde_json::from_str(text).map_err(|cause| {
+                Error::invalid(format!("cannot understand the edit `{text}`"))
+                    .because(cause)
+                    .hint("write it as --set '{\"env\": [\"NAME\", \"VALUE\"]}'")
+            })?);
+        }
         let talk = Talk { quiet: false };
         let builder = context.builder(&talk)?;
         let shown = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
-        let history = if shown { self.history() } else { Vec::new() };
+        let mut history = if shown { self.shown_edits() } else { Vec::new() };
+        history.append(&mut self.history);
         Config { container: self.container, edits, history }.perform(&builder)?;
         Ok(Exit::Success)
     }
@@ -204,7 +218,7 @@ impl Args {
     }
 
     /// The lines that history shows for these edits, as a build would have them, in Buildah's order.
-    fn history(&self) -> Vec<String> {
+    fn shown_edits(&self) -> Vec<String> {
         let mut shown = Vec::new();
         let mut one = |name: &str, value: &Option<String>| {
             shown.extend(value.as_ref().map(|value| format!("{name} {value}")));

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Error, Format, From, Policy, Result};
+use builder_core::{Format, From, Result};
 
 use crate::args::endpoint::refuse;
-use crate::args::{BlobCacheArgs, PlatformArgs, RegistryArgs, RunOptions};
+use crate::args::{BlobCacheArgs, PlatformArgs, PullArgs, RegistryArgs, RunOptions};
 use crate::cli::Context;
-use crate::commands::pull::parse_policy;
 use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
 use crate::settings::Environment;
@@ -31,17 +30,8 @@ pub struct Args {
     /// KILN_CACHED=1]
     #[arg(long)]
     cached: bool,
-    /// When a registry is asked for the image: always; missing, if it is not here; newer (or true, or no value), always
-    /// but the one that is here does where none can be reached; never (or false) [default: missing]
-    #[arg(long, value_name = "POLICY", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(conflicts_with_all = ["pull_always", "pull_never"])]
-    pull: Option<String>,
-    /// As --pull=always
-    #[arg(long, hide_short_help = true, conflicts_with = "pull_never")]
-    pull_always: bool,
-    /// As --pull=never
-    #[arg(long, hide_short_help = true)]
-    pull_never: bool,
+    #[command(flatten)]
+    pull: PullArgs,
     #[command(flatten)]
     platform: PlatformArgs,
     #[command(flatten)]
@@ -67,7 +57,7 @@ impl Args {
         let cached = self.cached || Environment::flag("KILN_CACHED");
         let run = self.options.settings()?;
         let from = From {
-            pull: self.policy()?,
+            pull: self.pull.policy()?,
             platform: self.platform.wanted()?,
             image: self.image,
             name: self.name,
@@ -84,22 +74,5 @@ impl Args {
         }
         ui::result(made.name);
         Ok(Exit::Success)
-    }
-
-    fn policy(&self) -> Result<Policy> {
-        match &self.pull {
-            Some(text) => match text.to_ascii_lowercase().as_str() {
-                "true" | "" => Ok(Policy::Newer),
-                "false" => Ok(Policy::Never),
-                name => parse_policy(name).map_err(|cause| {
-                    Error::invalid(format!("cannot use `--pull={text}`"))
-                        .because(cause)
-                        .hint("--pull=missing")
-                }),
-            },
-            None if self.pull_always => Ok(Policy::Always),
-            None if self.pull_never => Ok(Policy::Never),
-            None => Ok(Policy::Missing),
-        }
     }
 }

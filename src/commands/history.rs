@@ -17,7 +17,8 @@ pub struct Args {
     #[arg(long, value_name = "TEMPLATE")]
     format: Option<String>,
     /// With false, times and sizes are exact
-    #[arg(long, short = 'H', value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, short = 'H', value_name = "BOOL")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     human: Option<bool>,
     /// Print JSON: a list of objects with id, created, CreatedBy, size, comment, tags
     #[arg(long)]

@@ -20,7 +20,8 @@ pub struct Args {
     /// A Go template such as '{{.OCIv1.Config.Env}}'
     #[arg(long, short, value_name = "TEMPLATE")]
     format: Option<String>,
-    /// What NAME is: container, image or manifest, that is a list of images (default: a container, or an image if no container has that name)
+    /// What NAME is: container, image or manifest, that is a list of images (default: a container, or an image if no
+    /// container has that name)
     #[arg(long = "type", short = 't', value_name = "TYPE", value_parser = ["container", "image", "manifest"])]
     kind: Option<String>,
 }

@@ -17,8 +17,10 @@ pub struct Args {
 impl Args {
     /// Writes the pages; prints nothing.
     pub fn run(self, _context: &Context) -> Result<Exit> {
-        let written = std::fs::create_dir_all(&self.dir)
-            .and_then(|()| clap_mangen::generate_to(cli::command(true), &self.dir));
+        // The flags of all verbs have one page, the first.
+        let command = cli::command(true).mut_args(|arg| arg.global(false));
+        let written =
+            std::fs::create_dir_all(&self.dir).and_then(|()| clap_mangen::generate_to(command, &self.dir));
         written.map_err(|cause| {
             Error::new(Kind::Io, format!("cannot write the manual to `{}`", self.dir.display()))
                 .because(cause)

@@ -1,6 +1,7 @@
 //! One verb, one file: its words as a clap struct, and `run`, which makes a verb value of them and draws the result.
 
 pub mod add;
+pub mod build;
 pub mod check;
 pub mod commit;
 pub mod completion;
@@ -10,6 +11,7 @@ pub mod copy;
 pub mod diff;
 pub mod dockerfile;
 pub mod doctor;
+pub mod du;
 pub mod fork;
 pub mod from;
 pub mod history;
@@ -32,6 +34,7 @@ pub mod rm;
 pub mod rmi;
 pub mod run;
 pub mod save;
+pub mod script;
 pub mod shell;
 pub mod tag;
 pub mod umount;

@@ -34,13 +34,17 @@ impl Args {
         let talk = Talk { quiet: true };
         let builder = context.privileged(&talk)?;
         if self.prune {
-            for id in (Prune { all: false, force: self.force }).perform(&builder)?.images {
+            for id in (Prune { force: self.force, ..Prune::default() }).perform(&builder)?.images {
                 ui::result(id.hex());
             }
             return Ok(Exit::Success);
         }
         let (names, force) = match self.all {
-            true => (images(&builder)?.into_iter().map(|image| image.id.hex()).collect(), true),
+            true => {
+                // What is in other stores is not ours to remove.
+                let own = images(&builder)?.into_iter().filter(|image| !image.read_only);
+                (own.map(|image| image.id.hex()).collect(), true)
+            }
             false => (self.images, self.force),
         };
         for_each(&names, |name| {

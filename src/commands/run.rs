@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, SshAgent};
 
-use crate::args::{RunOptions, proxies};
+use crate::args::{RunOptions, proxies, run_defaults};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
@@ -79,7 +79,8 @@ impl Args {
         let history = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
         let line = history.then(|| self.command.join(" "));
         let (container, valid) = (self.container.clone(), self.valid_exit_codes.clone());
-        let run = self.value()?;
+        let mut run = self.value()?;
+        run_defaults::fill(&mut run, context)?;
         let builder = context.privileged(&talk)?;
         match run.perform_in(&builder, &container, line.as_deref()) {
             Ok(exit) if valid.contains(&exit.code()) => Ok(Exit::Success),

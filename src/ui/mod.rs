@@ -5,6 +5,7 @@ mod level;
 pub mod lines;
 mod progress;
 mod secret;
+mod stages;
 pub mod table;
 pub mod template;
 pub mod text;
@@ -16,6 +17,7 @@ pub use level::{Level, debug};
 pub use lines::Progress;
 pub use progress::Talk;
 pub use secret::{ask, ask_secret};
+pub use stages::StageTalk;
 
 use std::io::Write;
 

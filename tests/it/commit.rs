@@ -370,12 +370,6 @@ $ touch -d @1234 then; kiln commit -q --reference-time then one a >out; kiln ins
 <time>
 $ BUILDAH_FORMAT=docker kiln commit -q one c >out; kiln inspect --type image --format '{{.Manifest}}' c | grep -o 'docker.distribution.manifest.v2'
 docker.distribution.manifest.v2
-$ kiln commit -q --manifest both --timestamp 0 one l1 >out; kiln commit -q --manifest both --timestamp 1 one l2 >out; kiln inspect --type manifest --format '{{.mediaType}} {{len .manifests}} {{(index .manifests 0).platform.architecture}}' both
-application/vnd.oci.image.index.v1+json 2 amd64
-$ kiln inspect --type manifest l1 | head -n 3
-{
-    "schemaVersion": 2,
-    "mediaType": "application/vnd.oci.image.manifest.v1+json",
 $ kiln commit --change 'RUN x' one
 ! Error: cannot make the change `RUN x`: this instruction changes more than the config
 ! hint: a change is one of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, MAINTAINER, ONBUILD, SHELL, STOPSIGNAL, USER, VOLUME and WORKDIR: --change 'CMD ["/bin/sh"]'
@@ -420,6 +414,53 @@ $ BUILDAH_FORMAT=zip kiln commit one
 ! Error: cannot use BUILDAH_FORMAT=`zip`: a format is `oci` or `docker`
 ! hint: set it to `oci` or `docker`, or unset it
 [125]
+"#,
+    );
+}
+
+#[test]
+fn lists_and_files_are_added_to() {
+    let Some(env) = with_base("lists_and_files_are_added_to") else { return };
+    env.write("config.json", "{}");
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base
+one
+$ kiln commit -q --manifest both --timestamp 0 one l1 >out; kiln commit -q --manifest both --timestamp 1 one l2 >out; kiln inspect --type manifest --format '{{.mediaType}} {{len .manifests}} {{(index .manifests 0).platform.architecture}}' both
+application/vnd.oci.image.index.v1+json 2 amd64
+$ echo added >more; kiln commit -q --add-file more:/etc/deep/more --add-file config.json one with >out; kiln from --name with with; kiln unshare --mount with sh -c 'cd $with; find . -type f | sort; cat etc/deep/more; stat -c "%U %a" etc'
+with
+.<dir>/files/config.json
+./etc/deep/more
+./etc/hello.conf
+./etc/passwd
+added
+root 755
+$ kiln unshare --mount one sh -c 'test -e $one/etc/deep || echo not there'; kiln containers -n --format '{{.ContainerName}}'
+not there
+one
+with
+$ kiln commit --add-file nosuch one
+! Error: cannot add the file `nosuch`: No such file or directory (os error 2)
+! hint: --add-file FILE:/WHERE/IN/THE/IMAGE
+[125]
+$ kiln commit --add-file /etc:/x one
+! Error: cannot add the file `/etc:/x`: `/etc` is not a regular file
+! hint: a directory is copied with `kiln copy`
+[125]
+$ kiln commit -q --compression-format gzip --compression-level 1 one oci:small:x >out; ls small
+blobs
+index.json
+oci-layout
+$ kiln commit --compression-format zstd --compression-level 99 one oci:small:x
+! Error: cannot compress at level 99
+! hint: zstd has levels up to 22
+[125]
+$ kiln inspect --type manifest l1 | head -n 3
+{
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
 "#,
     );
 }

@@ -5,7 +5,12 @@ use crate::support::{tell, with_base};
 #[test]
 fn shells_complete_verbs_flags_and_names() {
     let Some(env) = with_base("shells_complete_verbs_flags_and_names") else { return };
-    env.write("complete", ". ./kiln.bash\nCOMP_WORDS=(kiln \"$@\") COMP_CWORD=$#\n_kiln_names kiln \"${@: -1}\" \"${@: -2:1}\"\necho \"${COMPREPLY[@]}\"\n");
+    let script = r#". ./kiln.bash
+COMP_WORDS=(kiln "$@") COMP_CWORD=$#
+_kiln_names kiln "${@: -1}" "${@: -2:1}"
+echo "${COMPREPLY[@]}"
+"#;
+    env.write("complete", script);
     tell(
         &env,
         r#"

@@ -114,7 +114,7 @@ $ kiln dockerfile dump nosuch
 $ printf 'FROM a\nRUN b \\\n\n  c\n' | kiln dockerfile dump -
 (from "a")
 (run "b   c")
-! warning: a blank line stands inside a continued instruction
+! warning: NoEmptyContinuation: a blank line stands inside a continued instruction
 !   --> -:3
 !    3 |
 ! hint: remove it, or end the line before without the escape

@@ -38,7 +38,7 @@ overlay               works
 $ kiln doctor --format 'table {{.Name}}\t{{.State}}' | head -n 1
 NAME                  STATE
 $ kiln doctor --format '{{.Nosuch}}'
-! Error: cannot fill in the format: map has no entry for key: Nosuch
+! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
 [125]
 $ kiln doctor --json --format x
 ! error: the argument '--json' cannot be used with '--format <TEMPLATE>'

@@ -110,6 +110,7 @@ $ kiln from --format zip base
 [125]
 $ kiln from --retry 0 docker://localhost:1/base
 ! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
+! hint: see whether a registry runs at `localhost:1`
 [125]
 $ kiln from oci:
 ! Error: cannot use `oci:`: it names no directory

@@ -2,6 +2,8 @@
 //!
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
+mod add;
+mod build;
 mod cached;
 mod check;
 mod commit;
@@ -10,10 +12,13 @@ mod concurrency;
 mod config;
 mod containers;
 mod copy;
+mod diff;
 mod dockerfile;
 mod doctor;
+mod du;
 mod examples;
 mod faults;
+mod fork;
 mod from;
 mod globals;
 mod history;
@@ -25,6 +30,7 @@ mod inspect;
 mod interop;
 mod interop_buildah;
 mod interop_places;
+mod log;
 mod login;
 mod logout;
 mod man;
@@ -45,12 +51,16 @@ mod rm;
 mod rmi;
 mod rootless;
 mod run;
+mod run_flags;
 mod run_mounts;
 mod save;
+mod script;
+mod shell;
 mod support;
 mod surface;
 mod tag;
 mod tidy;
 mod umount;
+mod undo;
 mod unshare;
 mod version;

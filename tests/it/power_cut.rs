@@ -18,6 +18,15 @@ const CONTAINER: &str =
 /// The container, committed, and then changed again.
 const COMMITTED: &str = "kiln commit -q --timestamp 1000000000 c first >/dev/null
     kiln run c -- sh -c 'rm /d/one; echo two > /d/two'\n";
+/// A cached container with a step.
+const CACHED: &str =
+    "kiln pull -q oci:layout:base >/dev/null; kiln from --cached --name c localhost/base >/dev/null
+    kiln run c -- sh -c 'echo one >/one; rm -r /home'\n";
+/// What a container is worth, and what the same steps give in a new one: what was cut is never taken for whole.
+const WORTH_AGAIN: &str = "kiln commit -q --timestamp 1000000000 c worth
+    d=$(kiln from --cached localhost/base); kiln run $d -- sh -c 'echo one >/one; rm -r /home'
+    kiln run $d -- sh -c 'cat /one >/two; mkdir /d; echo more >/d/three'
+    kiln copy -q $d tree /copied/; kiln commit -q --timestamp 1000000000 $d";
 /// What a container is worth: the image it would make.
 const WORTH: &str = "kiln commit -q --timestamp 1000000000 c worth";
 
@@ -84,6 +93,56 @@ cut! {
         verb: &["run", "c", "--", "sh", "-c", "echo run > /run.txt; rm -rf /d"],
         finish: WORTH,
         again: true,
+        ..Story::default()
+    };
+    run_a_step: Story {
+        setup: &[BASE, CACHED],
+        verb: &["run", "c", "--", "sh", "-c", "cat /one >/two; mkdir -p /d; echo more >/d/three"],
+        finish: WORTH_AGAIN,
+        again: true,
+        ..Story::default()
+    };
+    run_a_known_step: Story {
+        setup: &[
+            BASE,
+            CACHED,
+            "d=$(kiln fork c); kiln run $d -- sh -c 'cat /one >/two; mkdir -p /d'; kiln rm $d >/dev/null",
+        ],
+        verb: &["run", "c", "--", "sh", "-c", "cat /one >/two; mkdir -p /d"],
+        finish: WORTH_AGAIN,
+        again: true,
+        ..Story::default()
+    };
+    copy_a_step: Story {
+        setup: &[BASE, CACHED],
+        verb: &["copy", "-q", "c", "tree", "/copied/"],
+        finish: WORTH_AGAIN,
+        again: true,
+        ..Story::default()
+    };
+    step_by_hand: Story {
+        setup: &[
+            BASE,
+            CACHED,
+            "echo x >$(kiln mount c)/hand; touch -d @1000000000 $(kiln mount c)/hand; kiln umount c >/dev/null",
+        ],
+        verb: &["config", "--label", "a=b", "c"],
+        finish: WORTH_AGAIN,
+        again: true,
+        ..Story::default()
+    };
+    undo: Story {
+        setup: &[BASE, CACHED, "kiln run c -- sh -c 'echo two >/two'"],
+        verb: &["undo", "c"],
+        view: "kiln log --format '{{.Step}}' c",
+        finish: WORTH_AGAIN,
+        ..Story::default()
+    };
+    fork: Story {
+        setup: &[BASE, CACHED],
+        verb: &["fork", "--name", "d", "c"],
+        view: "kiln containers --format '{{.ContainerName}}'",
+        finish: "kiln commit -q --timestamp 1000000000 d worth; kiln log --format '{{.Step}}' d",
         ..Story::default()
     };
     config: Story {

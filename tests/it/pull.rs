@@ -52,6 +52,7 @@ $ kiln pull oci:layout:other
 [125]
 $ kiln pull --retry 0 docker://localhost:1/x
 ! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
+! hint: see whether a registry runs at `localhost:1`
 [125]
 $ kiln pull nosuch:tag:x
 ! Error: cannot use the image name `nosuch:tag:x`: a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two

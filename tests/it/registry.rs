@@ -35,8 +35,6 @@ $ kiln rmi $R/team/base:1 >/dev/null; kiln pull -q --tls-verify=false docker://$
 <id-1>
 $ kiln from --tls-verify=false $R/other/base:1
 base-working-container
-$ cat $(kiln mount base-working-container)/etc/hello.conf
-hello
 $ kiln copy base-working-container digest /new; kiln commit --tls-verify=false -q base-working-container docker://$R/team/new
 <id-3>
 <id-4>
@@ -122,23 +120,23 @@ $ kiln push -q --cert-dir empty base docker://$R/base
 ! Error: cannot talk to `<localhost>`: its certificate is not accepted: no authority that is trusted here has signed it
 ! hint: hand in the authority's certificate with --cert-dir DIR (a file DIR/ca.crt), or do not check it with --tls-verify=false
 [125]
-$ mkdir -p $HOME/.config/containers/certs.d/$R; cp ca.crt $HOME/.config/containers/certs.d/$R; kiln pull -q docker://$R/base
+$ mkdir -p $HOME/.config/containers/certs.d/$R; cp ca.crt $HOME/.config/containers/certs.d/$R; kiln pull -q --policy always docker://$R/base
 <id-1>
-$ rm -r $HOME/.config; SSL_CERT_FILE=ca.crt kiln pull -q docker://$R/base
+$ rm -r $HOME/.config; SSL_CERT_FILE=ca.crt kiln pull -q --policy always docker://$R/base
 <id-1>
-$ kiln pull -q --cert-dir certs docker://$(echo $R | sed s/localhost/127.0.0.1/)/base
+$ kiln pull -q --policy always --cert-dir certs docker://$(echo $R | sed s/localhost/127.0.0.1/)/base
 ! Error: cannot talk to `<127.0.0.1>`: its certificate is not accepted: it is for another host name
 ! hint: hand in the authority's certificate with --cert-dir DIR (a file DIR/ca.crt), or do not check it with --tls-verify=false
 [125]
-$ cp client.crt certs/a.cert; kiln pull -q --cert-dir certs docker://$R/base
+$ cp client.crt certs/a.cert; kiln pull -q --policy always --cert-dir certs docker://$R/base
 ! Error: cannot talk to `<localhost>`: cannot use the certificate `certs/a.cert`: there is no `certs/a.key` beside it
 ! hint: put the client's key there; the certificate of an authority ends in .crt
 [125]
-$ cp self.key certs/a.key; kiln pull -q --cert-dir certs docker://$R/base
+$ cp self.key certs/a.key; kiln pull -q --policy always --cert-dir certs docker://$R/base
 ! Error: cannot talk to `<localhost>`: cannot use the client certificate: keys may not be consistent: KeyMismatch
 ! hint: see that NAME.cert and NAME.key belong together
 [125]
-$ echo none >certs/b.crt; kiln pull -q --cert-dir certs docker://$R/base
+$ echo none >certs/b.crt; kiln pull -q --policy always --cert-dir certs docker://$R/base
 ! Error: cannot talk to `<localhost>`: cannot use the certificate `certs/b.crt`: it has no certificate in PEM form
 [125]
 "#,
@@ -225,10 +223,9 @@ base-working-container-2
 <id-1>
 $ kiln images --format '{{.Name}}:{{.Tag}}'
 alias.example/deep/base:latest
-$ kiln pull search.example/base
+$ kiln pull --policy always search.example/base
 <id-1>
-! warning: the mirror <localhost> is passed over: cannot read the manifest of `<localhost>/copy/base:latest`: the registry does not have it: manifest unknown
-$ kiln push -q --tls-verify=false search.example/base docker://$M/copy/base; kiln rmi -f -a >/dev/null; kiln pull search.example/base
+$ kiln push -q --tls-verify=false search.example/base docker://$M/copy/base; kiln rmi -f -a >/dev/null; kiln pull --policy always search.example/base
 <id-1>
 ! Copying config <short-1>
 ! Copying blob <short-2>
@@ -241,11 +238,11 @@ $ kiln push search.example/base docker://blocked.example/x
 ! Error: cannot use `blocked.example/x:latest`: `blocked.example` is blocked
 ! hint: see `blocked` in registries.conf and registries.conf.d
 [125]
-$ BUILD_REGISTRY_SOURCES='{"blockedRegistries": ["alias.example"]}' kiln pull docker://alias.example/deep/base
+$ BUILD_REGISTRY_SOURCES='{"blockedRegistries": ["alias.example"]}' kiln pull --policy always docker://alias.example/deep/base
 ! Error: cannot use `alias.example/deep/base:latest`: access to `alias.example` is not allowed
 ! hint: see BUILD_REGISTRY_SOURCES in the environment
 [125]
-$ BUILD_REGISTRY_SOURCES='{"allowedRegistries": ["alias.example"]}' kiln pull docker://search.example/base
+$ BUILD_REGISTRY_SOURCES='{"allowedRegistries": ["alias.example"]}' kiln pull --policy always docker://search.example/base
 ! Error: cannot use `search.example/base:latest`: access to `search.example` is not allowed
 ! hint: see BUILD_REGISTRY_SOURCES in the environment
 [125]
@@ -260,7 +257,7 @@ $ kiln --registries-conf two pull nosuch
 [125]
 $ echo 'unqualified = [' >bad; kiln --registries-conf bad pull nosuch
 ! Error: cannot use `bad`: line 1: unclosed array, expected `]`
-! hint: correct it as containers-registries.conf(5) says, or name another: CONTAINERS_REGISTRIES_CONF=FILE
+! hint: correct it as containers-registries.conf(5) says, or name another: --registries-conf FILE
 [125]
 "#,
     );
@@ -277,7 +274,7 @@ fn the_policy_decides_what_comes_in() {
     env.set("GNUPGHOME", &gnupg);
     let sign = r#"
 mkdir -m 700 gnupg; mkdir -p $HOME/.config/containers/registries.d lookaside
-for name in good other; do gpg -q --batch --passphrase '' --quick-gen-key $name@kiln.example default default never 2>/dev/null; done
+for name in good other; do gpg -q --batch --passphrase '' --quick-gen-key $name@kiln.example rsa2048 default never 2>/dev/null; done
 gpg -q --armor --export good@kiln.example >good.asc; gpg -q --export other@kiln.example >other.gpg
 kiln push -q --tls-verify=false --digestfile digest base docker://$R/base
 kiln push -q --tls-verify=false base docker://$R/unsigned
@@ -312,29 +309,29 @@ gpgconf --kill all
     tell(
         &env,
         r#"
-$ kiln rmi base >/dev/null; kiln pull -q --tls-verify=false --signature-policy signed.json docker://$R/base
+$ kiln rmi base >/dev/null; kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/base
 <id-1>
-$ kiln pull -q --tls-verify=false --signature-policy signed.json docker://$R/base@$(cat digest)
+$ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/base@$(cat digest)
 <id-1>
-$ kiln pull -q --tls-verify=false --signature-policy signed.json docker://$R/unsigned
+$ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/unsigned
 ! Error: cannot use `docker://<localhost>/unsigned:latest`: the signature policy asks for a signature, and it has none
 ! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
 [125]
-$ kiln pull -q --tls-verify=false --signature-policy signed.json docker://$R/moved
+$ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/moved
 ! Error: cannot use `docker://<localhost>/moved:latest`: its signature is for the name `<localhost>/base:latest`
 ! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
 [125]
-$ kiln pull -q --tls-verify=false --signature-policy any.json docker://$R/moved
+$ kiln pull -q --policy always --tls-verify=false --signature-policy any.json docker://$R/moved
 <id-1>
-$ kiln pull -q --tls-verify=false --signature-policy by-other.json docker://$R/base
+$ kiln pull -q --policy always --tls-verify=false --signature-policy by-other.json docker://$R/base
 ! Error: cannot use `docker://<localhost>/base:latest`: its signature is by none of the keys that the policy names
 ! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
 [125]
-$ kiln pull -q --tls-verify=false --signature-policy sigstore.json docker://$R/base
+$ kiln pull -q --policy always --tls-verify=false --signature-policy sigstore.json docker://$R/base
 ! Error: cannot use `docker://<localhost>/base:latest`: the signature policy asks for a sigstore signature, and Kiln checks none
 ! hint: ask for `signedBy` in policy.json, or name another policy: --signature-policy FILE
 [125]
-$ kiln pull -q --tls-verify=false --signature-policy reject.json docker://$R/base
+$ kiln pull -q --policy always --tls-verify=false --signature-policy reject.json docker://$R/base
 ! Error: cannot use `docker://<localhost>/base:latest`: the signature policy rejects it
 ! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
 [125]
@@ -342,19 +339,19 @@ $ kiln pull -q --signature-policy reject.json oci:layout:localhost/base
 ! Error: cannot use `oci:layout:localhost/base`: the signature policy rejects it
 ! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
 [125]
-$ kiln pull -q --tls-verify=false --signature-policy none.json docker://$R/base
+$ kiln pull -q --policy always --tls-verify=false --signature-policy none.json docker://$R/base
 ! Error: cannot read the signature policy `none.json`: No such file or directory (os error 2)
 [125]
-$ kiln pull -q --tls-verify=false --signature-policy accept.json docker://$R/base
+$ kiln pull -q --policy always --tls-verify=false --signature-policy accept.json docker://$R/base
 <id-1>
-$ cp reject.json $HOME/.config/containers/policy.json; kiln pull -q --tls-verify=false docker://$R/base
+$ cp reject.json $HOME/.config/containers/policy.json; kiln pull -q --policy always --tls-verify=false docker://$R/base
 ! Error: cannot use `docker://<localhost>/base:latest`: the signature policy rejects it
 ! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
 [125]
-$ CONTAINERS_POLICY_JSON=accept.json kiln pull -q --tls-verify=false docker://$R/base
+$ CONTAINERS_POLICY_JSON=accept.json kiln pull -q --policy always --tls-verify=false docker://$R/base
 <id-1>
 $ for file in lookaside/base@*/signature-1; do printf x | dd of=$file bs=1 seek=200 conv=notrunc 2>/dev/null; done
-$ kiln pull -q --tls-verify=false --signature-policy signed.json docker://$R/base 2>&1 | sed 's/: its.*/: …/; s/: what was.*/: …/'
+$ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/base 2>&1 | sed 's/: its.*/: …/; s/: what was.*/: …/'
 Error: cannot use `docker://<localhost>/base:latest`: …
 hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
 "#,

@@ -1,5 +1,8 @@
 //! Places that let Kiln do less than it would: every verb works there too, and makes the same image.
 
+use std::io::Read;
+use std::path::Path;
+
 use crate::support::{Env, Need, images, needs, tell};
 
 /// An environment with a busybox image in the layout `layout`. `None`, and `test` on the list, where there is none.
@@ -126,7 +129,7 @@ one
 $ kiln --storage-driver overlay run p true
 ! Error: cannot run `true`: no directory of the container's PATH has it: /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ! hint: give its full path, or set the PATH with `--env PATH=…`
-[125]
+[1]
 $ kiln rm p q | wc -l
 2
 "#,
@@ -155,7 +158,6 @@ $ kiln commit -q c again | wc -l; STORAGE_OPTS= kiln run c sh -c 'ls -A /root; l
 1
 new
 5:6
-! ls: /root/.opq: No such file or directory
 ! ls: /hand: No such file or directory
 $ find "$KILN_ROOT" -name '.wh.*' | wc -l
 0
@@ -240,4 +242,193 @@ $ kiln rm c d e | wc -l
 3
 "#,
     );
+}
+
+/// Path, owner and mode of all that the last layer of a layout's one image has.
+fn layer_owners(layout: &Path) -> Vec<String> {
+    let read = |digest: &str| {
+        let path = layout.join("blobs/sha256").join(digest.strip_prefix("sha256:").expect("a digest"));
+        std::fs::read(path).expect("a blob")
+    };
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).expect("JSON");
+    let index = json(&std::fs::read(layout.join("index.json")).expect("an index"));
+    let manifest = json(&read(index["manifests"][0]["digest"].as_str().expect("a manifest")));
+    let layers = manifest["layers"].as_array().expect("layers");
+    let blob = read(layers.last().expect("a layer")["digest"].as_str().expect("its digest"));
+    let mut plain = Vec::new();
+    if blob.starts_with(&[0x1f, 0x8b]) {
+        flate2::read::MultiGzDecoder::new(&blob[..]).read_to_end(&mut plain).expect("it is gzip");
+    } else {
+        plain = blob;
+    }
+    let mut archive = tar::Archive::new(&plain[..]);
+    let line = |entry: std::io::Result<tar::Entry<'_, _>>| {
+        let mut entry: tar::Entry<'_, &[u8]> = entry.expect("an entry");
+        let extensions = entry.pax_extensions().expect("its extensions").map_or(0, Iterator::count);
+        let header = entry.header();
+        let (uid, gid) = (header.uid().expect("a user"), header.gid().expect("a group"));
+        let path = entry.path().expect("a path").display().to_string();
+        format!("{path} {uid}:{gid} {:o} {extensions}", header.mode().expect("a mode"))
+    };
+    archive.entries().expect("entries").map(line).collect()
+}
+
+#[test]
+fn a_user_with_one_id() {
+    let test = "a_user_with_one_id";
+    if !needs(test, &[Need::Busybox]) {
+        return;
+    }
+    let Some(env) = Env::for_user(test) else { return };
+    images::write_busybox(&env.path("layout"), "localhost/base");
+    tell(
+        &env,
+        r#"
+$ # Without newuidmap there is but the one id that everyone has.
+> printf '#!/bin/sh\nPATH=/nowhere exec "$KILN" "$@"\n' >k; chmod +x k
+$ ./k from -q --name c oci:layout:localhost/base
+c
+$ mkdir srv; echo one >srv/file; ln -s file srv/link; mkfifo srv/pipe; chmod 750 srv; ./k copy -q --chown 33:44 c srv /srv
+$ ./k run c sh -c 'busybox wc -l </proc/self/uid_map; id -u; stat -c "%u:%g %a" /srv /srv/file'
+1
+0
+0:0 750
+0:0 644
+$ ./k run c sh -c 'chmod 640 /srv/file; echo more >>/srv/file; rm /etc/group'
+$ ./k run c chown 5:6 /srv/file
+! chown: /srv/file: Invalid argument
+! warning: the command failed where there is one id only: it can give no file to anyone
+! hint: as root: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER` (a range no other user has)
+[1]
+$ ./k run --user user c true
+! Error: cannot become user 1000:1000: Invalid argument (os error 22)
+! hint: without root only ids below the count in /etc/subuid and /etc/subgid exist: use a lower id
+[125]
+$ ./k unshare /bin/sh -c '/usr/bin/stat -c "%u:%g %a" "$($KILN mount c)/srv/file"'
+0:0 640
+$ ./k commit -q --timestamp 0 c made | wc -l; ./k push -q made oci:out:x
+1
+"#,
+    );
+    let first = layer_owners(&env.path("out"));
+    let expected = [
+        "etc/ 0:0 755 0",
+        "etc/.wh.group 0:0 0 0",
+        "srv/ 33:44 750 0",
+        "srv/file 33:44 640 0",
+        "srv/link 33:44 777 0",
+        "srv/pipe 33:44 644 0",
+    ];
+    assert_eq!(first, expected);
+    tell(
+        &env,
+        r#"
+$ # Unpacked, copied and squashed the owners are the same, and gone where they are given back.
+> KILN_ROOT=$PWD/second ./k from -q --name d oci:out:x; export KILN_ROOT=$PWD/second
+> ./k copy -q --from d d /srv /again; ./k copy -q --chown 0:0 --from d d /srv/file /srv/file
+> ./k commit -q --timestamp 0 d flat | wc -l; ./k push -q flat oci:out2:x; ./k rm d | wc -l
+d
+1
+1
+$ # Already inside a namespace with one id.
+> unshare -rm sh -c 'kiln run c id -u; kiln commit -q --timestamp 0 c again | wc -l; kiln push -q again oci:out3:x'
+0
+1
+$ ./k rm c | wc -l
+1
+$ ./k rmi --all | wc -l
+5
+"#,
+    );
+    let second = layer_owners(&env.path("out2"));
+    let expected = [
+        "again/ 33:44 750 0",
+        "again/file 33:44 640 0",
+        "again/link 33:44 777 0",
+        "again/pipe 33:44 644 0",
+        "srv/ 33:44 750 0",
+        "srv/file 0:0 640 0",
+    ];
+    assert_eq!(second, expected);
+    assert_eq!(layer_owners(&env.path("out3")), first);
+}
+
+#[test]
+fn images_of_another_store_are_used_in_place() {
+    let Some(env) = with_busybox("images_of_another_store_are_used_in_place") else { return };
+    tell(
+        &env,
+        r#"
+$ export KILN_ROOT=$PWD/other; kiln from -q --name c oci:layout:localhost/base; kiln run c touch /made; kiln commit -q c made | wc -l
+c
+1
+$ # Nothing in it may change from now on.
+> find other -type f ! -path 'other/tmp/*' -printf '%p %s %T@\n' | sort >before
+$ export STORAGE_OPTS=additionalimagestore=$PWD/other
+> kiln images --format '{{.Name}} {{.ReadOnly}}'; kiln images --json | grep -c '"readonly": true'
+> kiln from -q --name d made; kiln run d sh -c 'ls /made; rm /made; echo own >/own'; kiln commit -q d own | wc -l
+> kiln from -q --name e own; kiln run e sh -c 'cat /own; ls /made'; kiln run e ls /bin/busybox
+localhost/made true
+localhost/base true
+2
+d
+/made
+1
+e
+own
+! ls: /made: No such file or directory
+[1]
+$ export STORAGE_OPTS=additionalimagestore=$PWD/other; kiln rmi made
+! Error: cannot remove the image `made`: it is in an additional store, which is never written
+! hint: do it in that store: kiln --root <dir>/files/other …
+[125]
+$ export STORAGE_OPTS=additionalimagestore=$PWD/other; kiln tag made mine
+! Error: cannot tag the image `made`: it is in an additional store, which is never written
+! hint: do it in that store: kiln --root <dir>/files/other …
+[125]
+$ export STORAGE_OPTS=additionalimagestore=$PWD/other; kiln push -q own oci:out:own; kiln check; kiln prune 2>/dev/null; kiln check
+$ ls "$KILN_ROOT/layers" | wc -l; find other -type f ! -path 'other/tmp/*' -printf '%p %s %T@\n' | sort | diff before -
+1
+$ kiln --storage-opt additionalimagestore=/nosuch images
+! Error: cannot use the storage option `additionalimagestore=/nosuch`: `/nosuch` is not a store of Kiln
+! hint: name the --root of another Kiln store
+[125]
+$ kiln from -q --name f oci:out:own; kiln run f cat /own
+f
+own
+$ STORAGE_OPTS=additionalimagestore=$PWD/other kiln rm d e f | wc -l; STORAGE_OPTS=additionalimagestore=$PWD/other kiln rmi --all | wc -l
+3
+2
+"#,
+    );
+}
+
+#[test]
+fn a_store_on_fuse() {
+    let test = "a_store_on_fuse";
+    let needed = [Need::Root, Need::Program("fuse-overlayfs"), Need::File("/dev/fuse")];
+    if !needs(test, &needed) {
+        return;
+    }
+    let Some(env) = with_busybox(test) else { return };
+    let expected = every_verb(&env);
+    let mut env = with_busybox(test).expect("it was there a moment ago");
+    // As a file server's: extended attributes are not for us to make.
+    let made = env.shell(
+        "mkdir -p ../lower ../upper ../work \"$KILN_ROOT\"
+         fuse-overlayfs -o noxattrs=1,lowerdir=../lower,upperdir=../upper,workdir=../work \"$KILN_ROOT\" 2>&1",
+    );
+    made.expect_ok("a FUSE file system is mounted");
+    tell(
+        &env,
+        r#"
+$ kiln from -q --name w oci:layout:localhost/base; kiln run w sh -c 'rm -r /home; echo >/etc/new'
+$ kiln commit -q w one | wc -l; kiln from -q --name v one; kiln run v sh -c 'ls -A /etc; ls /home'
+$ STORAGE_OPTS=mount_program=/usr/bin/fuse-overlayfs kiln from -q --name u one
+$ kiln --storage-driver overlay --storage-opt mount_program=/usr/bin/fuse-overlayfs run u true
+$ kiln rm u v w | wc -l; kiln rmi --all | wc -l
+"#,
+    );
+    env.set("STORAGE_DRIVER", "vfs");
+    assert_eq!(every_verb(&env), expected);
 }

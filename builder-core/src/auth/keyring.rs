@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::AuthFile;
-use super::{Credentials, helper};
+use super::{Credentials, program};
 use crate::error::{Error, Kind, Result};
 
 /// The entry of `credential-helpers` in registries.conf that stands for the files.
@@ -26,7 +26,7 @@ impl Keyring {
     /// The credentials for `key` (`HOST[:PORT]` or `HOST[:PORT]/PATH`), the most specific that are there.
     pub fn find(&self, key: &str) -> Result<Option<Credentials>> {
         for name in &self.helpers {
-            let found = if name == FILES { self.in_files(key)? } else { helper::get(name, registry(key))? };
+            let found = if name == FILES { self.in_files(key)? } else { program::get(name, registry(key))? };
             if found.is_some() {
                 return Ok(found);
             }
@@ -38,7 +38,7 @@ impl Keyring {
         for path in &self.files {
             let file = AuthFile::read(path)?;
             if let Some(name) = file.helper(registry(key)) {
-                return helper::get(name, registry(key));
+                return program::get(name, registry(key));
             }
             for candidate in above(key) {
                 if let Some(found) = file.entry(candidate)? {
@@ -46,7 +46,7 @@ impl Keyring {
                 }
             }
             if let Some(name) = file.store()
-                && let Some(found) = helper::get(name, registry(key))?
+                && let Some(found) = program::get(name, registry(key))?
             {
                 return Ok(Some(found));
             }
@@ -57,12 +57,12 @@ impl Keyring {
     /// Keeps the credentials for `key`; gives where: a file, or a helper's name.
     pub fn store(&self, key: &str, credentials: &Credentials) -> Result<String> {
         if let Some(name) = self.first_helper() {
-            helper::store(name, key, credentials)?;
+            program::store(name, key, credentials)?;
             return Ok(name.to_owned());
         }
         let mut file = AuthFile::read(self.written()?)?;
         if let Some(name) = file.helper(key).or_else(|| file.store()) {
-            helper::store(name, registry(key), credentials)?;
+            program::store(name, registry(key), credentials)?;
             return Ok(name.to_owned());
         }
         file.set(key, credentials);
@@ -73,12 +73,12 @@ impl Keyring {
     /// Forgets the credentials for exactly `key`; whether there were any.
     pub fn remove(&self, key: &str) -> Result<bool> {
         if let Some(name) = self.first_helper() {
-            return helper::erase(name, key);
+            return program::erase(name, key);
         }
         let mut file = AuthFile::read(self.written()?)?;
         let mut removed = false;
         if let Some(name) = file.helper(key).or_else(|| file.store()) {
-            removed = helper::erase(name, registry(key))?;
+            removed = program::erase(name, registry(key))?;
         }
         if file.remove(key) {
             file.write()?;
@@ -91,7 +91,7 @@ impl Keyring {
     pub fn remove_all(&self) -> Result<()> {
         let mut file = AuthFile::read(self.written()?)?;
         for (registry, name) in file.helped() {
-            helper::erase(&name, &registry)?;
+            program::erase(&name, &registry)?;
         }
         if !file.is_empty() {
             file.clear();

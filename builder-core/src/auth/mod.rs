@@ -2,8 +2,9 @@
 //! (containers-auth.json(5)). Which registry may see them is `transport`'s business.
 
 mod file;
-mod helper;
+
 mod keyring;
+mod program;
 
 pub(crate) use keyring::Keyring;
 

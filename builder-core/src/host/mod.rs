@@ -41,6 +41,12 @@ impl Host {
                 .is_ok_and(|sets| sets.effective.contains(rustix::thread::CapabilitySet::SYS_ADMIN))
     }
 
+    /// Whether there is no id here but one: no file can be given to anyone.
+    #[must_use]
+    pub fn has_one_id(self) -> bool {
+        userns::has_one_id()
+    }
+
     /// Which overlay marks trees made here carry.
     #[must_use]
     pub(crate) fn marks(self) -> Marks {
@@ -62,8 +68,13 @@ impl Host {
                 .because("this process is root without the capability CAP_SYS_ADMIN")
                 .hint(Knob::MountCapability.fix()));
         }
-        let (uids, gids) = subids::maps(etc, uid.as_raw(), rustix::process::getegid().as_raw())?;
-        userns::enter(&uids, &gids).map_err(|cause| refusal(sentence, cause))?;
+        let gid = rustix::process::getegid();
+        let entered = match subids::maps(etc, uid.as_raw(), gid.as_raw()) {
+            Ok((uids, gids)) => userns::enter(&uids, &gids),
+            // One id is enough for all but giving files to others, and that is written down.
+            Err(_) => userns::enter_alone(uid.as_raw(), gid.as_raw()),
+        };
+        entered.map_err(|cause| refusal(sentence, cause))?;
         threads::allow();
         Ok(())
     }

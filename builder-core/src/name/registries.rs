@@ -150,9 +150,9 @@ impl Registries {
     /// version 2.
     pub fn add(&mut self, path: &str, text: &str, drop_in: bool) -> Result<()> {
         let refuse = |why: String| {
-            Error::corrupt(format!("cannot use `{path}`"))
-                .because(why)
-                .hint("correct it as containers-registries.conf(5) says, or name another: CONTAINERS_REGISTRIES_CONF=FILE")
+            Error::corrupt(format!("cannot use `{path}`")).because(why).hint(
+                "correct it as containers-registries.conf(5) says, or name another: --registries-conf FILE",
+            )
         };
         let file: File = toml::from_str(text).map_err(|cause| {
             let start = cause.span().map_or(0, |span| span.start.min(text.len()));
@@ -222,7 +222,7 @@ impl Registries {
         self.sources = serde_json::from_str(text).map_err(|cause| {
             Error::invalid("cannot use BUILD_REGISTRY_SOURCES")
                 .because(cause)
-                .hint(r#"write it as {"allowedRegistries": ["HOST"], "blockedRegistries": [], "insecureRegistries": []}"#)
+                .hint(r#"write it as {"allowedRegistries": ["HOST"], "blockedRegistries": ["HOST"]}"#)
         })?;
         Ok(())
     }

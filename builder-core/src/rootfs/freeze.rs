@@ -1,11 +1,11 @@
 //! Freezing: what changed in a container becomes the newest of its parts.
 
 use crate::builder::Builder;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::copy_upper::copy_upper;
 use crate::rootfs::mounted::{attach, clear_mark};
 use crate::rootfs::quiet::{Quiet, quieten};
-use crate::rootfs::{plain, traces};
+use crate::rootfs::{fuse, plain, traces};
 use crate::store::{ContainerGuard, TreeId, Work};
 use crate::sys::lock::{self, Mode};
 
@@ -25,7 +25,7 @@ pub(crate) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
         match quieten(builder, guard)? {
             Quiet::Yes { alone, attached } => {
                 traces::clear(builder, work, guard)?;
-                builder.store.freeze(work, guard)?;
+                freeze_held(builder, work, guard)?;
                 drop(alone);
                 clear_mark(guard.dir());
                 if attached {
@@ -40,8 +40,12 @@ pub(crate) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
 
 /// As [`freeze`], where the caller has made sure that nobody is inside, and took the user's mount down.
 pub(crate) fn freeze_held(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<()> {
-    match plain::is_one(guard) {
-        true => plain::freeze(builder, work, guard),
-        false => builder.store.freeze(work, guard).map(drop),
+    if plain::is_one(guard) {
+        return plain::freeze(builder, work, guard);
     }
+    if !fuse::is_at_rest(builder, guard)? {
+        return Err(Error::new(Kind::InUse, format!("cannot freeze the container `{}`", guard.record.name))
+            .because("a program still serves it"));
+    }
+    builder.store.freeze(work, guard).map(drop)
 }

@@ -61,6 +61,13 @@ pub(super) fn mount(
             .because("there is no fuse-overlayfs")
             .hint(Knob::FuseOverlayfs.fix())
     })?;
+    if is_served(&guard.upper()) {
+        return Err(Error::new(Kind::Unsupported, sentence())
+            .because(
+                "the store is on a file system that a program or a server provides: no overlay works there",
+            )
+            .hint(Knob::OverlayStore.fix()));
+    }
     // The kernel notes in a top directory where it was copied up from; the program takes that for something of its own
     // and shows nothing of the layers below. To the kernel it means nothing where `index` is off.
     for top in lowers.iter().chain([&guard.upper()]) {
@@ -115,6 +122,13 @@ pub(super) fn mount(
             Err(Error::new(Kind::Io, sentence()).because(format!("{}: {text}", program.display())))
         }
     }
+}
+
+/// Whether a path is on a FUSE or network file system, by its magic number (linux/magic.h). These lack what an upper
+/// needs (renames that leave a whiteout), and say so only when it is too late.
+fn is_served(path: &Path) -> bool {
+    const SERVED: [i64; 5] = [0x6573_5546, 0x6969, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997];
+    rustix::fs::statfs(path).is_ok_and(|stat| SERVED.contains(&(stat.f_type & 0xffff_ffff)))
 }
 
 /// The device, or what is missing to open it.

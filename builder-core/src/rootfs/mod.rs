@@ -5,6 +5,7 @@
 //! [`quiet`] decides whether an upper may be frozen; [`traces`] takes away what a killed run left.
 
 mod copy_upper;
+mod fold;
 mod freeze;
 mod fuse;
 mod image;

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::host::lsm::Modules;
 use crate::host::probe::Knob;
 use crate::rootfs::fuse::{self, Server};
-use crate::rootfs::{plain, quiet, session, traces, trees};
+use crate::rootfs::{fold, plain, quiet, session, traces, trees};
 use crate::settings::Driver;
 use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
 use crate::sys::lock::{self, Lock, Mode};
@@ -166,7 +166,7 @@ pub(super) fn show(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -
             .because("someone is still inside of a mount of it")
             .hint(format!("leave it; `fuser -vm {}` names who is inside", guard.merged().display())));
     }
-    let lowers = lowers(&builder.store, &guard.record)?;
+    let lowers = fold::lowers_to_mount(builder, work, &guard.record)?;
     if builder.settings.mount_program.is_some() {
         let (made, server) = fuse::mount(builder, work, guard, &lowers)?;
         return Ok((made, Some(server)));

@@ -49,9 +49,10 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
             }
         }
         Step::Enter(_, kind) => {
-            let error = refusal(format!("cannot join the {} namespace", spaces::name(*kind)), errno);
+            let path = spaces::path(spec, *kind).display();
+            let error = refusal(format!("cannot join the {} namespace `{path}`", spaces::name(*kind)), errno);
             match errno {
-                Errno::INVAL => error.hint("name a namespace of the right kind"),
+                Errno::INVAL => error.hint("name a namespace of this kind"),
                 Errno::PERM => error.hint("join it as the user who made it, or as root"),
                 _ => error,
             }

@@ -13,6 +13,7 @@ mod native;
 mod pasta;
 mod plan;
 mod points;
+mod runtime;
 mod seccomp;
 mod spaces;
 mod terminal;
@@ -29,6 +30,7 @@ pub use cgroup::Resources;
 pub(crate) use files::{hosts, name_servers, nameserver_is_stub, resolver};
 pub(crate) use native::run;
 pub(crate) use pasta::NAME_SERVER;
+pub(crate) use runtime::Runtime;
 pub(crate) use seccomp::Profile;
 pub(crate) use spaces::Namespaces;
 pub use spaces::{Network, Space};
@@ -89,6 +91,10 @@ pub(crate) struct Spec {
     pub terminal: bool,
     /// Bytes of `/dev/shm`.
     pub shm_size: u64,
+    /// Directories in which programs that help are looked for first.
+    pub helpers: Vec<PathBuf>,
+    /// The OCI runtime that runs it, if not we ourselves.
+    pub runtime: Option<Runtime>,
     /// Standard input, output and error in place of ours; none of its own where it is ours.
     pub streams: [Option<OwnedFd>; 3],
     /// An empty directory that the caller removes.

@@ -18,17 +18,20 @@ use crate::sandbox::pasta::Pasta;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
 use crate::sandbox::terminal::Terminal;
-use crate::sandbox::{DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, spaces};
+use crate::sandbox::{DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, runtime, spaces};
 use crate::sys::signals::Listener;
-use crate::sys::spawn::{Child, Notice, spawn, wait_for_starting};
+use crate::sys::spawn::{Child, Namespaces, Notice, Program, spawn, wait_for_starting};
 use crate::tree::{RelPath, Root};
 
 /// Runs the command of `spec` in `rootfs` and waits for it. Signals sent to this process meanwhile are passed on.
 ///
 /// Must be called with the capability to mount: as root, or in a user namespace of our own. The root directory is
 /// unmounted when this returns, also if other threads run commands.
-pub(crate) fn run(rootfs: Rootfs, spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
-    let exit = run_and_clean(rootfs, spec, facts, reporter);
+pub(crate) fn run(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
+    let exit = match spec.runtime.take() {
+        Some(external) => runtime::run(rootfs, spec, &external, facts, reporter),
+        None => run_and_clean(rootfs, spec, facts, reporter),
+    };
     wait_for_starting();
     exit
 }
@@ -56,7 +59,13 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
             groups: groups.procs()?,
             network_up: None,
         };
-        perform(&spec, prepared, terminal, facts, reporter)
+        let (awaited, network_up) = match awaited(&spec)? {
+            Some((awaited, pipe, other)) => (Some(awaited), Some((pipe, other))),
+            None => (None, None),
+        };
+        let namespaces = spaces::own(&spec, !prepared.groups.is_empty())?;
+        let program = plan::compile(&spec, Prepared { network_up, ..prepared }, facts)?;
+        start(&spec, Ready { program, namespaces, awaited, terminal }, reporter)
     });
     let cleaned = points.0.into_iter().rev().map(MountPoints::remove).collect::<Result<Vec<()>>>();
     let exit = ended?;
@@ -71,7 +80,7 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
 }
 
 /// Makes the missing places to mount on; what was made is returned also if the rest failed.
-fn mount_points(
+pub(super) fn mount_points(
     tree: &Root,
     spec: &Spec,
     devices: &Devices,
@@ -137,23 +146,35 @@ fn covering(
     Ok(None)
 }
 
-fn perform(
-    spec: &Spec,
-    mut prepared: Prepared,
-    terminal: Option<Terminal>,
-    facts: &Facts,
-    reporter: &dyn Reporter,
-) -> Result<Exit> {
-    let private = match &spec.network {
-        Network::Private { options } => Some((options, io::pipe().cannot("make", "a pipe")?)),
-        _ => None,
-    };
-    let private = private.map(|(options, (read, write))| {
-        prepared.network_up = Some((read.into(), write.as_raw_fd()));
-        (options, write)
-    });
-    let namespaces = spaces::own(spec, !prepared.groups.is_empty())?;
-    let mut program = plan::compile(spec, prepared, facts)?;
+/// A sandbox that is ready to start.
+pub(super) struct Ready {
+    /// What the child does.
+    pub program: Program,
+    /// What it has of its own.
+    pub namespaces: Namespaces,
+    /// The network it waits for.
+    pub awaited: Option<Awaited>,
+    /// Its terminal.
+    pub terminal: Option<Terminal>,
+}
+
+/// A network that is joined to the host's once the child is there; it waits for that.
+pub(super) struct Awaited {
+    options: Vec<String>,
+    up: io::PipeWriter,
+}
+
+/// The network to wait for, if there is one, the end of a pipe to wait at and the number of its other end.
+pub(super) fn awaited(spec: &Spec) -> Result<Option<(Awaited, OwnedFd, i32)>> {
+    let Network::Private { options } = &spec.network else { return Ok(None) };
+    let (read, up) = io::pipe().cannot("make", "a pipe")?;
+    let other = up.as_raw_fd();
+    Ok(Some((Awaited { options: options.clone(), up }, read.into(), other)))
+}
+
+/// Starts the child, and looks after it until it has ended.
+pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Result<Exit> {
+    let Ready { mut program, namespaces, awaited, terminal } = ready;
     let listener = Listener::new().cannot("listen to", "signals")?;
     let mut child = spawn(&mut program, &namespaces).cannot("start", "the sandbox").map_err(|error| {
         match error.kind() {
@@ -163,8 +184,7 @@ fn perform(
             _ => error,
         }
     })?;
-    let network =
-        private.map(|(options, write)| join_network(&mut child, options, write, spec)).transpose()?;
+    let network = awaited.map(|awaited| awaited.join(&mut child, spec)).transpose()?;
     let notices = child.settle().cannot("hear from", "the sandbox")?;
     for notice in &notices {
         match notice {
@@ -193,17 +213,19 @@ fn perform(
     ended
 }
 
-/// Joins the child's network to the host's, and lets it go on. Without a network there is nothing to run.
-fn join_network(child: &mut Child, options: &[String], mut up: io::PipeWriter, spec: &Spec) -> Result<Pasta> {
-    let joined = Pasta::start(child.pid, options, &spec.scratch)
-        .and_then(|pasta| up.write_all(b"1").cannot("go on with", "the command").map(|()| pasta));
-    if joined.is_err() {
-        let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
-        // What it says on its way down is of no interest.
-        let _ = child.settle();
-        reap(child)?;
+impl Awaited {
+    /// Joins the child's network to the host's, and lets it go on. Without a network there is nothing to run.
+    fn join(mut self, child: &mut Child, spec: &Spec) -> Result<Pasta> {
+        let joined = Pasta::start(child.pid, &self.options, &spec.scratch, &spec.helpers)
+            .and_then(|pasta| self.up.write_all(b"1").cannot("go on with", "the command").map(|()| pasta));
+        if joined.is_err() {
+            let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
+            // What it says on its way down is of no interest.
+            let _ = child.settle();
+            reap(child)?;
+        }
+        joined
     }
-    joined
 }
 
 /// A device of the host, to be mounted where the container has it.

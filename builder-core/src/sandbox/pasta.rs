@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -29,8 +29,8 @@ pub(super) struct Pasta(Child);
 impl Pasta {
     /// Starts it for the network namespace of the process `pid`, and waits until the network is up.
     ///
-    /// `options` are its own, added to the usual ones; `--map-gw` among them leaves `--no-map-gw` away, as in Buildah.
-    pub(super) fn start(pid: Pid, options: &[String], scratch: &Path) -> Result<Self> {
+    /// It is looked for in `helpers`, then on the usual path. `options` are its own, added to the usual ones; `--map-gw` among them leaves `--no-map-gw` away, as in Buildah.
+    pub(super) fn start(pid: Pid, options: &[String], scratch: &Path, helpers: &[PathBuf]) -> Result<Self> {
         let path = format!("/proc/{}/ns/net", pid.as_raw_nonzero());
         let namespace = File::open(&path).cannot("open the network of", "the command")?;
         // It writes its number there when it is ready.
@@ -39,7 +39,8 @@ impl Pasta {
             .cannot("make", ready.display())?;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let reader = rustix::fs::open(&ready, flags, Mode::empty()).cannot("open", ready.display())?;
-        let mut command = Command::new("pasta");
+        let program = helpers.iter().map(|dir| dir.join("pasta")).find(|path| path.is_file());
+        let mut command = Command::new(program.unwrap_or_else(|| "pasta".into()));
         command.args([
             "--foreground",
             "--quiet",
@@ -123,7 +124,7 @@ fn refusal(said: &str) -> Error {
         false => "use --network host or none",
     };
     Error::new(Kind::Denied, "cannot make a network for the command")
-        .because(format!("pasta: {words}"))
+        .because(format!("pasta: {}", words.strip_prefix("pasta: ").unwrap_or(&words)))
         .hint(hint)
 }
 

@@ -17,7 +17,7 @@ use crate::sys::spawn::{Command, Handle, Kind, Program, Step, View};
 use crate::tree::RelPath;
 
 /// What of `/proc` and `/sys` tells of the machine or changes it, hidden as every runtime does.
-const MASKED: [&str; 13] = [
+pub(super) const MASKED: [&str; 13] = [
     "proc/acpi",
     "proc/asound",
     "proc/interrupts",
@@ -34,7 +34,7 @@ const MASKED: [&str; 13] = [
 ];
 
 /// What of `/proc` may be read but not written.
-const PROTECTED: [&str; 5] = ["proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"];
+pub(super) const PROTECTED: [&str; 5] = ["proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"];
 
 /// What the parent has opened for a run.
 #[derive(Debug)]
@@ -188,7 +188,7 @@ fn hidden(spec: &Spec) -> Vec<CString> {
 }
 
 /// Whether a usual place, without its first slash, shall be left as it is.
-fn is_unmasked(spec: &Spec, at: &str) -> bool {
+pub(super) fn is_unmasked(spec: &Spec, at: &str) -> bool {
     spec.unmask.iter().any(|pattern| {
         let pattern = pattern.trim_start_matches('/');
         match pattern.strip_suffix('*') {

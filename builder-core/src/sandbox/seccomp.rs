@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
+use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::sys::bpf::{ARCHITECTURE, ARGUMENTS, Instruction, NUMBER, answer, at_least, equal, load, skip};
@@ -71,6 +72,49 @@ pub(super) fn default_filter(capabilities: CapabilitySet) -> Option<Filter> {
 /// The filter of the user's own profile for a process with `capabilities`.
 pub(super) fn custom_filter(profile: &Profile, capabilities: CapabilitySet) -> Result<Filter> {
     profile.filter(capabilities)
+}
+
+/// The default profile as an OCI runtime takes it.
+pub(super) fn default_rules(capabilities: CapabilitySet) -> Value {
+    let architectures: &[&str] = match cfg!(target_arch = "x86_64") {
+        true => &["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
+        false => &["SCMP_ARCH_AARCH64"],
+    };
+    let mut rules = Vec::new();
+    let mut by_verdict = BTreeMap::<i32, Vec<&str>>::new();
+    for (name, verdict) in verdicts(capabilities) {
+        match verdict {
+            Verdict::Allow => by_verdict.entry(0).or_default().push(name),
+            Verdict::Refuse(errno) => by_verdict.entry(errno.raw_os_error()).or_default().push(name),
+            Verdict::Personality => rules.extend(profile::PERSONALITIES.iter().map(|value| {
+                let argument = json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" });
+                json!({ "names": [name], "action": "SCMP_ACT_ALLOW", "args": [argument] })
+            })),
+            Verdict::Socket => {
+                let argument = |index, value, op| json!({ "index": index, "value": value, "op": op });
+                let (family, protocol) =
+                    (argument(0, NETLINK, "SCMP_CMP_EQ"), argument(2, AUDIT, "SCMP_CMP_EQ"));
+                let refused = Errno::INVAL.raw_os_error();
+                rules.push(json!({
+                    "names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": refused, "args": [family, protocol],
+                }));
+                for (index, value) in [(2, AUDIT), (0, NETLINK)] {
+                    let other = argument(index, value, "SCMP_CMP_NE");
+                    rules.push(json!({ "names": [name], "action": "SCMP_ACT_ALLOW", "args": [other] }));
+                }
+            }
+        }
+    }
+    let plain = by_verdict.iter().map(|(errno, names)| match errno {
+        0 => json!({ "names": names, "action": "SCMP_ACT_ALLOW" }),
+        errno => json!({ "names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno }),
+    });
+    // In this order: libseccomp takes no rule for `socket` with arguments before one for `socketcall` without.
+    let rules: Vec<Value> = plain.chain(rules).collect();
+    json!({
+        "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": Errno::NOSYS.raw_os_error(),
+        "architectures": architectures, "syscalls": rules,
+    })
 }
 
 /// Every call the profile knows, by name.

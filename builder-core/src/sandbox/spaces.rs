@@ -96,6 +96,23 @@ pub(super) fn name(kind: Kind) -> &'static str {
     }
 }
 
+/// The file that shows the namespace of a kind that a command moves into.
+pub(super) fn path(spec: &Spec, kind: Kind) -> &Path {
+    let space = match kind {
+        Kind::Cgroup => &spec.namespaces.cgroup,
+        Kind::Ipc => &spec.namespaces.ipc,
+        Kind::Uts => &spec.namespaces.uts,
+        Kind::Network => match &spec.network {
+            Network::Path(path) => return path,
+            _ => return Path::new(""),
+        },
+    };
+    match space {
+        Space::Path(path) => path,
+        Space::Private | Space::Host => Path::new(""),
+    }
+}
+
 /// Opens the file that shows a namespace. What it is the kernel finds out when it is entered.
 fn open(what: &str, path: &Path) -> Result<OwnedFd> {
     let verb = format!("open the {what} namespace");

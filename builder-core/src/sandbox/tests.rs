@@ -91,6 +91,8 @@ pub(super) fn spec(args: &[&str]) -> Spec {
         no_pivot: false,
         terminal: false,
         shm_size: 1 << 20,
+        helpers: Vec::new(),
+        runtime: None,
         streams: [None, None, None],
         scratch: PathBuf::new(),
         traces: None,

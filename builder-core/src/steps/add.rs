@@ -14,8 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::tree::{RelPath, Root, Timestamp};
+use crate::event::Reporter;
+use crate::settings::Proxies;
+use crate::transport::http::{Retry, Tls};
+use crate::tree::adapters::Adapt;
+use crate::tree::{Apply, Devices, Marks, Options, RelPath, Root, Timestamp};
 
 /// Which archives a copy unpacks instead of copying them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -34,13 +39,11 @@ pub enum Unpack {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
     /// How often it is tried again after a failure of the network.
-    pub retries: u32,
-    /// How long to wait before that.
-    pub delay: Duration,
-    /// Whether a server must show a certificate that is trusted.
-    pub verify_tls: bool,
-    /// Where certificates to trust, and the client's own, are.
-    pub cert_dir: Option<PathBuf>,
+    pub retry: Retry,
+    /// Which certificates are trusted.
+    pub tls: Tls,
+    /// Which proxies are in the way.
+    pub proxies: Proxies,
     /// No more bytes than this are taken from one address.
     pub max_bytes: u64,
     /// How long one repository may take.
@@ -50,10 +53,9 @@ pub struct Fetch {
 impl Default for Fetch {
     fn default() -> Self {
         Fetch {
-            retries: 3,
-            delay: Duration::from_secs(2),
-            verify_tls: true,
-            cert_dir: None,
+            retry: Retry::default(),
+            tls: Tls::default(),
+            proxies: Proxies::default(),
             max_bytes: 32 << 30,
             patience: Duration::from_secs(3600),
         }
@@ -63,6 +65,8 @@ impl Default for Fetch {
 /// A source that was not here and now is.
 #[derive(Debug, Clone)]
 pub(crate) struct Fetched {
+    /// Where it is on the host: a file or a directory.
+    pub path: PathBuf,
     /// The directory it was put into.
     pub root: Arc<Root>,
     /// What it is called there: a file, or the root itself for a repository.
@@ -86,6 +90,7 @@ pub(crate) fn fetch(
     keep_git_dir: bool,
     how: &Fetch,
     dir: &Path,
+    reporter: &dyn Reporter,
 ) -> Result<BTreeMap<usize, Fetched>> {
     let remote = || sources.iter().enumerate().filter(|(_, source)| is_remote(source));
     if let Some(checksum) = checksum
@@ -102,21 +107,52 @@ pub(crate) fn fetch(
         let one = if is_git(source) {
             git::fetch(source, checksum, keep_git_dir, how, &into)
         } else {
-            address::fetch(source, checksum, how, &into)
+            address::fetch(source, checksum, how, &into, reporter)
         };
         fetched.insert(number, one?);
     }
     Ok(fetched)
 }
 
+impl Fetch {
+    /// Fetches what `source` names, a file or a repository's directory, below `dir`, and says where it is.
+    pub fn perform(&self, builder: &Builder<'_>, source: &str, dir: &Path) -> Result<PathBuf> {
+        let sources = [source.to_owned()];
+        let mut fetched = fetch(&sources, None, false, self, dir, builder.reporter())?;
+        fetched.remove(&0).map(|one| one.path).ok_or_else(|| {
+            Error::invalid(format!("cannot fetch `{source}`"))
+                .because("it is no address")
+                .hint("write it as https://HOST/FILE, or https://HOST/REPOSITORY.git")
+        })
+    }
+}
+
+/// Unpacks the archive `file` into the directory `dir`, everything as root's own. `false`, and nothing done, if it is
+/// no archive.
+pub fn unpack_archive(file: &Path, dir: &Path) -> Result<bool> {
+    let (Some(above), Some(name)) = (file.parent(), file.file_name()) else { return Ok(false) };
+    let above = Root::open_host(above).cannot("open", above.display())?;
+    let place = RelPath::root().join(name);
+    if !archive::is_archive(&above, &place)? {
+        return Ok(false);
+    }
+    let into = Root::open_host(dir).cannot("open", dir.display())?;
+    let options = Options { marks: Marks::None, devices: Devices::Skip, keep_times: false };
+    let mut apply = Apply::new(&into, options)?;
+    for entry in archive::open(&above, &place, &RelPath::root())?.owned_by(Some((0, 0))) {
+        apply.put(entry?).cannot("unpack", file.display())?;
+    }
+    apply.finish().map(|_| true)
+}
+
 /// Tries what may fail by chance as often as `how` says.
 fn persist<T>(how: &Fetch, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
-    let mut left = how.retries;
+    let mut number = 0;
     loop {
         match attempt() {
-            Err(error) if left > 0 && error.kind() == Kind::Io => {
-                left -= 1;
-                std::thread::sleep(how.delay);
+            Err(error) if number < how.retry.times && error.kind() == Kind::Io => {
+                number += 1;
+                std::thread::sleep(how.retry.wait(number, None));
             }
             done => return done,
         }

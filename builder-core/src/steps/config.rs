@@ -50,12 +50,12 @@ impl Config {
         let draft = container::draft(builder, &guard.record)?;
         let definition = key::define_config(self, &draft);
         let perform = |_: &mut ContainerGuard| {
-            Ok(Performed { value: (), printed: Printed::default(), failed: 0, never: None, verb: None })
+            Ok(Performed { value: (), printed: Printed::default(), failed: 0, never: None })
         };
         let log = |(): &()| {
-            let history = self.history.iter().map(|line| Logged::History(line.clone()));
+            let history = self.history.iter().cloned().map(Logged::History);
             [Logged::Config(self.edits.clone())].into_iter().chain(history).collect()
         };
-        timeline::step(builder, guard, Asked { definition, perform, log, work: &work })
+        timeline::step(builder, guard, Asked { definition, perform, log, work: &work, verb: None })
     }
 }

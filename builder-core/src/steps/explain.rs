@@ -6,10 +6,10 @@ use crate::steps::key::{Definition, Framed};
 use crate::store::{ContainerGuard, Field, Logged, Outcome, StepKind, Store};
 use crate::tree::fingerprint::first_difference;
 
-/// The ways in which a step may be like one done before: the same words; the same files below; the same place in a
-/// script on the same base.
+/// The ways in which a step may be like one done before: the same in all but the files below; the same words; the same
+/// files below; the same place in a script on the same base.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Likeness([Digest; 3]);
+pub(crate) struct Likeness([Digest; 4]);
 
 /// In which ways the next step of a container is like others.
 pub(crate) fn likeness(guard: &ContainerGuard, definition: &Definition, before: Digest) -> Likeness {
@@ -22,10 +22,16 @@ pub(crate) fn likeness(guard: &ContainerGuard, definition: &Definition, before: 
     let base = guard.record.base.as_ref().map(|base| base.name.as_str()).unwrap_or_default();
     let place = guard.record.log.iter().filter(|entry| matches!(entry.did, Logged::Step(_))).count();
     Likeness([
+        same(definition),
         like("words", &[&definition.line]),
         like("files", &[&before.hex()]),
         like("place", &[base, &place.to_string()]),
     ])
+}
+
+/// What steps have in common that differ in the files below only.
+pub(crate) fn same(definition: &Definition) -> Digest {
+    definition.key(Digest::of(b"whatever is below"))
 }
 
 impl Likeness {

@@ -3,7 +3,7 @@
 //! Its key is its content, so that a script that writes through a mount hits from then on; and where an equal one is
 //! known that is taken, so that a repetition gives the same image.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::builder::{Builder, now, now_nanoseconds};
 use crate::error::{Context, Result};
@@ -20,6 +20,10 @@ use crate::tree::{Root, fingerprint};
 
 /// What a step by hand is called.
 const LINE: &str = "changed by hand";
+
+/// How often a container is looked at that seems to be in use, and how long is waited between.
+const TRIES: usize = 8;
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Whether a container's upper was cut off into a step.
 pub(crate) enum Cut {
@@ -39,7 +43,7 @@ pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
     if rootfs::is_plain(guard) {
         return cut_plain(builder, work, guard);
     }
-    let Quiet::Yes { alone, attached } = rootfs::quieten(builder, guard)? else { return Ok(Cut::Busy) };
+    let Some((alone, attached)) = quieten(builder, guard)? else { return Ok(Cut::Busy) };
     rootfs::clear_traces(builder, work, guard)?;
     let log = &mut guard.record.log;
     // A process that was killed before it could freeze may have logged that it would.
@@ -51,6 +55,21 @@ pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
     }
     rootfs::clear_mark(guard.dir());
     Ok(Cut::Clean { alone, attached })
+}
+
+/// Has the container to itself, with the user's mount taken down; none if someone is inside.
+fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Option<(Lock, bool)>> {
+    // A command that is just being started beside has a copy of all mounts, for a moment.
+    for _ in 1..TRIES {
+        if let Quiet::Yes { alone, attached } = rootfs::quieten(builder, guard)? {
+            return Ok(Some((alone, attached)));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    match rootfs::quieten(builder, guard)? {
+        Quiet::Yes { alone, attached } => Ok(Some((alone, attached))),
+        Quiet::No => Ok(None),
+    }
 }
 
 /// As [`cut`] for a container that has a tree of its own, where nothing can be mounted: a key by content would cost a

@@ -11,7 +11,7 @@ mod key;
 pub(crate) mod run;
 pub(crate) mod timeline;
 
-pub use add::{Fetch, Unpack, is_git, is_remote};
+pub use add::{Fetch, Unpack, is_git, is_remote, unpack_archive};
 pub use config::Config;
 pub use copy::{Copy, CopyFrom, CopySummary};
 pub use run::{

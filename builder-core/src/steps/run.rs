@@ -21,7 +21,9 @@ use crate::tree::{RelPath, Root};
 
 mod agent;
 mod as_step;
+mod cdi;
 mod device;
+mod hooks;
 mod in_container;
 mod labels;
 mod mount;
@@ -83,6 +85,13 @@ pub struct Run {
     pub runtime: Option<String>,
     /// Options for that runtime, without the leading `--`.
     pub runtime_flags: Vec<String>,
+    /// Directories with descriptions of hooks for that runtime; those of a later one take the place of others of the
+    /// same name.
+    pub hooks_dirs: Vec<PathBuf>,
+    /// Directories with descriptions of devices, the first to be looked into last.
+    pub cdi_dirs: Vec<PathBuf>,
+    /// Directories in which programs that help are looked for, before the usual ones.
+    pub helpers: Vec<PathBuf>,
     /// The settings of this run, laid over those kept with the container.
     pub settings: RunSettings,
     /// The settings of this machine, which those kept with the container are laid over.
@@ -146,13 +155,16 @@ impl Run {
         let file_label = confinement.file_label();
         let opened = self.open_mounts(&tree, &config.id, &workdir, &user, &scene, &confinement)?;
         let mut mounts = opened.mounts;
+        let mut devices = self.device_nodes()?;
+        devices.extend(opened.devices);
+        let bound = !mounts.is_empty();
         // The outer before the inner, or the outer would hide it.
         mounts.sort_by_key(|mount| RelPath::clamp(&mount.at).parts().count());
         self.make_directory(&tree, &workdir, &user, &mounts)?;
         let namespaces = self.namespaces();
         let hostname = self.hostname(config, &namespaces);
         let network = self.network();
-        let mut files = self.files(config, &hostname, &network, &mounts, scene.facts)?;
+        let mut files = self.files(&tree, config, &hostname, &network, &mounts, scene.facts)?;
         files.extend(opened.files);
         let mut env = self.environment(config, &user, &hostname);
         env.extend(opened.env);
@@ -165,7 +177,7 @@ impl Run {
             files,
             hostname,
             mounts,
-            devices: self.device_nodes()?,
+            devices,
             capabilities: self.capabilities()?,
             no_new_privileges: security.no_new_privileges,
             seccomp: self.seccomp()?,
@@ -180,6 +192,8 @@ impl Run {
             no_pivot: self.no_pivot || self.is_chroot(),
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
+            helpers: self.helpers.clone(),
+            runtime: self.external(bound)?,
             streams: scene.streams,
             scratch: scene.scratch.to_owned(),
             traces,
@@ -191,6 +205,18 @@ impl Run {
         let exit = sandbox::run(rootfs, spec, scene.facts, scene.reporter);
         drop(opened.kept);
         exit
+    }
+
+    /// The OCI runtime, where one is named.
+    fn external(&self, bound: bool) -> Result<Option<sandbox::Runtime>> {
+        let Some(program) = &self.runtime else { return Ok(None) };
+        if self.is_chroot() {
+            return Ok(None);
+        }
+        let flags = self.runtime_flags.clone();
+        let command = self.args.first().map_or("", String::as_str);
+        let hooks = hooks::read(&self.hooks_dirs, command, bound)?;
+        Ok(Some(sandbox::Runtime { program: program.clone(), flags, hooks }))
     }
 
     fn is_chroot(&self) -> bool {
@@ -244,7 +270,16 @@ impl Run {
         let place = mount::open::Place { run: self, tree, id, workdir, user, scene, confinement };
         let mut opened = mount::open::Opened::default();
         let owner = (user.uid, user.gid);
-        for (nth, volume) in self.settings.volumes.iter().enumerate() {
+        let mut volumes = self.settings.volumes.clone();
+        for name in self.settings.devices.iter().filter_map(Device::name) {
+            let needs = cdi::needs(name, &self.cdi_dirs)?;
+            opened.env.extend(needs.env);
+            opened.devices.extend(needs.nodes);
+            for text in &needs.volumes {
+                volumes.push(text.parse::<Volume>().cannot("lend the device", name)?);
+            }
+        }
+        for (nth, volume) in volumes.iter().enumerate() {
             opened.mounts.push(volume.open(nth, owner, scene, confinement)?);
         }
         for (nth, mount) in self.mounts.iter().enumerate() {

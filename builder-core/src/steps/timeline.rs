@@ -14,7 +14,7 @@ use crate::error::{Context, Result};
 use crate::event::{Event, Fate};
 use crate::oci::Digest;
 use crate::rootfs;
-use crate::steps::explain::{self, Likeness};
+use crate::steps::explain;
 use crate::steps::hand::{self, Cut};
 use crate::steps::key::{Definition, Framed};
 use crate::store::layers::{TreeContent, chain_id};
@@ -29,6 +29,9 @@ use crate::tree::fingerprint;
 /// How early the clock of a file system may be, nanoseconds: its times are those of the last tick.
 const TICK: i64 = 1_000_000_000;
 
+/// The exit code of a verb that failed itself, as the command line has it.
+const FAILED: u8 = 125;
+
 /// What performing a step gave.
 pub(crate) struct Performed<T> {
     /// What the verb returns.
@@ -39,8 +42,6 @@ pub(crate) struct Performed<T> {
     pub failed: u8,
     /// Why it may not be recorded, though it was to be: more than could be told before.
     pub never: Option<String>,
-    /// The verb as a value, kept if it failed.
-    pub verb: Option<serde_json::Value>,
 }
 
 /// What a verb hands over to have itself done as a step.
@@ -53,6 +54,8 @@ pub(crate) struct Asked<'a, P, L> {
     pub log: L,
     /// Owner of what is unfinished.
     pub work: &'a Work,
+    /// The verb as a value, kept if it fails, to look into that with its privileges.
+    pub verb: Option<serde_json::Value>,
 }
 
 /// Does one step on a cached container and gives what the verb returns.
@@ -67,40 +70,85 @@ where
     L: Fn(&T) -> Vec<Logged>,
 {
     let store = &builder.store;
-    let Asked { mut definition, perform, log, work } = asked;
-    let Cut::Clean { alone, attached } = hand::cut(builder, work, guard)? else {
-        return beside(builder, guard, definition, perform, log);
+    let Cut::Clean { alone, attached } = hand::cut(builder, asked.work, guard)? else {
+        return beside(builder, guard, asked);
     };
-    let before = state(builder, guard)?;
-    let key = definition.key(before);
-    let likeness = explain::likeness(guard, &definition, before);
+    let (definition, work) = (&asked.definition, asked.work);
     let mut claim = None;
-    if definition.never.is_none() {
-        let mut taken = take(store, work, key)?;
-        if taken.is_none() {
-            claim = Some(Claim::wait(store, key)?);
-            taken = take(store, work, key)?;
-        }
-        if let Some((value, record, printed)) = taken {
-            drop(claim);
-            append(store, guard, &record, key, log(&value))?;
-            likeness.note(store, key)?;
-            drop(alone);
-            reattach(builder, work, guard, attached)?;
-            builder.report(Event::Step(Fate::Cached));
-            print_again(builder, &printed);
-            return Ok(value);
+    if definition.never.is_none() && is_new(builder, guard, definition)? {
+        claim = Some(Claim::wait(store, definition.key(place(&guard.record)))?);
+        // Whoever had it may have done just this.
+        if !is_new(builder, guard, definition)? {
+            claim = None;
         }
     }
-    let why = tell_why(builder, guard, &definition, before, likeness);
+    let mut before = None;
+    if claim.is_none() {
+        let files = state(builder, guard)?;
+        before = Some(files);
+        if definition.never.is_none() {
+            let key = definition.key(files);
+            let mut taken = take(store, work, key)?;
+            if taken.is_none() {
+                claim = Some(Claim::wait(store, key)?);
+                taken = take(store, work, key)?;
+            }
+            if let Some((value, record, printed)) = taken {
+                drop(claim);
+                let likeness = explain::likeness(guard, definition, files);
+                append(store, guard, &record, key, (asked.log)(&value))?;
+                likeness.note(store, key)?;
+                drop(alone);
+                reattach(builder, work, guard, attached)?;
+                builder.report(Event::Step(Fate::Cached));
+                print_again(builder, &printed);
+                return Ok(value);
+            }
+        }
+    }
     drop(alone);
+    let done = perform_new(builder, guard, asked, before);
+    drop(claim);
+    reattach(builder, work, guard, attached)?;
+    done
+}
+
+/// Performs the step, freezes what it did, and records it. Where what is below it is not known yet, that is read
+/// meanwhile.
+fn perform_new<T, P, L>(
+    builder: &Builder<'_>,
+    guard: &mut ContainerGuard,
+    asked: Asked<'_, P, L>,
+    before: Option<Digest>,
+) -> Result<T>
+where
+    T: Serialize,
+    P: FnOnce(&mut ContainerGuard) -> Result<Performed<T>>,
+    L: Fn(&T) -> Vec<Logged>,
+{
+    let store = &builder.store;
+    let Asked { mut definition, perform, log, work, verb } = asked;
+    let why = tell_why(builder, guard, &definition, before.unwrap_or_else(|| Digest::of(b"")));
+    let (unread, since) = (unread(store, guard)?, since(&guard.record));
     let start = Instant::now();
-    let done = perform(guard);
-    let took = start.elapsed();
+    let done = std::thread::scope(|scope| {
+        let read = || unread.iter().try_for_each(|tree| content(store, tree, since).map(drop));
+        let reading = (before.is_none() && !unread.is_empty()).then(|| scope.spawn(read));
+        let done = perform(guard);
+        let took = start.elapsed();
+        let read =
+            reading.map(|reading| reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        read.unwrap_or(Ok(())).map(|()| (done, took))
+    });
+    let (done, took) = done?;
+    let at = now();
     let done = match done {
         Ok(done) => done,
         Err(error) => {
-            reattach(builder, work, guard, attached)?;
+            // What it did until then is a step of its own, and one that can be looked into.
+            let outcome = Outcome::Failed(FAILED);
+            let step = performed(&definition, outcome, took, None, why);
+            freeze(builder, work, guard, Step { verb, ..step }, at)?;
             return Err(error);
         }
     };
@@ -109,9 +157,13 @@ where
         definition.never.get_or_insert((why.clone(), None));
     }
     let recorded = definition.never.is_none() && done.failed == 0;
-    let performed = performed(&definition, &done, took, recorded.then_some(key), why);
-    let at = now();
-    let tree = freeze(builder, work, guard, performed, at)?;
+    let before = state(builder, guard)?;
+    let key = definition.key(before);
+    let likeness = explain::likeness(guard, &definition, before);
+    let outcome = if done.failed == 0 { Outcome::Performed } else { Outcome::Failed(done.failed) };
+    let step = performed(&definition, outcome, took, recorded.then_some(key), why);
+    let verb = verb.filter(|_| done.failed != 0);
+    let tree = freeze(builder, work, guard, Step { verb, ..step }, at)?;
     log_more(guard, log(&done.value), at)?;
     if recorded {
         let record = StepRecord {
@@ -128,10 +180,39 @@ where
         record_step(store, work, guard, &definition, key, &record, &done.printed)?;
         likeness.note(store, key)?;
     }
-    drop(claim);
-    reattach(builder, work, guard, attached)?;
     builder.report(Event::Step(Fate::Performed(took)));
     Ok(done.value)
+}
+
+/// Whether what is below the step was not read yet, and need not be to know that it must be performed.
+fn is_new(builder: &Builder<'_>, guard: &ContainerGuard, definition: &Definition) -> Result<bool> {
+    let store = &builder.store;
+    Ok(!unread(store, guard)?.is_empty() && store.near(explain::same(definition)).is_none())
+}
+
+/// The trees whose content decides the state of the files and is not known yet.
+fn unread(store: &Store, guard: &ContainerGuard) -> Result<Vec<TreeId>> {
+    let mut trees = Vec::new();
+    for entry in guard.record.log.iter().rev() {
+        match &entry.did {
+            Logged::Froze(tree) if store.tree(tree)?.content.is_none() => trees.push(tree.clone()),
+            Logged::Step(step) if step.after.is_some() => break,
+            _ => {}
+        }
+    }
+    Ok(trees)
+}
+
+/// Where a step is performed, by the names of trees: equal ones have equal files.
+fn place(record: &ContainerRecord) -> Digest {
+    let mut framed = Framed::new("kiln place 1");
+    for layer in record.base.iter().flat_map(|base| &base.layers) {
+        framed.add(layer.hex());
+    }
+    for tree in &record.frozen {
+        framed.add(tree.as_str());
+    }
+    framed.finish()
 }
 
 /// The step with this key, if it was recorded, with what its verb returned.
@@ -153,9 +234,9 @@ fn print_again(builder: &Builder<'_>, printed: &Printed) {
 }
 
 /// A step that was just performed, as the log keeps it.
-fn performed<T>(
+fn performed(
     definition: &Definition,
-    done: &Performed<T>,
+    outcome: Outcome,
     took: Duration,
     key: Option<Digest>,
     why: Vec<String>,
@@ -163,12 +244,12 @@ fn performed<T>(
     Step {
         kind: definition.kind,
         line: definition.line.clone(),
-        outcome: if done.failed == 0 { Outcome::Performed } else { Outcome::Failed(done.failed) },
+        outcome,
         milliseconds: milliseconds(took),
         key,
         after: None,
         why,
-        verb: done.verb.clone().filter(|_| done.failed != 0),
+        verb: None,
     }
 }
 
@@ -202,12 +283,12 @@ fn tell_why(
     guard: &ContainerGuard,
     definition: &Definition,
     before: Digest,
-    likeness: Likeness,
 ) -> Vec<String> {
     if let Some((why, hint)) = &definition.never {
         builder.report(Event::Step(Fate::Uncacheable { why: why.clone(), hint: hint.clone() }));
         return vec![why.clone()];
     }
+    let likeness = explain::likeness(guard, definition, before);
     let differences = likeness.differences(&builder.store, guard, definition, before);
     if let Some(why) = differences.first() {
         builder.report(Event::Step(Fate::Missed { why: why.clone() }));
@@ -216,13 +297,7 @@ fn tell_why(
 }
 
 /// Performs a step while someone is inside the container's mount: nothing can be frozen, so nothing is recorded.
-fn beside<T, P, L>(
-    builder: &Builder<'_>,
-    guard: &mut ContainerGuard,
-    definition: Definition,
-    perform: P,
-    log: L,
-) -> Result<T>
+fn beside<T, P, L>(builder: &Builder<'_>, guard: &mut ContainerGuard, asked: Asked<'_, P, L>) -> Result<T>
 where
     P: FnOnce(&mut ContainerGuard) -> Result<Performed<T>>,
     L: Fn(&T) -> Vec<Logged>,
@@ -231,13 +306,15 @@ where
     let hint = Some("leave its directory first".to_owned());
     builder.report(Event::Step(Fate::Uncacheable { why: why.clone(), hint }));
     let start = Instant::now();
-    let done = perform(guard)?;
+    let done = (asked.perform)(guard)?;
     let took = start.elapsed();
     let at = now();
-    let step = performed(&definition, &done, took, None, vec![why]);
+    let outcome = if done.failed == 0 { Outcome::Performed } else { Outcome::Failed(done.failed) };
+    let step = performed(&asked.definition, outcome, took, None, vec![why]);
+    let step = Step { verb: asked.verb.filter(|_| done.failed != 0), ..step };
     guard.record.log.push(LogEntry { at, did: Logged::Step(Box::new(step)) });
     guard.save()?;
-    log_more(guard, log(&done.value), at)?;
+    log_more(guard, (asked.log)(&done.value), at)?;
     builder.report(Event::Step(Fate::Performed(took)));
     Ok(done.value)
 }

@@ -60,12 +60,12 @@ impl Store {
 
     /// Whether the blob is here.
     pub fn has_blob(&self, digest: Digest) -> bool {
-        self.blob_path(digest).exists()
+        self.found_blob(digest).exists()
     }
 
     /// Opens a blob for reading. Its bytes are checked by whoever reads them to the end.
     pub fn open_blob(&self, digest: Digest) -> Result<File> {
-        File::open(self.blob_path(digest)).cannot("open the blob", digest)
+        File::open(self.found_blob(digest)).cannot("open the blob", digest)
     }
 
     /// The whole of a blob of at most `limit` bytes, its digest checked.
@@ -91,7 +91,12 @@ impl Store {
         Ok(items.flatten().filter_map(|item| Digest::from_hex(item.file_name().to_str()?)).collect())
     }
 
-    /// Where the blob is or would be.
+    /// Where the blob is, here or in another store.
+    fn found_blob(&self, digest: Digest) -> PathBuf {
+        self.find_path(self.blob_path(digest), |other| other.blob_path(digest))
+    }
+
+    /// Where the blob is or would be, here.
     pub(super) fn blob_path(&self, digest: Digest) -> PathBuf {
         self.root.join("images/blobs/sha256").join(digest.hex())
     }

@@ -260,11 +260,29 @@ impl Store {
         let makeable = |record: &super::LayerRecord| {
             record.exports.iter().any(|export| export.blobs.iter().any(|blob| self.has_blob(blob.digest)))
         };
-        let sound = match self.tree(tree) {
-            Ok(record) => !makeable(&record) && self.check_tree(tree).is_ok(),
-            Err(_) => false,
+        match self.tree(tree) {
+            Ok(record) if !makeable(&record) && self.check_tree(tree).is_ok() => self.doubt(tree, record),
+            _ => self.discard(&self.tree_dir(tree)),
+        }
+    }
+
+    /// Marks a tree that nothing vouches for: no layer was made of it, and it is not what it was when it was read. It
+    /// stays for the container that has it, and is no part of another.
+    fn doubt(&self, tree: &TreeId, mut record: super::LayerRecord) -> Result<()> {
+        let vouched = match &record.content {
+            Some(known) => {
+                let path = self.tree_fs(tree);
+                let root = Root::open_host(&path).cannot("open the layer", tree)?;
+                let read = crate::tree::fingerprint::of_tree(&root, self.form(), known.since, known.until);
+                read.is_ok_and(|(digest, _)| digest == known.digest)
+            }
+            None => !record.exports.is_empty() || !record.parts.is_empty(),
         };
-        if sound { Ok(()) } else { self.discard(&self.tree_dir(tree)) }
+        if vouched {
+            return Ok(());
+        }
+        record.doubted = true;
+        self.write_tree_record(tree, &record)
     }
 
     /// Checks a blob from before another boot that perhaps never reached the disk.

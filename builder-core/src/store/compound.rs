@@ -14,7 +14,25 @@ fn key(parts: &[TreeId]) -> String {
     Digest::of(names.join("\n").as_bytes()).hex()
 }
 
+/// How many parts are folded into one tree.
+pub(crate) const FOLD: usize = 64;
+
 impl Store {
+    /// The one tree that shows what exactly these parts (the oldest first) show together, if it was made.
+    pub fn fold(&self, parts: &[TreeId]) -> Option<TreeId> {
+        let text = fs::read_to_string(self.fold_path(parts)).ok()?;
+        TreeId::parse(&text).filter(|tree| self.has_tree(tree))
+    }
+
+    /// Notes which tree that is.
+    pub fn note_fold(&self, parts: &[TreeId], tree: &TreeId) -> Result<()> {
+        durable::write_lazily(&self.fold_path(parts), tree.as_str().as_bytes())
+    }
+
+    fn fold_path(&self, parts: &[TreeId]) -> std::path::PathBuf {
+        self.root.join("cache/folds").join(key(parts))
+    }
+
     /// The compound of exactly these parts (the newest first), if there is one. No parts at all is the empty layer.
     pub fn compound(&self, parts: &[TreeId]) -> Option<TreeId> {
         let text = fs::read_to_string(self.root.join("cache/parts").join(key(parts))).ok()?;

@@ -8,7 +8,7 @@ use std::fs;
 
 use crate::error::{Context, Result};
 use crate::oci::{Digest, ImageConfig, Index, MAX_MANIFEST, Manifest};
-use crate::store::{Store, TreeId, durable};
+use crate::store::{FOLD, Store, TreeId, durable};
 use crate::sys::lock::Mode;
 use crate::sys::random;
 
@@ -51,9 +51,25 @@ impl Store {
         Ok(taken)
     }
 
-    /// What is named. The order matters: whoever publishes a reference drops its lease only afterwards, so leases are
-    /// read before containers, and containers before images.
+    /// The trees that something but a recorded step names.
+    pub(super) fn named_elsewhere(&self) -> Result<HashSet<TreeId>> {
+        Ok(self.named_things()?.trees)
+    }
+
+    /// What is named, recorded steps' trees among them.
     pub(super) fn reachable(&self) -> Result<Reachable> {
+        let mut kept = self.named_things()?;
+        for (key, _) in self.steps()? {
+            if let Some(tree) = self.step(key).and_then(|record| record.tree) {
+                self.keep_tree(&mut kept, tree);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// What is named but for by recorded steps. The order matters: whoever publishes a reference drops its lease only
+    /// afterwards, so leases are read before containers, and containers before images.
+    fn named_things(&self) -> Result<Reachable> {
         let mut kept = Reachable::default();
         for name in self.leased()? {
             if let Some(tree) = TreeId::parse(&name) {
@@ -64,17 +80,14 @@ impl Store {
             }
         }
         for container in self.containers()? {
+            let folds = container.frozen.chunks_exact(FOLD).filter_map(|group| self.fold(group));
+            kept.trees.extend(folds);
             for tree in container.frozen.into_iter().chain(container.pending) {
                 self.keep_tree(&mut kept, tree);
             }
             if let Some(base) = container.base {
                 self.keep_manifest(&mut kept, base.manifest);
                 self.keep_layers(&mut kept, &base.layers);
-            }
-        }
-        for (key, _) in self.steps()? {
-            if let Some(tree) = self.step(key).and_then(|record| record.tree) {
-                self.keep_tree(&mut kept, tree);
             }
         }
         for descriptor in self.read_index()?.manifests {
@@ -157,7 +170,7 @@ impl Store {
 
     /// Removes cache pointers to trees that are gone, and files that a killed process was about to rename.
     fn remove_dangling(&self) -> Result<()> {
-        for dir in ["cache/diff", "cache/chain", "cache/parts", "names", "images"] {
+        for dir in ["cache/diff", "cache/chain", "cache/parts", "cache/folds", "names", "images"] {
             let pointers = dir.starts_with("cache/");
             let dir = self.root.join(dir);
             for item in fs::read_dir(&dir).cannot("read", dir.display())?.flatten() {

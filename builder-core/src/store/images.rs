@@ -67,9 +67,10 @@ impl Store {
                 };
             }
         }
-        Err(Error::new(Kind::NotFound, sentence())
+        let missing = Error::new(Kind::NotFound, sentence())
             .because("no image in the store has this name or id")
-            .hint("see what there is with `kiln images`"))
+            .hint("see what there is with `kiln images`");
+        self.find_elsewhere(text, missing)
     }
 
     /// The image that `text` names, read and leased: it stays as long as `work` lives.

@@ -100,7 +100,7 @@ pub(crate) fn chain_id(layers: &[Digest]) -> Option<Digest> {
 impl Store {
     /// The directory of a tree; its files are in `fs` below it.
     pub fn tree_dir(&self, tree: &TreeId) -> PathBuf {
-        self.root.join("layers").join(tree.as_str())
+        self.find_path(self.root.join("layers").join(tree.as_str()), |other| other.tree_dir(tree))
     }
 
     /// The directory with a tree's files. Of no use for a compound tree.
@@ -149,6 +149,10 @@ impl Store {
 
     /// Writes down what is known of a tree.
     pub fn write_tree_record(&self, tree: &TreeId, record: &LayerRecord) -> Result<()> {
+        // What another store's tree was hashed as is not ours to note.
+        if !self.owns_tree(tree) {
+            return Ok(());
+        }
         let bytes = serde_json::to_vec(record).expect("plain data");
         durable::write_lazily(&self.tree_dir(tree).join("meta.json"), &bytes)
     }
@@ -176,7 +180,7 @@ impl Store {
     pub fn layer_tree(&self, layers: &[Digest]) -> Option<TreeId> {
         let diff = self.root.join("cache/diff").join(layers.last()?.hex());
         let chain = || chain_id(layers).map(|chain| self.root.join("cache/chain").join(chain.hex()));
-        self.pointer(&diff).or_else(|| self.pointer(&chain()?))
+        self.pointer(&diff).or_else(|| self.pointer(&chain()?)).or_else(|| self.tree_elsewhere(layers))
     }
 
     fn pointer(&self, path: &Path) -> Option<TreeId> {

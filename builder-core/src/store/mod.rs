@@ -16,7 +16,9 @@ pub(crate) mod images;
 pub(crate) mod layers;
 pub(crate) mod lists;
 mod names;
+mod others;
 pub(crate) mod steps;
+mod usage;
 mod work;
 
 use std::fs;
@@ -34,10 +36,12 @@ use crate::tree::Marks;
 
 pub(crate) use cache_mounts::CacheUse;
 pub use check::{CheckOptions, CheckReport, Finding};
+pub(crate) use compound::FOLD;
 pub(crate) use containers::{ContainerGuard, ContainerRecord, LogEntry, Logged, NewContainer};
 pub use gc::Reclaimed;
 pub(crate) use layers::{LayerRecord, TreeId};
 pub(crate) use steps::{Field, Outcome, Printed, Step, StepKind, StepRecord};
+pub use usage::{Forgotten, Keep, Usage};
 pub(crate) use work::Work;
 
 /// The number in `version`: one store format, one number.
@@ -49,6 +53,8 @@ pub(crate) struct Store {
     root: PathBuf,
     form: Marks,
     sync_full: bool,
+    /// Stores whose images are used in place.
+    others: Vec<others::Other>,
 }
 
 /// The content of the file `version`.
@@ -64,42 +70,19 @@ impl Store {
     /// Opens the store, making it if it does not exist. `form` is the form of overlay marks this process can write.
     pub fn open(settings: &Settings, form: Marks) -> Result<Self> {
         let root = settings.root.clone();
-        let version = match fs::read(root.join("version")) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let (readable, form) = match read_version(&root, form) {
+            Err(error) if error.kind() == Kind::NotFound => {
                 make(&root, form).map_err(|error| {
                     error.hint("name a directory you may write to with --root DIR or KILN_ROOT=DIR")
                 })?;
-                fs::read(root.join("version")).cannot("read", root.join("version").display())?
+                read_version(&root, form)?
             }
-            error => error
-                .cannot("open the store", root.display())
-                .map_err(|error| error.hint("name a store of your own with --root DIR or KILN_ROOT=DIR"))?,
+            read => read?,
         };
-        let sentence = format!("cannot open the store `{}`", root.display());
-        let version: Version = serde_json::from_slice(&version).map_err(|cause| {
-            Error::corrupt(sentence.clone()).because(cause).hint("name another store with --root DIR")
-        })?;
-        if version.format > FORMAT {
-            return Err(Error::new(Kind::Unsupported, sentence)
-                .because(format!(
-                    "its format is {}, this program knows formats up to {FORMAT}",
-                    version.format
-                ))
-                .hint("use the newer kiln that made it, or another store with --root DIR"));
-        }
-        // A file system that takes no other marks has these from whoever works on it.
-        let form = if version.trees == form_name(Marks::Names) { Marks::Names } else { form };
-        if version.trees != form_name(form) {
-            return Err(Error::new(Kind::Unsupported, sentence)
-                .because(format!(
-                    "its trees carry {} overlay marks, and this process works with {} ones",
-                    version.trees,
-                    form_name(form)
-                ))
-                .hint("run as the user who made it, or name another store with --root DIR"));
-        }
-        let store = Store { root, form, sync_full: settings.sync_full };
+        readable?;
+        let others = settings.read_only_stores.iter().filter(|other| **other != root);
+        let others = others.map(|other| others::Other::open(other, form)).collect::<Result<_>>()?;
+        let store = Store { root, form, sync_full: settings.sync_full, others };
         store.settle()?;
         Ok(store)
     }
@@ -119,6 +102,37 @@ impl Store {
         let path = self.root.join("locks/store");
         lock::wait(&path, mode).cannot("lock", path.display())
     }
+}
+
+/// The form of marks that the trees of a store carry, and whether that is one this process, which writes `form`, works
+/// with.
+fn read_version(root: &Path, form: Marks) -> Result<(Result<()>, Marks)> {
+    let version = fs::read(root.join("version"))
+        .cannot("open the store", root.display())
+        .map_err(|error| error.hint("name a store of your own with --root DIR or KILN_ROOT=DIR"))?;
+    let sentence = format!("cannot open the store `{}`", root.display());
+    let version: Version = serde_json::from_slice(&version).map_err(|cause| {
+        Error::corrupt(sentence.clone()).because(cause).hint("name another store with --root DIR")
+    })?;
+    if version.format > FORMAT {
+        return Err(Error::new(Kind::Unsupported, sentence)
+            .because(format!("its format is {}, this program knows formats up to {FORMAT}", version.format))
+            .hint("use the newer kiln that made it, or another store with --root DIR"));
+    }
+    let forms = [Marks::Names, Marks::User, Marks::Trusted];
+    let found = forms.into_iter().find(|known| form_name(*known) == version.trees);
+    // A file system that takes no other marks has those by names from whoever works on it.
+    let fits = found == Some(form) || found == Some(Marks::Names);
+    let unfit = || {
+        Error::new(Kind::Unsupported, sentence)
+            .because(format!(
+                "its trees carry {} overlay marks, and this process works with {} ones",
+                version.trees,
+                form_name(form)
+            ))
+            .hint("run as the user who made it, or name another store with --root DIR")
+    };
+    Ok((if fits { Ok(()) } else { Err(unfit()) }, found.unwrap_or(Marks::None)))
 }
 
 fn form_name(form: Marks) -> &'static str {
@@ -141,6 +155,7 @@ fn make(root: &Path, form: Marks) -> Result<()> {
         "cache/diff",
         "cache/chain",
         "cache/parts",
+        "cache/folds",
         "cache/steps",
         "cache/near",
         "cache/inputs",

@@ -163,7 +163,7 @@ impl Printed {
 }
 
 impl Store {
-    fn step_path(&self, key: Digest) -> std::path::PathBuf {
+    pub(super) fn step_path(&self, key: Digest) -> std::path::PathBuf {
         self.root.join("cache/steps").join(key.hex())
     }
 

@@ -40,6 +40,8 @@ impl Store {
 
     /// Says that this work uses `names` (tree ids, digests): from now on `gc` leaves them, if they are still there.
     pub fn lease<'a>(&self, work: &Work, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let names: Vec<&str> = names.into_iter().collect();
+        self.lease_elsewhere(&names)?;
         let _against_gc = self.lock(Mode::Shared)?;
         let mut text = String::new();
         for name in names {

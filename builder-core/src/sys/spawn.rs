@@ -99,6 +99,13 @@ pub(crate) enum Step {
     Private,
     /// Puts a detached mount over the old root directory, and cuts its ties to where it was copied from.
     Cover(Handle),
+    /// Opens a directory of the host, as it is in the child's mount namespace, as a place to mount on.
+    Open {
+        /// An absolute path, trusted.
+        path: CString,
+        /// Where it goes.
+        into: Handle,
+    },
     /// Copies the mount of `path` below `from` into `into`.
     Copy {
         /// Where to start.
@@ -455,26 +462,33 @@ pub(super) fn confine(filter: &Filter) -> io::Result<()> {
     Ok(perform::seccomp(filter)?)
 }
 
+/// The resource limits there are, by the names `--ulimit` gives them.
+const RESOURCES: [(&str, u32); 15] = [
+    ("core", libc::RLIMIT_CORE),
+    ("cpu", libc::RLIMIT_CPU),
+    ("data", libc::RLIMIT_DATA),
+    ("fsize", libc::RLIMIT_FSIZE),
+    ("locks", libc::RLIMIT_LOCKS),
+    ("memlock", libc::RLIMIT_MEMLOCK),
+    ("msgqueue", libc::RLIMIT_MSGQUEUE),
+    ("nice", libc::RLIMIT_NICE),
+    ("nofile", libc::RLIMIT_NOFILE),
+    ("nproc", libc::RLIMIT_NPROC),
+    ("rss", libc::RLIMIT_RSS),
+    ("rtprio", libc::RLIMIT_RTPRIO),
+    ("rttime", libc::RLIMIT_RTTIME),
+    ("sigpending", libc::RLIMIT_SIGPENDING),
+    ("stack", libc::RLIMIT_STACK),
+];
+
 /// Number of a resource limit by the name `--ulimit` gives it (`nofile`, `nproc`…).
 pub(crate) fn resource(name: &str) -> Option<u32> {
-    Some(match name {
-        "core" => libc::RLIMIT_CORE,
-        "cpu" => libc::RLIMIT_CPU,
-        "data" => libc::RLIMIT_DATA,
-        "fsize" => libc::RLIMIT_FSIZE,
-        "locks" => libc::RLIMIT_LOCKS,
-        "memlock" => libc::RLIMIT_MEMLOCK,
-        "msgqueue" => libc::RLIMIT_MSGQUEUE,
-        "nice" => libc::RLIMIT_NICE,
-        "nofile" => libc::RLIMIT_NOFILE,
-        "nproc" => libc::RLIMIT_NPROC,
-        "rss" => libc::RLIMIT_RSS,
-        "rtprio" => libc::RLIMIT_RTPRIO,
-        "rttime" => libc::RLIMIT_RTTIME,
-        "sigpending" => libc::RLIMIT_SIGPENDING,
-        "stack" => libc::RLIMIT_STACK,
-        _ => return None,
-    })
+    RESOURCES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
+}
+
+/// The name of a resource limit by its number; empty where it has none.
+pub(crate) fn resource_name(number: u32) -> &'static str {
+    RESOURCES.iter().find(|(_, known)| *known == number).map_or("", |(name, _)| name)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sched::CloneFlags;
 use nix::sys::wait::WaitStatus;
@@ -21,11 +22,36 @@ pub(crate) struct IdRange {
     pub length: u32,
 }
 
+/// Set once we know that there is one id only.
+static ONE_ID: AtomicBool = AtomicBool::new(false);
+
 /// Whether this process is in the user namespace the machine booted with.
 pub(crate) fn is_initial() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let mut words = map.split_whitespace();
+    ONE_ID.store(words.nth(2) == Some("1") && words.next().is_none(), Ordering::Relaxed);
     // The initial namespace maps all ids to themselves; a namespace with the same map would do as well.
-    std::fs::read_to_string("/proc/self/uid_map")
-        .is_ok_and(|map| map.split_whitespace().eq(["0", "0", "4294967295"]))
+    map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
+/// Whether this process is in a user namespace with one id: as far as [`is_initial`] or [`enter_alone`] have seen.
+pub(crate) fn has_one_id() -> bool {
+    ONE_ID.load(Ordering::Relaxed)
+}
+
+/// Moves this process into a new user and mount namespace in which there is nobody but its user, who is root there.
+pub(crate) fn enter_alone(uid: u32, gid: u32) -> io::Result<()> {
+    nix::sched::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
+    map_alone(uid, gid)
+}
+
+/// Maps the one id that everyone may map. Who does may not change groups any more.
+fn map_alone(uid: u32, gid: u32) -> io::Result<()> {
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", format!("0 {uid} 1"))?;
+    std::fs::write("/proc/self/gid_map", format!("0 {gid} 1"))?;
+    ONE_ID.store(true, Ordering::Relaxed);
+    Ok(())
 }
 
 /// Moves this process into a new user and mount namespace with the given maps. Must run before any thread starts.
@@ -63,10 +89,12 @@ pub(crate) fn enter(uids: &[IdRange], gids: &[IdRange]) -> io::Result<()> {
             said_read.read_to_string(&mut said)?;
             let status = nix::sys::wait::waitpid(child, None)?;
             unshared?;
-            if status != WaitStatus::Exited(child, 0) {
-                return Err(io::Error::other(said.trim().to_owned()));
+            if status == WaitStatus::Exited(child, 0) {
+                return Ok(());
             }
-            Ok(())
+            // Without the helpers there is still the one id that needs none.
+            let own = |ranges: &[IdRange]| ranges.first().map_or(0, |range| range.outside);
+            map_alone(own(uids), own(gids)).map_err(|_| io::Error::other(said.trim().to_owned()))
         }
     }
 }

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::tree::content::Copier;
+use crate::tree::owners;
 use crate::tree::remove::remove_all_at;
 use crate::tree::walk::DIRECTORY;
 use crate::tree::{Content, Device, Entry, Marks, Meta, Node, RelPath, Root};
@@ -313,7 +314,17 @@ impl Apply {
         let owned = (is.st_uid, is.st_gid) == (meta.uid, meta.gid);
         if !owned {
             let owner = rustix::fs::fchown(fd, Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid)));
+            let owner = match owner {
+                Err(refusal) => owners::record(fd.as_fd(), meta, refusal),
+                Ok(()) => {
+                    owners::forget(fd.as_fd());
+                    Ok(())
+                }
+            };
             owner.cannot("set the owner of", path).map_err(|error| explain_owner(error, meta))?;
+        }
+        if owned {
+            owners::forget(fd.as_fd());
         }
         // A change of owner takes set-user-id bits away.
         if !owned || is.st_mode & 0o7777 != meta.mode {
@@ -333,9 +344,15 @@ impl Apply {
     fn own_by_name(&self, name: &OsStr, meta: &Meta) -> Result<()> {
         let top = self.chain.top();
         let (uid, gid) = (Uid::from_raw(meta.uid), Gid::from_raw(meta.gid));
-        rustix::fs::chownat(top, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
-            .cannot("set the owner of", name.display())
-            .map_err(|error| explain_owner(error, meta))?;
+        let owner = rustix::fs::chownat(top, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW);
+        let owner = match owner {
+            Err(refusal) => owners::record_name(top, name, meta, refusal),
+            Ok(()) => {
+                owners::forget_name(top, name);
+                Ok(())
+            }
+        };
+        owner.cannot("set the owner of", name.display()).map_err(|error| explain_owner(error, meta))?;
         rustix::fs::utimensat(top, name, &times(meta.mtime), AtFlags::SYMLINK_NOFOLLOW)
             .cannot("set the time of", name.display())
     }
@@ -378,7 +395,10 @@ fn explain_owner(error: Error, meta: &Meta) -> Error {
     }
     Error::new(Kind::Denied, error.sentence())
         .because(format!("{}:{} is outside the ids given to this user", meta.uid, meta.gid))
-        .hint("give the user more ids in /etc/subuid and /etc/subgid")
+        .hint(
+            "as root: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER`; or have owners written \
+             down instead with --storage-opt ignore_chown_errors=true",
+        )
 }
 
 /// The names in an open directory.

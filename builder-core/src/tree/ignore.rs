@@ -21,6 +21,23 @@ pub(crate) struct Ignore {
     rules: Vec<Rule>,
 }
 
+/// The lines of an ignore file, for whoever asks about paths before anything is copied.
+#[derive(Debug)]
+pub struct Ignored(Ignore);
+
+impl Ignored {
+    /// Compiles the lines, comments and all.
+    pub fn new<L: AsRef<str>>(lines: &[L]) -> Result<Self> {
+        Ignore::of_lines(lines).map(Ignored)
+    }
+
+    /// Whether `path`, from the context's root, is left out.
+    #[must_use]
+    pub fn leaves_out(&self, path: &str) -> bool {
+        self.0.leaves_out(self.0.judge_from_root(&RelPath::clamp(path)))
+    }
+}
+
 /// What one rule says besides its pattern.
 #[derive(Debug)]
 struct Rule {

@@ -140,7 +140,9 @@ impl Finder<'_> {
         let marks = self.stack.marks;
         let Some(dir) = self.dirs(path)?.first() else { return Ok(false) };
         let mut found = meta_of(&rustix::fs::fstat(dir).cannot("read", path)?);
-        Attributes::default().read(dir.as_fd(), c".", marks, &mut found.xattrs).cannot("read", path)?;
+        let mut attributes = Attributes::default();
+        attributes.read(dir.as_fd(), c".", marks, &mut found.xattrs).cannot("read", path)?;
+        (found.uid, found.gid) = attributes.owner((found.uid, found.gid));
         Ok(found == *looks)
     }
 

@@ -18,6 +18,7 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
 use crate::sys::xattr;
+use crate::tree::owners;
 use crate::tree::{Content, Device, Entry, Meta, Node, RelPath, Root, Stamp, Timestamp, Xattrs};
 
 /// How many directories of one path are held open at once.
@@ -236,6 +237,8 @@ struct Level {
     /// Device and inode number, known once the handle was given up.
     identity: Option<(u64, u64)>,
     names: Names,
+    /// Whether it has owners written down of names in it.
+    of_names: bool,
 }
 
 /// What is to be done before the next name.
@@ -307,7 +310,12 @@ impl Scan {
                 return Ok(Some(Found { entry, inode: None, signature: Signature::default() }));
             }
             let path = self.here.join(OsStr::from_bytes(name.to_bytes()));
-            if let Some(found) = look(dir, name, path, self.marks, &mut self.attributes)? {
+            if let Some(mut found) = look(dir, name, path, self.marks, &mut self.attributes)? {
+                if level.of_names {
+                    let meta = &mut found.entry.meta;
+                    (meta.uid, meta.gid) =
+                        self.attributes.owner_of(dir, name, &found.entry.node, (meta.uid, meta.gid));
+                }
                 if matches!(found.entry.node, Node::Directory { .. }) {
                     self.pending = Pending::Descend(dir.clone(), name.to_owned());
                 }
@@ -326,6 +334,8 @@ impl Scan {
     }
 
     fn descend(&mut self, dir: &OwnedFd, name: &CStr) -> Result<()> {
+        // It was the last to be looked at.
+        let of_names = self.attributes.of_names;
         let is_root = self.levels.is_empty();
         let path = if is_root { RelPath::root() } else { self.here.join(OsStr::from_bytes(name.to_bytes())) };
         let opened = match rustix::fs::openat(dir, name, DIRECTORY, Mode::empty()) {
@@ -342,7 +352,7 @@ impl Scan {
                 level.identity = Some((stat.st_dev, stat.st_ino));
             }
         }
-        self.levels.push(Level { dir: Some(Arc::new(opened)), identity: None, names });
+        self.levels.push(Level { dir: Some(Arc::new(opened)), identity: None, names, of_names });
         self.here = path;
         Ok(())
     }
@@ -419,6 +429,7 @@ fn look(
     let lazy = attributes.lazy && sort == FileType::RegularFile;
     if matches!(sort, FileType::Directory | FileType::RegularFile) && !lazy {
         opaque = attributes.read(dir.as_fd(), name, marks, &mut meta.xattrs).cannot("read", &path)?;
+        (meta.uid, meta.gid) = attributes.owner((meta.uid, meta.gid));
     }
     if marks == Marks::Names && sort == FileType::Directory {
         opaque = is_marked_by_name(dir.as_fd(), name).cannot("read", &path)?;
@@ -485,12 +496,17 @@ pub(crate) fn is_carried(name: &[u8]) -> bool {
         || (name.starts_with(b"user.")
             && !name.starts_with(b"user.overlay.")
             && !name.starts_with(b"user.fuseoverlayfs.")
-            && name != b"user.containers.override_stat")
+            && !name.starts_with(owners::OF_NAME)
+            && name != owners::OWN.to_bytes())
 }
 
 /// Buffers for reading attributes, kept between files.
 #[derive(Debug, Default)]
 pub(super) struct Attributes {
+    /// The owner the file read last should have.
+    owner: Option<(u32, u32)>,
+    /// Whether the directory read last has owners written down of names in it.
+    of_names: bool,
     names: Vec<u8>,
     value: Vec<u8>,
     /// Whether those of regular files are left unread.
@@ -498,6 +514,23 @@ pub(super) struct Attributes {
 }
 
 impl Attributes {
+    /// The owner that the file read last should have, if it cannot have it; else the one it has `now`.
+    pub(super) fn owner(&self, now: (u32, u32)) -> (u32, u32) {
+        self.owner.unwrap_or(now)
+    }
+
+    /// The owner that `name` should have, by what its directory says; `now` if it says nothing.
+    fn owner_of(&mut self, dir: &OwnedFd, name: &CStr, node: &Node, now: (u32, u32)) -> (u32, u32) {
+        if !matches!(node, Node::Symlink(_) | Node::Fifo | Node::Socket) {
+            return now;
+        }
+        let key = owners::key_of(OsStr::from_bytes(name.to_bytes()));
+        let found = key.is_some_and(|key| {
+            xattr::get_at(dir.as_fd(), c".", &key, &mut self.value).is_ok_and(|found| found)
+        });
+        if found { owners::parse(&self.value).unwrap_or(now) } else { now }
+    }
+
     /// Puts what a layer carries in `into`; whether the directory is marked opaque.
     pub(super) fn read(
         &mut self,
@@ -507,12 +540,17 @@ impl Attributes {
         into: &mut Xattrs,
     ) -> std::io::Result<bool> {
         let mut opaque = false;
+        (self.owner, self.of_names) = (None, false);
         match xattr::list_at(dir, file, &mut self.names) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             listed => listed?,
         }
         for name in self.names.split_inclusive(|byte| *byte == 0) {
             let Ok(key) = CStr::from_bytes_with_nul(name) else { continue };
+            if key == owners::OWN && xattr::get_at(dir, file, key, &mut self.value)? {
+                self.owner = owners::parse(&self.value);
+            }
+            self.of_names |= key.to_bytes().starts_with(owners::OF_NAME);
             let is_mark = Some(key) == marks.opaque_name();
             if !(is_mark || is_carried(key.to_bytes())) || !xattr::get_at(dir, file, key, &mut self.value)? {
                 continue;

@@ -4,6 +4,7 @@
 //! Nothing is copied: the upper is frozen by a rename and is the layer. What cannot be avoided is reading it once, to
 //! hash it.
 
+mod add_files;
 mod by_step;
 
 use crate::builder::Builder;
@@ -19,6 +20,9 @@ use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::registry::Access;
 use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
+
+/// The length of a tar without entries: its end mark, two blocks of zeros.
+const EMPTY_TAR: u64 = 1024;
 
 /// Makes an image of a container.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,8 +43,16 @@ pub struct Commit {
     pub created: Option<i64>,
     /// How the new layer is compressed in a location outside the store; the store keeps it as it is.
     pub compression: Compression,
+    /// The level of that; each form's usual one, unless given.
+    pub level: Option<i32>,
+    /// Compresses layers of the base again that have another form.
+    pub force_compression: bool,
+    /// Files of the host by absolute path, and where the image has them; the container does not get them.
+    pub add_files: Vec<(String, String)>,
     /// Removes the container afterwards.
     pub rm: bool,
+    /// Where nothing changed, adds no layer: the history says so.
+    pub omit_empty: bool,
     /// What this image says of itself beside what the container does; the container stays as it is.
     pub edits: Vec<ConfigEdit>,
     /// Whether the image tells nothing of what made it.
@@ -71,6 +83,9 @@ impl Commit {
         {
             return Err(Error::invalid(format!("cannot commit to `{name}`"))
                 .because("a digest is not given, it follows from the content"));
+        }
+        if !self.add_files.is_empty() {
+            return add_files::commit(self, builder);
         }
         let store = &builder.store;
         let work = store.work()?;
@@ -108,12 +123,14 @@ impl Commit {
                 let format = format.unwrap_or(sink.formats()[0]);
                 let mut options = CopyOptions { format: Some(format), ..CopyOptions::default() };
                 options.recompress.to = Some(self.compression);
+                options.recompress.level = self.level;
+                options.recompress.force = self.force_compression;
                 let export = send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?;
                 remember(store, &layer, &tree, &export)?;
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;
                 let id = Digest::of(&config);
                 let source = StoreSource::made(builder, record.name.clone(), config, &manifest, {
-                    layer.below.iter().copied().chain([export.diff_id]).collect()
+                    image.diff_ids(&layer, &export)
                 });
                 let copied = copy_image(&source, &*sink, &options, builder.reporter())?;
                 Committed { id, manifest: copied.manifest.digest, name: None }
@@ -212,7 +229,7 @@ impl Image<'_> {
             format_time(self.commit.created.unwrap_or_else(|| container::made_at(self.record, &self.draft)));
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
-        config.rootfs.diff_ids = layer.below.iter().copied().chain([export.diff_id]).collect();
+        config.rootfs.diff_ids = self.diff_ids(layer, export);
         if self.commit.layers && !self.commit.squash {
             let date = |at: i64| self.commit.created.unwrap_or(at);
             config.history.extend(by_step::history(self.record, self.lower.len() + 1, date));
@@ -220,7 +237,7 @@ impl Image<'_> {
                 last.comment = self.comment();
             }
         } else {
-            self.add_history(&mut config.history, created);
+            self.add_history(&mut config.history, created, export);
         }
         if self.commit.omit_history {
             config.history.clear();
@@ -237,7 +254,7 @@ impl Image<'_> {
     }
 
     /// Adds what the log says that history shows, and the one new layer.
-    fn add_history(&self, history: &mut Vec<History>, created: String) {
+    fn add_history(&self, history: &mut Vec<History>, created: String, export: &Export) {
         if self.commit.squash {
             history.clear();
         }
@@ -255,13 +272,27 @@ impl Image<'_> {
                 });
             }
         }
-        history.push(History {
-            created: Some(created),
-            created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
-            author: self.draft.config.author.clone(),
-            comment: self.comment(),
-            empty_layer: false,
-        });
+        let empty_layer = self.leaves_out(export);
+        // Of a commit that changes nothing and is called nothing there is nothing to say.
+        if !empty_layer || self.draft.created_by.is_some() {
+            history.push(History {
+                created: Some(created),
+                created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
+                author: self.draft.config.author.clone(),
+                comment: self.comment(),
+                empty_layer,
+            });
+        }
+    }
+
+    /// Whether the new layer has nothing in it and is not to be there.
+    fn leaves_out(&self, export: &Export) -> bool {
+        self.commit.omit_empty && !self.commit.squash && export.size <= EMPTY_TAR
+    }
+
+    fn diff_ids(&self, layer: &TreeLayer, export: &Export) -> Vec<Digest> {
+        let new = (!self.leaves_out(export)).then_some(export.diff_id);
+        layer.below.iter().copied().chain(new).collect()
     }
 
     fn comment(&self) -> String {
@@ -281,7 +312,7 @@ impl Image<'_> {
             Format::Oci => media_type::LAYER,
             Format::Docker => media_type::DOCKER_LAYER,
         };
-        let built = self.lower.iter().chain([export]);
+        let built = self.lower.iter().chain((!self.leaves_out(export)).then_some(export));
         layers.extend(built.map(|export| Descriptor::new(plain, export.diff_id, export.size)));
         for layer in &mut layers {
             layer.media_type = format.layer(&layer.media_type).into();

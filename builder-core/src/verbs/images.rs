@@ -8,7 +8,7 @@ use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
 use crate::name::Reference;
 use crate::oci::{Digest, ImageConfig, Manifest};
-use crate::store::{Reclaimed, images::ImageEntry, images::StoredImage};
+use crate::store::{Forgotten, Keep, images::ImageEntry, images::StoredImage};
 
 pub use filter::Images;
 
@@ -35,8 +35,10 @@ pub struct ImageInfo {
 
 /// All images, the newest last.
 pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
-    let (mut found, mut lists) = (Vec::new(), Vec::new());
-    for entry in builder.store.image_entries()? {
+    let (mut found, mut elsewhere, mut lists) = (Vec::new(), Vec::new(), Vec::new());
+    let own = builder.store.image_entries()?.into_iter().map(|entry| (entry, false));
+    let others = builder.store.other_images()?.into_iter().map(|entry| (entry, true));
+    for (entry, read_only) in own.chain(others) {
         if entry.is_list() {
             // A list has no layers and no config; its size is its own.
             lists.push(ImageInfo {
@@ -47,7 +49,7 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
                 created: None,
                 labels: BTreeMap::new(),
                 intermediate: false,
-                read_only: false,
+                read_only,
             });
             continue;
         }
@@ -58,12 +60,14 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
             Err(error) => return Err(error),
         };
         found.push(image);
+        elsewhere.push(read_only);
     }
     let bases = bases(&found);
-    Ok(found.iter().map(|image| info(image, &bases)).chain(lists).collect())
+    let listed = found.iter().zip(elsewhere).map(|(image, read_only)| info(image, &bases, read_only));
+    Ok(listed.chain(lists).collect())
 }
 
-fn info(image: &StoredImage, bases: &BTreeSet<Vec<Digest>>) -> ImageInfo {
+fn info(image: &StoredImage, bases: &BTreeSet<Vec<Digest>>, read_only: bool) -> ImageInfo {
     let StoredImage { entry, manifest, config, .. } = image;
     ImageInfo {
         id: entry.id,
@@ -73,7 +77,7 @@ fn info(image: &StoredImage, bases: &BTreeSet<Vec<Digest>>) -> ImageInfo {
         size: manifest.layers.iter().map(|layer| layer.size).sum(),
         labels: config.config.labels.clone(),
         intermediate: entry.names.is_empty() && bases.contains(&config.rootfs.diff_ids),
-        read_only: false,
+        read_only,
     }
 }
 
@@ -111,7 +115,8 @@ pub struct ImageDetails {
 /// Looks at one image.
 pub fn inspect_image(builder: &Builder<'_>, text: &str) -> Result<ImageDetails> {
     let image = builder.store.load_image(builder.store.find_image(text)?)?;
-    let info = info(&image, &BTreeSet::new());
+    let read_only = builder.store.refuse_elsewhere("change", text, image.entry.id).is_err();
+    let info = info(&image, &BTreeSet::new(), read_only);
     Ok(ImageDetails {
         info,
         manifest: image.manifest,
@@ -141,6 +146,7 @@ impl Tag {
                     .because("a digest is not given, it follows from the content"));
             }
         }
+        builder.store.refuse_elsewhere("tag", &self.image, entry.id)?;
         builder.store.add_names(entry.id, &names)
     }
 }
@@ -167,6 +173,7 @@ impl Rmi {
     /// Takes the name away, then the image if that was its last. What only it used goes too.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Removed> {
         let entry = builder.store.find_image(&self.image)?;
+        builder.store.refuse_elsewhere("remove", &self.image, entry.id)?;
         let named = named_as(&entry, &self.image);
         if let Some(name) = named.as_ref().filter(|_| entry.names.len() > 1) {
             builder.store.remove_name(name)?;
@@ -232,6 +239,8 @@ pub struct Prune {
     pub all: bool,
     /// Images that containers were made of too; these are removed before.
     pub force: bool,
+    /// What is to stay of recorded steps and cache mounts; all that fits, unless `all`.
+    pub keep: Keep,
 }
 
 /// What `prune` took away.
@@ -239,8 +248,8 @@ pub struct Prune {
 pub struct Pruned {
     /// Images.
     pub images: Vec<Digest>,
-    /// What went with them, and what was left over before.
-    pub reclaimed: Reclaimed,
+    /// What was given up of the caches, what went with that and with images, and what was left over before.
+    pub forgotten: Forgotten,
 }
 
 impl Prune {
@@ -262,7 +271,11 @@ impl Prune {
                 pruned.images.push(entry.id);
             }
         }
-        pruned.reclaimed = builder.store.gc()?;
+        let mut keep = self.keep;
+        if self.all && keep == Keep::default() {
+            keep.since = Some(std::time::SystemTime::now());
+        }
+        pruned.forgotten = builder.store.shrink(keep)?;
         Ok(pruned)
     }
 }

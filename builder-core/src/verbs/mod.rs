@@ -6,6 +6,7 @@ pub mod containers;
 pub mod copy_image;
 pub mod diff;
 pub mod doctor;
+pub mod du;
 pub mod fork;
 pub mod from;
 pub mod history;

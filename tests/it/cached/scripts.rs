@@ -39,9 +39,8 @@ fn a_script_unchanged_gives_the_same_image_and_runs_nothing() {
 fn cold_and_cached_builds_are_the_same_image_under_a_fixed_time() {
     let Some(env) = with_shell("cached::scripts::cold_and_cached_builds_are_the_same_image") else { return };
     env.write("src/a", "a");
-    let build = BUILD
-        .replace("; cat /proc/sys/kernel/random/uuid >/now", "")
-        .replace("commit -q", "commit -q --timestamp 1000000000");
+    let build = BUILD.replace("; cat /proc/sys/kernel/random/uuid >/now", "");
+    let build = build.replace("commit -q", "commit -q --timestamp 1000000000");
     let ids: Vec<String> = ["", "export KILN_CACHED=1\n", "export KILN_CACHED=1\n"]
         .iter()
         .map(|first| env.shell(&format!("{first}{build}")).expect_ok("the script"))

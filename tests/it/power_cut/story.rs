@@ -171,7 +171,7 @@ impl<'a> Stage<'a> {
 
     /// Removes everything and sees that nothing is left.
     fn empty(&self) {
-        self.env.shell("kiln rm -a; kiln rmi -a; kiln prune").expect_ok("the removal of everything");
+        self.env.shell("kiln rm -a; kiln rmi -a; kiln prune --all").expect_ok("the removal of everything");
         for below in ["layers", "containers", "tmp", "trash", "images/blobs/sha256"] {
             assert_eq!(names(&self.env.store().join(below)), [] as [String; 0], "what is left in {below}");
         }

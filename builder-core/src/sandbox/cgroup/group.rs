@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::Resources;
 use crate::sandbox::cgroup::layout::{Hierarchy, Layout};
@@ -273,12 +275,30 @@ fn write(group: &Path, (name, value): &(&'static str, String), optional: bool) -
         .and_then(|mut file| io::Write::write_all(&mut file, value.as_bytes()));
     match written {
         Err(_) if optional => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+        Err(error)
+            if matches!(errno(&error), Some(Errno::INVAL | Errno::RANGE | Errno::ACCESS)) && cpuset(name) =>
+        {
+            Err(Error::invalid(format!("cannot set `{name}` to `{value}`"))
+                .because("this machine, or the group above, has none of these")
+                .hint(format!(
+                    "leave it away, or look at {}/{name}",
+                    group.parent().unwrap_or(group).display()
+                )))
+        }
+        Err(error) if matches!(errno(&error), Some(Errno::INVAL | Errno::RANGE)) => {
             Err(Error::invalid(format!("cannot set `{name}` to `{value}`"))
                 .because("the kernel does not take that value"))
         }
         written => written.map_err(|error| refused(&path, error)),
     }
+}
+
+fn errno(error: &io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw_os_error)
+}
+
+fn cpuset(name: &str) -> bool {
+    name.starts_with("cpuset.")
 }
 
 fn no_controller(name: &str) -> Error {

@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use rustix::thread::CapabilitySet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{AUDIT_AARCH64, AUDIT_X86, AUDIT_X86_64, high_half, low_half, search};
 use crate::error::{Context, Error, Kind, Result};
@@ -47,7 +48,7 @@ struct ArchMap {
     sub_architectures: Option<Vec<String>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 enum Action {
     #[serde(rename = "SCMP_ACT_ALLOW")]
     Allow,
@@ -84,7 +85,7 @@ struct Calls {
 }
 
 /// What an argument of a call must be.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Argument {
     index: u32,
@@ -94,7 +95,7 @@ struct Argument {
     op: Operator,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 enum Operator {
     #[serde(rename = "SCMP_CMP_NE")]
     Ne,
@@ -161,25 +162,7 @@ impl Profile {
                 .because("there is no table of its system calls")
                 .hint("use --security-opt seccomp=unconfined"));
         };
-        let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
-        let native = tables[0].2;
-        let counts = |calls: &&Calls| {
-            let Calls { includes, excludes, .. } = calls;
-            let bare =
-                |name: &String| crate::sandbox::parse_capability(name).unwrap_or(CapabilitySet::empty());
-            let has = |names: &[String]| names.iter().any(|name| capabilities.intersects(bare(name)));
-            let here = |names: &[String]| names.iter().any(|name| name == native);
-            let young = |least: &Option<String>| {
-                least.as_deref().is_none_or(|least| version(&kernel) >= version(least))
-            };
-            (includes.caps.is_empty() || has(&includes.caps))
-                && (includes.arches.is_empty() || here(&includes.arches))
-                && young(&includes.min_kernel)
-                && !has(&excludes.caps)
-                && !here(&excludes.arches)
-                && (excludes.min_kernel.is_none() || !young(&excludes.min_kernel))
-        };
-        let rules: Vec<&Calls> = self.syscalls.iter().filter(counts).collect();
+        let rules = self.counting(capabilities, tables[0].2);
         let mut program = vec![load(ARCHITECTURE)];
         for (place, (architecture, name, _, numbers)) in tables.iter().enumerate() {
             if place > 0 && !self.knows(tables[0].1, name) {
@@ -200,6 +183,55 @@ impl Profile {
                 program.len()
             ))),
         }
+    }
+
+    /// The rules that count for a process with `capabilities` on this kernel and processor.
+    fn counting(&self, capabilities: CapabilitySet, native: &str) -> Vec<&Calls> {
+        let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+        let counts = |calls: &&Calls| {
+            let Calls { includes, excludes, .. } = calls;
+            let bare =
+                |name: &String| crate::sandbox::parse_capability(name).unwrap_or(CapabilitySet::empty());
+            let has = |name: &String| capabilities.intersects(bare(name));
+            let here = |names: &[String]| names.iter().any(|name| name == native);
+            let young = |least: &Option<String>| {
+                least.as_deref().is_none_or(|least| version(&kernel) >= version(least))
+            };
+            includes.caps.iter().all(has)
+                && (includes.arches.is_empty() || here(&includes.arches))
+                && young(&includes.min_kernel)
+                && !excludes.caps.iter().any(has)
+                && !here(&excludes.arches)
+                && (excludes.min_kernel.is_none() || !young(&excludes.min_kernel))
+        };
+        self.syscalls.iter().filter(counts).collect()
+    }
+
+    /// The profile as an OCI runtime takes it: without what depends on capabilities, kernels and processors.
+    pub(in crate::sandbox) fn rules(&self, capabilities: CapabilitySet) -> Value {
+        let native = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+        let mut architectures = self.architectures.clone();
+        architectures.extend(self.arch_map.iter().filter(|map| map.is_native()).flat_map(ArchMap::names));
+        let rule = |calls: &&Calls| {
+            let mut names = calls.names.clone();
+            names.extend(Some(calls.name.clone()).filter(|name| !name.is_empty()));
+            let mut rule = json!({ "names": names, "action": calls.action });
+            if let Some(errno) = calls.errno_ret {
+                rule["errnoRet"] = json!(errno);
+            }
+            if let Some(args) = calls.args.as_ref().filter(|args| !args.is_empty()) {
+                rule["args"] = json!(args);
+            }
+            rule
+        };
+        let rules: Vec<Value> = self.counting(capabilities, native).iter().map(rule).collect();
+        let mut all = json!({
+            "defaultAction": self.default_action, "architectures": architectures, "syscalls": rules,
+        });
+        if let Some(errno) = self.default_errno_ret {
+            all["defaultErrnoRet"] = json!(errno);
+        }
+        all
     }
 
     /// Whether calls of the other instruction set are filtered by the profile, too.
@@ -244,6 +276,18 @@ impl Profile {
         add(next, default.clone());
         add(X32, vec![answer(bpf::errno(NO_CALL))]);
         ranges
+    }
+}
+
+impl ArchMap {
+    fn is_native(&self) -> bool {
+        let native = if cfg!(target_arch = "x86_64") { "SCMP_ARCH_X86_64" } else { "SCMP_ARCH_AARCH64" };
+        self.architecture == native
+    }
+
+    fn names(&self) -> Vec<String> {
+        let below = self.sub_architectures.iter().flatten().cloned();
+        std::iter::once(self.architecture.clone()).chain(below).collect()
     }
 }
 

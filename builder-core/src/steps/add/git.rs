@@ -50,7 +50,8 @@ pub(super) fn fetch(
         whole.remove_all(".git").cannot("remove", dir.join(".git").display())?;
     }
     let root = below(&whole, location.subdir.as_deref()).cannot("use", source)?;
-    Ok(Fetched { root: Arc::new(root), name: RelPath::root(), time, is_file: false })
+    let path = dir.join(location.subdir.as_deref().unwrap_or_default());
+    Ok(Fetched { path, root: Arc::new(root), name: RelPath::root(), time, is_file: false })
 }
 
 /// Fetches and checks out what was asked for. Returns the commit's id.

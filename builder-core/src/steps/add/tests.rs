@@ -2,6 +2,7 @@
 
 use super::git::{is_git, parse_for_test};
 use super::*;
+use crate::event::Silent;
 
 #[test]
 fn repositories_and_addresses_are_told_from_files() {
@@ -60,15 +61,16 @@ fn a_checksum_is_for_one_address() {
     let dir = tempfile::tempdir().unwrap();
     let sources = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     for list in [&["a"][..], &["a", "https://h.example/x"], &["https://h.example/x", "https://h.example/y"]] {
-        let error =
-            fetch(&sources(list), Some("sha256:00"), false, &Fetch::default(), dir.path()).unwrap_err();
+        let how = Fetch::default();
+        let error = fetch(&sources(list), Some("sha256:00"), false, &how, dir.path(), &Silent).unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid, "{list:?}");
     }
 }
 
 #[test]
 fn failures_of_the_network_are_tried_again() {
-    let how = Fetch { retries: 2, delay: Duration::ZERO, ..Fetch::default() };
+    let retry = Retry { times: 2, delay: Some(Duration::ZERO) };
+    let how = Fetch { retry, ..Fetch::default() };
     let mut tried = 0;
     let failed = persist(&how, || {
         tried += 1;

@@ -44,8 +44,14 @@ impl Copy {
         let work = builder.store.work()?;
         // Named first: a source that is the target itself would otherwise wait for it.
         let target = builder.store.find_container(name)?;
-        let fetched =
-            add::fetch(&self.sources, self.checksum.as_deref(), self.keep_git_dir, &self.fetch, work.dir())?;
+        let fetched = add::fetch(
+            &self.sources,
+            self.checksum.as_deref(),
+            self.keep_git_dir,
+            &self.fetch,
+            work.dir(),
+            builder.reporter(),
+        )?;
         let source = open(builder, &work, from, &target.id)?;
         let mut guard = builder.store.hold_container(&target.id)?;
         if guard.record.cached {
@@ -112,17 +118,18 @@ impl Copy {
                 fingerprint: true,
             };
             let value = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
-            Ok(Performed { value, printed: Printed::default(), failed: 0, never: None, verb: None })
+            Ok(Performed { value, printed: Printed::default(), failed: 0, never: None })
         };
         let log = |done: &CopySummary| match show {
             true => vec![Logged::History(self.history(done))],
             false => Vec::new(),
         };
-        timeline::step(builder, guard, Asked { definition, perform, log, work })
+        timeline::step(builder, guard, Asked { definition, perform, log, work, verb: None })
     }
 
     /// What the image's history says of it.
-    fn history(&self, done: &CopySummary) -> String {
+    #[must_use]
+    pub fn history(&self, done: &CopySummary) -> String {
         let digest = done.digest.as_deref().unwrap_or_default();
         let verb = if self.unpack == add::Unpack::Nothing { "COPY" } else { "ADD" };
         format!("/bin/sh -c #(nop) {verb} {}:{digest} in {} ", done.kind, self.destination)

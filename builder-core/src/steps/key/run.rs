@@ -36,6 +36,10 @@ pub(crate) fn define(
         no_pivot,
         runtime,
         runtime_flags,
+        hooks_dirs,
+        // What is found there for the devices asked for goes in with those.
+        cdi_dirs: _,
+        helpers: _,
         settings,
         // Laid below the settings already.
         defaults: _,
@@ -66,6 +70,9 @@ pub(crate) fn define(
     step.field("host name", hostname.as_deref().unwrap_or_default());
     step.field("no pivot", no_pivot.to_string());
     step.field("runtime", shell_line(runtime.iter().chain(runtime_flags)));
+    if runtime.is_some() {
+        step.field("hooks", plain(hooks_dirs));
+    }
     step.field("platform", platform(draft));
     step.field("ids", ids(builder));
     if *terminal {
@@ -97,6 +104,7 @@ fn define_settings(
         dns,
         env: _,
         groups,
+        hosts_base,
         // What it lets through is in no key.
         http_proxy: _,
         isolation,
@@ -112,6 +120,7 @@ fn define_settings(
     } = settings;
     let Security { seccomp, no_new_privileges, mask, unmask, label, apparmor } = security;
     step.field("hosts", plain(add_hosts));
+    step.field("hosts before", plain(hosts_base));
     step.field("usual capabilities", plain(&capabilities.as_deref().map(sorted)));
     step.field("added capabilities", sorted(cap_add));
     step.field("dropped capabilities", sorted(cap_drop));

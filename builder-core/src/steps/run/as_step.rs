@@ -40,16 +40,16 @@ impl Run {
             let opened = Opened::new(builder, work, guard)?;
             let (exit, printed, never) = self.perform_heard(builder, work, opened, &config, &input)?;
             let moved = input.moved()?;
-            let verb = serde_json::to_value(self).ok();
             // What a signal ended was ended by somebody, not by itself.
-            Ok(Performed { value: (exit.code(), moved), printed, failed: exit.code(), never, verb })
+            Ok(Performed { value: (exit.code(), moved), printed, failed: exit.code(), never })
         };
         let log = |(code, _): &Returned| match history {
             Some(line) if *code == 0 => vec![Logged::History(line.to_owned())],
             _ => Vec::new(),
         };
+        let verb = serde_json::to_value(self).ok();
         let (code, moved): Returned =
-            timeline::step(builder, guard, Asked { definition, perform, log, work })?;
+            timeline::step(builder, guard, Asked { definition, perform, log, work, verb })?;
         input.move_on(moved)?;
         Ok(Exit::Code(code))
     }

@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 8;
 /// A device of the host, or all that are in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
-    /// Where it is on the host, absolute.
+    /// Where it is on the host, absolute; or the name `vendor.com/class=name` of a description, with nothing else.
     pub source: PathBuf,
     /// Where it goes in the container, absolute.
     pub target: PathBuf,
@@ -38,6 +38,9 @@ impl FromStr for Device {
                 .because(because)
                 .hint("write it as /dev/HOST:/dev/CONTAINER:rwm, for example `--device /dev/fuse`")
         };
+        if !text.starts_with('/') && is_named(text) {
+            return Ok(Device { source: text.into(), target: PathBuf::new(), access: String::new() });
+        }
         let is_access = |word: &str| !word.is_empty() && !word.starts_with('/');
         let parts: Vec<&str> = text.split(':').collect();
         let (source, target, access) = match parts[..] {
@@ -60,13 +63,31 @@ impl FromStr for Device {
     }
 }
 
+/// Whether it is `vendor.com/class=name`.
+fn is_named(text: &str) -> bool {
+    let word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c))
+    };
+    let parts = text.split_once('/').and_then(|(vendor, rest)| Some((vendor, rest.split_once('=')?)));
+    parts.is_some_and(|(vendor, (class, name))| word(vendor) && word(class) && word(name))
+}
+
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.name() {
+            return f.write_str(name);
+        }
         write!(f, "{}:{}:{}", self.source.display(), self.target.display(), self.access)
     }
 }
 
 impl Device {
+    /// The name that a vendor's description gives it, if it is named so.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.source.to_str().filter(|name| !name.starts_with('/'))
+    }
+
     /// The nodes it means: itself, or those in and below the directory that it is.
     pub(crate) fn nodes(&self) -> Result<Vec<DeviceNode>> {
         let show = &self.source.display();

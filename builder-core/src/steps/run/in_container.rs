@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 
 use crate::builder::{Builder, now};
 use crate::error::{Context, Error, Result};
+use crate::event::Event;
+use crate::host::probe::Knob;
 use crate::oci::ImageConfig;
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
@@ -74,7 +76,15 @@ impl Run {
             streams,
             store: Some((builder, work)),
         };
-        self.perform(mount, config, Some(opened.traces), scene)
+        let exit = self.perform(mount, config, Some(opened.traces), scene)?;
+        if exit.code() != 0 && builder.host.has_one_id() {
+            builder.report(Event::Warning {
+                message: "the command failed where there is one id only: it can give no file to anyone"
+                    .to_owned(),
+                hint: Some(Knob::SubordinateIds.fix().to_owned()),
+            });
+        }
+        Ok(exit)
     }
 }
 

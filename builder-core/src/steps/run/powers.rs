@@ -104,10 +104,10 @@ impl Run {
         })
     }
 
-    /// The nodes of all devices.
+    /// The nodes of all devices that are named by their paths.
     pub(super) fn device_nodes(&self) -> Result<Vec<DeviceNode>> {
         let mut nodes = Vec::new();
-        for device in &self.settings.devices {
+        for device in self.settings.devices.iter().filter(|device| device.name().is_none()) {
             nodes.extend(device.nodes()?);
         }
         Ok(nodes)

@@ -35,6 +35,9 @@ pub struct RunSettings {
     pub groups: Vec<String>,
     /// Whether the caller's proxy variables are passed on; open means yes.
     pub http_proxy: Option<bool>,
+    /// What `/etc/hosts` begins with: a file of the host, `image` for the container's own, or `none`; open means the
+    /// host's file.
+    pub hosts_base: Option<String>,
     /// How far a command is kept apart.
     pub isolation: Option<Isolation>,
     /// Resource limits of each process. The last one of a name counts.
@@ -170,6 +173,7 @@ impl RunSettings {
             env: joined(old.env, new.env),
             groups: joined(old.groups, new.groups),
             http_proxy: new.http_proxy.or(old.http_proxy),
+            hosts_base: new.hosts_base.or(old.hosts_base),
             isolation: new.isolation.or(old.isolation),
             limits: joined(old.limits, new.limits),
             resources: new.resources.over(old.resources),

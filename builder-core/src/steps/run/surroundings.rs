@@ -51,6 +51,7 @@ impl Run {
     /// The files that tell a command of its surroundings, but for those a mount takes the place of.
     pub(super) fn files(
         &self,
+        tree: &Root,
         config: &RunConfig,
         hostname: &str,
         network: &Network,
@@ -65,8 +66,11 @@ impl Run {
             }
         };
         if !self.settings.no_hosts {
-            let host = match network {
-                Network::None => None,
+            let host = match (self.settings.hosts_base.as_deref(), network) {
+                (Some("none"), _) => Some(String::new()),
+                (Some("image"), _) => Some(image_file(tree, "/etc/hosts")?),
+                (Some(path), _) if !path.is_empty() => Some(host_file(path)?.unwrap_or_default()),
+                (_, Network::None) => None,
                 _ => Some(host_file("/etc/hosts")?.unwrap_or_default()),
             };
             add("/etc/hosts", sandbox::hosts(host.as_deref(), &self.added_hosts(network)?, hostname));
@@ -97,10 +101,7 @@ impl Run {
     fn resolver(&self, network: &Network) -> Result<Option<String>> {
         let dns = &self.settings.dns;
         let asked = !dns.servers.is_empty() || !dns.search.is_empty() || !dns.options.is_empty();
-        if *network == Network::None && asked {
-            return Err(Error::invalid("cannot set name servers for a command without a network")
-                .hint("leave --dns, --dns-search and --dns-option away, or use another --network"));
-        }
+        // Whatever is usual: nobody answers there.
         if dns.none || *network == Network::None {
             return Ok(None);
         }
@@ -172,6 +173,15 @@ fn host_file(path: &str) -> Result<Option<String>> {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).cannot("read", path),
+    }
+}
+
+/// A file of the container, if there is one; not of any size.
+fn image_file(tree: &Root, path: &str) -> Result<String> {
+    match tree.read(path, HOST_FILE_LIMIT) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).cannot("read", format_args!("{path} of the container")),
     }
 }
 

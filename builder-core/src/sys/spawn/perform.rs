@@ -44,6 +44,13 @@ pub(super) fn perform(program: &mut Program, say: &OwnedFd) -> ! {
                     Err(refusal) => Err(refusal),
                 }
             }
+            Step::Open { path, into } => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                match rustix::fs::open(path.as_c_str(), flags, Mode::empty()) {
+                    Ok(opened) => put(&mut program.handles, *into, opened),
+                    Err(error) => Err(error),
+                }
+            }
             Step::Copy { from, path, into } => {
                 match get(&program.handles, *from).and_then(|from| copy(from, path, OpenTreeFlags::empty())) {
                     Ok(made) => put(&mut program.handles, *into, made),
@@ -129,13 +136,7 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
         }
         Step::Mask { root, at, devices } => mask(get(handles, *root)?, at, get(handles, *devices)?),
         Step::Protect { root, at } => protect(get(handles, *root)?, at),
-        Step::Pivot(root) => {
-            rustix::process::fchdir(get(handles, *root)?)?;
-            rustix::process::pivot_root(c".", c".")?;
-            // The old root now lies over the new one, and goes with all that is mounted in it.
-            rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
-            rustix::process::chdir(c"/")
-        }
+        Step::Pivot(root) => pivot(get(handles, *root)?),
         Step::Chroot(root) => {
             rustix::process::fchdir(get(handles, *root)?)?;
             rustix::process::chroot(c".")?;
@@ -174,8 +175,19 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             rustix::io::write(&file, value.to_bytes()).map(drop)
         }
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true),
-        Step::Create { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => Err(Errno::INVAL),
+        Step::Create { .. } | Step::Open { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => {
+            Err(Errno::INVAL)
+        }
     }
+}
+
+/// Makes `root` the root directory, and lets go of the old one.
+fn pivot(root: BorrowedFd<'_>) -> Answer {
+    rustix::process::fchdir(root)?;
+    rustix::process::pivot_root(c".", c".")?;
+    // The old root now lies over the new one, and goes with all that is mounted in it.
+    rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
+    rustix::process::chdir(c"/")
 }
 
 /// Waits for one byte. The end of the pipe is the end of the parent, or of its will to go on.

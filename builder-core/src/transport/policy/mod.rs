@@ -1,7 +1,7 @@
 //! `policy.json`: which images may come in at all (containers-policy.json(5)).
 //!
-//! `insecureAcceptAnything`, `reject` and `signedBy` have their effect; any other kind of requirement is an error, never
-//! passed over. Where there is no policy file, everything is accepted, so that a fresh machine works.
+//! `insecureAcceptAnything`, `reject` and `signedBy` have their effect; any other kind of requirement is an error,
+//! never passed over. Where there is no policy file, everything is accepted, so that a fresh machine works.
 
 mod guard;
 mod identity;

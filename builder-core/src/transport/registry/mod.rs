@@ -1,4 +1,5 @@
-//! Registries: the OCI distribution specification 1.1 and Docker's API before it, as a place images come from and go to.
+//! Registries: the OCI distribution specification 1.1 and Docker's API before it, as a place images come from and go
+//! to.
 //!
 //! A [`Gateway`] knows what configuration and command line say of registries; it hands out [`Repository`]s, which speak
 //! to one [`server`]. Credentials go to the server they belong to and to its own token service, nowhere else.

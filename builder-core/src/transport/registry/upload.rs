@@ -64,9 +64,14 @@ impl Repository<'_> {
             );
         };
         let sent = self.stream(blob, &mut url, &what, &sentence);
-        let closed = sent.and_then(|()| {
+        let closed = sent.and_then(|resumed| {
             let whole = blob.finish()?;
-            self.close(&url, whole.digest, &[], &what, &sentence)
+            let closed = self.close(&url, whole.digest, &[], &what, &sentence);
+            if resumed {
+                closed.map_err(|error| Error::new(Kind::Io, sentence()).because(Cut(error)))
+            } else {
+                closed
+            }
         });
         if closed.is_err() {
             self.cancel(&url);
@@ -107,14 +112,15 @@ impl Repository<'_> {
         }
     }
 
-    /// Streams the whole of a blob to `url`, which follows what the registry says. Goes on where it was cut.
+    /// Streams the whole of a blob to `url`, which follows what the registry says. Goes on where it was cut; gives
+    /// whether it was.
     fn stream(
         &self,
         blob: &mut Outgoing<'_>,
         url: &mut Url,
         what: &str,
         sentence: &dyn Fn() -> String,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let size = blob.known().map(|known| known.size);
         let mut source = Replay::new(blob);
         let mut tried = 0;
@@ -122,7 +128,7 @@ impl Repository<'_> {
             let failure = match self.patch(&mut source, url, size, sentence) {
                 Ok(next) => {
                     *url = next;
-                    return Ok(());
+                    return Ok(tried > 0);
                 }
                 Err(failure) => failure,
             };
@@ -131,6 +137,10 @@ impl Repository<'_> {
             }
             let (error, wait) = match failure {
                 Failure::Passing { error, wait } if tried < self.retry.times => (error, wait),
+                // Not every registry can go on with what it says it can.
+                failure if tried > 0 => {
+                    return Err(Error::new(Kind::Io, sentence()).because(Cut(failure.error())));
+                }
                 failure => return Err(failure.error()),
             };
             tried += 1;
@@ -180,7 +190,8 @@ impl Repository<'_> {
         if let Ok(next) = location(&response, String::new) {
             *url = next;
         }
-        // `0-0` stands for nothing as well as for one byte; to send a byte again would be wrong, to say one is missing too.
+        // `0-0` stands for nothing as well as for one byte. If it was one, the digest will be wrong, and the blob is
+        // sent again from its beginning.
         Some(if last == 0 { 0 } else { last + 1 })
     }
 

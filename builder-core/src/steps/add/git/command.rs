@@ -111,7 +111,7 @@ impl Git<'_> {
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
-        if !self.how.verify_tls {
+        if self.how.tls.unchecked {
             command.args(["-c", "http.sslVerify=false"]);
         }
         command.args(args).current_dir(self.dir).process_group(0);

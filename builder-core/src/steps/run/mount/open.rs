@@ -8,7 +8,7 @@ use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
 use rustix::mount::MountAttrFlags;
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::sandbox::{Facts, File, Mount};
+use crate::sandbox::{DeviceNode, Facts, File, Mount};
 use crate::steps::run::labels::Confinement;
 use crate::steps::run::mount::{MountKind, RunMount, Sharing};
 use crate::steps::run::options::give;
@@ -46,6 +46,8 @@ pub(in crate::steps::run) struct Opened {
     pub files: Vec<File>,
     /// To be set.
     pub env: Vec<(String, String)>,
+    /// To be lent.
+    pub devices: Vec<DeviceNode>,
     /// What must stay until the run has ended: caches, containers, agents.
     pub kept: Vec<Box<dyn fmt::Debug>>,
     /// How many agents are among them.

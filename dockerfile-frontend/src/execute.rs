@@ -1,0 +1,300 @@
+//! Building the stages that are needed, side by side, each by its verbs in order.
+//!
+//! Stages are begun in the order of the file, and one waits for another only where it takes something of it: so the
+//! first that is not finished never waits, and there is always something going on.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::ast::{Body, Dockerfile, Instruction};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::graph::{Graph, StageBase};
+use crate::lower::Lowering;
+use crate::parser::parse;
+use crate::scope::{Given, Global, Scope};
+use crate::source::{Source, Span};
+use crate::verbs::{Base, Begun, Edit, StageName, Step, Verb, Verbs};
+use crate::words::Words;
+
+/// What is built, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Build<'b> {
+    /// The file.
+    pub dockerfile: &'b Dockerfile,
+    /// Its text.
+    pub source: &'b Source,
+    /// Its stages.
+    pub graph: &'b Graph,
+    /// What the user gives.
+    pub given: &'b Given,
+    /// How many stages are built at once; 0 for all.
+    pub jobs: usize,
+}
+
+/// The container that becomes the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// Its name.
+    pub container: String,
+    /// The last step, if there was one.
+    pub last: Option<Step>,
+}
+
+/// Why a build failed, and where.
+#[derive(Debug)]
+pub enum Failed<E> {
+    /// A verb failed.
+    Verb {
+        /// The stage; boxed, so that a result stays small.
+        stage: Box<StageName>,
+        /// The lines of the instruction.
+        span: Span,
+        /// The instruction in one line.
+        text: String,
+        /// What the verb says.
+        error: E,
+    },
+    /// An instruction cannot be understood now that its variables are known.
+    Words(Vec<Diagnostic>),
+}
+
+/// Builds.
+///
+/// # Errors
+/// The first failure; what other stages were doing is finished up to their next step.
+pub fn execute<V: Verbs>(build: Build<'_>, verbs: &V) -> Result<Built, Failed<V::Error>> {
+    let mut global = Global::new(build.given);
+    for instruction in &build.dockerfile.instructions {
+        let Body::Arg(arg) = &instruction.body else { break };
+        for argument in &arg.arguments {
+            // That it can be expanded was seen when the stages were found.
+            let _ = global.declare(Words::new(build.dockerfile.directives.escape), argument);
+        }
+    }
+    let needed = build.graph.needed();
+    let board = Board { state: Mutex::new(State::default()), changed: Condvar::new() };
+    let worker = Worker { build, verbs, global: &global, needed: &needed, board: &board };
+    let workers = if build.jobs == 0 { needed.len() } else { build.jobs.min(needed.len()) };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            scope.spawn(|| worker.work());
+        }
+        worker.work();
+    });
+    let mut state = board.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match (state.failed.take(), state.done.remove(&build.graph.target)) {
+        (None, Some(built)) => Ok(built),
+        (Some(failed), _) => Err(failed),
+        (None, None) => unreachable!("a stage is done or failed"),
+    }
+}
+
+/// What the workers know of each other.
+struct State<E> {
+    /// How many of the needed stages were begun.
+    begun: usize,
+    done: BTreeMap<usize, Built>,
+    failed: Option<Failed<E>>,
+}
+
+impl<E> Default for State<E> {
+    fn default() -> Self {
+        State { begun: 0, done: BTreeMap::new(), failed: None }
+    }
+}
+
+struct Board<E> {
+    state: Mutex<State<E>>,
+    changed: Condvar,
+}
+
+impl<E> Board<E> {
+    fn lock(&self) -> MutexGuard<'_, State<E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The container of a stage, once that is done; none if something failed.
+    fn wait(&self, stage: usize) -> Option<String> {
+        let mut state = self.lock();
+        loop {
+            if state.failed.is_some() {
+                return None;
+            }
+            if let Some(built) = state.done.get(&stage) {
+                return Some(built.container.clone());
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+struct Worker<'w, V: Verbs> {
+    build: Build<'w>,
+    verbs: &'w V,
+    global: &'w Global<'w>,
+    needed: &'w [usize],
+    board: &'w Board<V::Error>,
+}
+
+impl<V: Verbs> Worker<'_, V> {
+    /// Builds stage after stage until none is left.
+    fn work(&self) {
+        loop {
+            let number = {
+                let mut state = self.board.lock();
+                if state.failed.is_some() || state.begun == self.needed.len() {
+                    return;
+                }
+                state.begun += 1;
+                state.begun
+            };
+            let outcome = self.stage(number);
+            let mut state = self.board.lock();
+            match outcome {
+                Ok(Some(built)) => drop(state.done.insert(self.needed[number - 1], built)),
+                // Something else failed meanwhile.
+                Ok(None) => {}
+                Err(failed) => drop(state.failed.get_or_insert(failed)),
+            }
+            self.board.changed.notify_all();
+        }
+    }
+
+    /// Builds the stage with this number among those needed; nothing if another failed meanwhile.
+    fn stage(&self, number: usize) -> Result<Option<Built>, Failed<V::Error>> {
+        let Build { dockerfile, source, graph, .. } = self.build;
+        let place = self.needed[number - 1];
+        let stage = &graph.stages[place];
+        let escape = dockerfile.directives.escape;
+        let instructions = &dockerfile.instructions[stage.instructions.clone()];
+        let text = crate::lower::one_line(source, stage.span, escape);
+        let name = StageName {
+            index: place,
+            name: stage.name.clone(),
+            number,
+            of: self.needed.len(),
+            steps: instructions.len() + 1,
+            text: text.clone(),
+        };
+        let base = match &stage.base {
+            StageBase::Scratch => Base::Scratch,
+            StageBase::Image { name, platform } => {
+                Base::Image { name: name.clone(), platform: platform.clone() }
+            }
+            StageBase::Stage(earlier) => match self.board.wait(*earlier) {
+                Some(container) => Base::Container(container),
+                None => return Ok(None),
+            },
+        };
+        let failed = |error| Failed::Verb {
+            stage: Box::new(name.clone()),
+            span: stage.span,
+            text: text.clone(),
+            error,
+        };
+        let begun = self.verbs.begin(&name, &base).map_err(failed)?;
+        let Begun { container, env, workdir, shell, on_build } = begun;
+        let lowering = Lowering {
+            scope: Scope::new(self.global, env),
+            shell,
+            workdir,
+            cmd_set: false,
+            escape,
+            containers: BTreeMap::new(),
+        };
+        let mut running =
+            Running { worker: self, name: &name, place, lowering, container, last: None, number: 1 };
+        if !running.triggers(&on_build, stage.span)? {
+            return Ok(None);
+        }
+        for instruction in instructions {
+            if !running.step(instruction, source)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Built { container: running.container, last: running.last }))
+    }
+}
+
+/// A stage that is being built.
+struct Running<'r, V: Verbs> {
+    worker: &'r Worker<'r, V>,
+    name: &'r StageName,
+    place: usize,
+    lowering: Lowering<'r>,
+    container: String,
+    last: Option<Step>,
+    number: usize,
+}
+
+impl<V: Verbs> Running<'_, V> {
+    /// Performs one instruction; `false` if another stage failed meanwhile.
+    fn step(&mut self, instruction: &Instruction, source: &Source) -> Result<bool, Failed<V::Error>> {
+        self.number += 1;
+        for text in crate::graph::references(&instruction.body) {
+            let stages = &self.worker.build.graph.stages[self.place];
+            if let Some(stage) = stages.references.get(text) {
+                let Some(container) = self.worker.board.wait(*stage) else { return Ok(false) };
+                self.lowering.containers.insert(text.to_owned(), container);
+            }
+        }
+        if self.worker.board.lock().failed.is_some() {
+            return Ok(false);
+        }
+        let step = self.lowering.step(instruction, source, self.name, self.number).map_err(|error| {
+            let mut faults = Diagnostics::new(source);
+            faults.error(instruction.span, None, error.to_string());
+            Failed::Words(faults.into_found())
+        })?;
+        self.perform(step)?;
+        Ok(true)
+    }
+
+    fn perform(&mut self, step: Step) -> Result<(), Failed<V::Error>> {
+        let container = self.worker.verbs.perform(&self.container, &step);
+        self.container = container.map_err(|error| Failed::Verb {
+            stage: Box::new(step.stage.clone()),
+            span: step.span,
+            text: step.text.clone(),
+            error,
+        })?;
+        self.last = Some(step);
+        Ok(())
+    }
+
+    /// Performs what the base has for builds on it, and takes that away.
+    fn triggers(&mut self, lines: &[String], span: Span) -> Result<bool, Failed<V::Error>> {
+        if lines.is_empty() {
+            return Ok(true);
+        }
+        let clear = Step {
+            stage: self.name.clone(),
+            number: 1,
+            span,
+            text: "ONBUILD".to_owned(),
+            verbs: vec![Verb::Config(vec![Edit::ClearOnBuild])],
+            history: String::new(),
+        };
+        self.perform(clear)?;
+        for line in lines {
+            // A stage around it, since the parser reads whole files.
+            let text = format!("FROM scratch\n{line}\n");
+            let source =
+                Source::new("ONBUILD", text.as_bytes()).map_err(|fault| Failed::Words(vec![fault]))?;
+            let parsed = parse(&source);
+            if parsed.has_errors() {
+                return Err(Failed::Words(parsed.diagnostics));
+            }
+            for instruction in &parsed.dockerfile.instructions[1..] {
+                if !self.step(instruction, &source)? {
+                    return Ok(false);
+                }
+            }
+        }
+        self.number = 1;
+        Ok(true)
+    }
+}

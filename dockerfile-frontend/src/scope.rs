@@ -1,0 +1,132 @@
+//! Which variables there are: arguments before the first `FROM`, those of a stage, and the environment.
+//!
+//! Source of the rules: the Dockerfile reference, "Scope" and "Predefined ARGs".
+
+use std::collections::BTreeMap;
+
+use crate::ast::Argument;
+use crate::words::{Variables, WordError, Words};
+
+/// Arguments that need no `ARG` and are not in the history.
+const PREDEFINED: &[&str] = &[
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "FTP_PROXY",
+    "ftp_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// What the user gives, and what the platforms are.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// `--build-arg`, by name.
+    pub arguments: BTreeMap<String, String>,
+    /// `TARGETPLATFORM` and the others that are always there in the global scope.
+    pub platform: BTreeMap<String, String>,
+}
+
+/// The scope before the first `FROM`.
+#[derive(Debug, Clone)]
+pub struct Global<'g> {
+    given: &'g Given,
+    values: BTreeMap<String, String>,
+}
+
+impl<'g> Global<'g> {
+    /// Only what is always there.
+    #[must_use]
+    pub fn new(given: &'g Given) -> Self {
+        Global { given, values: given.platform.clone() }
+    }
+
+    /// Declares an argument: the user's value, else the default.
+    pub fn declare(&mut self, words: Words, argument: &Argument) -> Result<(), WordError> {
+        let value = match (self.given.arguments.get(&argument.name), &argument.default) {
+            (Some(value), _) => Some(value.clone()),
+            (None, Some(default)) => Some(words.expand(default, &self.values)?.text),
+            (None, None) => None,
+        };
+        if let Some(value) = value {
+            self.values.insert(argument.name.clone(), value);
+        }
+        Ok(())
+    }
+
+    /// What `FROM` expands with.
+    #[must_use]
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.values
+    }
+}
+
+/// The scope of a stage.
+#[derive(Debug, Clone)]
+pub struct Scope<'g> {
+    global: &'g Global<'g>,
+    /// Declared arguments with a value.
+    arguments: BTreeMap<String, String>,
+    /// In order; a name is there once.
+    env: Vec<(String, String)>,
+}
+
+impl Variables for Scope<'_> {
+    fn value(&self, name: &str) -> Option<&str> {
+        let in_env = self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        in_env.or_else(|| self.arguments.get(name).map(String::as_str))
+    }
+}
+
+impl<'g> Scope<'g> {
+    /// A stage's scope: the environment of its base.
+    #[must_use]
+    pub fn new(global: &'g Global<'g>, env: Vec<(String, String)>) -> Self {
+        Scope { global, arguments: BTreeMap::new(), env }
+    }
+
+    /// Declares an argument: the user's value, else its default, else that of the global scope.
+    pub fn declare(&mut self, words: Words, argument: &Argument) -> Result<(), WordError> {
+        let name = &argument.name;
+        let given = self.global.given.arguments.get(name);
+        let value = match (given, &argument.default) {
+            (Some(value), _) => Some(value.clone()),
+            (None, Some(default)) => Some(words.expand(default, self)?.text),
+            (None, None) => self.global.values.get(name).cloned(),
+        };
+        if let Some(value) = value {
+            self.arguments.insert(name.clone(), value);
+        }
+        Ok(())
+    }
+
+    /// Sets a variable of the environment.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        match self.env.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => value.clone_into(known),
+            None => self.env.push((name.to_owned(), value.to_owned())),
+        }
+    }
+
+    /// What a command sees besides the environment: declared arguments, and predefined ones the user gave.
+    #[must_use]
+    pub fn run_env(&self) -> Vec<(String, String)> {
+        let predefined = PREDEFINED.iter().filter_map(|name| {
+            self.global.given.arguments.get(*name).map(|value| ((*name).to_owned(), value.clone()))
+        });
+        let declared = self.arguments.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let mut all: BTreeMap<String, String> = predefined.collect();
+        all.extend(declared);
+        all.into_iter().filter(|(name, _)| !self.env.iter().any(|(known, _)| known == name)).collect()
+    }
+}
+
+/// The arguments the user gives that nothing in `declared` takes.
+#[must_use]
+pub fn unused<'g>(given: &'g Given, declared: &[&str]) -> Vec<&'g str> {
+    let known = |name: &str| declared.contains(&name) || PREDEFINED.contains(&name);
+    given.arguments.keys().map(String::as_str).filter(|name| !known(name)).collect()
+}

@@ -1,0 +1,108 @@
+//! What containers.conf says of how commands run, as the settings that all others are laid over.
+
+use std::path::Path;
+
+use builder_core::{
+    Device, Dns, Error, Limit, MountKind, MountOptions, Network, Result, Run, RunMount, RunSettings, Seccomp,
+    Security, Space, Spaces, Volume, parse_size,
+};
+
+use super::run_options::all;
+use crate::cli::Context;
+use crate::settings::{self, ContainersConf, Environment};
+
+/// A profile that an administrator puts in the place of the usual one.
+const OWN_PROFILE: &str = "/etc/containers/seccomp.json";
+
+/// Fills in what this machine's files say.
+pub fn fill(run: &mut Run, context: &Context) -> Result<()> {
+    let conf = context.containers_conf()?;
+    run.defaults = defaults(conf).map_err(|error| {
+        Error::new(error.kind(), "cannot use containers.conf")
+            .because(error)
+            .hint("see containers.conf(5), or name another file with CONTAINERS_CONF=FILE")
+    })?;
+    run.no_pivot |= conf.engine.no_pivot_root == Some(true);
+    run.hooks_dirs.clone_from(&conf.engine.hooks_dir);
+    run.cdi_dirs.clone_from(&conf.engine.cdi_spec_dirs);
+    run.helpers.clone_from(&conf.engine.helper_binaries_dir);
+    let mut mounts: Vec<RunMount> = all(&conf.containers.mounts)?;
+    for shown in settings::mounts_conf(&context.globals, context.host)? {
+        // A machine without a subscription has none to show.
+        if shown.host.exists() {
+            mounts.push(RunMount {
+                kind: MountKind::Bind { from: None, source: shown.host },
+                target: shown.container,
+                read_only: true,
+                options: MountOptions::default(),
+            });
+        }
+    }
+    // Those of the command come after, and so over, the machine's.
+    mounts.append(&mut run.mounts);
+    run.mounts = mounts;
+    Ok(())
+}
+
+fn defaults(conf: &ContainersConf) -> Result<RunSettings> {
+    let says = &conf.containers;
+    let text = |word: &Option<String>| word.clone().filter(|word| !word.is_empty());
+    let space =
+        |flag: &str, word: &Option<String>| text(word).map(|word| Space::parse(flag, &word)).transpose();
+    let mut security = Security { apparmor: text(&says.apparmor_profile), ..Security::default() };
+    security.seccomp = match text(&says.seccomp_profile).as_deref() {
+        Some("unconfined") => Some(Seccomp::Unconfined),
+        Some(path) => Some(Seccomp::Profile(path.into())),
+        None => Path::new(OWN_PROFILE).exists().then(|| Seccomp::Profile(OWN_PROFILE.into())),
+    };
+    if says.label == Some(false) {
+        security.label.push("disable".to_owned());
+    }
+    let size = |word: String| {
+        parse_size(&word)
+            .ok_or_else(|| Error::invalid(format!("cannot use shm_size `{word}`")).because("it is no size"))
+    };
+    Ok(RunSettings {
+        capabilities: says.default_capabilities.clone(),
+        devices: all::<Device>(&says.devices)?,
+        dns: Dns::parse(&says.dns_servers, &says.dns_searches, &says.dns_options)?,
+        env: env(conf),
+        hosts_base: text(&says.base_hosts_file),
+        http_proxy: says.http_proxy,
+        limits: all::<Limit>(&says.default_ulimits)?,
+        namespaces: Spaces {
+            cgroup: space("--cgroupns", &says.cgroupns)?,
+            // `shareable` is a private one that others may join, as they may any.
+            ipc: space("--ipc", &says.ipcns.clone().filter(|word| word != "shareable"))?,
+            pid: space("--pid", &says.pidns)?,
+            uts: space("--uts", &says.utsns)?,
+        },
+        network: text(&says.netns).map(|word| network(&word, conf)).transpose()?,
+        no_hosts: says.no_hosts == Some(true),
+        security,
+        shm_size: text(&says.shm_size).map(size).transpose()?,
+        volumes: all::<Volume>(&says.volumes)?,
+        ..RunSettings::default()
+    })
+}
+
+fn network(word: &str, conf: &ContainersConf) -> Result<Network> {
+    // Other tools' own kind of a private network.
+    match if word == "bridge" { "private" } else { word }.parse()? {
+        Network::Private { options } if options.is_empty() => {
+            Ok(Network::Private { options: conf.network.pasta_options.clone() })
+        }
+        network => Ok(network),
+    }
+}
+
+/// The variables, after all of ours where they are to be handed on.
+fn env(conf: &ContainersConf) -> Vec<(String, String)> {
+    let mut all = if conf.containers.env_host == Some(true) { Environment::all() } else { Vec::new() };
+    let pair = |entry: &String| match entry.split_once('=') {
+        Some((name, value)) => Some((name.to_owned(), value.to_owned())),
+        None => Environment::set(entry).map(|value| (entry.clone(), value)),
+    };
+    all.extend(conf.containers.env.iter().filter_map(pair));
+    all
+}

@@ -1,0 +1,159 @@
+//! Build contexts: a directory, a tar or Dockerfile on standard input, an address, a repository, an image.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use builder_core::{Builder, CopyFrom, Error, Fetch, Kind, Result, Scratch, is_remote, unpack_archive};
+
+/// As much as a context on standard input may have, in bytes.
+const MAX_STDIN: u64 = 16 << 30;
+
+/// The contexts of a build.
+#[derive(Debug)]
+pub struct Contexts {
+    /// The one without a name.
+    pub main: PathBuf,
+    /// A Dockerfile that is the whole context: from standard input or an address.
+    pub dockerfile: Option<Vec<u8>>,
+    /// Those of `--build-context`, by name.
+    pub named: BTreeMap<String, Named>,
+    /// Where what was fetched is.
+    pub scratch: Scratch,
+}
+
+/// What a named context is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// A directory of the host.
+    Directory(PathBuf),
+    /// An image, by a name or location that `from` takes.
+    Image(String),
+}
+
+impl Contexts {
+    /// Makes the contexts ready. `dockerfile_elsewhere` says that standard input, if it is the context, is a tar.
+    pub fn new(
+        builder: &Builder<'_>,
+        main: &str,
+        named: &[String],
+        fetch: &Fetch,
+        dockerfile_elsewhere: bool,
+    ) -> Result<Self> {
+        let scratch = builder.scratch()?;
+        let mut contexts =
+            Contexts { main: PathBuf::from(main), dockerfile: None, named: BTreeMap::new(), scratch };
+        if main == "-" {
+            contexts.main = contexts.take_stdin(dockerfile_elsewhere)?;
+        } else if is_remote(main) {
+            contexts.main = contexts.take_address(builder, main, fetch)?;
+        } else if !contexts.main.is_dir() {
+            return Err(Error::new(Kind::NotFound, format!("cannot use the context `{main}`"))
+                .because("it is no directory")
+                .hint("name a directory, a repository, or `-` for standard input"));
+        }
+        for (number, text) in named.iter().enumerate() {
+            let (name, value) =
+                text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+                    Error::invalid(format!("cannot use the build context `{text}`"))
+                        .because("it has no name")
+                        .hint("write it as --build-context NAME=DIRECTORY")
+                })?;
+            let one = contexts.name(builder, value, fetch, number)?;
+            contexts.named.insert(name.to_owned(), one);
+        }
+        Ok(contexts)
+    }
+
+    fn name(&self, builder: &Builder<'_>, value: &str, fetch: &Fetch, number: usize) -> Result<Named> {
+        for (scheme, location) in [
+            ("docker-image://", ""),
+            ("container-image://", ""),
+            ("docker://", "docker://"),
+            ("oci-layout://", "oci:"),
+        ] {
+            if let Some(rest) = value.strip_prefix(scheme) {
+                return Ok(Named::Image(format!("{location}{rest}")));
+            }
+        }
+        if is_remote(value) {
+            let dir = self.below(&format!("context-{number}"))?;
+            return self.unpacked(fetch.perform(builder, value, &dir)?).map(Named::Directory);
+        }
+        let path = PathBuf::from(value.strip_prefix("file://").unwrap_or(value));
+        if path.is_dir() { Ok(Named::Directory(path)) } else { Ok(Named::Image(value.to_owned())) }
+    }
+
+    /// An empty directory among what is unfinished.
+    fn below(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.scratch.path().join(name);
+        std::fs::create_dir(&dir).map_err(|cause| cannot("make", &dir, cause))?;
+        Ok(dir)
+    }
+
+    fn take_stdin(&mut self, dockerfile_elsewhere: bool) -> Result<PathBuf> {
+        let dir = self.below("stdin")?;
+        let path = dir.join("context");
+        let mut file = std::fs::File::create(&path).map_err(|cause| cannot("make", &path, cause))?;
+        let copied = std::io::copy(&mut std::io::stdin().lock().take(MAX_STDIN), &mut file);
+        copied.map_err(|cause| cannot("read", Path::new("standard input"), cause))?;
+        self.take(path, dockerfile_elsewhere, "standard input")
+    }
+
+    fn take_address(&mut self, builder: &Builder<'_>, address: &str, fetch: &Fetch) -> Result<PathBuf> {
+        let dir = self.below("main")?;
+        let path = fetch.perform(builder, address, &dir)?;
+        if path.is_dir() {
+            return Ok(path);
+        }
+        self.take(path, false, address)
+    }
+
+    /// A file as a context: an archive of it, or the Dockerfile alone.
+    fn take(&mut self, path: PathBuf, must_be_archive: bool, shown: &str) -> Result<PathBuf> {
+        let dir = self.below("unpacked")?;
+        if unpack_archive(&path, &dir)? {
+            return Ok(dir);
+        }
+        if must_be_archive {
+            return Err(Error::corrupt(format!("cannot use the context of {shown}"))
+                .because("it is no archive, and the Dockerfile is another file")
+                .hint("tar -c . | kiln build -f DOCKERFILE -"));
+        }
+        self.dockerfile = Some(std::fs::read(&path).map_err(|cause| cannot("read", &path, cause))?);
+        Ok(dir)
+    }
+
+    /// The directory of an archive, or the directory itself.
+    fn unpacked(&self, path: PathBuf) -> Result<PathBuf> {
+        if path.is_dir() {
+            return Ok(path);
+        }
+        let dir = path.with_extension("unpacked");
+        std::fs::create_dir(&dir).map_err(|cause| cannot("make", &dir, cause))?;
+        if unpack_archive(&path, &dir)? {
+            return Ok(dir);
+        }
+        Err(Error::corrupt(format!("cannot use the context `{}`", path.display()))
+            .because("it is no archive"))
+    }
+
+    /// Where `name` says that files come from: a context of that name, else an image.
+    pub fn find(&self, name: &str) -> CopyFrom {
+        match self.named.get(name) {
+            Some(Named::Directory(path)) => CopyFrom::Context(path.clone()),
+            Some(Named::Image(image)) => CopyFrom::Other(image.clone()),
+            None => CopyFrom::Other(name.to_owned()),
+        }
+    }
+}
+
+/// A failure at a file of the host.
+pub fn cannot(verb: &str, path: &Path, cause: std::io::Error) -> Error {
+    let kind = match cause.kind() {
+        std::io::ErrorKind::NotFound => Kind::NotFound,
+        std::io::ErrorKind::PermissionDenied => Kind::Denied,
+        _ => Kind::Io,
+    };
+    Error::new(kind, format!("cannot {verb} `{}`", path.display())).because(cause)
+}

@@ -1,0 +1,10 @@
+//! Builds by a Dockerfile: where its file and context come from, its verbs performed by the library, and what becomes
+//! of the image. The language is `dockerfile_frontend`'s; the flags are `commands::build`'s.
+
+mod adapter;
+mod context;
+mod file;
+
+pub use adapter::{Adapter, Options};
+pub use context::{Contexts, cannot};
+pub use file::{Found, find, ignore_file, ignore_lines};

@@ -1,0 +1,113 @@
+//! What a build tells of its file and of its failure, and where else its image goes.
+
+use builder_core::{Builder, Error, Push, Result};
+use dockerfile_frontend::ast::{Body, Dockerfile};
+use dockerfile_frontend::{Diagnostic, Failed, Graph, Severity, Source, StageBase};
+
+use crate::ui;
+
+/// The most findings that are shown.
+pub const MAX_SHOWN: usize = 50;
+
+/// Shows what is wrong with a file, and says so.
+pub fn faults(name: &str, found: &[Diagnostic]) -> Error {
+    found.iter().take(MAX_SHOWN).for_each(ui::remark);
+    let errors = found.iter().filter(|fault| fault.severity == Severity::Error).count().max(1);
+    let plural = if errors == 1 { "" } else { "s" };
+    Error::invalid(format!("cannot build `{name}`")).because(format!("{errors} error{plural}"))
+}
+
+/// Why the build failed, with the place in the file.
+pub fn failure(failed: Failed<Error>, source: &Source) -> Error {
+    match failed {
+        Failed::Words(found) => faults(source.name(), &found),
+        Failed::Verb { stage, span, text, error } => {
+            let name = match &stage.name {
+                Some(name) => format!("stage `{name}`"),
+                None => format!("stage {}", stage.index),
+            };
+            let text: String = text.chars().take(160).collect();
+            ui::remark(format_args!(
+                "error: {name} failed at `{text}`\n  --> {}:{}",
+                source.name(),
+                span.first
+            ));
+            Error::new(error.kind(), format!("cannot build `{}`", source.name())).because(error)
+        }
+    }
+}
+
+/// `--call targets`: the stages, the last of which is the default.
+pub fn targets(graph: &Graph) {
+    let mut rows = Vec::new();
+    for (place, stage) in graph.stages.iter().enumerate() {
+        let name = stage.name.clone().unwrap_or_else(|| place.to_string());
+        let base = match &stage.base {
+            StageBase::Scratch => "scratch".to_owned(),
+            StageBase::Image { name, .. } => name.clone(),
+            StageBase::Stage(earlier) => {
+                graph.stages[*earlier].name.clone().unwrap_or_else(|| earlier.to_string())
+            }
+        };
+        let default = if place + 1 == graph.stages.len() { "(default)" } else { "" };
+        rows.push(vec![name, base, default.to_owned()]);
+    }
+    ui::result_bytes(ui::table::draw(Some(&["TARGET", "BASE"]), &rows).as_bytes());
+}
+
+/// `--call outline`: what a build of the target can be given.
+pub fn outline(dockerfile: &Dockerfile, graph: &Graph) {
+    let name = graph.stages[graph.target].name.clone().unwrap_or_else(|| graph.target.to_string());
+    ui::result(format_args!("TARGET: {name}\n"));
+    let needed = graph.needed();
+    let counts = |place: usize| {
+        let in_stage = graph.stages.iter().position(|stage| stage.instructions.contains(&place));
+        in_stage.is_none_or(|stage| needed.contains(&stage))
+    };
+    let mut rows = Vec::new();
+    for (place, instruction) in dockerfile.instructions.iter().enumerate().filter(|(place, _)| counts(*place))
+    {
+        let _ = place;
+        if let Body::Arg(arg) = &instruction.body {
+            for argument in &arg.arguments {
+                rows.push(vec![argument.name.clone(), argument.default.clone().unwrap_or_default()]);
+            }
+        }
+    }
+    rows.sort();
+    rows.dedup();
+    ui::result_bytes(ui::table::draw(Some(&["BUILD ARG", "DEFAULT"]), &rows).as_bytes());
+}
+
+/// `--output`: puts the image elsewhere too.
+pub fn export(builder: &Builder<'_>, target: &str, image: &str) -> Result<()> {
+    let mut kind = None;
+    let mut dest = None;
+    for part in target.split(',') {
+        match part.split_once('=') {
+            Some(("type", value)) => kind = Some(value),
+            Some(("dest", value)) => dest = Some(value),
+            _ if !part.contains('=') && dest.is_none() => dest = Some(part),
+            _ => {
+                return Err(Error::invalid(format!("cannot use the output `{target}`"))
+                    .because(format!("`{part}` means nothing there"))
+                    .hint("--output type=oci,dest=FILE"));
+            }
+        }
+    }
+    let destination = match (kind, dest) {
+        (Some("oci"), Some(dest)) => format!("oci-archive:{dest}"),
+        (Some("docker"), Some(dest)) => format!("docker-archive:{dest}"),
+        (Some("image" | "docker"), None) => return Ok(()),
+        _ => {
+            return Err(Error::new(
+                builder_core::Kind::Unsupported,
+                format!("cannot use the output `{target}`"),
+            )
+            .because("this version writes images: type=oci, type=docker")
+            .hint("--output type=oci,dest=FILE; for the files, kiln mount a container of the image"));
+        }
+    };
+    let push = Push { image: image.to_owned(), target: Some(destination), ..Push::default() };
+    push.perform(builder).map(drop)
+}

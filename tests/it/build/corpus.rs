@@ -1,0 +1,116 @@
+//! Files of many shapes, built by Kiln and by Buildah: the same config and the same files, times apart.
+
+use std::path::Path;
+
+use crate::support::{Env, Need, images, needs};
+
+/// What all files of the corpus are built on.
+pub const CONTEXT: &str = "
+mkdir -p context/app/lib context/logs in; cd context
+echo main >app/main.txt; echo util >app/lib/util.txt; echo x >'app/with space.txt'; ln -s main.txt app/link.txt
+printf '#!/bin/sh\\necho run\\n' >app/run.sh; chmod 755 app/run.sh
+echo secret >left-out; echo x >logs/a.log; echo keep >logs/keep.log
+echo in >../in/inside; tar -cf files.tar -C ../in inside; gzip -nk files.tar
+printf '# comment\\nleft-out\\n**/*.log\\n!logs/keep.log\\n' >.dockerignore
+";
+
+/// What Buildah leaves of its mounts, which an image has nothing to do with.
+const SHOW: &str =
+    "find . -mindepth 1 -type d -printf '%p %M %U:%G\\n' -o -mindepth 1 -printf '%p %M %U:%G %s %n %l\\n' |
+    grep -vE '^\\./(dev|proc|sys|run|etc/hosts|etc/hostname|etc/resolv.conf) ' | sort
+find . -type f -size -20k -exec sha256sum {} + | grep -vE ' \\./etc/(hosts|hostname|resolv.conf)$' | sort";
+
+/// Builds the files called `names` with both and compares.
+fn compare(test: &str, names: &[&str]) {
+    if !needs(test, &[Need::Root, Need::Busybox, Need::Program("buildah")]) {
+        return;
+    }
+    let env = Env::new();
+    env.shell(CONTEXT).expect_ok("the context");
+    images::write_busybox(&env.path("layout"), "localhost/base").expect("a busybox");
+    env.ok(["pull", "-q", "oci:layout:localhost/base"]);
+    let store = env.path("peer");
+    let peer = format!("buildah --root {0} --runroot {0}-run --storage-driver overlay", store.display());
+    let pull = format!("{peer} tag $({peer} pull -q oci:layout:localhost/base) localhost/base:latest");
+    env.shell(&pull).expect_ok("buildah has the base");
+    for name in names {
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/build/corpus/{name}.dockerfile"));
+        let build = |program: &str, flags: &str| {
+            let words = format!("{program} build -q {flags} -t {name} -f {} context", file.display());
+            env.shell(&words).expect_ok(name);
+            let show = format!(
+                "{program} inspect --type image {name}; C=$({program} from --pull-never {name}); \
+                 cd $({program} mount $C); {SHOW}"
+            );
+            env.shell(&show.replace(" --pull-never", "")).expect_ok(name)
+        };
+        let ours = build("kiln", "--timestamp 0");
+        let theirs = build(&peer, "--isolation chroot --format docker --timestamp 0");
+        let (ours, theirs) = (parts(&ours), parts(&theirs));
+        assert_eq!(ours.0, theirs.0, "the config of {name}");
+        for (ours, theirs) in ours.1.iter().zip(&theirs.1) {
+            assert_eq!(ours, theirs, "{name}");
+        }
+        assert_eq!(ours.1.len(), theirs.1.len(), "{name}: {:#?}\n{:#?}", ours.1, theirs.1);
+        assert!(!ours.1.is_empty(), "{name} has files");
+    }
+}
+
+/// The config, less what Buildah says of itself and what is empty, and the lines that follow it.
+fn parts(shown: &str) -> (serde_json::Value, Vec<String>) {
+    let end = shown.find("\n}\n").expect("an object is shown") + 3;
+    let all: serde_json::Value = serde_json::from_str(&shown[..end]).expect("JSON");
+    let mut config = all["Docker"]["config"].as_object().expect("a config").clone();
+    for name in ["Image", "Hostname", "ArgsEscaped"] {
+        config.remove(name);
+    }
+    if let Some(labels) = config.get_mut("Labels").and_then(serde_json::Value::as_object_mut) {
+        labels.remove("io.buildah.version");
+    }
+    config.retain(|_, value| match value {
+        serde_json::Value::Null | serde_json::Value::Bool(false) => false,
+        serde_json::Value::String(text) => !text.is_empty(),
+        serde_json::Value::Array(items) => !items.is_empty(),
+        serde_json::Value::Object(fields) => !fields.is_empty(),
+        _ => true,
+    });
+    config.sort_keys();
+    (config.into(), shown[end..].lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn commands_and_shells_are_as_buildahs() {
+    compare(
+        "commands_and_shells_are_as_buildahs",
+        &["plain", "shell_forms", "user_and_shell", "comments_and_blanks", "escape"],
+    );
+}
+
+#[test]
+fn variables_are_as_buildahs() {
+    compare("variables_are_as_buildahs", &["env_and_arg", "expansions", "args_in_from", "workdir_relative"]);
+}
+
+#[test]
+fn stages_are_as_buildahs() {
+    compare("stages_are_as_buildahs", &["multi_stage", "stage_of_stage", "lower_case"]);
+}
+
+#[test]
+fn copies_are_as_buildahs() {
+    compare("copies_are_as_buildahs", &["copies", "adds", "ignore", "copy_symlinks", "scratch_only"]);
+}
+
+#[test]
+fn configs_are_as_buildahs() {
+    compare(
+        "configs_are_as_buildahs",
+        &["entrypoint_resets_cmd", "entrypoint_keeps_cmd", "healthcheck", "healthcheck_none", "maintainer"],
+    );
+}
+
+#[test]
+fn files_are_as_buildahs() {
+    compare("files_are_as_buildahs", &["removed_files", "modes"]);
+}

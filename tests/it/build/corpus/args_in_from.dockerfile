@@ -1,0 +1,7 @@
+ARG TAG=base
+ARG PREFIX=localhost
+FROM $PREFIX/$TAG AS x
+ARG TAG
+RUN echo "tag=$TAG prefix=${PREFIX:-unset}" > /seen
+FROM x
+RUN echo "tag=${TAG:-unset}" > /seen2

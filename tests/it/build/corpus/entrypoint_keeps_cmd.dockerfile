@@ -1,0 +1,3 @@
+FROM localhost/base
+CMD ["a"]
+ENTRYPOINT ["b"]

@@ -1,0 +1,4 @@
+FROM localhost/base AS first
+CMD ["a"]
+FROM first
+ENTRYPOINT ["b"]

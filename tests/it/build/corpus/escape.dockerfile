@@ -1,0 +1,4 @@
+# escape=`
+FROM localhost/base
+RUN echo one `
+    two > /out

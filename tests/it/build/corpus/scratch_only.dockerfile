@@ -1,0 +1,3 @@
+FROM scratch
+COPY app/main.txt /
+LABEL only=this

@@ -1,0 +1,5 @@
+FROM localhost/base
+WORKDIR /one
+WORKDIR two
+WORKDIR ../three
+RUN pwd > /pwd

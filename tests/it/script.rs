@@ -1,0 +1,142 @@
+//! Stories of `kiln script`: what it writes, run in another store, gives the same image as a build.
+
+use std::path::Path;
+
+use crate::support::{Env, Need, images, needs, tell};
+
+/// Builds files by both ways, in two stores, with layers and without.
+fn compare(test: &str, names: &[&str], own: Option<&str>) {
+    if !needs(test, &[Need::Root, Need::Busybox]) {
+        return;
+    }
+    let env = Env::new();
+    env.shell(super::build::corpus::CONTEXT).expect_ok("the context");
+    images::write_busybox(&env.path("layout"), "localhost/base").expect("a busybox");
+    env.ok(["pull", "-q", "oci:layout:localhost/base"]);
+    env.shell("KILN_ROOT=$PWD/other kiln pull -q oci:layout:localhost/base").expect_ok("the other store");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/build/corpus");
+    let files = names.iter().map(|name| corpus.join(format!("{name}.dockerfile")));
+    let own = own.map(|text| env.write("context/own.dockerfile", text));
+    for (number, file) in files.chain(own).enumerate() {
+        let file = file.display();
+        let forms = if number == 0 { &["true", "false"][..] } else { &["true"] };
+        for layers in forms {
+            let built = format!(
+                "export SOURCE_DATE_EPOCH=1000000000; kiln build -q --layers={layers} -f {file} context"
+            );
+            let built = env.shell(&built).expect_ok("a build");
+            let written = format!(
+                "kiln script --layers={layers} -f {file} context >script; export SOURCE_DATE_EPOCH=1000000000 \
+                 KILN_ROOT=$PWD/other; sh script context made 2>/dev/null"
+            );
+            let run = env.shell(&written).expect_ok("a script");
+            if run != built {
+                let show = |root: &str, id: &str| {
+                    env.shell(&format!("{root} kiln inspect --type image {id} || true")).stdout
+                };
+                let script = std::fs::read_to_string(env.path("script")).expect("the script");
+                let (ours, theirs) = (show("", &built), show("KILN_ROOT=$PWD/other", &run));
+                panic!("{file} with layers={layers}:\n{script}\n{ours}\n{theirs}");
+            }
+        }
+    }
+    env.shell("KILN_ROOT=$PWD/other kiln check && rm -rf other").expect_ok("the other store is clean");
+}
+
+#[test]
+fn a_script_gives_the_image_that_a_build_gives() {
+    let names = ["plain", "env_and_arg", "multi_stage", "stage_of_stage"];
+    compare("a_script_gives_the_image_that_a_build_gives", &names, None);
+}
+
+#[test]
+fn a_script_copies_as_a_build_does() {
+    compare("a_script_copies_as_a_build_does", &["copies", "adds", "ignore", "entrypoint_resets_cmd"], None);
+}
+
+#[test]
+fn a_script_keeps_every_letter() {
+    let file = "FROM localhost/base\nARG V=\"it's\"\nENV V=$V W='$x y'\nRUN <<E\necho \"$V\" >/one\nE\n\
+                COPY <<F /two\n$V\nF\nRUN <<'S'\n#!/bin/sh\necho three >/three\nS\n\
+                LABEL a=\"b \\\"c\\\"\" d='$e'\nHEALTHCHECK --interval=5s CMD true\n\
+                ONBUILD RUN echo $later\nCOPY --exclude=*.sh app /app\n";
+    compare("a_script_keeps_every_letter", &[], Some(file));
+}
+
+#[test]
+fn a_script_is_one_to_read() {
+    if !needs("a_script_is_one_to_read", &[Need::Root, Need::Busybox]) {
+        return;
+    }
+    let env = Env::new();
+    images::write_busybox(&env.path("layout"), "localhost/base").expect("a busybox");
+    env.ok(["pull", "-q", "oci:layout:localhost/base"]);
+    env.write(
+        "c/Dockerfile",
+        "FROM localhost/base AS one\nRUN echo \"it's\" >/a\nFROM scratch\nCOPY --from=one /a /b\n",
+    );
+    tell(
+        &env,
+        r#"
+$ kiln script c
+#!/bin/sh
+# usage: script [CONTEXT [IMAGE]]
+set -eu
+context=${1:-.}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir "$scratch/empty"
+layer() {
+    image=$(kiln commit -q --omit-empty-layer "$1")
+    kiln rm "$1" >/dev/null
+    kiln from -q --pull=never "$image"
+}
+
+# stage 0 (one): FROM localhost/base AS one
+c0=$(kiln from -q localhost/base)
+# RUN echo "it's" >/a
+kiln run --terminal=false "$c0" -- /bin/sh -c 'echo "it'\''s" >/a' </dev/null
+kiln config --created-by '/bin/sh -c echo "it'\''s" >/a' "$c0"
+c0=$(layer "$c0")
+
+# stage 1: FROM scratch
+c1=$(kiln from -q scratch)
+kiln config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$c1"
+# COPY --from=one /a /b
+kiln copy -q --created-by --from "$c0" "$c1" /a /b
+c1=$(layer "$c1")
+
+kiln commit -q --omit-empty-layer "$c1" ${2:+"$2"}
+kiln rm "$c0" "$c1" >/dev/null
+$ kiln script --layers=false --target one c
+#!/bin/sh
+# usage: script [CONTEXT [IMAGE]]
+set -eu
+context=${1:-.}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir "$scratch/empty"
+
+# stage 0 (one): FROM localhost/base AS one
+c0=$(kiln from -q localhost/base)
+# RUN echo "it's" >/a
+kiln run --terminal=false "$c0" -- /bin/sh -c 'echo "it'\''s" >/a' </dev/null
+kiln config --created-by '/bin/sh -c echo "it'\''s" >/a' "$c0"
+
+kiln commit -q "$c0" ${2:+"$2"}
+kiln rm "$c0" >/dev/null
+$ printf 'FROM scratch\nRNU x\n' | kiln script -f -
+! error: there is no instruction `RNU`
+!   --> standard input:2
+!    2 | RNU x
+!      | ^^^
+! hint: did you mean `RUN`?
+! Error: cannot build `standard input`: 1 error
+[125]
+$ kiln config --set '{"nothing": 1}' x
+! Error: cannot understand the edit `{"nothing": 1}`: unknown variant `nothing`, expected one of `env`, `expanded-env`, `unset-env`, `clear-env`, `label`, `unset-label`, `clear-labels`, `annotation`, `unset-annotation`, `clear-annotations`, `entrypoint`, `cmd`, `user`, `working-dir`, `port`, `unset-port`, `clear-ports`, `volume`, `unset-volume`, `clear-volumes`, `on-build`, `clear-on-build`, `author`, `created-by`, `history-comment`, `comment`, `architecture`, `variant`, `os`, `os-version`, `os-feature`, `unset-os-feature`, `clear-os-features`, `hostname`, `domainname`, `stop-signal`, `shell`, `healthcheck`, `health-test`, `health-interval`, `health-timeout`, `health-start-period`, `health-start-interval`, `health-retries` at line 1 column 10
+! hint: write it as --set '{"env": ["NAME", "VALUE"]}'
+[125]
+"#,
+    );
+}
