@@ -103,6 +103,10 @@ impl<'a> Tool<'a> {
         let mut registries = settings::registries(&context.globals);
         registries.signature_dirs =
             globals.registries_d.clone().map_or(registries.signature_dirs, |dir| vec![dir]);
+        if globals.insecure_policy {
+            // Where there is no policy, everything is accepted.
+            registries.policy.clear();
+        }
         let scratch = globals.tmpdir.clone().or_else(|| Environment::get("TMPDIR").map(PathBuf::from));
         let scratch = scratch.unwrap_or_else(|| "/var/tmp".into());
         if let Some(limit) = globals.command_timeout {

@@ -177,6 +177,17 @@ $ kiln manifest add --artifact list .
 ! Error: cannot add `.`: it is no regular file
 ! hint: name files, or a tar of the directory
 [125]
+"#,
+    );
+}
+
+#[test]
+fn what_cannot_be_changed_or_pushed() {
+    let Some(env) = with_base("what_cannot_be_changed_or_pushed") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln manifest create list >/dev/null
 $ kiln manifest annotate list sha256:00
 ! Error: cannot use the digest `sha256:00`: a digest is `sha256:` and 64 lower-case hexadecimal digits
 [125]

@@ -46,7 +46,15 @@ impl<'a> Places<'a> {
 
 /// Opens a location outside the store for reading one image, as far as the signature policy lets it in.
 pub(crate) fn source<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
-    let source = unguarded(places, location)?;
+    guarded(places, location, unguarded(places, location)?)
+}
+
+/// A source at a location, as far as the signature policy lets its image in.
+pub(crate) fn guarded<'a>(
+    places: Places<'a>,
+    location: &Location,
+    source: Box<dyn Source + 'a>,
+) -> Result<Box<dyn Source + 'a>> {
     policy::guarded(places.registries, places.access.policy.as_deref(), location, source)
 }
 

@@ -12,7 +12,7 @@ use crate::transport::archive::{self, ArchiveFiles, Kept};
 use crate::transport::directory::DirSource;
 use crate::transport::files::Files;
 use crate::transport::layout::LayoutSource;
-use crate::transport::{CopyOptions, Source, StoreSink, copy_image, open};
+use crate::transport::{Access, CopyOptions, Places, Source, StoreSink, copy_image, open};
 use crate::tree::Root;
 
 /// Brings all images of an archive or a directory into the store.
@@ -61,14 +61,17 @@ struct One<'a> {
 impl One<'_> {
     fn directory(&self, path: &Path) -> Result<Vec<Loaded>> {
         if !path.join("oci-layout").exists() {
-            return Ok(vec![self.image(&DirSource::open(path)?)?]);
+            let source = Box::new(DirSource::open(path)?);
+            return Ok(vec![self.image(&Location::Dir(path.to_owned()), source)?]);
         }
         let open = |pick| {
             let root = Root::open_host(path).cannot("open the directory", path.display())?;
             LayoutSource::open(Box::new(root), format!("oci:{}", path.display()), pick)
         };
         let count = open(Pick::Only)?.index()?.manifests.len();
-        (0..count).map(|place| self.image(&open(Pick::Index(place))?)).collect()
+        let at = |pick| Location::Oci { dir: path.to_owned(), pick };
+        let load = |place| self.image(&at(Pick::Index(place)), Box::new(open(Pick::Index(place))?));
+        (0..count).map(load).collect()
     }
 
     fn archive(&self, archive: Kept, path: &Path) -> Result<Vec<Loaded>> {
@@ -92,11 +95,16 @@ impl One<'_> {
     }
 
     fn each(&self, count: usize, archive: &Kept, at: impl Fn(Pick) -> Location) -> Result<Vec<Loaded>> {
-        let load = |place| self.image(&*open::in_archive(&at(Pick::Index(place)), archive.clone())?);
+        let load = |place| {
+            let location = at(Pick::Index(place));
+            self.image(&location, open::in_archive(&location, archive.clone())?)
+        };
         (0..count).map(load).collect()
     }
 
-    fn image(&self, source: &dyn Source) -> Result<Loaded> {
+    fn image(&self, location: &Location, source: Box<dyn Source>) -> Result<Loaded> {
+        let access = Access::default();
+        let source = open::guarded(Places::of(self.builder, self.work, &access), location, source)?;
         let mut names = Vec::new();
         for tag in source.tags()? {
             // A tag alone names nothing here.
@@ -105,7 +113,7 @@ impl One<'_> {
             }
         }
         let sink = StoreSink::new(self.builder, self.work, names.clone());
-        let copied = copy_image(source, &sink, &CopyOptions::default(), self.builder.reporter())?;
+        let copied = copy_image(&*source, &sink, &CopyOptions::default(), self.builder.reporter())?;
         let id = copied.config.ok_or_else(|| {
             Error::corrupt(format!("cannot load `{}`", source.name())).because("it has no image config")
         })?;
