@@ -170,44 +170,8 @@ $ cp self.crt server.crt; cp self.key server.key
     env.fails(125, ["push", "-q", "--cert-dir", "pinned", "base", &elsewhere]);
 }
 
-#[test]
-fn registries_conf_leads_to_other_places() {
-    let test = "registries_conf_leads_to_other_places";
-    let Some((mut env, registry)) = with_registry(test, Setup::default()) else { return };
-    let mirror = start(&env, "mirror", Setup::default());
-    env.set("M", &mirror.host);
-    let host = &registry.host;
-    let conf = format!(
-        r#"
-unqualified-search-registries = ["search.example"]
-[[registry]]
-location = "{host}"
-insecure = true
-[[registry]]
-prefix = "alias.example/deep"
-location = "{host}/team"
-insecure = true
-[[registry]]
-prefix = "search.example"
-location = "{host}/team"
-insecure = true
-[[registry.mirror]]
-location = "{mirror}/copy"
-insecure = true
-[[registry]]
-location = "blocked.example"
-blocked = true
-[aliases]
-short = "alias.example/deep/base"
-"#,
-        mirror = mirror.host
-    );
-    env.write("conf", conf);
-    let path = env.path("conf").display().to_string();
-    env.set("CONTAINERS_REGISTRIES_CONF", &path);
-    tell(
-        &env,
-        r#"
+/// What is asked for under a name of registries.conf, and where it is found.
+const ELSEWHERE: &str = r#"
 $ kiln push -q base docker://$R/team/base; kiln push -q --tls-verify=true base docker://$R/team/base
 ! Error: cannot talk to `<localhost>`: it does not speak TLS
 ! hint: if it is meant to speak plain HTTP, allow that with --tls-verify=false
@@ -259,56 +223,48 @@ $ echo 'unqualified = [' >bad; kiln --registries-conf bad pull nosuch
 ! Error: cannot use `bad`: line 1: unclosed array, expected `]`
 ! hint: correct it as containers-registries.conf(5) says, or name another: --registries-conf FILE
 [125]
-"#,
-    );
-}
+"#;
 
 #[test]
-fn the_policy_decides_what_comes_in() {
-    let test = "the_policy_decides_what_comes_in";
-    if !needs(test, &[Need::Program("gpg")]) {
-        return;
-    }
+fn registries_conf_leads_to_other_places() {
+    let test = "registries_conf_leads_to_other_places";
     let Some((mut env, registry)) = with_registry(test, Setup::default()) else { return };
-    let gnupg = env.path("gnupg").display().to_string();
-    env.set("GNUPGHOME", &gnupg);
-    let sign = r#"
-mkdir -m 700 gnupg; mkdir -p $HOME/.config/containers/registries.d lookaside
-for name in good other; do gpg -q --batch --passphrase '' --quick-gen-key $name@kiln.example rsa2048 default never 2>/dev/null; done
-gpg -q --armor --export good@kiln.example >good.asc; gpg -q --export other@kiln.example >other.gpg
-kiln push -q --tls-verify=false --digestfile digest base docker://$R/base
-kiln push -q --tls-verify=false base docker://$R/unsigned
-kiln push -q --tls-verify=false base docker://$R/moved
-printf 'docker:\n  %s:\n    lookaside: file://%s/lookaside\n' $R $PWD >$HOME/.config/containers/registries.d/r.yaml
-hex=$(sed s/sha256:// digest)
-mkdir lookaside/base@sha256=$hex lookaside/moved@sha256=$hex
-printf '{"critical":{"type":"atomic container signature","image":{"docker-manifest-digest":"sha256:%s"},"identity":{"docker-reference":"%s/base:latest"}},"optional":{}}' $hex $R >statement
-gpg -q --batch -u good@kiln.example --sign -o lookaside/base@sha256=$hex/signature-1 statement
-cp lookaside/base@sha256=$hex/signature-1 lookaside/moved@sha256=$hex/
-gpgconf --kill all
-"#;
-    env.shell(sign).expect_ok("signatures");
-    let policy = |key: &str, more: &str| {
-        format!(
-            r#"{{"default":[{{"type":"reject"}}],"transports":{{"docker":{{"{}":
-               [{{"type":"signedBy","keyType":"GPGKeys","keyPath":"{}"{more}}}]}}}}}}"#,
-            registry.host,
-            env.path(key).display()
-        )
-    };
-    env.write("signed.json", policy("good.asc", ""));
-    env.write("by-other.json", policy("other.gpg", ""));
-    env.write(
-        "any.json",
-        policy("good.asc", r#","signedIdentity":{"type":"exactRepository","dockerRepository":"REPO"}"#)
-            .replace("REPO", &format!("{}/base", registry.host)),
-    );
-    env.write("sigstore.json", r#"{"default":[{"type":"sigstoreSigned","keyPath":"/k"}]}"#);
-    env.write("reject.json", r#"{"default":[{"type":"reject"}]}"#);
-    env.write("accept.json", ACCEPT);
-    tell(
-        &env,
+    let mirror = start(&env, "mirror", Setup::default());
+    env.set("M", &mirror.host);
+    let host = &registry.host;
+    let conf = format!(
         r#"
+unqualified-search-registries = ["search.example"]
+[[registry]]
+location = "{host}"
+insecure = true
+[[registry]]
+prefix = "alias.example/deep"
+location = "{host}/team"
+insecure = true
+[[registry]]
+prefix = "search.example"
+location = "{host}/team"
+insecure = true
+[[registry.mirror]]
+location = "{mirror}/copy"
+insecure = true
+[[registry]]
+location = "blocked.example"
+blocked = true
+[aliases]
+short = "alias.example/deep/base"
+"#,
+        mirror = mirror.host
+    );
+    env.write("conf", conf);
+    let path = env.path("conf").display().to_string();
+    env.set("CONTAINERS_REGISTRIES_CONF", &path);
+    tell(&env, ELSEWHERE);
+}
+
+/// Images with and without signatures, under policies of all kinds.
+const SIGNED: &str = r#"
 $ kiln rmi base >/dev/null; kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/base
 <id-1>
 $ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/base@$(cat digest)
@@ -354,6 +310,50 @@ $ for file in lookaside/base@*/signature-1; do printf x | dd of=$file bs=1 seek=
 $ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/base 2>&1 | sed 's/: its.*/: …/; s/: what was.*/: …/'
 Error: cannot use `docker://<localhost>/base:latest`: …
 hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
-"#,
+"#;
+
+#[test]
+fn the_policy_decides_what_comes_in() {
+    let test = "the_policy_decides_what_comes_in";
+    if !needs(test, &[Need::Program("gpg")]) {
+        return;
+    }
+    let Some((mut env, registry)) = with_registry(test, Setup::default()) else { return };
+    let gnupg = env.path("gnupg").display().to_string();
+    env.set("GNUPGHOME", &gnupg);
+    let sign = r#"
+mkdir -m 700 gnupg; mkdir -p $HOME/.config/containers/registries.d lookaside
+for name in good other; do gpg -q --batch --passphrase '' --quick-gen-key $name@kiln.example rsa2048 default never 2>/dev/null; done
+gpg -q --armor --export good@kiln.example >good.asc; gpg -q --export other@kiln.example >other.gpg
+kiln push -q --tls-verify=false --digestfile digest base docker://$R/base
+kiln push -q --tls-verify=false base docker://$R/unsigned
+kiln push -q --tls-verify=false base docker://$R/moved
+printf 'docker:\n  %s:\n    lookaside: file://%s/lookaside\n' $R $PWD >$HOME/.config/containers/registries.d/r.yaml
+hex=$(sed s/sha256:// digest)
+mkdir lookaside/base@sha256=$hex lookaside/moved@sha256=$hex
+printf '{"critical":{"type":"atomic container signature","image":{"docker-manifest-digest":"sha256:%s"},"identity":{"docker-reference":"%s/base:latest"}},"optional":{}}' $hex $R >statement
+gpg -q --batch -u good@kiln.example --sign -o lookaside/base@sha256=$hex/signature-1 statement
+cp lookaside/base@sha256=$hex/signature-1 lookaside/moved@sha256=$hex/
+gpgconf --kill all
+"#;
+    env.shell(sign).expect_ok("signatures");
+    let policy = |key: &str, more: &str| {
+        format!(
+            r#"{{"default":[{{"type":"reject"}}],"transports":{{"docker":{{"{}":
+               [{{"type":"signedBy","keyType":"GPGKeys","keyPath":"{}"{more}}}]}}}}}}"#,
+            registry.host,
+            env.path(key).display()
+        )
+    };
+    env.write("signed.json", policy("good.asc", ""));
+    env.write("by-other.json", policy("other.gpg", ""));
+    env.write(
+        "any.json",
+        policy("good.asc", r#","signedIdentity":{"type":"exactRepository","dockerRepository":"REPO"}"#)
+            .replace("REPO", &format!("{}/base", registry.host)),
     );
+    env.write("sigstore.json", r#"{"default":[{"type":"sigstoreSigned","keyPath":"/k"}]}"#);
+    env.write("reject.json", r#"{"default":[{"type":"reject"}]}"#);
+    env.write("accept.json", ACCEPT);
+    tell(&env, SIGNED);
 }

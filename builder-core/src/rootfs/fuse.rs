@@ -296,15 +296,8 @@ mod tests {
                 }
             })
             .collect();
-        let expected = [
-            "/",
-            "/opaque opaque",
-            "/opaque/.opq gone",
-            "/opaque/in",
-            "/opaque/in/gone gone",
-            "/opaque/kept",
-            "/top gone",
-        ];
+        let expected =
+            ["/", "/opaque opaque", "/opaque/in", "/opaque/in/gone gone", "/opaque/kept", "/top gone"];
         assert_eq!(shown, expected);
         assert_eq!(fs::metadata(at("opaque/in")).unwrap().modified().unwrap(), time);
     }

@@ -47,8 +47,8 @@ fn a_full_disk_loses_nothing_and_every_verb_says_so() {
     // From nothing at all to room for a few files: the disk fills up at other places in each verb.
     for left in [0, 4 << 10, 16 << 10, 64 << 10, 256 << 10] {
         for verb in [
-            "from --name d base",
-            "from --name d scratch",
+            "from --name new base",
+            "from --name new scratch",
             "copy -q c big /big",
             "copy -q c layout /layout",
             "run c -- dd if=/dev/zero of=/zero bs=1M count=20",
@@ -78,8 +78,8 @@ fn a_full_disk_loses_nothing_and_every_verb_says_so() {
             env.shell(
                 "kiln umount c >/dev/null 2>&1 || true; kiln rename renamed c 2>/dev/null || true
                  test $(kiln run c cat /one) = one; test $(kiln run c cat /two) = two
-                 test $(kiln run $(kiln from --name e made) cat /one) = one; kiln rm e >/dev/null
-                 kiln rm d >/dev/null 2>&1 || true; kiln rmi again more other >/dev/null 2>&1 || true
+                 test $(kiln run $(kiln from --name other made) cat /one) = one; kiln rm other >/dev/null
+                 kiln rm new >/dev/null 2>&1 || true; kiln rmi again more other >/dev/null 2>&1 || true
                  kiln run c rm -rf /big /layout /zero; kiln prune >/dev/null 2>&1; rm -rf target",
             )
             .expect_ok(&what);

@@ -237,8 +237,7 @@ impl Drop for Cutter {
 fn pass(mut from: TcpStream, mut to: TcpStream, most: Option<u64>, times: u64, cuts: &AtomicU64) {
     let mut buffer = vec![0; 1 << 16];
     let mut left = most.unwrap_or(u64::MAX);
-    loop {
-        let Ok(read @ 1..) = from.read(&mut buffer) else { break };
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
         let passed = read.min(usize::try_from(left).unwrap_or(usize::MAX));
         if to.write_all(&buffer[..passed]).is_err() {
             break;

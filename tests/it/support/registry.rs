@@ -46,7 +46,7 @@ pub fn with_registry(test: &str, setup: Setup) -> Option<(Env, Registry)> {
     let registry = start(&env, "registry", setup);
     env.set("R", &registry.host);
     let runtime = env.write("run/.keep", "").parent().expect("a directory").to_owned();
-    env.set("XDG_RUNTIME_DIR", &runtime.display().to_string());
+    env.set("XDG_RUNTIME_DIR", runtime.display().to_string());
     Some((env, registry))
 }
 

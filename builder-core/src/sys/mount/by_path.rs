@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sched::CloneFlags;
 use rustix::fs::{CWD, Mode, OFlags};
@@ -49,7 +49,7 @@ pub(super) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
         // page, and without characters that would have to be escaped. Opened here, for overlay takes no directory of
         // another namespace.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open = |path: &Path| rustix::fs::open(path, flags, Mode::empty());
+        let open = |path: &Path| rustix::fs::open(&path_of_handle(path)?, flags, Mode::empty());
         let lowers = overlay.lowers.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
         let numbers: Vec<String> = lowers.iter().map(|lower| lower.as_raw_fd().to_string()).collect();
         let mut options = format!("lowerdir={}", numbers.join(":")).into_bytes();
@@ -77,6 +77,18 @@ pub(super) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
             made => made,
         }
     })
+}
+
+/// The path of what is named by the number of a handle; any other path stays as it is. The handle itself is of another
+/// namespace. `ESTALE` where something else is at that path by now.
+fn path_of_handle(path: &Path) -> Result<PathBuf, Errno> {
+    if !path.starts_with("/proc/self/fd") {
+        return Ok(path.to_owned());
+    }
+    let errno = |error: io::Error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
+    let named = std::fs::read_link(path).map_err(errno)?;
+    let (handle, found) = (rustix::fs::stat(path)?, rustix::fs::stat(&named)?);
+    if (handle.st_dev, handle.st_ino) == (found.st_dev, found.st_ino) { Ok(named) } else { Err(Errno::STALE) }
 }
 
 /// As [`super::file_system`].

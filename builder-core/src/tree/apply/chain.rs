@@ -12,7 +12,8 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid
 use rustix::io::Errno;
 
 use crate::error::{Context, Result};
-use crate::tree::walk::{DIRECTORY, OPAQUE, OPEN};
+use crate::tree::marks::OPAQUE;
+use crate::tree::walk::{DIRECTORY, OPEN};
 use crate::tree::{Marks, RelPath, Root, Timestamp};
 
 #[derive(Debug)]
