@@ -242,7 +242,8 @@ fn repositories_are_fetched() {
         git init -q -b main repo; cd repo; mkdir sub
         echo one >file; echo two >sub/two; ln -s / out; chmod 755 sub/two
         git add .; git commit -qm one; git tag v1
-        echo changed >file; git commit -qam two; git rev-parse HEAD v1 >../ids; git config uploadpack.allowAnySHA1InWant true",
+        echo changed >file; git commit -qam two; git rev-parse HEAD v1 >../ids
+        git config uploadpack.allowAnySHA1InWant true",
     )
     .expect_ok("a repository");
     let ids = std::fs::read_to_string(env.path("ids")).expect("ids");

@@ -135,7 +135,11 @@ fn flags_have_their_effect() {
 #[test]
 fn several_platforms_become_a_list() {
     let Some(env) = with_busybox("several_platforms_become_a_list") else { return };
-    env.write("c/Dockerfile", "FROM scratch\nARG TARGETARCH\nARG TARGETPLATFORM\nLABEL for=$TARGETPLATFORM\nCOPY f /f-$TARGETARCH\n");
+    env.write(
+        "c/Dockerfile",
+        "FROM scratch\nARG TARGETARCH\nARG TARGETPLATFORM\n\
+         LABEL for=$TARGETPLATFORM\nCOPY f /f-$TARGETARCH\n",
+    );
     env.write("c/f", "f\n");
     let ids = env.ok(["build", "-q", "--platform", "linux/amd64,linux/arm64/v8", "--manifest", "list", "c"]);
     let labels = ids.lines().map(|id| {
@@ -162,7 +166,8 @@ fn mounts_of_commands() {
     env.write("c/dir/file", "of context\n");
     env.write("word", "secret");
     env.ok(["build", "-q", "-t", "image", "--secret", "id=word,src=word", "c"]);
-    let show = "m=$(kiln mount $(kiln from image)); cd $m; cat one two three four; echo; cat five; ls -d mnt cache scratch run 2>&1 | wc -l";
+    let show = "m=$(kiln mount $(kiln from image)); cd $m
+        cat one two three four; echo; cat five; ls -d mnt cache scratch run 2>&1 | wc -l";
     let shown = env.shell(show).expect_ok("files");
     assert!(shown.starts_with("of context\nof stage\nx\nsecret\nsecret\n"), "{shown}");
     let error = env.shell("kiln build c 2>&1 || true").expect_ok("it fails");
@@ -244,7 +249,8 @@ fn what_an_image_has_for_builds_on_it_is_done() {
     env.write("c/Next", "FROM localhost/parent\nRUN cat /x /late >/both\n");
     env.ok(["build", "-q", "-t", "parent", "c"]);
     env.ok(["build", "-q", "-t", "child", "--build-arg", "X=2", "-f", "Next", "c"]);
-    let show = "m=$(kiln mount $(kiln from child)); cat $m/both; kiln inspect --format '{{.OCIv1.Config.OnBuild}}' child";
+    let show = "m=$(kiln mount $(kiln from child)); cat $m/both
+        kiln inspect --format '{{.OCIv1.Config.OnBuild}}' child";
     let shown = env.shell(show).expect_ok("the child");
     assert!(shown.starts_with("2\nlate\n"), "{shown}");
 }

@@ -52,6 +52,7 @@ mod rmi;
 mod rootless;
 mod run;
 mod run_flags;
+mod run_machine;
 mod run_mounts;
 mod save;
 mod script;

@@ -1,4 +1,5 @@
-//! Stories of registries: images go there and come back, whoever wrote them; configuration and policy have their effect.
+//! Stories of registries: images go there and come back, whoever wrote them; configuration and policy have their
+//! effect.
 
 use crate::support::registry::{Setup, start, with_registry};
 use crate::support::{Need, needs, tell};

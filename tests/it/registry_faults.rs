@@ -1,4 +1,5 @@
-//! Registries that cut, lie, lead astray or refuse: one clear error, nothing half-stored, and no credentials for others.
+//! Registries that cut, lie, lead astray or refuse: one clear error, nothing half-stored, and no credentials for
+//! others.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -302,8 +303,11 @@ fn tokens_are_asked_for_what_is_done() {
 fn a_pull_that_is_cut_goes_on() {
     let Some((env, registry)) = with_registry("a_pull_that_is_cut_goes_on", Setup::default()) else { return };
     // Incompressible, so that the layer is as large as it looks.
-    env.shell("head -c 300000 /dev/urandom >noise; c=$(kiln from base); kiln copy -q $c noise /noise; kiln commit -q $c noisy >id")
-        .expect_ok("a larger image");
+    env.shell(
+        "head -c 300000 /dev/urandom >noise; c=$(kiln from base)
+         kiln copy -q $c noise /noise; kiln commit -q $c noisy >id",
+    )
+    .expect_ok("a larger image");
     env.ok(["push", "-q", "--tls-verify=false", "noisy", &format!("docker://{}/noisy", registry.host)]);
     let id = env.ok(["images", "-q", "--no-trunc", "noisy"]);
     for step in [1, 7, 200, 700, 1500, 4096, 40_000, 100_000, 250_000] {
@@ -323,8 +327,11 @@ fn a_push_that_is_cut_goes_on_or_fails_whole() {
     else {
         return;
     };
-    env.shell("head -c 3000000 /dev/urandom >noise; c=$(kiln from base); kiln copy -q $c noise /noise; kiln commit -q $c noisy >id")
-        .expect_ok("a larger image");
+    env.shell(
+        "head -c 3000000 /dev/urandom >noise; c=$(kiln from base)
+         kiln copy -q $c noise /noise; kiln commit -q $c noisy >id",
+    )
+    .expect_ok("a larger image");
     for (number, step) in [1, 100, 300, 5000, 70_000, 1_000_000].into_iter().enumerate() {
         let limit = Limit { up: Some(step), down: None, times: 3 };
         let cutter = Cutter::start(&registry.host, limit);
@@ -342,8 +349,11 @@ fn a_push_that_is_cut_goes_on_or_fails_whole() {
 #[test]
 fn an_upload_that_was_cut_is_resumed_and_secrets_stay_here() {
     let Some(env) = with_base("an_upload_that_was_cut_is_resumed_and_secrets_stay_here") else { return };
-    env.shell("head -c 2000000 /dev/urandom >noise; c=$(kiln from base); kiln copy -q $c noise /noise; kiln commit -q $c noisy >id")
-        .expect_ok("a larger image");
+    env.shell(
+        "head -c 2000000 /dev/urandom >noise; c=$(kiln from base)
+         kiln copy -q $c noise /noise; kiln commit -q $c noisy >id",
+    )
+    .expect_ok("a larger image");
     let (got, place) =
         (Arc::new(std::sync::Mutex::new(Vec::<u8>::new())), Arc::new(std::sync::OnceLock::new()));
     let (bytes, named): (_, Arc<std::sync::OnceLock<String>>) = (got.clone(), place.clone());

@@ -76,7 +76,10 @@ impl Devices {
         }
         let terminals = file_system(c"devpts", &options, NOSUID | NOEXEC).cannot("make", "/dev/pts")?;
         if spec.namespaces.ipc == Space::Host {
-            let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+            // With what is mounted below it: in a user namespace one does not go without the other.
+            let flags = OpenTreeFlags::OPEN_TREE_CLONE
+                | OpenTreeFlags::OPEN_TREE_CLOEXEC
+                | OpenTreeFlags::AT_RECURSIVE;
             let memory = rustix::mount::open_tree(CWD, "/dev/shm", flags).cannot("share", "/dev/shm")?;
             return Ok(Devices { directory, borrowed, terminals, memory });
         }
@@ -127,7 +130,9 @@ fn node(directory: BorrowedFd<'_>, name: &CStr, major: u32, minor: u32) -> Resul
     write(directory, name, b"", 0o644)?;
     let mut path = b"/dev/".to_vec();
     path.extend_from_slice(name.to_bytes());
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    // With what is mounted below it: in a user namespace one does not go without the other.
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
     rustix::mount::open_tree(CWD, path, flags).map(Some)
 }
 

@@ -14,8 +14,9 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Result};
 use crate::sys::xattr;
+use crate::tree::links::Links;
 use crate::tree::marks::OPAQUE;
-use crate::tree::walk::{Attributes, DIRECTORY, Found, Links, OPEN, Scan, meta_of};
+use crate::tree::walk::{Attributes, DIRECTORY, Found, OPEN, Scan, meta_of};
 use crate::tree::{Entry, Marks, Meta, Node, RelPath, Root};
 
 /// Parts on top of each other.

@@ -9,6 +9,7 @@ mod content;
 mod entry;
 pub(crate) mod fingerprint;
 pub(crate) mod ignore;
+mod links;
 mod marks;
 mod merge;
 mod owners;

@@ -9,7 +9,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use crate::error::{Error, Result};
-use crate::tree::walk::{Found, Links, OPEN, Scan, Signature};
+use crate::tree::links::Links;
+use crate::tree::walk::{Found, OPEN, Scan, Signature};
 use crate::tree::{Entry, Marks, Meta, Node, RelPath, Root, Timestamp};
 
 /// The signatures of a tree.

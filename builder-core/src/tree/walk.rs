@@ -5,7 +5,6 @@
 //! [`OPEN`] directories open (fewer where many are read side by side): it goes back up through `..` and checks that
 //! this is the directory it came from.
 
-use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsStr};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,6 +17,7 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
 use crate::sys::xattr;
+use crate::tree::links::{Inode, Links};
 use crate::tree::marks::{HIDDEN_MARK, OPAQUE};
 use crate::tree::owners;
 use crate::tree::{Content, Device, Entry, Marks, Meta, Node, RelPath, Root, Stamp, Timestamp, Xattrs};
@@ -43,14 +43,6 @@ pub(crate) fn entry_at(root: &Root, path: &RelPath) -> Result<Option<Entry>> {
 fn entries(mut scan: Scan) -> impl Iterator<Item = Result<Entry>> + use<> {
     let mut links = Links::default();
     std::iter::from_fn(move || scan.next().map(|found| found.map(|found| links.name(found))))
-}
-
-/// Which file a name belongs to, where it may have several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Inode {
-    device: u64,
-    number: u64,
-    names: u64,
 }
 
 /// An entry that is never a hard link, and its inode if that has more than one name.
@@ -88,35 +80,6 @@ impl Signature {
             uid: stat.st_uid,
             gid: stat.st_gid,
         }
-    }
-}
-
-/// The names of a stream's files so far: the first keeps the content, the others become hard links to it.
-#[derive(Debug, Default)]
-pub(super) struct Links {
-    /// The first name, and how many more there can be; a file whose names all went by is forgotten.
-    first: HashMap<(u64, u64), (RelPath, u64)>,
-}
-
-impl Links {
-    /// The entry as it goes into the stream.
-    pub(super) fn name(&mut self, found: Found) -> Entry {
-        let Found { mut entry, inode, .. } = found;
-        let Some(inode) = inode else { return entry };
-        let key = (inode.device, inode.number);
-        match self.first.get_mut(&key) {
-            None => {
-                self.first.insert(key, (entry.path.clone(), inode.names - 1));
-            }
-            Some((first, left)) => {
-                entry.node = Node::Hardlink(first.clone());
-                *left = left.saturating_sub(1);
-                if *left == 0 {
-                    self.first.remove(&key);
-                }
-            }
-        }
-        entry
     }
 }
 

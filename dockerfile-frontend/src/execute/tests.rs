@@ -100,7 +100,8 @@ fn variables_are_put_in_where_they_count() {
 #[test]
 fn commands_and_heredocs() {
     let text = "FROM a\nSHELL [\"/bin/x\", \"-y\"]\nCMD a b\nENTRYPOINT [\"e\"]\nRUN <<E\none\ntwo\nE\n\
-                RUN cat <<A >f\nin a\nA\nRUN <<'P'\n#!/usr/bin/python\nprint()\nP\nENV V=1\nCOPY <<F <<'G' /d/\n$V\nF\n$V\nG\n";
+                RUN cat <<A >f\nin a\nA\nRUN <<'P'\n\
+                #!/usr/bin/python\nprint()\nP\nENV V=1\nCOPY <<F <<'G' /d/\n$V\nF\n$V\nG\n";
     let told = lines(text, &[]);
     let has = |line: &str| assert!(told.iter().any(|one| one.contains(line)), "{line} in {told:#?}");
     has("config [Cmd(Some([\"/bin/x\", \"-y\", \"a b\"]))]");

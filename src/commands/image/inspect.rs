@@ -25,7 +25,8 @@ pub struct Args {
     /// Print the manifest, or the index, byte for byte
     #[arg(long)]
     raw: bool,
-    /// A Go template: .Name .Digest .RepoTags .Created .DockerVersion .Labels .Architecture .Os .Layers .LayersData .Env
+    /// A Go template: .Name .Digest .RepoTags .Created .DockerVersion .Labels .Architecture .Os .Layers .LayersData
+    /// .Env
     #[arg(long, short, value_name = "TEMPLATE")]
     format: Option<String>,
     /// Do not list the other tags of the repository

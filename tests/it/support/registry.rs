@@ -105,7 +105,8 @@ fn config(env: &Env, name: &str, port: u16, setup: Setup) -> String {
     let dir = env.path(name);
     let files = env.path("");
     let mut text = format!(
-        "version: 0.1\nlog: {{level: warn}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\n\
+        "version: 0.1\nlog: {{level: warn}}\n\
+         storage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\n\
          http:\n  addr: 127.0.0.1:{port}\n",
         dir.display()
     );

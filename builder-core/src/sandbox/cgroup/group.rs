@@ -17,7 +17,8 @@ use crate::sys::random;
 const PREFIX: &str = "kiln-";
 
 /// What helps where groups may not be made.
-const OWN_GROUP: &str = "run as root, or where systemd gives a user groups: `systemd-run --user --scope -p Delegate=yes kiln run …`";
+const OWN_GROUP: &str = "run as root, or where systemd gives a user groups: \
+     `systemd-run --user --scope -p Delegate=yes kiln run …`";
 
 /// The groups of one command; they go with this value.
 #[derive(Debug, Default)]

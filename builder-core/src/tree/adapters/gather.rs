@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use crate::error::{Error, Kind, Result};
 use crate::tree::ignore::{Ignore, Verdict};
-use crate::tree::walk::{Found, Links, OPEN, Scan, look_at};
+use crate::tree::links::Links;
+use crate::tree::walk::{Found, OPEN, Scan, look_at};
 use crate::tree::{Entry, Marks, Node, RelPath, Root};
 
 /// What is left out.
@@ -31,7 +32,8 @@ impl<'a> Gather<'a> {
         Gather { rules, links: Links::default(), lazy: false }
     }
 
-    /// As [`Gather::new`], but the attributes of regular files stay unread; see [`Content::Seen`](crate::tree::Content::Seen).
+    /// As [`Gather::new`], but the attributes of regular files stay unread; see
+    /// [`Content::Seen`](crate::tree::Content::Seen).
     pub(crate) fn lazily(rules: &'a Rules) -> Self {
         Gather { lazy: true, ..Gather::new(rules) }
     }
