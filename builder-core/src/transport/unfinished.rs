@@ -1,7 +1,7 @@
 //! Files that have no name before they are whole, in directories that others use as well.
 //!
-//! Where the file system can, such a file has no name at all (`O_TMPFILE`) and a killed process leaves nothing. Where it
-//! cannot, it has a name of ours and is locked by its writer; one whose lock is free is swept by the next.
+//! Where the file system can, such a file has no name at all (`O_TMPFILE`) and a killed process leaves nothing. Where
+//! it cannot, it has a name of ours and is locked by its writer; one whose lock is free is swept by the next.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

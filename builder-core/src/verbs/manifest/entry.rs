@@ -64,7 +64,8 @@ impl EntryEdit {
     }
 }
 
-/// What `text` names: the image in the store, in a registry or at a location; of a list the one for this machine, or all.
+/// What `text` names: the image in the store, in a registry or at a location; of a list the one for this machine, or
+/// all.
 pub(super) fn find(
     builder: &Builder<'_>,
     work: &Work,
