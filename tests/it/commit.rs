@@ -258,6 +258,7 @@ $ kiln commit one x@sha256:00000000000000000000000000000000000000000000000000000
 $ kiln commit --retry 0 one docker://localhost:1/x
 ! Writing layer
 ! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
+! hint: see whether a registry runs at `localhost:1`
 [125]
 $ kiln commit --nosuch one
 ! Error: cannot understand `--nosuch`: `kiln commit` has no such flag

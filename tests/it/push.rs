@@ -108,6 +108,7 @@ $ kiln push
 [125]
 $ kiln push --retry 0 base
 ! Error: cannot talk to `localhost:443`: Connection refused (os error 111)
+! hint: see whether a registry runs at `localhost`
 [125]
 $ kiln push nosuch oci:out:x
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id
@@ -115,9 +116,11 @@ $ kiln push nosuch oci:out:x
 [125]
 $ kiln push --retry 0 base docker://localhost:1/x
 ! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
+! hint: see whether a registry runs at `localhost:1`
 [125]
 $ kiln push --retry 0 base localhost:1/nosuch
 ! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
+! hint: see whether a registry runs at `localhost:1`
 [125]
 $ kiln push base oci:
 ! Error: cannot use `oci:`: it names no directory

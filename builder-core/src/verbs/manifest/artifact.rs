@@ -1,5 +1,4 @@
-//! Files as an entry of a list: an artifact of the OCI image specification 1.1, section "Guidelines for Artifact
-//! Usage".
+//! Files as an entry of a list: an artifact of the OCI image specification 1.1 ("Guidelines for Artifact Usage").
 
 use std::collections::BTreeMap;
 use std::fs::File;
