@@ -39,20 +39,15 @@ $ kiln doctor --format 'table {{.Name}}\t{{.State}}' | head -n 1
 NAME                  STATE
 $ kiln doctor --format '{{.Nosuch}}'
 ! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
+! hint: see all fields with --format json
 [125]
 $ kiln doctor --json --format x
-! error: the argument '--json' cannot be used with '--format <TEMPLATE>'
-!
-! Usage: kiln doctor --json
-!
-! For more information, try '--help'.
+! Error: cannot use `--json` and `--format` together
+! hint: see `kiln doctor --help`
 [125]
 $ kiln doctor unexpected
-! error: unexpected argument 'unexpected' found
-!
-! Usage: kiln doctor [OPTIONS]
-!
-! For more information, try '--help'.
+! Error: cannot understand `unexpected`: `kiln doctor` takes no further word
+! hint: see `kiln doctor --help`
 [125]
 "#,
     );
