@@ -74,7 +74,9 @@ fn other_tools_read_what_we_push_and_we_read_what_they_push() {
     let script = r#"
 C=$(cat digest)
 T="--tls-verify=false"
-theirs="--root $PWD/theirs --runroot $PWD/run-theirs --storage-driver vfs"
+# Podman takes no runroot of more than 50 characters.
+short=$(mktemp -d /dev/shm/kiln-p.XXXXXX); trap 'rm -rf $short' EXIT
+theirs="--root $PWD/theirs --runroot $short --storage-driver vfs"
 skopeo --policy policy.json copy -q --src-tls-verify=false docker://$R/ours oci:skopeo:x
 test "$(skopeo inspect --format '{{.Digest}}' oci:skopeo:x)" = "$C"
 buildah $theirs pull -q $T --signature-policy policy.json $R/ours >id

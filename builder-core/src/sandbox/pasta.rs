@@ -29,8 +29,8 @@ pub(super) struct Pasta(Child);
 impl Pasta {
     /// Starts it for the network namespace of the process `pid`, and waits until the network is up.
     ///
-    /// It is looked for in `helpers`, then on the usual path. `options` are its own, added to the usual ones; `--map-gw`
-    /// among them leaves `--no-map-gw` away, as in Buildah.
+    /// It is looked for in `helpers`, then on the usual path. `options` are its own, added to the usual ones;
+    /// `--map-gw` among them leaves `--no-map-gw` away, as in Buildah.
     pub(super) fn start(pid: Pid, options: &[String], scratch: &Path, helpers: &[PathBuf]) -> Result<Self> {
         let path = format!("/proc/{}/ns/net", pid.as_raw_nonzero());
         let namespace = File::open(&path).cannot("open the network of", "the command")?;

@@ -90,7 +90,10 @@ fn namespaces(spec: &Spec) -> Value {
 }
 
 fn mounts(spec: &Spec, sources: &[(PathBuf, PathBuf)], facts: &Facts) -> Value {
-    let mount = |at: &str, kind: &str, options: &[&str]| json!({ "destination": at, "type": kind, "source": kind, "options": options });
+    let mount = |destination: &str, kind: &str, options: &[&str]| {
+        let source = kind;
+        json!({ "destination": destination, "type": kind, "source": source, "options": options })
+    };
     let safe = ["nosuid", "noexec", "nodev"];
     let size = format!("size={}", spec.shm_size);
     let mut pts = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
