@@ -12,6 +12,7 @@ mod registry;
 pub mod run_defaults;
 mod run_options;
 pub mod sources;
+pub mod times;
 
 use std::path::PathBuf;
 use std::time::Duration;

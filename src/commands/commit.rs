@@ -6,11 +6,11 @@ use builder_core::{
     Commit, Committed, ConfigEdit as E, Error, Existing, Format, Kind, ManifestCreate, Result, Times,
 };
 
+use crate::args::times::times;
 use crate::args::{BlobCacheArgs, CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
 use crate::commands::{default_format, parse_format, write_file};
 use crate::exit::Exit;
-use crate::settings::Environment;
 use crate::ui::{self, Talk};
 
 /// Make an image of a working container
@@ -240,20 +240,7 @@ impl Args {
             Some(path) => Some(changed_at(path)?),
             None => self.timestamp.or(self.omit_timestamp.then_some(0)),
         };
-        if let Some(time) = fixed {
-            return Ok((Times::Set(time), Some(time)));
-        }
-        let epoch = match self.source_date_epoch {
-            Some(time) => Some(time),
-            None => Environment::seconds("SOURCE_DATE_EPOCH")?,
-        };
-        match (epoch, self.rewrite_timestamp) {
-            (Some(time), None | Some(true)) => Ok((Times::Clamp(time), Some(time))),
-            (None, Some(true)) => Err(Error::invalid("cannot rewrite timestamps")
-                .because("--rewrite-timestamp needs a time that no file may be later than")
-                .hint("add --source-date-epoch SECONDS")),
-            (epoch, _) => Ok((Times::Keep, epoch)),
-        }
+        times(fixed, self.source_date_epoch, self.rewrite_timestamp)
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use sha2::{Digest, Sha256};
 
 use super::compress::{Compression, decode};
 use super::tar::read;
 use crate::error::{Context, Error, Result};
+use crate::layer::Pieces;
 use crate::tree::{Apply, Options, Root, Stats};
 
 /// How many bytes go from thread to thread at a time.
@@ -51,14 +52,14 @@ pub(crate) fn unpack(blob: impl Read + Send, into: &Root, options: Options) -> R
             (hasher.finalize().into(), size)
         });
         // Dropping the receiver, on success or failure, ends the other two.
-        let stats = apply(Pieces { pieces, piece: Piece::default(), at: 0 }, into, options)?;
+        let stats = apply(Pieces::new(pieces), into, options)?;
         let (digest, size) =
             hasher.join().map_err(|_| Error::new(crate::Kind::Io, "cannot hash the layer"))?;
         Ok(Unpacked { digest, size, compression, stats })
     })
 }
 
-fn apply(pieces: Pieces, into: &Root, options: Options) -> Result<Stats> {
+fn apply(pieces: Pieces<Piece>, into: &Root, options: Options) -> Result<Stats> {
     let mut apply = Apply::new(into, options)?;
     let mut entries = read(pieces);
     for entry in entries.by_ref() {
@@ -86,28 +87,6 @@ fn pump(mut decoder: impl Read, to_tar: &SyncSender<io::Result<Piece>>, to_hash:
         if to_hash.send(piece.clone()).is_err() || to_tar.send(Ok(piece)).is_err() {
             return;
         }
-    }
-}
-
-/// The plain bytes as they arrive.
-struct Pieces {
-    pieces: Receiver<io::Result<Piece>>,
-    piece: Piece,
-    at: usize,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.piece.len() {
-            match self.pieces.recv() {
-                Ok(piece) => (self.piece, self.at) = (piece?, 0),
-                Err(_) => return Ok(0),
-            }
-        }
-        let count = buffer.len().min(self.piece.len() - self.at);
-        buffer[..count].copy_from_slice(&self.piece[self.at..self.at + count]);
-        self.at += count;
-        Ok(count)
     }
 }
 

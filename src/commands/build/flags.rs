@@ -9,6 +9,7 @@ use std::sync::Arc;
 use builder_core::{Error, Format, Isolation, Result, Secret, SshAgent, Times, Wanted, host_architecture};
 use dockerfile_frontend::Given;
 
+use crate::args::times::times;
 use crate::args::{PullArgs, RegistryArgs, RunOptions};
 use crate::build::Options;
 use crate::commands::parse_format;
@@ -240,20 +241,7 @@ impl Args {
 
     /// What happens to the files' times, and the image's own.
     fn times(&self) -> Result<(Times, Option<i64>)> {
-        if let Some(time) = self.timestamp {
-            return Ok((Times::Set(time), Some(time)));
-        }
-        let epoch = match self.source_date_epoch {
-            Some(time) => Some(time),
-            None => Environment::seconds("SOURCE_DATE_EPOCH")?,
-        };
-        match (epoch, self.rewrite_timestamp) {
-            (Some(time), None | Some(true)) => Ok((Times::Clamp(time), Some(time))),
-            (None, Some(true)) => Err(Error::invalid("cannot rewrite timestamps")
-                .because("--rewrite-timestamp needs a time that no file may be later than")
-                .hint("add --source-date-epoch SECONDS")),
-            (epoch, _) => Ok((Times::Keep, epoch)),
-        }
+        times(self.timestamp, self.source_date_epoch, self.rewrite_timestamp)
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use crate::error::{Context, Result};
+use crate::layer::Pieces;
 use crate::tree::{Content, Device, Entry, Meta, Node, Opened, RelPath};
 
 /// Files up to this many bytes travel in the parcel.
@@ -105,7 +106,7 @@ impl Parcel {
                 Node::File { size, content: Content::At { dir, name } }
             }
             Body::File(Load::Pipe { size, pieces }) => {
-                let pipe = Pipe { pieces, piece: Vec::new(), at: 0 };
+                let pipe = Pieces::new(pieces);
                 Node::File { size, content: Content::Stream(Box::new(pipe)) }
             }
             Body::Symlink(target) => Node::Symlink(target),
@@ -123,27 +124,5 @@ impl Parcel {
             Body::File(Load::Bytes(bytes)) => bytes.len(),
             _ => 0,
         }
-    }
-}
-
-/// Pieces as one stream; it ends when the sender is gone.
-struct Pipe {
-    pieces: Receiver<io::Result<Vec<u8>>>,
-    piece: Vec<u8>,
-    at: usize,
-}
-
-impl Read for Pipe {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.piece.len() {
-            match self.pieces.recv() {
-                Ok(piece) => (self.piece, self.at) = (piece?, 0),
-                Err(_) => return Ok(0),
-            }
-        }
-        let count = buffer.len().min(self.piece.len() - self.at);
-        buffer[..count].copy_from_slice(&self.piece[self.at..self.at + count]);
-        self.at += count;
-        Ok(count)
     }
 }
