@@ -79,6 +79,7 @@ verbs! {
     save "save";
     shell "shell";
     tag "tag";
+    r#try "try";
     umount "umount" or "unmount";
     undo "undo";
     unshare "unshare";

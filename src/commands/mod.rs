@@ -37,6 +37,7 @@ pub mod save;
 pub mod script;
 pub mod shell;
 pub mod tag;
+pub mod r#try;
 pub mod umount;
 pub mod undo;
 pub mod unshare;

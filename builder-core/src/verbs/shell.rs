@@ -60,7 +60,7 @@ impl Shell {
             (_, None) => vec!["/bin/sh".to_owned()],
         };
         run.terminal = self.terminal;
-        run.perform_passing(builder, &work, &passing)
+        run.perform_passing(builder, &work, &passing, false)
     }
 
     /// How much of the log leads there, and the privileges to look with.
