@@ -39,8 +39,8 @@ macro_rules! endpoint {
             /// Not here: log in with a token
             #[arg(long = $token, id = $token, value_name = "TOKEN", hide = true)]
             registry_token: Option<String>,
-            /// Where the Docker daemon of docker-daemon: is: unix://PATH, http://HOST:PORT or, with TLS, tcp://HOST:PORT
-            /// (default: unix:///var/run/docker.sock) [env: DOCKER_HOST]
+            /// Where the Docker daemon is: unix://PATH, http://HOST:PORT or, with TLS, tcp://HOST:PORT (default:
+            /// unix:///var/run/docker.sock) [env: DOCKER_HOST]
             #[arg(long = $daemon, id = $daemon, value_name = "HOST")]
             daemon_host: Option<String>,
             /// Not here: keep the blobs of several layouts in one directory

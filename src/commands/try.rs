@@ -34,9 +34,9 @@ pub struct Args {
     #[arg(long)]
     hostname: Option<String>,
     /// Hand standard input on; with false there is none
-    #[arg(long, short, value_name = "BOOL", default_value = "true", hide_default_value = true)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    interactive: bool,
+    #[arg(long, short, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true")]
+    interactive: Option<bool>,
     /// Mount something, as `kiln run --mount` does
     #[arg(long, value_name = "MOUNT")]
     mount: Vec<String>,
@@ -44,9 +44,9 @@ pub struct Args {
     #[arg(long, short)]
     quiet: bool,
     /// Drop what it changes: so it is always
-    #[arg(long, value_name = "BOOL", default_value = "true", hide = true)]
-    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    rm: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(hide = true)]
+    rm: Option<bool>,
     /// Give it a terminal (default: if standard input and output are one)
     #[arg(long = "tty", short = 't', visible_alias = "terminal", value_name = "BOOL")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -65,21 +65,26 @@ pub struct Args {
     registry: RegistryArgs,
     #[command(flatten)]
     options: RunOptions,
-    /// The container, by name or id; else the image, by name, id or location
-    #[arg(value_name = "IMAGE|CONTAINER")]
-    image: String,
-    /// What follows the entrypoint, in place of the usual command
+    /// The container, by name or id, else the image, by name, id or location; then what follows the entrypoint, in
+    /// place of the usual command
+    #[arg(value_name = "IMAGE|CONTAINER [COMMAND]", required = true)]
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
+    words: Vec<String>,
 }
 
 impl Args {
     /// Runs it and ends as it ended.
     pub fn run(self, context: &Context) -> Result<Exit> {
-        if !self.rm {
+        let image = self.words.first().map_or("", String::as_str);
+        if image.starts_with('-') {
+            return Err(Error::invalid(format!("cannot understand `{image}`"))
+                .because("`kiln try` has no such flag")
+                .hint("see `kiln try --help`"));
+        }
+        if self.rm == Some(false) {
             return Err(Error::invalid("cannot use `--rm=false`")
                 .because("what is tried has no container that could stay")
-                .hint(format!("make one: kiln from {}", self.image)));
+                .hint(format!("make one: kiln from {image}")));
         }
         let talk = Talk { quiet: self.quiet };
         let mut tried = self.value()?;
@@ -95,6 +100,7 @@ impl Args {
     }
 
     fn value(self) -> Result<Try> {
+        let mut words = self.words.into_iter();
         let mut settings = self.options.settings()?;
         if settings.isolation.is_none() {
             let word = Environment::text("BUILDAH_ISOLATION");
@@ -117,16 +123,16 @@ impl Args {
         };
         Ok(Try {
             from: From {
-                image: self.image,
+                image: words.next().unwrap_or_default(),
                 pull: self.pull.policy()?,
                 platform: self.platform.wanted()?,
                 access: self.registry.access()?,
                 ..From::default()
             },
-            command: self.command,
+            command: words.collect(),
             entrypoint: self.entrypoint.as_deref().map(entrypoint).transpose()?,
             run,
-            no_input: !self.interactive,
+            no_input: self.interactive == Some(false),
         })
     }
 }

@@ -39,7 +39,7 @@ fn images_go_into_the_daemon_and_come_out_the_same() {
     // The base is there already, and not sent again.
     let said = env.kiln(["push", "one", "docker-daemon:team/one"]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert_eq!(said.stderr.matches("blob").count(), 1, "{said:?}");
+    assert_eq!(said.stderr.matches("Copying blob").count(), 1, "{said:?}");
     assert_eq!(dockerd.ok(["inspect", "--format", "{{.Id}}", "team/one"]), id(&env, "one"));
     // It is whole: the daemon itself can write all of it.
     dockerd.ok(["save", "-o", &env.path("saved").display().to_string(), "team/one"]);

@@ -38,6 +38,7 @@ up --other two words as user in /home/user, A=1
 $ A=3 kiln try --env A --user root -w /tmp made
 up usual as root in /tmp, A=3
 $ kiln try --entrypoint echo made
+
 $ kiln try --entrypoint echo made said
 said
 $ kiln try --entrypoint '["sh", "-c"]' made 'echo $HOME; exit 7'
@@ -60,6 +61,8 @@ $ kiln try --entrypoint /etc/passwd made
 ! hint: make it executable: `kiln run <container> chmod +x /etc/passwd`
 [126]
 $ kiln try nosuch
+! Error: cannot resolve the short name `nosuch`: there is no alias for it, and no registry to search in
+! hint: write the whole name, HOST/nosuch, or set unqualified-search-registries in registries.conf
 [125]
 $ kiln try --rm=false made
 ! Error: cannot use `--rm=false`: what is tried has no container that could stay
@@ -82,6 +85,7 @@ x
 $ cat shared/kept
 x
 $ kiln try --user 0 --entrypoint ls made /new /home/user
+/home/user:
 ! ls: /new: No such file or directory
 [1]
 $ # A container is tried as it is, mounted or not, and stays so.
@@ -92,7 +96,7 @@ rm: can't remove '/mine': Permission denied
 mine
 $ kiln umount c >/dev/null; kiln try --user 0 --entrypoint rm c /mine; kiln run --user 0 c cat /mine
 mine
-$ kiln from -q --cached --name steps made; kiln run --user 0 steps touch /step; kiln try --user 0 --entrypoint rm steps /step
+$ kiln from -q --cached --name steps made; kiln run --user 0 steps touch /step 2>/dev/null; kiln try --user 0 --entrypoint rm steps /step
 steps
 $ kiln try --entrypoint ls steps /step; kiln log steps | wc -l
 /step
@@ -113,7 +117,7 @@ $ echo said | kiln try --entrypoint cat made
 said
 $ echo said | kiln try -i --entrypoint cat made
 said
-$ echo said | kiln try -i=false --entrypoint cat made
+$ echo said | kiln try --interactive=false --entrypoint cat made
 $ kiln try -it --entrypoint sh made -c 'test -t 0 && test -t 1 && echo a terminal' </dev/null
 a terminal
 $ kiln try --entrypoint sh made -c 'test -t 1 || echo none'
@@ -141,7 +145,7 @@ fn asks_a_server(env: &Env) {
     // A free port: taken and given back, so that the server inside can have it.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut kiln = env.command("kiln");
-    let serve = format!("echo up; echo hello | busybox nc -l -p {port} -s 127.0.0.1");
+    let serve = format!("echo up; echo hello | busybox nc -l -p {port}");
     kiln.args(["try", "--entrypoint", "sh", "made", "-c", &serve]).stdout(Stdio::piped());
     let mut child = kiln.spawn().unwrap();
     let mut line = String::new();

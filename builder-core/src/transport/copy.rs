@@ -174,7 +174,7 @@ pub(crate) fn read_config(source: &dyn Source, manifest: &Manifest) -> Result<(V
 /// Which layers the sink gets: an archive of Docker's has no compressed ones, whoever wants them.
 pub(crate) fn wanted(sink: &dyn Sink, asked: Option<Wants>) -> Wants {
     match (sink.wants(), asked) {
-        (Wants::Plain, _) => Wants::Plain,
+        (own @ (Wants::Plain | Wants::Unchanged), _) => own,
         (preferred, asked) => asked.unwrap_or(preferred),
     }
 }

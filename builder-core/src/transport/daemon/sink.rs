@@ -112,9 +112,9 @@ impl Sink for DaemonSink {
         &[Format::Docker]
     }
 
-    /// A daemon decompresses by itself.
+    /// A daemon decompresses by itself; and of what stays as it is the size is known.
     fn wants(&self) -> Wants {
-        Wants::Any
+        Wants::Unchanged
     }
 
     fn takes_index(&self) -> bool {
