@@ -44,7 +44,8 @@ pub struct Args {
     /// An option for that runtime, without the leading --
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     runtime_flag: Vec<String>,
-    /// A secret that mounts may ask for: id=ID,src=FILE or id=ID,env=VARIABLE
+    /// A secret that mounts may ask for: id=ID,src=FILE or id=ID,env=VARIABLE; with ,keyed another
+    /// value makes a cached step another one
     #[arg(long, value_name = "SECRET")]
     secret: Vec<String>,
     /// An SSH agent that mounts may ask for: default, or ID=SOCKET
