@@ -69,8 +69,9 @@ pub fn look(globals: &Globals) -> RegistrySettings {
         },
         proxies: proxies(),
         daemon: DaemonSettings {
-            host: Environment::text("DOCKER_HOST"),
-            tls: Environment::text("DOCKER_TLS_VERIFY").is_some(),
+            // Docker's own client takes an empty one for none.
+            host: Environment::text("DOCKER_HOST").filter(|host| !host.is_empty()),
+            tls: Environment::text("DOCKER_TLS_VERIFY").is_some_and(|word| !word.is_empty()),
             certificates: path("DOCKER_CERT_PATH").or_else(|| below_home(".docker")),
         },
     }

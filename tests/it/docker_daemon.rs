@@ -55,6 +55,12 @@ fn images_go_into_the_daemon_and_come_out_the_same() {
     ]);
     assert_eq!(dockerd.ok(["images", "-q", "--no-trunc", "three:3"]), id(&env, "one"));
 
+    // A commit goes there without a detour, too.
+    env.ok(["run", "one", "touch", "/committed"]);
+    env.ok(["commit", "-q", "--timestamp", "0", "one", "docker-daemon:committed:1"]);
+    let layers = dockerd.ok(["inspect", "--format", "{{len .RootFS.Layers}}", "committed:1"]);
+    assert_eq!(layers, "2");
+
     let out = |name: &str| format!("oci:{}:x", env.path(name).display());
     env.ok(["image", "copy", "-q", "docker-daemon:team/one:latest", &out("ours")]);
     env.ok(["image", "copy", "-q", "docker-archive:saved", &out("archive")]);

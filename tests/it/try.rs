@@ -140,6 +140,34 @@ fn a_signal_ends_it_and_it_is_gone() {
     assert_eq!(std::fs::read_dir(env.store().join("tmp")).unwrap().count(), 0);
 }
 
+#[test]
+fn what_a_killed_one_leaves_is_swept() {
+    let Some(env) = with_image("try::what_a_killed_one_leaves_is_swept", || Some(Env::new())) else { return };
+    let mut kiln = env.command("kiln");
+    kiln.args([
+        "try",
+        "--entrypoint",
+        "sh",
+        "--user",
+        "0",
+        "made",
+        "-c",
+        "echo x >/new; echo up; exec sleep 100",
+    ]);
+    let mut child = kiln.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL).unwrap();
+    child.wait().unwrap();
+    // The command ends with it: nobody holds the other end of its output any more.
+    assert_eq!(out.read_line(&mut line).unwrap(), 0);
+    env.ok(["check"]);
+    env.ok(["prune"]);
+    assert_eq!(std::fs::read_dir(env.store().join("tmp")).unwrap().count(), 0);
+    assert_eq!(env.ok(["try", "made"]), "up usual as user in /home/user, A=1");
+}
+
 /// A server of one answer in the image is asked through the host's own address.
 fn asks_a_server(env: &Env) {
     // A free port: taken and given back, so that the server inside can have it.
