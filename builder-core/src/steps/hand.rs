@@ -16,7 +16,7 @@ use crate::store::layers::TreeContent;
 use crate::store::{
     ContainerGuard, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store, TreeId, Work,
 };
-use crate::sys::lock::{self, Lock, Mode};
+use crate::sys::lock::Lock;
 use crate::tree::{Root, fingerprint};
 
 /// What a step by hand is called.
@@ -41,9 +41,6 @@ pub(crate) enum Cut {
 
 /// Makes a step of what was changed by hand, if anything was, and leaves the upper empty and unmounted.
 pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Cut> {
-    if rootfs::is_plain(guard) {
-        return cut_plain(builder, work, guard);
-    }
     let Some((alone, attached)) = quieten(builder, guard)? else { return Ok(Cut::Busy) };
     rootfs::clear_traces(builder, work, guard)?;
     let log = &mut guard.record.log;
@@ -51,7 +48,9 @@ pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
     if matches!(log.last().map(|entry| &entry.did), Some(Logged::Step(step)) if step.kind == StepKind::Hand) {
         log.pop();
     }
-    if !builder.store.is_untouched(guard)? {
+    if rootfs::is_plain(guard) {
+        cut_plain(builder, work, guard)?;
+    } else if !builder.store.is_untouched(guard)? {
         take_or_freeze(builder, work, guard)?;
     }
     rootfs::clear_mark(guard.dir());
@@ -73,22 +72,12 @@ fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Option<(Lock
     }
 }
 
-/// As [`cut`] for a container that has a tree of its own, where nothing can be mounted.
-fn cut_plain(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Cut> {
-    let path = guard.dir().join("use");
-    let alone = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())?;
-    let Some(alone) = alone.filter(|_| rootfs::is_attached(&guard.merged()).is_ok_and(|attached| !attached))
-    else {
-        return Ok(Cut::Busy);
-    };
-    rootfs::clear_traces(builder, work, guard)?;
+/// Makes a step of what was changed by hand in a container that has a tree of its own, of which nothing is an upper.
+fn cut_plain(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<()> {
     let before = guard.record.log.len();
     rootfs::freeze_held(builder, work, guard)?;
     let trees = frozen_of(&guard.record.log[before..]);
-    if !trees.is_empty() {
-        key_frozen(builder, work, guard, before, &trees)?;
-    }
-    Ok(Cut::Clean { alone, attached: false })
+    if trees.is_empty() { Ok(()) } else { key_frozen(builder, work, guard, before, &trees) }
 }
 
 /// Makes a step of trees that are frozen already, the log entries from `start` on: of one that is known, if it is.
