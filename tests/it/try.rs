@@ -94,6 +94,10 @@ mine
 rm: can't remove '/mine': Permission denied
 1
 mine
+$ # Where someone is inside it is a copy of what is there at this moment.
+> cd "$(kiln mount c)"; echo more >more; kiln try --entrypoint cat c /more
+more
+! warning: the container `c` is in use, so its files are copied as they are at this moment
 $ kiln umount c >/dev/null; kiln try --user 0 --entrypoint rm c /mine; kiln run --user 0 c cat /mine
 mine
 $ kiln from -q --cached --name steps made; kiln run --user 0 steps touch /step 2>/dev/null; kiln try --user 0 --entrypoint rm steps /step
