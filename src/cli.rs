@@ -81,6 +81,7 @@ verbs! {
     script "script";
     save "save";
     shell "shell";
+    source "source";
     tag "tag";
     umount "umount" or "unmount";
     undo "undo";
