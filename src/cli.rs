@@ -83,6 +83,7 @@ verbs! {
     shell "shell";
     source "source";
     tag "tag";
+    r#try "try";
     umount "umount" or "unmount";
     undo "undo";
     unshare "unshare";

@@ -38,6 +38,7 @@ pub mod script;
 pub mod shell;
 pub mod source;
 pub mod tag;
+pub mod r#try;
 pub mod umount;
 pub mod undo;
 pub mod unshare;

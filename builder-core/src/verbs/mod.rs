@@ -24,4 +24,5 @@ pub mod remote;
 pub mod save;
 pub mod shell;
 pub mod source;
+pub mod r#try;
 pub mod undo;
