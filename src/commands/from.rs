@@ -55,7 +55,7 @@ impl Args {
         }
         let talk = Talk { quiet: self.quiet };
         let cached = self.cached || Environment::flag("KILN_CACHED");
-        let run = self.options.settings()?;
+        let run = self.options.settings(&context.globals)?;
         let from = From {
             pull: self.pull.policy()?,
             platform: self.platform.wanted()?,

@@ -6,18 +6,7 @@ use std::process::Stdio;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Env, Need, images, needs, tell};
-
-/// A container `c` of a busybox image. `None`, and `test` on the list, where there is no busybox.
-fn with_container(test: &str) -> Option<Env> {
-    if !needs(test, &[Need::Root, Need::Busybox]) {
-        return None;
-    }
-    let env = Env::new();
-    images::write_busybox(&env.path("layout"), "localhost/base");
-    env.ok(["from", "-q", "--name", "c", "oci:layout:localhost/base"]);
-    Some(env)
-}
+use crate::support::{Env, Need, needs, tell, with_container};
 
 #[test]
 fn a_command_ends_as_it_ends() {

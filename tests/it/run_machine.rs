@@ -1,15 +1,19 @@
 //! Stories of what `kiln run` takes from the machine: control groups, networks, runtimes, descriptions of devices,
 //! hooks, the files that say what is usual.
 
-use crate::run_flags::with_container;
-use crate::support::{Need, needs, tell};
+use crate::support::{Need, needs, tell, with_container};
 
-/// Whether the kernel has a controller in one of its own hierarchies, and we may make groups there.
-fn can_limit(test: &str) -> bool {
+/// Whether the kernel has this controller in a hierarchy of its own.
+fn has_controller(controller: &str) -> bool {
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let there = own.lines().any(|line| {
-        line.split(':').nth(1).is_some_and(|names| names.split(',').any(|name| name == "memory"))
-    });
+    own.lines().any(|line| {
+        line.split(':').nth(1).is_some_and(|names| names.split(',').any(|name| name == controller))
+    })
+}
+
+/// Whether limits can be tried.
+fn can_limit(test: &str) -> bool {
+    let there = has_controller("memory");
     if !there {
         needs::not_run(test, "needs the memory controller of control groups, version 1");
     }
@@ -162,6 +166,25 @@ $ kiln run c ls -d /data /t; ls data; grep -c runtime /proc/self/mountinfo
 }
 
 #[test]
+fn devices_are_lent_in_part() {
+    let test = "devices_are_lent_in_part";
+    if !has_controller("devices") {
+        needs::not_run(test, "needs the controller `devices` of control groups, version 1");
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    tell(
+        &env,
+        r#"
+$ kiln run --device /dev/full:/dev/x:r c sh -c 'busybox head -c 2 /dev/x | busybox wc -c; echo >/dev/x'
+$ kiln run --device /dev/zero:/dev/x:w --device /dev/full:/dev/y:wm c sh -c 'echo >/dev/x; cat /dev/x; cat /dev/y'
+$ kiln run --device /dev/full:/dev/x:r --memory 64m --cgroupns host c sh -c 'busybox grep -E "devices|memory" /proc/self/cgroup | busybox grep -c kiln-; echo >/dev/x'
+$ find /sys/fs/cgroup -name 'kiln-*' -newer layout | wc -l
+"#,
+    );
+}
+
+#[test]
 fn devices_of_a_description_are_lent() {
     let Some(env) = with_container("devices_of_a_description_are_lent") else { return };
     let shown = env.write("lib", "library\n");
@@ -178,7 +201,11 @@ fn devices_of_a_description_are_lent() {
         ),
     );
     env.write("cdi/broken.json", "{");
-    env.write("cdi/other.yaml", "kind: other.example/net\n");
+    env.write(
+        "cdi/other.yaml",
+        "cdiVersion: 0.6.0\nkind: other.example/net\ndevices:\n- name: one\n  containerEdits:\n    env: [NET=one]\n    \
+         deviceNodes:\n    - path: /dev/net-one\n      hostPath: /dev/full\n",
+    );
     env.write("conf", format!("[engine]\ncdi_spec_dirs = [\"{}\"]\n", env.path("cdi").display()));
     tell(
         &env,
@@ -190,20 +217,24 @@ library
 ! sh: can't create /lib/acme: Read-only file system
 [1]
 $ CONTAINERS_CONF=conf kiln run --device acme.example/gpu=hooked c true
-! Error: cannot use the device `acme.example/gpu=hooked`: its description has hooks, which run programs of the host in the container's place
-! hint: name its nodes one by one, with --device /dev/…
+! Error: cannot use the device `acme.example/gpu=hooked`: its description has hooks: programs of the host that only an OCI runtime starts
+! hint: add --runtime runc, or name its nodes one by one: --device /dev/…
 [125]
 $ CONTAINERS_CONF=conf kiln run --device acme.example/gpu=two c true
 ! Error: cannot find the device `acme.example/gpu=two`: cannot read `<dir>/files/cdi/broken.json`: EOF while parsing an object at line 1 column 1
-! hint: put a description of `acme.example/gpu` as JSON into <dir>/files/cdi
+! hint: put a description of `acme.example/gpu` into <dir>/files/cdi
 [125]
-$ CONTAINERS_CONF=conf kiln run --device other.example/net=one c true
-! Error: cannot find the device `other.example/net=one`: cannot read `<dir>/files/cdi/broken.json`: EOF while parsing an object at line 1 column 1
-! hint: put a description of `other.example/net` as JSON into <dir>/files/cdi
-[125]
+$ CONTAINERS_CONF=conf kiln run --device other.example/net=one c sh -c 'stat -c "%t:%T" /dev/net-one; echo $NET'
+1:7
+one
+$ kiln run --cdi-config-dir cdi --device other.example/net=one c sh -c 'echo $NET'
+one
+$ kiln from -q --name kept --cdi-config-dir "$PWD/cdi" --device other.example/net=one localhost/base; kiln run kept sh -c 'echo $NET'
+kept
+one
 $ kiln run --device acme.example/gpu=one c true
 ! Error: cannot find the device `acme.example/gpu=one`: no description in /etc/cdi, /var/run/cdi has it
-! hint: put a description of `acme.example/gpu` as JSON into /etc/cdi
+! hint: put a description of `acme.example/gpu` into /etc/cdi
 [125]
 $ kiln run --device acme.example/gpu= c true
 ! Error: cannot use the device `acme.example/gpu=`: `acme.example/gpu=` does not start with a slash
@@ -298,24 +329,63 @@ subscribed
 }
 
 #[test]
-fn user_namespaces_are_the_callers() {
-    let Some(env) = with_container("user_namespaces_are_the_callers") else { return };
+fn files_of_the_machine_set_variables_of_ours_and_settings_of_the_kernel() {
+    let test = "files_of_the_machine_set_variables_of_ours_and_settings_of_the_kernel";
+    let Some(env) = with_container(test) else { return };
+    env.write("engine", "[engine]\nenv = [\"BUILDAH_HISTORY=true\", \"BUILDAH_ISOLATION=nosuch\"]\n");
+    env.write("odd", "[engine]\nenv = [\"NAME\"]\n");
+    env.write(
+        "conf",
+        "[containers]\numask = \"0027\"\n\
+         default_sysctls = [\"net.ipv4.ping_group_range=7 9\", \"kernel.shmmax=4096\"]\n",
+    );
+    env.write("machine", "[containers]\ndefault_sysctls = [\"kernel.core_pattern=x\"]\n");
+    env.write("outside", "[containers]\ndefault_sysctls = [\"net.../../kernel.core_pattern=x\"]\n");
+    env.write("value", "[containers]\ndefault_sysctls = [\"net.ipv4.ping_group_range=many\"]\n");
+    env.write("mask", "[containers]\numask = \"8\"\n");
     tell(
         &env,
         r#"
-$ kiln run --userns host c true
-$ kiln run --userns container c true
-! Error: cannot use `--userns container`: a container has no user namespace other than the caller's
-! hint: as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid
+$ export CONTAINERS_CONF=engine; kiln run --isolation oci c true; BUILDAH_HISTORY=false kiln run --isolation oci c false
+[1]
+$ CONTAINERS_CONF=engine kiln run c true
+! Error: cannot use the isolation `nosuch`: there is none of this name
+! hint: use --isolation oci, rootless or chroot
 [125]
-$ kiln from -q --userns-uid-map 0:100000:65536 localhost/base
-! Error: cannot use `--userns-uid-map 0:100000:65536`: a container has no user namespace other than the caller's
-! hint: as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid
+$ CONTAINERS_CONF=odd kiln run c true
+! Error: cannot use `NAME` of engine.env in containers.conf: it is not NAME=VALUE
 [125]
-$ kiln from -q --userns-uid-map-user me localhost/base
-! Error: cannot use `--userns-uid-map-user me`: a container has no user namespace other than the caller's
-! hint: as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid
-[125]
+$ kiln run --add-history c sh -c 'echo "two words"'
+two words
+$ kiln config --shell '/bin/sh -x' c 2>/dev/null; BUILDAH_HISTORY=TRUE kiln run c true
+$ kiln commit -q c made | wc -l; kiln history --no-trunc --format '{{.CreatedBy}}' made
+1
+/bin/sh
+/bin/sh -x true
+/bin/sh -c sh -c echo "two words"
+/bin/sh -c true
+written by hand
+$ export CONTAINERS_CONF=conf; kiln run --network none c sh -c 'umask; cd /proc/sys; cat net/ipv4/ping_group_range kernel/shmmax; touch /f; stat -c %a /f'
+0027
+7	9
+4096
+640
+$ export CONTAINERS_CONF=conf; kiln run --network host --ipc host c sh -c 'cat /proc/sys/kernel/shmmax' | grep -c '^4096$'
+0
+[1]
+$ for conf in machine outside value mask; do CONTAINERS_CONF=$conf kiln run --network none c true || echo $?; done
+125
+125
+125
+125
+! Error: cannot set `kernel.core_pattern`: it is no setting that a container has of its own
+! hint: net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.* are
+! Error: cannot set `net.../../kernel.core_pattern`: it is no setting that a container has of its own
+! hint: net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.* are
+! Error: cannot set `net.ipv4.ping_group_range` to `many`: Invalid argument (os error 22)
+! hint: take it out of default_sysctls in containers.conf, or give the command its own --network and --ipc
+! Error: cannot use containers.conf: cannot use the umask `8`: it is not octal, 0 to 0777
+! hint: see containers.conf(5), or name another file with CONTAINERS_CONF=FILE
 "#,
     );
 }
