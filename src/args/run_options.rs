@@ -26,8 +26,8 @@ pub struct RunOptions {
     /// Make the control group in this one; from the root of the hierarchy if it begins with a slash
     #[arg(long, value_name = "GROUP")]
     cgroup_parent: Option<String>,
-    /// Look in this directory for the descriptions of devices that are named vendor.com/class=name (default: /etc/cdi and
-    /// /var/run/cdi)
+    /// Look in this directory for the descriptions of devices that are named vendor.com/class=name (default: /etc/cdi
+    /// and /var/run/cdi)
     #[arg(long, value_name = "DIR")]
     cdi_config_dir: Vec<std::path::PathBuf>,
     /// The control group namespace: private, host, or the path of one
@@ -79,7 +79,7 @@ pub struct RunOptions {
     /// Limit memory and swap together; -1 for any swap
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     memory_swap: Option<String>,
-    /// The network: host, none (a loopback device), private (one of its own, joined to the host's by the program pasta or
+    /// The network: host, none (a loopback device), private (one of its own, joined to the host's by pasta or
     /// slirp4netns, whichever is there), pasta[:OPTIONS], slirp4netns[:OPTIONS], ns:PATH (default: host)
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
     network: Option<String>,

@@ -44,7 +44,7 @@ memory:/
 $ kiln run --cpuset-cpus 0 c busybox grep Cpus_allowed_list /proc/self/status
 Cpus_allowed_list:	0
 $ kiln run --cpu-shares 512 --cpu-period 50000 --cpu-quota 25000 c true
-$ kiln run --cgroup-parent /kiln-story --memory 64m --cgroupns host c busybox grep memory: /proc/self/cgroup | grep -c '/kiln-story/kiln-'; rmdir $(find /sys/fs/cgroup -type d -name kiln-story)
+$ kiln run --cgroup-parent /kiln-story --memory 64m --cgroupns host c busybox grep memory: /proc/self/cgroup | grep -c '/kiln-story/kiln-'; find /sys/fs/cgroup -type d -name kiln-story
 1
 $ kiln run --memory lots c true
 ! Error: cannot use `--memory lots`: it is no size
@@ -69,7 +69,7 @@ $ kiln run --cpu-quota 5 c true
 ! Error: cannot use `--cpu-quota 5`: it must be 1000 microseconds or more, or -1 for none
 [125]
 $ kiln run --cgroup-parent ../x c true
-! Error: cannot use the control group `../x`: it leads out of where control groups are
+! Error: cannot use the control group `../x`: it leads out of where control groups are, or is no path of one
 ! hint: write for example `--cgroup-parent /builds`
 [125]
 $ find /sys/fs/cgroup -type d -name 'kiln-*'
@@ -92,7 +92,7 @@ $ kiln run --network private c sh -c 'busybox ifconfig | busybox grep -c "inet a
 routed
 $ test "$(kiln run --network pasta c busybox readlink /proc/self/ns/net)" != "$(readlink /proc/self/ns/net)"
 $ kiln run --network pasta:--nosuch c true
-! Error: cannot make a network for the command: pasta: unrecognized option '--nosuch'; Usage: pasta [OPTION]... [COMMAND] [ARGS]...; pasta [OPTION]... PID; pasta [OPTION]... --netns [PATH|NAME]; Without PID or --netns, run the given command or a; default shell in a new network and user namespace, and; connect it via pasta.; -d, --debug		Be verbose; --trace		Be extra verbose, implies --debug; -q, --quiet		Don't print informational messages; -f, --foreground	Don't run in background; default: run in background if started from a TTY; -e, --stderr		Log to stderr too; default: log to system logger only if started from a TTY; -l, --log-file PATH	Log (only) to given file; --log-size BYTES	Maximum size of log file; default: 1 MiB; --runas UID|UID:GID 	Run as given UID, GID, which can be; numeric, or login and group names; default: drop to user "nobody"; -h, --help		Display this help message and exit; --version		Show version and exit; -I, --ns-ifname NAME	namespace interface name; default: same interface name as external one; -F, --fd FD		Use FD as pre-opened connected socket; -p, --pcap FILE	Log tap-facing traffic to pcap file; -P, --pid FILE	Write own PID to the given file; -m, --mtu MTU	Assign MTU via DHCP/NDP; a zero value disables assignment; default: 65520: maximum 802.3 MTU minus 802.3 header; length, rounded to 32 bits (IPv4 words); -a, --address ADDR	Assign IPv4 or IPv6 address ADDR; can be specified zero to two times (for IPv4 and IPv6); default: use addresses from interface with default route; -n, --netmask MASK	Assign IPv4 MASK, dot-decimal or bits; default: netmask from matching address on the host; -M, --mac-addr ADDR	Use source MAC address ADDR; default: MAC address from interface with default route; -g, --gateway ADDR	Pass IPv4 or IPv6 address as gateway; default: gateway from interface with default route; -i, --interface NAME	Interface for addresses and routes; default: from --outbound-if4 and --outbound-if6, if any; otherwise interface with first default route; -o, --outbound ADDR	Bind to address as outbound source; can be specified zero to two times (for IPv4 and IPv6); default: use source address from routing tables; --outbound-if4 NAME	Bind to outbound interface for IPv4; default: use interface from default route; --outbound-if6 NAME	Bind to outbound interface for IPv6; Failed
+! Error: cannot make a network for the command: pasta: unrecognized option '--nosuch'
 ! hint: use --network host or none
 [125]
 $ pgrep -x pasta
@@ -177,9 +177,17 @@ fn devices_are_lent_in_part() {
         &env,
         r#"
 $ kiln run --device /dev/full:/dev/x:r c sh -c 'busybox head -c 2 /dev/x | busybox wc -c; echo >/dev/x'
+2
+! sh: can't create /dev/x: Operation not permitted
+[1]
 $ kiln run --device /dev/zero:/dev/x:w --device /dev/full:/dev/y:wm c sh -c 'echo >/dev/x; cat /dev/x; cat /dev/y'
+! cat: can't open '/dev/x': Operation not permitted
+! cat: can't open '/dev/y': Operation not permitted
+[1]
 $ kiln run --device /dev/full:/dev/x:r --memory 64m --cgroupns host c sh -c 'busybox grep -E "devices|memory" /proc/self/cgroup | busybox grep -c kiln-; echo >/dev/x'
-$ find /sys/fs/cgroup -name 'kiln-*' -newer layout | wc -l
+2
+! sh: can't create /dev/x: Operation not permitted
+[1]
 "#,
     );
 }
@@ -360,7 +368,7 @@ two words
 $ kiln config --shell '/bin/sh -x' c 2>/dev/null; BUILDAH_HISTORY=TRUE kiln run c true
 $ kiln commit -q c made | wc -l; kiln history --no-trunc --format '{{.CreatedBy}}' made
 1
-/bin/sh
+/bin/sh -x
 /bin/sh -x true
 /bin/sh -c sh -c echo "two words"
 /bin/sh -c true
@@ -383,9 +391,41 @@ $ for conf in machine outside value mask; do CONTAINERS_CONF=$conf kiln run --ne
 ! Error: cannot set `net.../../kernel.core_pattern`: it is no setting that a container has of its own
 ! hint: net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.* are
 ! Error: cannot set `net.ipv4.ping_group_range` to `many`: Invalid argument (os error 22)
-! hint: take it out of default_sysctls in containers.conf, or give the command its own --network and --ipc
+! hint: correct default_sysctls in containers.conf, or leave --network and --ipc away
 ! Error: cannot use containers.conf: cannot use the umask `8`: it is not octal, 0 to 0777
 ! hint: see containers.conf(5), or name another file with CONTAINERS_CONF=FILE
+"#,
+    );
+}
+
+#[test]
+fn a_private_network_without_pasta() {
+    let test = "a_private_network_without_pasta";
+    if !needs(test, &[Need::Program("slirp4netns"), Need::File("/dev/net/tun")]) {
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    tell(
+        &env,
+        r#"
+$ kiln run --network slirp4netns c sh -c 'busybox ip -o -4 addr show tap0 | busybox awk "{ print \$4 }"; busybox ip route | busybox head -n 1 | busybox cut -d" " -f1-3'
+10.0.2.100/24
+default via 10.0.2.2
+$ kiln run --network slirp4netns:cidr=10.9.8.0/24,mtu=1400 c sh -c 'busybox ip -o -4 addr show tap0 | busybox awk "{ print \$4 }"; busybox ip -o link show tap0 | busybox grep -o "mtu 1400"'
+10.9.8.100/24
+mtu 1400
+$ mkdir only; ln -s "$(command -v slirp4netns)" only/; PATH=$PWD/only "$KILN" run --network private c busybox ip -o -4 addr show tap0 | cut -d' ' -f2
+tap0
+$ kiln run --network slirp4netns:port_handler=slirp4netns c true
+! Error: cannot use the network option `port_handler=slirp4netns`: slirp4netns is not told so here
+! hint: use cidr=NET/BITS, mtu=N, allow_host_loopback=BOOL, enable_ipv6=BOOL, outbound_addr=ADDRESS
+[125]
+$ kiln run --network slirp4netns:allow_host_loopback=true --add-host h:host-gateway c busybox head -n 1 /etc/hosts
+10.0.2.2	h
+$ mkdir none; PATH=$PWD/none "$KILN" run --network private c true
+! Error: cannot make a network for the command: there is no program `pasta`
+! hint: install pasta: `apt install passt` or `dnf install passt`, or use --network host or none
+[125]
 "#,
     );
 }

@@ -27,8 +27,8 @@ pub struct IdMaps {
 }
 
 impl IdMaps {
-    /// The ranges that words of the form `INSIDE:OUTSIDE:LENGTH` say, with commas between several in one word. `flag` is
-    /// where they come from.
+    /// The ranges that words of the form `INSIDE:OUTSIDE:LENGTH` say, with commas between several in one word. `flag`
+    /// is where they come from.
     pub fn parse(flag: &str, words: &[String]) -> Result<Vec<IdRange>> {
         let mut ranges = Vec::new();
         for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
@@ -183,7 +183,7 @@ impl Users {
         let ([uids, gids], groups) = userns::maps_of(namespace.as_fd()).map_err(|cause| {
             Error::new(Kind::Denied, format!("cannot join the user namespace `{show}`"))
                 .because(cause)
-                .hint("name the user namespace of a process that you have started: /proc/PID/ns/user; root may join any")
+                .hint("name that of a process that you have started: /proc/PID/ns/user; root may join any")
         })?;
         Ok(Users { namespace, maps: IdMaps { uids, gids }, groups })
     }

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use crate::error::{Error, Kind};
 use crate::event::Event;
 use crate::host::probe::Knob;
-use crate::sandbox::{Spec, spaces};
+use crate::sandbox::{Space, Spec, spaces};
 use crate::sys::spawn::{Kind as Namespace, Notice, Step, View};
 
 /// The error of a step that failed.
@@ -45,7 +45,7 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
             let error = refusal(format!("cannot become user {}:{}", uid.as_raw(), gid.as_raw()), errno);
             match errno {
                 Errno::INVAL => error.hint(format!(
-                    "only ids of this user namespace exist here (`cat /proc/self/uid_map`): use a lower one, or get more {}",
+                    "only ids of /proc/self/uid_map exist here: use a lower one, or get more {}",
                     Knob::SubordinateIds.fix()
                 )),
                 _ => error,
@@ -56,7 +56,7 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
         Step::Set { path, value } => {
             let name = path.to_string_lossy().trim_start_matches("proc/sys/").replace('/', ".");
             refusal(format!("cannot set `{name}` to `{}`", value.to_string_lossy()), errno)
-                .hint("take it out of default_sysctls in containers.conf, or give the command its own --network and --ipc")
+                .hint("correct default_sysctls in containers.conf, or leave --network and --ipc away")
         }
         Step::Enter(_, kind) => {
             let path = spaces::path(spec, *kind).display();
@@ -67,8 +67,14 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
                 _ => error,
             }
         }
-        Step::Group(_) => refusal("cannot move the command into its control group", errno)
-            .hint("name a group that takes processes with --cgroup-parent"),
+        Step::Group(_) => refusal(
+            match &spec.resources.parent {
+                Some(parent) => format!("cannot move the command into a control group below `{parent}`"),
+                None => "cannot move the command into its control group".to_owned(),
+            },
+            errno,
+        )
+        .hint("name a group that takes processes with --cgroup-parent"),
         Step::Label { value, .. } => {
             let value = value.to_string_lossy();
             let error = refusal(format!("cannot label the command `{value}`"), errno);
@@ -85,16 +91,19 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
 }
 
 /// What the user should know of a file system that was refused and replaced; `None` where nobody will miss it.
-pub(super) fn warn(steps: &[Step], notice: Notice) -> Option<Event> {
+pub(super) fn warn(spec: &Spec, steps: &[Step], notice: Notice) -> Option<Event> {
     match notice {
         Notice::FellBack(index, errno) => match steps.get(index)? {
-            Step::Create { view: View::Proc, .. } => Some(Event::Warning {
-                message: format!(
-                    "the kernel allows no new /proc here ({}), so the command sees the one outside",
-                    io::Error::from_raw_os_error(errno)
-                ),
-                hint: Some(Knob::UnmaskedProc.fix().to_owned()),
-            }),
+            // Of processes that are not its own a new one would show the same.
+            Step::Create { view: View::Proc, .. } if spec.namespaces.pid == Space::Private => {
+                Some(Event::Warning {
+                    message: format!(
+                        "the kernel allows no new /proc here ({}), so the command sees the one outside",
+                        io::Error::from_raw_os_error(errno)
+                    ),
+                    hint: Some(Knob::UnmaskedProc.fix().to_owned()),
+                })
+            }
             _ => None,
         },
         _ => None,

@@ -9,7 +9,6 @@ mod cgroup;
 mod devices;
 mod failure;
 mod files;
-mod helper;
 mod native;
 mod pasta;
 mod plan;
@@ -19,6 +18,7 @@ mod seccomp;
 mod slirp;
 mod spaces;
 mod terminal;
+mod uplink;
 
 use std::collections::BTreeMap;
 use std::ffi::CString;

@@ -15,10 +15,10 @@ use crate::host::probe;
 use crate::rootfs::Traces;
 use crate::sandbox::cgroup::Groups;
 use crate::sandbox::devices::Devices;
-use crate::sandbox::helper::Helper;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
 use crate::sandbox::terminal::Terminal;
+use crate::sandbox::uplink::Uplink;
 use crate::sandbox::{
     DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, pasta, runtime, slirp, spaces,
 };
@@ -194,7 +194,7 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
     for notice in &notices {
         match notice {
             Notice::FellBack(..) => {
-                if let Some(warning) = failure::warn(program.steps(), *notice) {
+                if let Some(warning) = failure::warn(spec, program.steps(), *notice) {
                     reporter.report(warning);
                 }
             }
@@ -220,7 +220,7 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
 
 impl Awaited {
     /// Joins the child's network to the host's, and lets it go on. Without a network there is nothing to run.
-    fn join(mut self, child: &mut Child, spec: &Spec) -> Result<Helper> {
+    fn join(mut self, child: &mut Child, spec: &Spec) -> Result<Uplink> {
         let started = match &spec.network {
             Network::Slirp { options } => slirp::start(child.pid, options, &spec.helpers),
             Network::Private { options } => pasta::start(child.pid, options, &spec.scratch, &spec.helpers),
@@ -229,7 +229,7 @@ impl Awaited {
             }
         };
         let joined = started
-            .and_then(|helper| self.up.write_all(b"1").cannot("go on with", "the command").map(|()| helper));
+            .and_then(|uplink| self.up.write_all(b"1").cannot("go on with", "the command").map(|()| uplink));
         if joined.is_err() {
             let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
             // What it says on its way down is of no interest.

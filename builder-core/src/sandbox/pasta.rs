@@ -7,7 +7,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::process::Pid;
 
 use crate::error::{Context, Result};
-use crate::sandbox::helper::{Helper, network_of, program};
+use crate::sandbox::uplink::{Uplink, network_of, program};
 
 /// Where a command on such a network asks for names; pasta passes that on to the host's own name server.
 pub(crate) const NAME_SERVER: &str = "169.254.1.1";
@@ -16,7 +16,7 @@ pub(crate) const NAME_SERVER: &str = "169.254.1.1";
 ///
 /// It is looked for in `helpers`, then on the usual path. `options` are its own, added to the usual ones; `--map-gw`
 /// among them leaves `--no-map-gw` away, as in Buildah.
-pub(super) fn start(pid: Pid, options: &[String], scratch: &Path, helpers: &[PathBuf]) -> Result<Helper> {
+pub(super) fn start(pid: Pid, options: &[String], scratch: &Path, helpers: &[PathBuf]) -> Result<Uplink> {
     let namespace = network_of(pid)?;
     // It writes its number there when it is ready.
     let ready = scratch.join("pasta.ready");
@@ -34,5 +34,5 @@ pub(super) fn start(pid: Pid, options: &[String], scratch: &Path, helpers: &[Pat
     command.args(options.iter().filter(|option| *option != "--map-gw"));
     command.args(["--netns-only", "--netns", "/proc/self/fd/0", "--pid"]).arg(&ready);
     command.stdin(namespace).stdout(Stdio::null());
-    Helper::start("pasta", command, reader)
+    Uplink::start("pasta", command, reader)
 }

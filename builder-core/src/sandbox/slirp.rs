@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rustix::process::Pid;
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::sandbox::helper::{Helper, network_of, program};
+use crate::sandbox::uplink::{Uplink, network_of, program};
 
 /// The addresses it gives unless told otherwise.
 const USUAL: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 0);
@@ -81,7 +81,7 @@ impl SlirpOptions {
 
 /// Starts it for the network namespace of the process `pid`, and waits until the network is up. It is looked for in
 /// `helpers`, then on the usual path.
-pub(super) fn start(pid: Pid, options: &[String], helpers: &[PathBuf]) -> Result<Helper> {
+pub(super) fn start(pid: Pid, options: &[String], helpers: &[PathBuf]) -> Result<Uplink> {
     let options = SlirpOptions::parse(options)?;
     let namespace = network_of(pid)?;
     let (ready, say) = std::io::pipe().cannot("make", "a pipe")?;
@@ -97,7 +97,7 @@ pub(super) fn start(pid: Pid, options: &[String], helpers: &[PathBuf]) -> Result
     command.args(options.outbound.map(|address| format!("--outbound-addr={address}")));
     command.args(["--netns-type=path", "/proc/self/fd/0", "tap0"]);
     command.stdin(namespace).stdout(say);
-    Helper::start("slirp4netns", command, ready.into())
+    Uplink::start("slirp4netns", command, ready.into())
 }
 
 #[cfg(test)]

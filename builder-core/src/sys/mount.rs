@@ -110,8 +110,8 @@ fn newest_way(
 /// As [`overlay`], whose files have the owners that the ids of its layers have in another user namespace.
 ///
 /// Layers that show other ids must be mounted so; they are mounted over themselves, in a mount namespace of our own.
-/// `root` is what the namespace's root is to us: whatever overlay makes for itself belongs to who mounts it, and must be
-/// of an id that the layers have.
+/// `root` is what the namespace's root is to us: whatever overlay makes for itself belongs to who mounts it, and must
+/// be of an id that the layers have.
 pub(crate) fn overlay_mapped(
     overlay: &Overlay<'_>,
     namespace: BorrowedFd<'_>,

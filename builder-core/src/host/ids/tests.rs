@@ -1,3 +1,5 @@
+//! Tests of maps as they are written, and of what they mean.
+
 use super::*;
 
 fn parsed(words: &[&str]) -> Result<Vec<IdRange>> {

@@ -24,6 +24,8 @@ const OWN_GROUP: &str = "run as root, or where systemd gives a user groups: \
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     made: Vec<PathBuf>,
+    /// Those above, that were not there either; the outer before the inner.
+    above: Vec<PathBuf>,
 }
 
 /// One thing to write: the file of version 1, that of version 2, and whether it may be missing.
@@ -35,7 +37,7 @@ struct Setting {
 }
 
 impl Groups {
-    /// Makes the groups that `resources` and devices ask for of which only a part is lent; none if they ask for nothing.
+    /// Makes the groups that `resources` ask for, and devices of which only a part is lent; none if neither asks.
     pub(crate) fn make(resources: &Resources, devices: &[DeviceNode]) -> Result<Groups> {
         let mut groups = Groups::default();
         let lent_in_part: Vec<&DeviceNode> =
@@ -147,7 +149,17 @@ impl Groups {
 
     /// Makes the group in a directory, and takes away those that the dead have left there.
     fn add(&mut self, above: &Path, name: &str) -> Result<PathBuf> {
-        fs::create_dir_all(above).map_err(|error| refused(above, error))?;
+        let missing: Vec<&Path> = above.ancestors().take_while(|dir| !dir.exists()).collect();
+        for dir in missing.into_iter().rev() {
+            match fs::create_dir(dir) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made.map_err(|error| refused(dir, error))?,
+            }
+            self.above.push(dir.to_owned());
+            if dir.join("cpuset.mems").exists() && dir.join("tasks").exists() {
+                inherit_cpuset(dir)?;
+            }
+        }
         for item in fs::read_dir(above).into_iter().flatten().flatten() {
             let left = item.file_name().into_string().unwrap_or_default();
             let pid = left.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
@@ -177,6 +189,10 @@ impl Drop for Groups {
                     _ => break,
                 }
             }
+        }
+        // Where another command is by now, it stays.
+        for group in self.above.iter().rev() {
+            let _ = fs::remove_dir(group);
         }
     }
 }

@@ -42,11 +42,15 @@ pub(super) fn config(
             "namespaces": namespaces(spec),
             "devices": devices(spec),
             "resources": resources(spec),
-            "cgroupsPath": format!("{}/{id}", spec.resources.parent.as_deref().unwrap_or("")),
             "maskedPaths": hidden(spec),
             "readonlyPaths": usual(spec, &PROTECTED),
         },
     });
+    // Where groups may not be made, a runtime goes without only if it was not told where to make one.
+    if !facts.rootless || !spec.resources.is_empty() {
+        let parent = spec.resources.parent.as_deref().unwrap_or_default();
+        config["linux"]["cgroupsPath"] = json!(format!("{parent}/{id}"));
+    }
     if facts.groups && !spec.keep_groups {
         config["process"]["user"]["additionalGids"] = json!(spec.user.groups);
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::host::{IdMaps, Users};
-use crate::sandbox::{Network, Resources, Space};
+use crate::sandbox::{self, Network, Resources, Space};
 use crate::steps::run::device::Device;
 use crate::steps::run::volume::Volume;
 
@@ -193,6 +193,13 @@ pub enum Seccomp {
 }
 
 impl RunSettings {
+    /// Refuses words that no command could be run with: names of capabilities that there are not.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut named =
+            self.cap_add.iter().chain(&self.cap_drop).filter(|name| !name.eq_ignore_ascii_case("all"));
+        named.try_for_each(|name| sandbox::parse_capability(name).map(drop))
+    }
+
     /// These settings, and where they leave something open those of `kept`. Lists are joined, the kept ones first.
     #[must_use]
     pub fn over(&self, kept: &RunSettings) -> RunSettings {

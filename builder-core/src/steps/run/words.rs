@@ -196,15 +196,15 @@ impl Resources {
             }
         }
         let parent = self.parent.as_deref().unwrap_or("group");
-        if parent.is_empty()
-            || parent.split('/').any(|part| part == ".." || part == ".")
-            || parent.contains('\n')
-        {
+        let fits = |part: &str| {
+            !matches!(part, "" | "." | "..") && part.len() <= 255 && !part.contains(char::is_control)
+        };
+        if parent.len() > MAX_WORD || !parent.strip_prefix('/').unwrap_or(parent).split('/').all(fits) {
             return Err(Error::invalid(format!(
                 "cannot use the control group `{}`",
                 short(parent).escape_debug()
             ))
-            .because("it leads out of where control groups are")
+            .because("it leads out of where control groups are, or is no path of one")
             .hint("write for example `--cgroup-parent /builds`"));
         }
         Ok(())

@@ -25,7 +25,7 @@ const SENTENCE: &str = "cannot make a network for the command";
 
 /// A running program; it ends with this value.
 #[derive(Debug)]
-pub(super) struct Helper {
+pub(super) struct Uplink {
     name: &'static str,
     child: Child,
 }
@@ -43,7 +43,7 @@ pub(super) fn network_of(pid: Pid) -> Result<File> {
     File::open(Path::new(&path)).cannot("open the network of", "the command")
 }
 
-impl Helper {
+impl Uplink {
     /// Starts the program, and waits until `ready` has something to read.
     pub(super) fn start(name: &'static str, mut command: Command, ready: OwnedFd) -> Result<Self> {
         command.stderr(Stdio::piped()).current_dir("/");
@@ -58,9 +58,9 @@ impl Helper {
         })?;
         // Ours would keep the other end of a pipe open, and its end unheard.
         drop(command);
-        let mut helper = Helper { name, child };
-        helper.wait(&ready)?;
-        Ok(helper)
+        let mut uplink = Uplink { name, child };
+        uplink.wait(&ready)?;
+        Ok(uplink)
     }
 
     fn wait(&mut self, ready: &OwnedFd) -> Result<()> {
@@ -88,7 +88,7 @@ impl Helper {
     }
 }
 
-impl Drop for Helper {
+impl Drop for Uplink {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -99,7 +99,10 @@ impl Drop for Helper {
 fn refusal(name: &str, said: &str) -> Error {
     let is_noise =
         |line: &&str| line.is_empty() || line.ends_with("to syslog") || line.starts_with("Don't run as root");
-    let words: Vec<&str> = said.lines().map(str::trim).filter(|line| !is_noise(line)).collect();
+    // How it is used is of no use to someone who does not call it.
+    let lines =
+        said.lines().map(str::trim).take_while(|line| !line.to_ascii_lowercase().starts_with("usage:"));
+    let words: Vec<&str> = lines.filter(|line| !is_noise(line)).collect();
     let words = if words.is_empty() { "it did not say why".to_owned() } else { words.join("; ") };
     let denied = File::options().read(true).write(true).open("/dev/net/tun").is_err();
     let hint = match denied {
