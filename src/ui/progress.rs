@@ -53,7 +53,7 @@ fn show_fate(fate: Fate) {
                 super::remark(format_args!("hint: {hint}"));
             }
         }
-        Fate::Performed(took) => super::remark(format_args!("ran {}", super::text::duration(took))),
+        Fate::Performed(took) => super::remark(format_args!("ran {}", text::duration(took))),
         _ => {}
     }
 }
