@@ -257,7 +257,7 @@ impl Adapter<'_> {
             settings,
             ..Run::default()
         };
-        let exit = command.perform_in(builder, container, None)?;
+        let exit = command.perform_in(builder, container, false)?;
         match exit.code() {
             0 => Ok(()),
             code => {

@@ -197,7 +197,7 @@ impl Args {
         Ok(Adapter {
             settings,
             host: context.host,
-            options: self.options(parallel, wanted)?,
+            options: self.options(parallel, wanted, &context.globals)?,
             contexts,
             ignore: read.ignore.clone(),
             fetch: self.registry.fetch(&context.globals),

@@ -101,7 +101,7 @@ impl Args {
 
     fn value(self) -> Result<Try> {
         let mut words = self.words.into_iter();
-        let mut settings = self.options.settings()?;
+        let mut settings = self.options.settings(&context.globals)?;
         if settings.isolation.is_none() {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use builder_core::{Event, Fate, Reporter};
 
+use super::text;
+
 /// As much as is kept of what a step prints, in bytes: its end, for when it fails.
 const KEPT: usize = 64 * 1024;
 
@@ -102,8 +104,8 @@ impl Reporter for StageTalk {
     fn report(&self, event: Event) {
         match event {
             Event::Warning { message, hint } => {
-                let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
-                self.write(format!("warning: {message}\n{hint}").as_bytes());
+                let hint = hint.map(|hint| format!("hint: {}\n", text::one_line(&hint))).unwrap_or_default();
+                self.write(format!("warning: {}\n{hint}", text::one_line(&message)).as_bytes());
             }
             Event::Step(fate) => {
                 let mut fates = self.fates.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,7 @@
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
 mod add;
+mod bad_words;
 mod build;
 mod cached;
 mod check;
@@ -53,11 +54,14 @@ mod rmi;
 mod rootless;
 mod run;
 mod run_flags;
+mod run_ids;
 mod run_machine;
 mod run_mounts;
+mod run_rootless;
 mod save;
 mod script;
 mod shell;
+mod source;
 mod support;
 mod surface;
 mod tag;

@@ -281,12 +281,18 @@ impl Image<'_> {
         if !empty_layer || self.draft.created_by.is_some() {
             history.push(History {
                 created: Some(created),
-                created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
+                created_by: self.draft.created_by.clone().unwrap_or_else(|| self.shell()),
                 author: self.draft.config.author.clone(),
                 comment: self.comment(),
                 empty_layer,
             });
         }
+    }
+
+    /// What a layer without a line of its own is called: the shell that would have made it.
+    fn shell(&self) -> String {
+        let shell = &self.draft.config.config.shell;
+        if shell.is_empty() { "/bin/sh".to_owned() } else { shell.join(" ") }
     }
 
     /// Whether the new layer has nothing in it and is not to be there.

@@ -10,7 +10,7 @@ use builder_core::{Error, Format, Isolation, Result, Secret, SshAgent, Times, Wa
 use dockerfile_frontend::Given;
 
 use crate::args::times::times;
-use crate::args::{PullArgs, RegistryArgs, RunOptions};
+use crate::args::{Globals, PullArgs, RegistryArgs, RunOptions};
 use crate::build::Options;
 use crate::commands::parse_format;
 use crate::settings::{self, Environment};
@@ -184,14 +184,14 @@ impl Args {
     }
 
     /// How stages are built.
-    pub fn options(&self, parallel: bool, wanted: Wanted) -> Result<Options> {
+    pub fn options(&self, parallel: bool, wanted: Wanted, globals: &Globals) -> Result<Options> {
         let (times, created) = self.times()?;
         let layers = match (self.layers, Environment::text("BUILDAH_LAYERS").as_deref()) {
             (Some(layers), _) => layers,
             (None, Some(text)) => matches!(text, "1" | "true"),
             (None, None) => !settings::is_buildah(),
         };
-        let mut settings = self.run.settings()?;
+        let mut settings = self.run.settings(globals)?;
         if settings.isolation.is_none() {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;

@@ -29,22 +29,23 @@ impl Run {
         builder: &Builder<'_>,
         work: &Work,
         guard: &mut ContainerGuard,
-        history: Option<&str>,
+        history: bool,
     ) -> Result<Exit> {
         let draft = container::draft(builder, &guard.record)?;
+        let line = history.then(|| self.line(&draft.config));
         let config = settings(&guard.record, draft.config.clone());
         let mut definition = key::define_run(builder, work, guard, self, &config, &draft)?;
         let input = Input::look(self.terminal)?;
         input.define(&mut definition);
         let perform = |guard: &mut ContainerGuard| {
-            let opened = Opened::new(builder, work, guard)?;
+            let opened = Opened::new(builder, work, guard, &self.settings)?;
             let (exit, printed, never) = self.perform_heard(builder, work, opened, &config, &input)?;
             let moved = input.moved()?;
             // What a signal ended was ended by somebody, not by itself.
             Ok(Performed { value: (exit.code(), moved), printed, failed: exit.code(), never })
         };
-        let log = |(code, _): &Returned| match history {
-            Some(line) if *code == 0 => vec![Logged::History(line.to_owned())],
+        let log = |(code, _): &Returned| match &line {
+            Some(line) if *code == 0 => vec![Logged::History(line.clone())],
             _ => Vec::new(),
         };
         let verb = serde_json::to_value(self).ok();
