@@ -87,7 +87,7 @@ impl Args {
                 .hint(format!("make one: kiln from {image}")));
         }
         let talk = Talk { quiet: self.quiet };
-        let mut tried = self.value()?;
+        let mut tried = self.value(context)?;
         run_defaults::fill(&mut tried.run, context)?;
         match tried.perform(&context.privileged(&talk)?) {
             Ok(exit) => Ok(Exit::Child(exit.code())),
@@ -99,7 +99,7 @@ impl Args {
         }
     }
 
-    fn value(self) -> Result<Try> {
+    fn value(self, context: &Context) -> Result<Try> {
         let mut words = self.words.into_iter();
         let mut settings = self.options.settings(&context.globals)?;
         if settings.isolation.is_none() {
