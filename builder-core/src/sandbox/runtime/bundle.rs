@@ -78,7 +78,7 @@ pub(super) fn config(
     }
     if let Some(users) = &spec.users {
         let map = |ranges: &[IdRange]| -> Value {
-            let range = |range: &IdRange| json!({ "containerID": range.inside, "hostID": range.outside, "size": range.length });
+            let range = |IdRange { inside, outside, length }: &IdRange| json!({ "containerID": inside, "hostID": outside, "size": length });
             ranges.iter().map(range).collect()
         };
         config["linux"]["uidMappings"] = map(&users.maps.uids);
