@@ -78,8 +78,11 @@ pub(super) fn config(
     }
     if let Some(users) = &spec.users {
         let map = |ranges: &[IdRange]| -> Value {
-            let range = |IdRange { inside, outside, length }: &IdRange| json!({ "containerID": inside, "hostID": outside, "size": length });
-            ranges.iter().map(range).collect()
+            let all = ranges.iter().map(|range| {
+                let IdRange { inside, outside, length } = range;
+                json!({ "containerID": inside, "hostID": outside, "size": length })
+            });
+            all.collect()
         };
         config["linux"]["uidMappings"] = map(&users.maps.uids);
         config["linux"]["gidMappings"] = map(&users.maps.gids);
