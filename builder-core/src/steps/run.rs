@@ -190,6 +190,7 @@ impl Run {
             keep_groups,
             files,
             hostname,
+            hostname_required: self.hostname.is_some(),
             mounts,
             devices,
             capabilities: self.capabilities()?,
