@@ -23,4 +23,6 @@ pub mod push;
 pub mod remote;
 pub mod save;
 pub mod shell;
+pub mod source;
+pub mod r#try;
 pub mod undo;
