@@ -14,6 +14,8 @@ pub struct Builder<'a> {
     pub(crate) store: Store,
     pub(crate) host: Host,
     pub(crate) settings: Settings,
+    /// Steps that were recorded before this time, seconds since the epoch, are performed anew.
+    pub(crate) anew_before: i64,
     reporter: &'a dyn Reporter,
 }
 
@@ -24,7 +26,13 @@ impl<'a> Builder<'a> {
             crate::tree::give_up_owners();
         }
         let store = Store::open(settings, host.marks())?;
-        Ok(Builder { store, host, settings: settings.clone(), reporter })
+        Ok(Builder { store, host, settings: settings.clone(), anew_before: i64::MIN, reporter })
+    }
+
+    /// Performs steps anew that were recorded before this time, seconds since the epoch; what they do is recorded.
+    #[must_use]
+    pub fn anew_before(self, time: i64) -> Self {
+        Builder { anew_before: time, ..self }
     }
 
     /// A directory for what is only needed meanwhile; gone when dropped, or swept after a death.

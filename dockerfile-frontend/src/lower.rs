@@ -57,7 +57,7 @@ impl Lowering<'_> {
         instruction: &Instruction,
         source: &Source,
         stage: &StageName,
-        number: usize,
+        (number, last): (usize, bool),
     ) -> Result<Step, WordError> {
         let span = instruction.span;
         let text = one_line(source, span, self.escape);
@@ -67,7 +67,7 @@ impl Lowering<'_> {
             Body::Run(_) => format!("/bin/sh -c {rest}"),
             _ => format!("/bin/sh -c #(nop) {text}"),
         };
-        Ok(Step { stage: stage.clone(), number, span, text, verbs, history })
+        Ok(Step { stage: stage.clone(), number, last, span, text, verbs, history })
     }
 
     fn verbs(&mut self, body: &Body) -> Result<Vec<Verb>, WordError> {

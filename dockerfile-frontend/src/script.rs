@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
-use crate::ast::NetworkMode;
+use crate::ast::{NetworkMode, Security};
+use crate::execute::Built;
 use crate::verbs::{Base, Begun, Copy, Edit, Origin, Run, StageName, Step, Verb, Verbs};
 
 /// Where things are for the script.
@@ -44,14 +45,15 @@ impl<'s, E: Send> Script<'s, E> {
         Script { places, look, state: Mutex::default() }
     }
 
-    /// The whole script, of which `container` becomes the image.
-    pub fn finish(self, container: &str) -> String {
+    /// The whole script, of which the stage that was built last becomes the image.
+    pub fn finish(self, built: &Built) -> String {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let layer = if self.places.layers { LAYER } else { "" };
-        let omit = if self.places.layers { " --omit-empty-layer" } else { "" };
+        // A stage without instructions adds nothing to what it stands on.
+        let omit = if self.places.layers || built.last.is_none() { " --omit-empty-layer" } else { "" };
         let containers: Vec<String> = state.begun.keys().map(|name| format!("\"${name}\"")).collect();
+        let container = &built.container;
         format!(
-            "{HEAD}{layer}{}\nkiln commit -q{omit} \"${container}\" ${{2:+\"$2\"}}\nkiln rm {} >/dev/null\n",
+            "{HEAD}{}\nkiln commit -q --layers{omit} \"${container}\" ${{2:+\"$2\"}}\nkiln rm {} >/dev/null\n",
             state.text,
             containers.join(" ")
         )
@@ -61,10 +63,6 @@ impl<'s, E: Send> Script<'s, E> {
 /// How every script begins.
 const HEAD: &str = "#!/bin/sh\n# usage: script [CONTEXT [IMAGE]]\nset -eu\ncontext=${1:-.}\n\
                     scratch=$(mktemp -d)\ntrap 'rm -rf \"$scratch\"' EXIT\nmkdir \"$scratch/empty\"\n";
-
-/// Makes a layer of what changed, and a container on it.
-const LAYER: &str = "layer() {\n    image=$(kiln commit -q --omit-empty-layer \"$1\")\n    \
-                     kiln rm \"$1\" >/dev/null\n    kiln from -q --pull=never \"$image\"\n}\n";
 
 impl<E: Send> Verbs for Script<'_, E> {
     type Error = E;
@@ -89,12 +87,10 @@ impl<E: Send> Verbs for Script<'_, E> {
                 let platform = platform.as_ref().map(|text| format!("--platform {} ", quote(text)));
                 format!("{}{}", platform.unwrap_or_default(), quote(name))
             }
-            Base::Container(other) => {
-                let omit = if self.places.layers { " --omit-empty-layer" } else { "" };
-                format!("--pull=never \"$(kiln commit -q{omit} \"${other}\")\"")
-            }
+            Base::Container(other) => format!("\"${other}\""),
         };
-        let _ = writeln!(state.text, "{container}=$(kiln from -q {from})");
+        let verb = if matches!(base, Base::Container(_)) { "fork" } else { "from -q --cached" };
+        let _ = writeln!(state.text, "{container}=$(kiln {verb} {from})");
         if !begun.env.iter().any(|(name, _)| name == "PATH") {
             begun.env.insert(0, ("PATH".to_owned(), DEFAULT_PATH.to_owned()));
             let _ = writeln!(state.text, "kiln config --env PATH={DEFAULT_PATH} \"${container}\"");
@@ -106,8 +102,8 @@ impl<E: Send> Verbs for Script<'_, E> {
     fn perform(&self, container: &str, step: &Step) -> Result<String, E> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = writeln!(state.text, "# {}", step.text);
-        let layer = self.places.layers && step.verbs.iter().any(|verb| !matches!(verb, Verb::Config(_)));
-        let own = layer || (!self.places.layers && step.number == step.stage.steps);
+        let changes = || step.verbs.iter().any(|verb| !matches!(verb, Verb::Config(_)));
+        let own = if self.places.layers { changes() } else { step.last };
         let mut said = false;
         for verb in &step.verbs {
             match verb {
@@ -131,9 +127,6 @@ impl<E: Send> Verbs for Script<'_, E> {
             let flag = if own { "--created-by" } else { "--history" };
             let line = quote(&step.history);
             let _ = writeln!(state.text, "kiln config {flag} {line} \"${container}\"");
-        }
-        if layer {
-            let _ = writeln!(state.text, "{container}=$(layer \"${container}\")");
         }
         Ok(container.to_owned())
     }
@@ -163,6 +156,12 @@ impl State {
             Some(NetworkMode::None) => line.push_str(" --network none"),
             Some(NetworkMode::Host) => line.push_str(" --network host"),
             _ => {}
+        }
+        for (device, _) in run.devices.iter().filter(|(_, required)| *required) {
+            let _ = write!(line, " --device {}", quote(device));
+        }
+        if run.security == Some(Security::Insecure) {
+            line.push_str(" --cap-add all --security-opt seccomp=unconfined --security-opt unmask=ALL");
         }
         let mut args: Vec<String> = run.args.iter().map(|word| quote(word)).collect();
         if let Some(script) = &run.script {
@@ -212,7 +211,11 @@ impl State {
                 let _ = writeln!(self.text, "printf %s {} >{place}; chmod 644 {place}", quote(text));
                 let _ = write!(names, " {}", quote(name));
             }
-            let line = line.replacen("kiln add", "kiln copy", 1);
+            let mut line = line.replacen("kiln add", "kiln copy", 1);
+            if !copy.sources.is_empty() {
+                // The line of the files that follow is that of both.
+                line = line.replacen(if own { " --created-by" } else { " --add-history" }, "", 1);
+            }
             let flags = "--allow-wildcard=false --contextdir";
             let _ = writeln!(self.text, "{line} {flags} \"{dir}\" \"${container}\"{names} {destination}");
         }

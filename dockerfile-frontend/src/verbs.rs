@@ -74,6 +74,8 @@ pub struct Step {
     pub stage: StageName,
     /// Its place in the stage, from 2: `FROM` is 1.
     pub number: usize,
+    /// Whether it is the last of the stage.
+    pub last: bool,
     /// The lines it stands on.
     pub span: Span,
     /// The instruction in one line.

@@ -5,6 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use builder_core::{Builder, CopyFrom, Error, Fetch, Kind, Result, Scratch, is_remote, unpack_archive};
+use dockerfile_frontend::MAX_BYTES;
+
+use super::Found;
 
 /// As much as a context on standard input may have, in bytes.
 const MAX_STDIN: u64 = 16 << 30;
@@ -122,6 +125,18 @@ impl Contexts {
         }
         self.dockerfile = Some(std::fs::read(&path).map_err(|cause| cannot("read", &path, cause))?);
         Ok(dir)
+    }
+
+    /// A Dockerfile from an address.
+    pub fn dockerfile_of(&self, builder: &Builder<'_>, address: &str, fetch: &Fetch) -> Result<Found> {
+        let dir = self.below("dockerfile")?;
+        let path = fetch.perform(builder, address, &dir)?;
+        let file = std::fs::File::open(&path).map_err(|cause| cannot("read", &path, cause))?;
+        let mut bytes = Vec::new();
+        let read = file.take(MAX_BYTES as u64 + 4).read_to_end(&mut bytes);
+        read.map_err(|cause| cannot("read", &path, cause))?;
+        std::fs::remove_dir_all(&dir).map_err(|cause| cannot("remove", &dir, cause))?;
+        Ok((bytes, address.to_owned(), None))
     }
 
     /// The directory of an archive, or the directory itself.

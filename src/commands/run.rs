@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, SshAgent};
+use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, Shown, SshAgent};
 
 use crate::args::{RunOptions, proxies, run_defaults};
 use crate::cli::Context;
@@ -77,12 +77,12 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
         let history = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
-        let line = history.then(|| self.command.join(" "));
+        let shown = if history { Shown::Line(None) } else { Shown::Nothing };
         let (container, valid) = (self.container.clone(), self.valid_exit_codes.clone());
         let mut run = self.value()?;
         run_defaults::fill(&mut run, context)?;
         let builder = context.privileged(&talk)?;
-        match run.perform_in(&builder, &container, line.as_deref()) {
+        match run.perform_in(&builder, &container, &shown) {
             Ok(exit) if valid.contains(&exit.code()) => Ok(Exit::Success),
             Ok(exit) => Ok(Exit::Child(exit.code())),
             // As an OCI runtime says it.

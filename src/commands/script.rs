@@ -12,7 +12,7 @@ use crate::build::{find, ignore_file};
 use crate::cli::Context;
 use crate::commands::build::{arguments, platforms_of, report};
 use crate::exit::Exit;
-use crate::ui::{self, Talk};
+use crate::ui::{self, FailedStep, Talk};
 
 /// Write a Dockerfile as a shell script of Kiln's verbs
 ///
@@ -68,10 +68,17 @@ impl Args {
         let host = context.host;
         let look = |image: &str, platform: Option<&str>| self.look(host, &settings, image, platform);
         let script = Script::new(places, &look);
-        let build =
-            Build { dockerfile: &parsed.dockerfile, source: &source, graph: &graph, given: &given, jobs: 1 };
-        let built = execute(build, &script).map_err(|failed| report::failure(failed, &source))?;
-        ui::result_bytes(script.finish(&built.container).as_bytes());
+        let build = Build {
+            dockerfile: &parsed.dockerfile,
+            source: &source,
+            graph: &graph,
+            given: &given,
+            jobs: 1,
+            all: false,
+        };
+        let built = execute(build, &script)
+            .map_err(|failed| report::failure(failed, &source, &FailedStep::default()))?;
+        ui::result_bytes(script.finish(&built).as_bytes());
         Ok(Exit::Success)
     }
 

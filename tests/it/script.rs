@@ -86,27 +86,20 @@ context=${1:-.}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/empty"
-layer() {
-    image=$(kiln commit -q --omit-empty-layer "$1")
-    kiln rm "$1" >/dev/null
-    kiln from -q --pull=never "$image"
-}
 
 # stage 0 (one): FROM localhost/base AS one
-c0=$(kiln from -q localhost/base)
+c0=$(kiln from -q --cached localhost/base)
 # RUN echo "it's" >/a
 kiln run --terminal=false "$c0" -- /bin/sh -c 'echo "it'\''s" >/a' </dev/null
 kiln config --created-by '/bin/sh -c echo "it'\''s" >/a' "$c0"
-c0=$(layer "$c0")
 
 # stage 1: FROM scratch
-c1=$(kiln from -q scratch)
+c1=$(kiln from -q --cached scratch)
 kiln config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$c1"
 # COPY --from=one /a /b
 kiln copy -q --created-by --from "$c0" "$c1" /a /b
-c1=$(layer "$c1")
 
-kiln commit -q --omit-empty-layer "$c1" ${2:+"$2"}
+kiln commit -q --layers --omit-empty-layer "$c1" ${2:+"$2"}
 kiln rm "$c0" "$c1" >/dev/null
 $ kiln script --layers=false --target one c
 #!/bin/sh
@@ -118,12 +111,12 @@ trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/empty"
 
 # stage 0 (one): FROM localhost/base AS one
-c0=$(kiln from -q localhost/base)
+c0=$(kiln from -q --cached localhost/base)
 # RUN echo "it's" >/a
 kiln run --terminal=false "$c0" -- /bin/sh -c 'echo "it'\''s" >/a' </dev/null
 kiln config --created-by '/bin/sh -c echo "it'\''s" >/a' "$c0"
 
-kiln commit -q "$c0" ${2:+"$2"}
+kiln commit -q --layers "$c0" ${2:+"$2"}
 kiln rm "$c0" >/dev/null
 $ printf 'FROM scratch\nRNU x\n' | kiln script -f -
 ! error: there is no instruction `RNU`

@@ -9,6 +9,7 @@ pub(crate) mod hand;
 pub(crate) mod history;
 mod key;
 pub(crate) mod run;
+mod shown;
 pub(crate) mod timeline;
 
 pub use add::{Fetch, Unpack, is_git, is_remote, unpack_archive};
@@ -18,3 +19,4 @@ pub use run::{
     Device, Dns, HostAddress, HostEntry, Isolation, Limit, MountKind, MountOptions, Run, RunMount,
     RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, Volume, parse_size,
 };
+pub use shown::Shown;

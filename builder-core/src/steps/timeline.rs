@@ -88,10 +88,10 @@ where
         before = Some(files);
         if definition.never.is_none() {
             let key = definition.key(files);
-            let mut taken = take(store, work, key)?;
+            let mut taken = take(builder, work, key)?;
             if taken.is_none() {
                 claim = Some(Claim::wait(store, key)?);
-                taken = take(store, work, key)?;
+                taken = take(builder, work, key)?;
             }
             if let Some((value, record, printed)) = taken {
                 drop(claim);
@@ -215,13 +215,16 @@ fn place(record: &ContainerRecord) -> Digest {
     framed.finish()
 }
 
-/// The step with this key, if it was recorded, with what its verb returned.
+/// The step with this key, if it was recorded and may be taken, with what its verb returned.
 fn take<T: DeserializeOwned>(
-    store: &Store,
+    builder: &Builder<'_>,
     work: &Work,
     key: Digest,
 ) -> Result<Option<(T, StepRecord, Printed)>> {
-    let Some((record, printed)) = store.take_step(work, key)? else { return Ok(None) };
+    let Some((record, printed)) = builder.store.take_step(work, key)? else { return Ok(None) };
+    if record.created < builder.anew_before {
+        return Ok(None);
+    }
     Ok(serde_json::from_value(record.returned.clone()).ok().map(|value| (value, record, printed)))
 }
 

@@ -7,6 +7,7 @@ pub mod copy_image;
 pub mod diff;
 pub mod doctor;
 pub mod du;
+pub mod export;
 pub mod fork;
 pub mod from;
 pub mod history;

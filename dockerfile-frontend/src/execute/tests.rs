@@ -69,8 +69,14 @@ fn build(text: &str, notes: &Notes, arguments: &[(&str, &str)]) -> Result<Built,
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let given = Given { arguments: arguments.iter().map(pair).collect(), ..Given::default() };
     let graph = Graph::new(&parsed.dockerfile, &source, &given, None).unwrap();
-    let build =
-        Build { dockerfile: &parsed.dockerfile, source: &source, graph: &graph, given: &given, jobs: 0 };
+    let build = Build {
+        dockerfile: &parsed.dockerfile,
+        source: &source,
+        graph: &graph,
+        given: &given,
+        jobs: 0,
+        all: false,
+    };
     execute(build, notes)
 }
 

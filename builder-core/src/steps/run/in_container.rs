@@ -10,30 +10,30 @@ use crate::host::probe::Knob;
 use crate::oci::ImageConfig;
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
-use crate::steps::container;
 use crate::steps::run::{Run, RunConfig, RunSettings, Scene};
-use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Logged, Work};
+use crate::steps::{Shown, container};
+use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Work};
 
 impl Run {
-    /// Runs the command in a container, by name or id, and waits for it. A line of `history` shows in the image's
-    /// history, if the command succeeds.
+    /// Runs the command in a container, by name or id, and waits for it. What is `shown` is in the image's history, if
+    /// the command succeeds; a line that is not given is the command.
     ///
     /// The container's record is free meanwhile, unless it is a cached one; its files are held until the command ends.
-    pub fn perform_in(&self, builder: &Builder<'_>, name: &str, history: Option<&str>) -> Result<Exit> {
+    pub fn perform_in(&self, builder: &Builder<'_>, name: &str, shown: &Shown) -> Result<Exit> {
         let work = builder.store.work()?;
         let mut guard = builder.store.hold_container(name)?;
         let run = self.settled(&guard.record)?;
         if guard.record.cached {
-            return run.perform_as_step(builder, &work, &mut guard, history);
+            return run.perform_as_step(builder, &work, &mut guard, shown);
         }
         let opened = Opened::new(builder, &work, &guard)?;
         let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
         let id = guard.record.id.clone();
         drop(guard);
         let exit = run.perform_opened(builder, &work, opened, &config, [None, None, None])?;
-        if let Some(line) = history.filter(|_| exit.code() == 0) {
+        if let Some(did) = shown.logged(|| self.args.join(" ")).filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;
-            guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.to_owned()) });
+            guard.record.log.push(LogEntry { at: now(), did });
             guard.save()?;
         }
         Ok(exit)
