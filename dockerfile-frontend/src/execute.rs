@@ -199,11 +199,12 @@ impl<V: Verbs> Worker<'_, V> {
             error,
         };
         let begun = self.verbs.begin(&name, &base).map_err(failed)?;
-        let Begun { container, env, workdir, shell, on_build } = begun;
+        let Begun { container, env, workdir, user, shell, on_build } = begun;
         let lowering = Lowering {
             scope: Scope::new(self.global, env),
             shell,
             workdir,
+            user,
             cmd_set: false,
             escape,
             containers: BTreeMap::new(),

@@ -25,6 +25,7 @@ pub(crate) struct Lowering<'g> {
     pub scope: Scope<'g>,
     pub shell: Vec<String>,
     pub workdir: String,
+    pub user: String,
     /// Whether the file gave a command since the stage began.
     pub cmd_set: bool,
     pub escape: char,
@@ -79,7 +80,8 @@ impl Lowering<'_> {
                 let path = self.word(&value.value)?;
                 self.workdir = join(&self.workdir, &path);
                 let workdir = self.workdir.clone();
-                vec![Verb::Config(vec![Edit::Workdir(workdir.clone())]), Verb::MakeDirectory(workdir)]
+                let made = Verb::MakeDirectory { path: workdir.clone(), owner: self.user.clone() };
+                vec![Verb::Config(vec![Edit::Workdir(workdir)]), made]
             }
             Body::From(_) => Vec::new(),
             _ => match self.edits(body)? {
@@ -112,7 +114,10 @@ impl Lowering<'_> {
             Body::Volume(volume) => {
                 volume.paths.iter().map(|path| self.word(path).map(Edit::Volume)).collect::<Result<_, _>>()?
             }
-            Body::User(value) => vec![Edit::User(self.word(&value.value)?)],
+            Body::User(value) => {
+                self.user = self.word(&value.value)?;
+                vec![Edit::User(self.user.clone())]
+            }
             Body::StopSignal(value) => vec![Edit::StopSignal(self.word(&value.value)?)],
             Body::Maintainer(value) => vec![Edit::Author(self.word(&value.value)?)],
             Body::Shell(shell) => {

@@ -18,6 +18,35 @@ pub struct Places {
     pub ignorefile: Option<String>,
     /// Whether every step that may change files is a layer.
     pub layers: bool,
+    /// Build contexts with a name.
+    pub named: BTreeMap<String, Named>,
+}
+
+/// What a build context with a name is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// A directory.
+    Directory(String),
+    /// An image.
+    Image(String),
+}
+
+impl Places {
+    /// The image that `name` is, in the words of a build context or its own.
+    fn image<'n>(&'n self, name: &'n str) -> &'n str {
+        match self.named.get(name) {
+            Some(Named::Image(image)) => image,
+            _ => name,
+        }
+    }
+
+    /// The directory that `name` is.
+    fn directory(&self, name: &str) -> Option<&str> {
+        match self.named.get(name) {
+            Some(Named::Directory(dir)) => Some(dir),
+            _ => None,
+        }
+    }
 }
 
 /// Knows what an image's config has, by the image's name and platform.
@@ -71,7 +100,7 @@ impl<E: Send> Verbs for Script<'_, E> {
         let container = format!("c{}", stage.index);
         let mut begun = match base {
             Base::Scratch => Begun::default(),
-            Base::Image { name, platform } => (self.look)(name, platform.as_deref())?,
+            Base::Image { name, platform } => (self.look)(self.places.image(name), platform.as_deref())?,
             Base::Container(other) => {
                 let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
                 state.begun.get(other).cloned().unwrap_or_default()
@@ -85,7 +114,7 @@ impl<E: Send> Verbs for Script<'_, E> {
             Base::Scratch => "scratch".to_owned(),
             Base::Image { name, platform } => {
                 let platform = platform.as_ref().map(|text| format!("--platform {} ", quote(text)));
-                format!("{}{}", platform.unwrap_or_default(), quote(name))
+                format!("{}{}", platform.unwrap_or_default(), quote(self.places.image(name)))
             }
             Base::Container(other) => format!("\"${other}\""),
         };
@@ -107,16 +136,20 @@ impl<E: Send> Verbs for Script<'_, E> {
         let mut said = false;
         for verb in &step.verbs {
             match verb {
-                Verb::Run(run) => state.run(container, run),
+                Verb::Run(run) => state.run(container, run, &self.places),
                 Verb::Copy(copy) => {
                     state.copy(container, copy, &self.places, own);
                     said = true;
                 }
-                Verb::MakeDirectory(path) => {
+                Verb::MakeDirectory { path, owner } => {
                     let path = quote(&format!("{path}/"));
+                    let owner = match owner.as_str() {
+                        "" => String::new(),
+                        owner => format!("--chown {} ", quote(owner)),
+                    };
                     let _ = writeln!(
                         state.text,
-                        "kiln copy -q --chmod 755 --timestamp \"${{SOURCE_DATE_EPOCH:-0}}\" \
+                        "kiln copy -q {owner}--chmod 755 --timestamp \"${{SOURCE_DATE_EPOCH:-0}}\" \
                          --contextdir \"$scratch/empty\" \"${container}\" . {path}"
                     );
                 }
@@ -136,7 +169,7 @@ impl<E: Send> Verbs for Script<'_, E> {
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl State {
-    fn run(&mut self, container: &str, run: &Run) {
+    fn run(&mut self, container: &str, run: &Run, places: &Places) {
         let mut line = "kiln run --terminal=false".to_owned();
         for (name, value) in &run.env {
             let _ = write!(line, " --env {}", quote(&format!("{name}={value}")));
@@ -144,12 +177,22 @@ impl State {
         for (mount, origin) in &run.mounts {
             let from = match origin {
                 Origin::Context => String::new(),
-                Origin::Named(name) => quote(&format!(",from={name}")),
+                Origin::Named(name) if places.directory(name).is_some() => String::new(),
+                Origin::Named(name) => {
+                    self.pull(places.image(name));
+                    quote(&format!(",from={}", places.image(name)))
+                }
                 Origin::Container(other) => format!(",from=\"${other}\""),
             };
             let _ = write!(line, " --mount {}{from}", quote(mount));
         }
-        if run.mounts.iter().any(|(_, origin)| *origin == Origin::Context) {
+        let directory = run.mounts.iter().find_map(|(_, origin)| match origin {
+            Origin::Named(name) => places.directory(name).map(quote),
+            _ => None,
+        });
+        if let Some(directory) = directory {
+            let _ = write!(line, " --contextdir {directory}");
+        } else if run.mounts.iter().any(|(_, origin)| *origin == Origin::Context) {
             line.push_str(" --contextdir \"$context\"");
         }
         match run.network {
@@ -171,6 +214,11 @@ impl State {
             args = vec!["/dev/pipes/script".to_owned()];
         }
         let _ = writeln!(self.text, "{line} \"${container}\" -- {} </dev/null", args.join(" "));
+    }
+
+    /// Has an image that files are taken of in the store.
+    fn pull(&mut self, image: &str) {
+        let _ = writeln!(self.text, "kiln pull -q --policy missing {} >/dev/null", quote(image));
     }
 
     /// Writes a file among the script's own and gives its place, quoted.
@@ -229,9 +277,15 @@ impl State {
                     let _ = write!(line, " --ignorefile {}", quote(file));
                 }
             }
-            Origin::Named(name) => {
-                let _ = write!(line, " --from {}", quote(name));
-            }
+            Origin::Named(name) => match places.directory(name) {
+                Some(dir) => {
+                    let _ = write!(line, " --contextdir {}", quote(dir));
+                }
+                None => {
+                    self.pull(places.image(name));
+                    let _ = write!(line, " --from {}", quote(places.image(name)));
+                }
+            },
             Origin::Container(other) => {
                 let _ = write!(line, " --from \"${other}\"");
             }
@@ -260,6 +314,7 @@ fn note(begun: &mut Begun, edit: &Edit) {
             None => begun.env.push((name.clone(), value.clone())),
         },
         Edit::Workdir(path) => begun.workdir.clone_from(path),
+        Edit::User(user) => begun.user.clone_from(user),
         Edit::Shell(words) => begun.shell.clone_from(words),
         Edit::OnBuild(text) => begun.on_build.push(text.clone()),
         Edit::ClearOnBuild => begun.on_build.clear(),

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use builder_core::{
-    Access, Builder, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Log, Policy,
-    Result, Rm, Run, RunSettings, Settings, Shown, Times, Wanted, inspect_container,
+    Access, Builder, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Log, Policy, Pull,
+    Result, Rm, Run, RunMount, RunSettings, Settings, Shown, Times, Wanted, inspect_container,
 };
 use dockerfile_frontend::script::DEFAULT_PATH;
 use dockerfile_frontend::verbs::{Base, Begun, Edit, StageName, Step, Verb, Verbs};
@@ -46,6 +46,8 @@ pub struct Options {
     pub settings: RunSettings,
     /// A command as the machine and the flags have it: what mounts may ask for, and who runs it.
     pub command: Run,
+    /// Mounts of every command.
+    pub mounts: Vec<RunMount>,
     /// Whether commands may ask for all privileges.
     pub insecure: bool,
     /// When registries are asked for images.
@@ -140,6 +142,7 @@ impl Adapter<'_> {
             container,
             env,
             workdir: config.working_dir,
+            user: config.user,
             shell: config.shell,
             on_build: config.on_build,
         })
@@ -221,6 +224,19 @@ impl Adapter<'_> {
         Ok(made.id)
     }
 
+    /// Where `name` says that files come from. An image that is not here is pulled.
+    fn named(&self, builder: &Builder<'_>, name: &str) -> Result<CopyFrom> {
+        let CopyFrom::Other(image) = self.contexts.find(name) else { return Ok(self.contexts.find(name)) };
+        let pull = Pull {
+            source: self.options.rules.apply(&image)?,
+            access: self.access.clone(),
+            policy: self.options.policy,
+            platform: self.options.wanted.clone(),
+            ..Pull::default()
+        };
+        Ok(CopyFrom::Other(pull.perform(builder)?.id.hex()))
+    }
+
     /// What one instruction does. Its line of history goes with the last of its verbs.
     fn step(&self, builder: &Builder<'_>, container: &str, step: &Step) -> Result<()> {
         let closes = if self.options.layers { changes_files(step) } else { step.last };
@@ -246,7 +262,9 @@ impl Adapter<'_> {
         match verb {
             Verb::Run(run) => self.run(builder, container, run, shown),
             Verb::Copy(copy) => self.copy(builder, container, copy, shown),
-            Verb::MakeDirectory(path) => self.make_directory(builder, container, path, shown),
+            Verb::MakeDirectory { path, owner } => {
+                self.make_directory(builder, container, (path, owner), shown)
+            }
             Verb::Config(edits) => show(builder, container, edits.iter().map(config_edit).collect(), shown),
         }
     }

@@ -34,6 +34,36 @@ pub enum Named {
     Image(String),
 }
 
+impl Named {
+    /// What a value of `--build-context` names; none if it has to be fetched.
+    pub fn here(value: &str) -> Option<Self> {
+        for (scheme, location) in [
+            ("docker-image://", ""),
+            ("container-image://", ""),
+            ("docker://", "docker://"),
+            ("oci-layout://", "oci:"),
+        ] {
+            if let Some(rest) = value.strip_prefix(scheme) {
+                return Some(Named::Image(format!("{location}{rest}")));
+            }
+        }
+        if is_remote(value) {
+            return None;
+        }
+        let path = PathBuf::from(value.strip_prefix("file://").unwrap_or(value));
+        Some(if path.is_dir() { Named::Directory(path) } else { Named::Image(value.to_owned()) })
+    }
+}
+
+/// The name and the value of `--build-context`.
+pub fn name_and_value(text: &str) -> Result<(&str, &str)> {
+    text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+        Error::invalid(format!("cannot use the build context `{text}`"))
+            .because("it has no name")
+            .hint("write it as --build-context NAME=DIRECTORY")
+    })
+}
+
 impl Contexts {
     /// Makes the contexts ready. `dockerfile_elsewhere` says that standard input, if it is the context, is a tar.
     pub fn new(
@@ -56,12 +86,7 @@ impl Contexts {
                 .hint("name a directory, a repository, or `-` for standard input"));
         }
         for (number, text) in named.iter().enumerate() {
-            let (name, value) =
-                text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
-                    Error::invalid(format!("cannot use the build context `{text}`"))
-                        .because("it has no name")
-                        .hint("write it as --build-context NAME=DIRECTORY")
-                })?;
+            let (name, value) = name_and_value(text)?;
             let one = contexts.name(builder, value, fetch, number)?;
             contexts.named.insert(name.to_owned(), one);
         }
@@ -69,22 +94,11 @@ impl Contexts {
     }
 
     fn name(&self, builder: &Builder<'_>, value: &str, fetch: &Fetch, number: usize) -> Result<Named> {
-        for (scheme, location) in [
-            ("docker-image://", ""),
-            ("container-image://", ""),
-            ("docker://", "docker://"),
-            ("oci-layout://", "oci:"),
-        ] {
-            if let Some(rest) = value.strip_prefix(scheme) {
-                return Ok(Named::Image(format!("{location}{rest}")));
-            }
+        if let Some(named) = Named::here(value) {
+            return Ok(named);
         }
-        if is_remote(value) {
-            let dir = self.below(&format!("context-{number}"))?;
-            return self.unpacked(fetch.perform(builder, value, &dir)?).map(Named::Directory);
-        }
-        let path = PathBuf::from(value.strip_prefix("file://").unwrap_or(value));
-        if path.is_dir() { Ok(Named::Directory(path)) } else { Ok(Named::Image(value.to_owned())) }
+        let dir = self.below(&format!("context-{number}"))?;
+        self.unpacked(fetch.perform(builder, value, &dir)?).map(Named::Directory)
     }
 
     /// An empty directory among what is unfinished.

@@ -203,7 +203,9 @@ impl Lines {
     /// Draws `above`, which stays, and a line for each piece of work, over those drawn before.
     fn draw(&mut self, above: &[String]) {
         let width =
-            rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+            rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+        // Some terminals do not tell.
+        let width = if width == 0 { 80 } else { width };
         let mut screen = String::new();
         if self.drawn > 0 {
             // Up to the first line of ours, and everything below it away.

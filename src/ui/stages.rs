@@ -215,7 +215,8 @@ impl StepTalk<'_> {
         let printed = String::from_utf8_lossy(&state.printed).into_owned();
         let mut last: Vec<String> = printed.lines().rev().take(LAST_LINES).map(str::to_owned).collect();
         last.reverse();
-        if !self.build.parallel {
+        // What waited was told just now.
+        if !self.build.parallel || self.build.form == Form::Quiet {
             last.clear();
         }
         lock(&self.build.failed).get_or_insert(FailedStep { last });

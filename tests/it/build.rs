@@ -1,6 +1,11 @@
 //! Stories of `kiln build`: what Buildah makes of the same files, and what only Kiln can.
 
+mod contexts;
 pub mod corpus;
+mod failures;
+mod inputs;
+mod outputs;
+mod stages;
 
 use crate::support::{Env, Need, images, needs, tell, tell_as_buildah};
 

@@ -57,7 +57,7 @@ fn show(verb: &Verb) -> String {
             Origin::Context => format!("copy {sources:?} {inline:?} {destination}"),
             other => format!("copy {sources:?} {destination} of {other:?}"),
         },
-        Verb::MakeDirectory(path) => format!("mkdir {path}"),
+        Verb::MakeDirectory { path, owner } => format!("mkdir {path} {owner}").trim_end().to_owned(),
         Verb::Config(edits) => format!("config {edits:?}"),
     }
 }

@@ -51,7 +51,7 @@ impl Adapter<'_> {
             let from = match &copy.origin {
                 Origin::Context => CopyFrom::Context(self.contexts.main.clone()),
                 Origin::Container(container) => CopyFrom::Other(container.clone()),
-                Origin::Named(name) => self.contexts.find(name),
+                Origin::Named(name) => self.named(builder, name)?,
             };
             let ignore = if copy.origin == Origin::Context { self.ignore.clone() } else { Vec::new() };
             let keep_owners = matches!(from, CopyFrom::Other(_));
@@ -66,7 +66,7 @@ impl Adapter<'_> {
         &self,
         builder: &Builder<'_>,
         container: &str,
-        path: &str,
+        (path, owner): (&str, &str),
         shown: &Shown,
     ) -> Result<()> {
         let scratch = builder.scratch()?;
@@ -75,6 +75,7 @@ impl Adapter<'_> {
         let copy = Copy {
             sources: vec![".".to_owned()],
             destination: format!("{path}/"),
+            chown: Some(owner.to_owned()).filter(|owner| !owner.is_empty()),
             chmod: Some("755".to_owned()),
             // The directory itself would be as old as this build.
             timestamp: Some(self.options.created.unwrap_or(0)),

@@ -20,7 +20,7 @@ impl Adapter<'_> {
         run: &verbs::Run,
         shown: &Shown,
     ) -> Result<()> {
-        let (mounts, contextdir) = self.mounts(&run.mounts)?;
+        let (mounts, contextdir) = self.mounts(builder, &run.mounts)?;
         let mut settings = self.settings_of(run)?;
         let mut args = run.args.clone();
         let scratch = run.script.as_ref().map(|_| builder.scratch()).transpose()?;
@@ -31,10 +31,16 @@ impl Adapter<'_> {
             args = vec![SCRIPT.to_owned()];
         }
         let machine = &self.options.command;
+        // Those of every command are of the build context.
+        let always = &self.options.mounts;
+        let contextdir = match contextdir {
+            None if !always.is_empty() => Some(absolute(&self.contexts.main)?),
+            found => found,
+        };
         let command = Run {
             args: args.clone(),
             env: run.env.clone(),
-            mounts: machine.mounts.iter().cloned().chain(mounts).collect(),
+            mounts: machine.mounts.iter().chain(always).cloned().chain(mounts).collect(),
             contextdir,
             settings,
             ..machine.clone()
@@ -79,19 +85,23 @@ impl Adapter<'_> {
     }
 
     /// The mounts of a command, and the directory that those of a build context are in.
-    fn mounts(&self, mounts: &[(String, Origin)]) -> Result<(Vec<RunMount>, Option<PathBuf>)> {
+    fn mounts(
+        &self,
+        builder: &Builder<'_>,
+        mounts: &[(String, Origin)],
+    ) -> Result<(Vec<RunMount>, Option<PathBuf>)> {
         let (mut found, mut directory) = (Vec::new(), None);
         for (text, origin) in mounts {
             let from = match origin {
                 Origin::Context => CopyFrom::Context(self.contexts.main.clone()),
                 Origin::Container(container) => CopyFrom::Other(container.clone()),
-                Origin::Named(name) => self.contexts.find(name),
+                Origin::Named(name) => self.named(builder, name)?,
             };
             let text = match from {
                 CopyFrom::Other(name) => format!("{text},from={name}"),
                 CopyFrom::Context(dir) | CopyFrom::Host(dir) => {
                     let is_bind = !text.contains("type=") || text.contains("type=bind");
-                    let dir = std::path::absolute(&dir).map_err(|cause| cannot("find", &dir, cause))?;
+                    let dir = absolute(&dir)?;
                     if is_bind && directory.replace(dir.clone()).is_some_and(|other| other != dir) {
                         return Err(Error::new(Kind::Unsupported, format!("cannot use the mount `{text}`"))
                             .because("one command takes files of two build contexts")
@@ -104,6 +114,10 @@ impl Adapter<'_> {
         }
         Ok((found, directory))
     }
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir).map_err(|cause| cannot("find", dir, cause))
 }
 
 /// Where a script of a heredoc is mounted.

@@ -157,8 +157,8 @@ pub struct Args {
     /// Tell at the end what each step took, wrote, and where it came from
     #[arg(long)]
     pub summary: bool,
-    /// Build twice, the second time without the cache, at another time, with another umask and host name, and one stage
-    /// after the other; fails if the images differ, and says by which step and file. Files are dated as by
+    /// Build twice without the cache, the second time later, with another umask and host name, and one stage after the
+    /// other; fails if the images differ, and says by which step and file. Files are dated as by
     /// --source-date-epoch, with the beginning of the build unless another time is given
     #[arg(long)]
     pub verify: bool,

@@ -66,7 +66,8 @@ impl Args {
         }
         Ok(Options {
             layers: layers && !self.squash,
-            anew_before: self.stages.anew_before(now()),
+            // What was performed before has other times.
+            anew_before: if self.verify { i64::MAX } else { self.stages.anew_before(now()) },
             anew: self.stages.no_cache_filter.clone(),
             disinherited: self.stages.disinherited(),
             rules: self.source_policy_file.as_deref().map(Rules::read).transpose()?.unwrap_or_default(),
@@ -76,6 +77,7 @@ impl Args {
             from: self.from.clone(),
             settings,
             command: self.command(context)?,
+            mounts: self.mount.iter().map(|text| text.parse::<RunMount>()).collect::<Result<_>>()?,
             insecure: self.allow.iter().any(|what| what == "security.insecure"),
             policy: self.pull.policy()?,
             wanted,
@@ -118,7 +120,6 @@ impl Args {
             runtime_flags: self.runtime_flag.clone(),
             ..Run::default()
         };
-        command.mounts = self.mount.iter().map(|text| text.parse::<RunMount>()).collect::<Result<_>>()?;
         run_defaults::fill(&mut command, context)?;
         command.hooks_dirs.extend(self.hooks_dir.iter().cloned());
         command.cdi_dirs.extend(self.cdi_config_dir.iter().cloned());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use builder_core::{
     Builder, ConfigEdit, CopyFrom, Error, Index, Location, Look, Platform, Policy, Result, Silent,
-    Surroundings, Wanted, host_architecture,
+    Surroundings, Wanted, host_architecture, inspect_manifest,
 };
 use dockerfile_frontend::StageBase;
 
@@ -170,20 +170,23 @@ impl Args {
         };
         let access = self.registry.access()?;
         let look = |image: Location| Look { image, platform: Wanted::default(), access: access.clone() };
-        let listed = |image: Location| {
-            let index = Index::parse(&look(image).raw(&surroundings).ok()?).ok()?;
+        let listed = |bytes: &[u8]| {
+            let index = Index::parse(bytes).ok()?;
             let all = index.manifests.iter().filter_map(|entry| entry.platform.as_ref());
             let known = all.filter(|platform| platform.os != "unknown");
             Some(known.map(name_of).collect::<Vec<_>>()).filter(|all| !all.is_empty())
         };
         let here = Location::parse(image)?;
-        let registry = match &here {
-            Location::Store(name) if self.pull.policy()? != Policy::Never => {
-                Some(Location::Registry(name.clone()))
-            }
-            _ => None,
-        };
-        if let Some(all) = listed(here.clone()).or_else(|| registry.and_then(listed)) {
+        let own = inspect_manifest(builder, image, &access).map(|list| list.to_string());
+        if let Some(all) = own.ok().and_then(|list| listed(list.as_bytes())) {
+            return Ok(all);
+        }
+        // One that is here may be one of several that its registry has.
+        if let Location::Store(name) = &here
+            && self.pull.policy()? != Policy::Never
+            && let Ok(bytes) = look(Location::Registry(name.clone())).raw(&surroundings)
+            && let Some(all) = listed(&bytes)
+        {
             return Ok(all);
         }
         let config = look(here).perform(&surroundings)?.config;
