@@ -19,6 +19,9 @@ use crate::words::{WordError, Words};
 /// The shell of shell forms unless the image or the file names another.
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];
 
+/// What is wrong with a port that is none.
+const NO_PORT: &str = "no port, which is a number up to 65535 or a range, and tcp, udp or sctp after a slash";
+
 /// A stage so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Lowering<'g> {
@@ -164,19 +167,24 @@ impl Lowering<'_> {
         words
     }
 
-    /// Ports with their protocol; a range is all that is in it.
+    /// Ports with their protocol; a range is all that is in it. What is before a colon is the host's, and no part of an
+    /// image.
     fn ports(&self, texts: &[String]) -> Result<Vec<Edit>, WordError> {
         let mut edits = Vec::new();
         for text in texts {
             for port in self.split(text)? {
+                let senseless = || WordError::Senseless(port.clone(), NO_PORT);
                 let (numbers, protocol) = port.split_once('/').unwrap_or((&port, "tcp"));
+                let protocol = protocol.to_ascii_lowercase();
+                let numbers = numbers.rsplit(':').next().unwrap_or_default();
                 let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
                 match (first.parse::<u16>(), last.parse::<u16>()) {
-                    (Ok(first), Ok(last)) if first <= last => {
+                    (Ok(first), Ok(last))
+                        if first <= last && matches!(protocol.as_str(), "tcp" | "udp" | "sctp") =>
+                    {
                         edits.extend((first..=last).map(|number| Edit::Port(format!("{number}/{protocol}"))));
                     }
-                    // Whoever keeps it says what is wrong with it.
-                    _ => edits.push(Edit::Port(port.clone())),
+                    _ => return Err(senseless()),
                 }
             }
         }
