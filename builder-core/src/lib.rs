@@ -78,4 +78,5 @@ pub use verbs::push::Push;
 pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};
 pub use verbs::shell::{Moment, Shell};
+pub use verbs::step_cache::StepCache;
 pub use verbs::undo::Undo;

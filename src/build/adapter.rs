@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use builder_core::{
     Access, Builder, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Log, Policy, Pull,
-    Result, Rm, Run, RunMount, RunSettings, Settings, Shown, Times, Wanted, inspect_container,
+    Result, Rm, Run, RunMount, RunSettings, Settings, Shown, StepCache, Times, Wanted, inspect_container,
 };
 use dockerfile_frontend::script::DEFAULT_PATH;
 use dockerfile_frontend::verbs::{Base, Begun, Edit, StageName, Step, Verb, Verbs};
@@ -68,6 +68,8 @@ pub struct Adapter<'a> {
     pub fetch: Fetch,
     /// How registries are reached.
     pub access: Access,
+    /// Who knows steps that are not known here.
+    pub cache: StepCache,
     /// Who is told.
     pub talk: BuildTalk,
     /// The stages that were begun.
@@ -153,6 +155,7 @@ impl Adapter<'_> {
         let builder = self.builder(talk, &step.stage)?;
         let before = self.size(&builder, container)?;
         self.step(&builder, container, step)?;
+        self.cache.send(&builder, container)?;
         Ok(self.size(&builder, container)?.saturating_sub(before))
     }
 
@@ -172,14 +175,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Adapter<'_> {
-    fn builder<'t>(&self, talk: &'t StepTalk<'t>, stage: &StageName) -> Result<Builder<'t>> {
+    fn builder<'t>(&'t self, talk: &'t StepTalk<'t>, stage: &StageName) -> Result<Builder<'t>> {
         let named = |text: &String| {
             stage.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(text))
                 || *text == stage.index.to_string()
         };
         let anew = self.options.anew.iter().any(named);
         let before = if anew { i64::MAX } else { self.options.anew_before };
-        Ok(Builder::open(&self.settings, self.host, talk)?.anew_before(before))
+        let builder = Builder::open(&self.settings, self.host, talk)?.anew_before(before);
+        Ok(self.cache.serve(builder))
     }
 
     /// Makes the container of a stage.

@@ -219,6 +219,7 @@ impl Args {
             ignore: read.ignore.clone(),
             fetch: self.registry.fetch(&job.context.globals),
             access: self.registry.access()?,
+            cache: self.cache()?,
             talk: self.talk(parallel, wanted)?,
             made: Mutex::default(),
             failed: Mutex::default(),

@@ -144,6 +144,7 @@ impl Args {
             format,
             squash: self.squash,
             layers: self.layers,
+            each_step: false,
             times,
             created,
             compression: self.compression.chosen(),

@@ -75,7 +75,8 @@ where
     };
     let (definition, work) = (&asked.definition, asked.work);
     let mut claim = None;
-    if definition.never.is_none() && is_new(builder, guard, definition)? {
+    let alone_knows = builder.exchange.is_none();
+    if alone_knows && definition.never.is_none() && is_new(builder, guard, definition)? {
         claim = Some(Claim::wait(store, definition.key(place(&guard.record)))?);
         // Whoever had it may have done just this.
         if !is_new(builder, guard, definition)? {
@@ -92,6 +93,10 @@ where
             if taken.is_none() {
                 claim = Some(Claim::wait(store, key)?);
                 taken = take(builder, work, key)?;
+                let asked = builder.exchange.filter(|_| taken.is_none() && builder.anew_before < i64::MAX);
+                if asked.is_some_and(|exchange| exchange.fetch(builder, key)) {
+                    taken = take(builder, work, key)?;
+                }
             }
             if let Some((value, record, printed)) = taken {
                 drop(claim);

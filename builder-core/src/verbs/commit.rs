@@ -39,6 +39,8 @@ pub struct Commit {
     /// One layer for each step that changed files; for cached containers only. Steps up to one that edits
     /// [`ConfigEdit::CreatedBy`] are one layer of that name.
     pub layers: bool,
+    /// With layers, one for each step, whatever closes a layer.
+    pub each_step: bool,
     /// What happens to the files' modification times in the layer. The container's own files keep theirs.
     pub times: Times,
     /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
@@ -101,7 +103,11 @@ impl Commit {
         let parts = freeze(builder, &work, &mut guard)?;
         let (by_step, layer) = match self.layers && !self.squash {
             true => {
-                let how = (self.times, self.omit_empty);
+                let how = by_step::How {
+                    times: self.times,
+                    omit_empty: self.omit_empty,
+                    each_step: self.each_step,
+                };
                 let (by_step, last) = by_step::layers(store, &work, &guard.record, &parts, how)?;
                 (Some(by_step), last)
             }

@@ -295,7 +295,9 @@ proptest! {
         }
         let scanned = scan(&source);
         let checks = crate::lint::Checks::parse("").unwrap();
-        for finding in crate::lint::lint(&source, &scanned.statements, &parsed.dockerfile, &given, &checks, &|_| false) {
+        let dockerfile = &parsed.dockerfile;
+        let found = crate::lint::lint(&source, &scanned.statements, dockerfile, &given, &checks, &|_| false);
+        for finding in found {
             prop_assert!(finding.line() <= source.lines().max(1));
         }
         prop_assert!(crate::dump(&scanned.statements).lines().count() >= scanned.statements.len());

@@ -139,7 +139,7 @@ impl Args {
     }
 
     /// The form of layers outside the store, unless an output says another.
-    fn layers_elsewhere(&self) -> Layers {
+    pub(super) fn layers_elsewhere(&self) -> Layers {
         match self.compression.asked() {
             None => Layers::Preferred,
             Some(builder_core::Compression::None) => Layers::Kept,

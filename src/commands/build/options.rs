@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use builder_core::{
-    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, Secret, SshAgent, Times, Wanted,
+    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, Secret, SshAgent, StepCache, Times, Wanted,
 };
 use dockerfile_frontend::Given;
 
 use super::Args;
 use super::platforms::platforms_of;
-use super::stages::label;
+use super::stages::{label, place};
 use crate::args::{proxies, run_defaults};
 use crate::build::{Options, Rules};
 use crate::cli::Context;
@@ -89,6 +89,16 @@ impl Args {
     pub fn talk(&self, parallel: bool, wanted: &Wanted) -> Result<BuildTalk> {
         let log = self.log_of(wanted).as_deref().map(open_log).transpose()?;
         Ok(BuildTalk::new(self.is_quiet(), parallel, log))
+    }
+
+    /// Who knows steps that are not known here.
+    pub fn cache(&self) -> Result<StepCache> {
+        let places = |texts: &[String]| texts.iter().map(|text| place(text)).collect::<Result<Vec<_>>>();
+        let (from, to) = (places(&self.stages.cache_from)?, places(&self.stages.cache_to)?);
+        let mut cache = StepCache::new(from, to, self.registry.access()?)?;
+        cache.layers = self.layers_elsewhere();
+        cache.level = self.compression.level()?;
+        Ok(cache)
     }
 
     /// Whether nothing is told but failures.

@@ -9,6 +9,13 @@ use crate::args::duration;
 /// The flags about stages and their steps.
 #[derive(Debug, clap::Args)]
 pub struct StageFlags {
+    /// Take steps that are not known here from this repository, HOST/PATH, or layout, oci:DIR; any number. Each is an
+    /// image there, whose tag is what the step depends on. Written for BuildKit: type=registry,ref=HOST/PATH
+    #[arg(long, value_name = "PLACE")]
+    pub cache_from: Vec<String>,
+    /// Send steps that are performed to this repository, HOST/PATH, or layout, oci:DIR; any number
+    #[arg(long, value_name = "PLACE")]
+    pub cache_to: Vec<String>,
     /// Take steps from the cache only if they were performed less than this long ago, such as 30m; 0 is --no-cache
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     cache_ttl: Option<Duration>,
@@ -61,6 +68,23 @@ impl StageFlags {
     /// The labels of images of other stages.
     pub fn layer_labels(&self) -> Result<Vec<ConfigEdit>> {
         self.layer_label.iter().map(|text| label(text)).collect()
+    }
+}
+
+/// The repository or layout that a value of `--cache-from` or `--cache-to` names.
+pub fn place(text: &str) -> Result<String> {
+    if !text.contains("type=") {
+        return Ok(text.to_owned());
+    }
+    let fields: Vec<(&str, &str)> = text.split(',').filter_map(|field| field.split_once('=')).collect();
+    let value = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let dir = value("src").or_else(|| value("dest"));
+    match (value("type"), value("ref"), dir) {
+        (Some("registry"), Some(repository), _) => Ok(repository.to_owned()),
+        (Some("local"), _, Some(dir)) => Ok(format!("oci:{dir}")),
+        _ => Err(Error::invalid(format!("cannot keep steps in `{text}`"))
+            .because("it is neither type=registry with a ref nor type=local with a src or dest")
+            .hint("--cache-to HOST/PATH, or --cache-to oci:DIR")),
     }
 }
 

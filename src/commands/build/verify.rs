@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use builder_core::{Builder, Change, Diff, Error, Result, Rmi, Wanted, inspect_image};
+use builder_core::{Builder, Change, Diff, Error, Result, Rmi, StepCache, Wanted, inspect_image};
 use rustix::fs::Mode;
 
 use super::finish::Image;
@@ -45,6 +45,7 @@ impl Args {
             ignore: first.ignore.clone(),
             fetch: first.fetch.clone(),
             access: first.access.clone(),
+            cache: StepCache::default(),
             talk: self.talk(false, wanted)?,
             made: Mutex::default(),
             failed: Mutex::default(),

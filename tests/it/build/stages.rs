@@ -104,3 +104,46 @@ fn labels_and_annotations_are_inherited_or_not() {
     assert_eq!(show(&["--inherit-labels=false"]), "map[own:1] true");
     assert_eq!(show(&["--inherit-annotations=false"]), "map[of:parent own:1] false");
 }
+
+#[test]
+fn steps_are_kept_elsewhere() {
+    use crate::support::registry::{Setup, with_registry};
+    let Some((env, _registry)) = with_registry("steps_are_kept_elsewhere", Setup::default()) else { return };
+    env.write("c/f", "f\n");
+    env.write(
+        "c/Dockerfile",
+        "FROM localhost/shell\nENV A=b\nRUN echo said; echo $A >/a; rm -r /home\nWORKDIR /w\nCOPY f .\nRUN test -e f\n",
+    );
+    crate::support::images::write_busybox(&env.path("bb"), "localhost/shell").expect("a busybox");
+    let script = |place: &str| {
+        format!(
+            "set -e; export SOURCE_DATE_EPOCH=2000000000; kiln pull -q oci:bb:localhost/shell >/dev/null
+            kiln build -q --no-cache --tls-verify=false --cache-to {place} c
+            kiln images -a -q | wc -l
+            export KILN_ROOT=$PWD/other; kiln pull -q oci:bb:localhost/shell >/dev/null
+            kiln build --tls-verify=false --cache-from {place} c 2>told
+            grep -c 'Using cache' told; grep -c said told; kiln images -a -q | wc -l; kiln check; rm -rf other"
+        )
+    };
+    for place in ["$R/steps/cache", "oci:steps", "type=local,dest=more"] {
+        let said = env.shell(&script(place)).expect_ok(place);
+        let lines: Vec<&str> = said.lines().collect();
+        let [first, before, second, cached, again, after] = lines.as_slice() else {
+            panic!("{place}: {said}")
+        };
+        assert_eq!(first, second, "{place}");
+        assert_eq!((*cached, *again), ("3", "2"), "{place}: {said}");
+        assert_eq!((*before, *after), ("3", "2"), "{place}: {said}");
+        env.shell("kiln images -q --filter dangling=true | xargs -r kiln rmi >/dev/null").expect_ok("tidy");
+    }
+    // One that is not there knows nothing, and the build goes on.
+    env.ok(["build", "-q", "--cache-from", "oci:nowhere", "c"]);
+    for (value, words) in [
+        ("type=gha", "neither type=registry"),
+        ("UPPER/case", "cannot keep steps in"),
+        ("host/path:tag", "cannot keep steps in"),
+    ] {
+        let error = env.fails(125, ["build", "-q", "--cache-to", value, "c"]);
+        assert!(error.contains(words), "{value}: {error}");
+    }
+}

@@ -33,18 +33,28 @@ struct Line {
     trees: Vec<TreeId>,
 }
 
+/// How layers are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// What happens to files' times.
+    pub times: Times,
+    /// A layer in which nothing differs from those below is none.
+    pub omit_empty: bool,
+    /// One for each step, whatever closes a layer.
+    pub each_step: bool,
+}
+
 /// The layers of the container: all but the last one described, and the last one. `parts` are all parts over the base,
-/// the newest first; one that the log does not know comes last. With `omit_empty` a layer in which nothing differs from
-/// those below is none.
+/// the newest first; one that the log does not know comes last.
 pub(super) fn layers(
     store: &Store,
     work: &Work,
     record: &ContainerRecord,
     parts: &[TreeId],
-    (times, omit_empty): (Times, bool),
+    How { times, omit_empty, each_step }: How,
 ) -> Result<(ByStep, TreeLayer)> {
     let mut below = record.base.as_ref().map(|base| base.layers.clone()).unwrap_or_default();
-    let mut lines = lines(&record.log);
+    let mut lines = if each_step { self::each_step(&record.log) } else { lines(&record.log) };
     if let Some(newest) = parts.first().filter(|newest| !record.frozen.contains(newest)) {
         lines.push(by_hand(record, vec![newest.clone()]));
     }
