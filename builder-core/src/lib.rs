@@ -29,19 +29,19 @@ pub use auth::Credentials;
 pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
-pub use host::Host;
+pub use host::{Host, IdMaps, IdRange};
 pub use layer::{Compression, Times};
-pub use name::{Location, Pick, Reference};
+pub use name::{DaemonImage, Location, Pick, Reference};
 pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
-pub use settings::{Driver, Proxies, RegistrySettings, Settings};
+pub use settings::{DaemonSettings, Driver, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
-    Shown, Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size, unpack_archive,
+    Shown, Spaces, SshAgent, Unpack, UserSpace, Volume, is_git, is_remote, parse_size, unpack_archive,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
 pub use transport::http::Tls;
@@ -78,5 +78,7 @@ pub use verbs::push::Push;
 pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};
 pub use verbs::shell::{Moment, Shell};
+pub use verbs::source::SourceImage;
 pub use verbs::step_cache::StepCache;
+pub use verbs::r#try::Try;
 pub use verbs::undo::Undo;

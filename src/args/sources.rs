@@ -90,7 +90,7 @@ impl Sources {
         // A single word is a source, and goes to the working directory.
         let destination =
             if self.sources.len() > 1 { self.sources.pop().unwrap_or_default() } else { String::new() };
-        let show = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
+        let show = self.add_history || Environment::wants_history();
         let mut ignore = self.ignore()?;
         // A comment in a file is a pattern here.
         ignore.extend(self.exclude.iter().map(|pattern| match pattern.strip_prefix('#') {

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use builder_core::{
-    Commit, Committed, ConfigEdit as E, Error, Existing, Format, Kind, ManifestCreate, Result, Times,
+    Commit, Committed, ConfigEdit as E, Error, Existing, Format, Kind, ManifestCreate, Reference, Result,
+    Times,
 };
 
 use crate::args::refused::{RefusedArgs, refuse_first};
 use crate::args::times::{changed_at, times};
 use crate::args::{BlobCacheArgs, CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
-use crate::commands::{default_format, parse_format, write_file};
+use crate::commands::{check_output, default_format, parse_format, write_file};
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
 
@@ -132,6 +133,9 @@ impl Args {
     /// Commits, and prints the image id unless it went to a file.
     pub fn run(self, context: &Context) -> Result<Exit> {
         self.refused.check()?;
+        check_output(self.metadata_file.as_deref())?;
+        check_output(self.iidfile.as_deref())?;
+        self.manifest.as_deref().map(str::parse::<Reference>).transpose()?;
         self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
         let (times, created) = self.times()?;

@@ -145,7 +145,7 @@ impl Args {
         }
         let talk = Talk { quiet: false };
         let builder = context.builder(&talk)?;
-        let shown = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
+        let shown = self.add_history || Environment::wants_history();
         let mut history = if shown { self.shown_edits() } else { Vec::new() };
         history.append(&mut self.history);
         Config { container: self.container, edits, history }.perform(&builder)?;

@@ -257,12 +257,12 @@ impl Reporter for StepTalk<'_> {
     fn report(&self, event: Event) {
         match (event, self.build.form) {
             (Event::Warning { message, hint }, Form::Terminal | Form::Json) => {
-                super::remark(format_args!("warning: {message}"));
-                hint.iter().for_each(|hint| super::remark(format_args!("hint: {hint}")));
+                super::remark(format_args!("warning: {}", text::one_line(&message)));
+                hint.iter().for_each(|hint| super::remark(format_args!("hint: {}", text::one_line(hint))));
             }
             (Event::Warning { message, hint }, _) => {
-                let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
-                self.write(format!("warning: {message}\n{hint}").as_bytes());
+                let hint = hint.map(|hint| format!("hint: {}\n", text::one_line(&hint))).unwrap_or_default();
+                self.write(format!("warning: {}\n{hint}", text::one_line(&message)).as_bytes());
             }
             (Event::Step(Fate::Cached), _) => lock(&self.state).cached = true,
             (Event::Step(Fate::Performed(_)), _) => lock(&self.state).performed = true,

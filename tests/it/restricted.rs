@@ -302,7 +302,7 @@ $ ./k run c chown 5:6 /srv/file
 [1]
 $ ./k run --user user c true
 ! Error: cannot become user 1000:1000: Invalid argument (os error 22)
-! hint: without root only ids below the count in /etc/subuid and /etc/subgid exist: use a lower id
+! hint: only ids of /proc/self/uid_map exist here: use a lower one, or get more as root: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER` (a range no other user has)
 [125]
 $ ./k unshare /bin/sh -c '/usr/bin/stat -c "%u:%g %a" "$($KILN mount c)/srv/file"'
 0:0 640

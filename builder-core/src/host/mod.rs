@@ -1,5 +1,6 @@
 //! What this machine and user let us do: root or a user namespace, which ids are in it, which security modules act.
 
+mod ids;
 pub(crate) mod lsm;
 pub(crate) mod probe;
 mod subids;
@@ -10,9 +11,11 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 use crate::host::probe::Knob;
-use crate::sys::threads;
-use crate::sys::userns::{self, IdRange};
+use crate::sys::{threads, userns, variables};
 use crate::tree::Marks;
+
+pub(crate) use ids::Users;
+pub use ids::{IdMaps, IdRange};
 
 /// Who we are while we work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,11 @@ impl Host {
     #[must_use]
     pub(crate) fn marks(self) -> Marks {
         if self.rootless { Marks::User } else { Marks::Trusted }
+    }
+
+    /// Gives variables to this process, and so to the programs it starts. Must be called before any thread starts.
+    pub fn set_variables(self, variables: &[(String, String)]) {
+        variables.iter().for_each(|(name, value)| variables::set(name.as_ref(), value.as_ref()));
     }
 
     /// Makes this process privileged: an ordinary user's process moves into a user and a mount namespace of its own.

@@ -7,12 +7,14 @@
 
 mod header;
 mod index;
+mod members;
 mod pax;
 mod read;
 mod sparse;
 mod write;
 
 pub(crate) use index::TarIndex;
+pub(crate) use members::{Member, Members};
 pub(crate) use read::{is_archive, read, read_archive};
 pub use write::Times;
 pub(crate) use write::{Profile, WRITER_VERSION, write};

@@ -19,7 +19,7 @@ use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
+use crate::transport::{CopyOptions, Places, StoreSource, Wants, copy_image, open, send_layer};
 use by_step::ByStep;
 
 /// The length of a tar without entries: its end mark, two blocks of zeros.
@@ -137,7 +137,11 @@ impl Commit {
                 options.recompress.to = Some(self.compression);
                 options.recompress.level = self.level;
                 options.recompress.force = self.force_compression;
-                let export = send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?;
+                let export = match sink.wants() {
+                    // Its size stands in front of it there, and is known when it has been read once.
+                    Wants::Unchanged => layer.describe(store, self.times)?,
+                    _ => send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?,
+                };
                 remember(store, &layer, &tree, &export)?;
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;
                 let id = Digest::of(&config);
@@ -289,12 +293,18 @@ impl Image<'_> {
         if !empty_layer || self.draft.created_by.is_some() {
             history.push(History {
                 created: Some(created),
-                created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
+                created_by: self.draft.created_by.clone().unwrap_or_else(|| self.shell()),
                 author: self.draft.config.author.clone(),
                 comment: self.comment(),
                 empty_layer,
             });
         }
+    }
+
+    /// What a layer without a line of its own is called: the shell that would have made it.
+    fn shell(&self) -> String {
+        let shell = &self.draft.config.config.shell;
+        if shell.is_empty() { "/bin/sh".to_owned() } else { shell.join(" ") }
     }
 
     /// Whether the new layer has nothing in it and is not to be there.

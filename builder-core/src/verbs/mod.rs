@@ -24,5 +24,7 @@ pub mod push;
 pub mod remote;
 pub mod save;
 pub mod shell;
+pub mod source;
 pub mod step_cache;
+pub mod r#try;
 pub mod undo;

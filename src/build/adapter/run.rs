@@ -65,9 +65,12 @@ impl Adapter<'_> {
             },
             ..RunSettings::default()
         };
+        let own = &self.options.settings.cdi_dirs;
+        let usual = &self.options.command.defaults.cdi_dirs;
+        let dirs = if own.is_empty() { usual } else { own };
         for (name, required) in &run.devices {
             let device: Device = name.parse()?;
-            if *required || device.is_there(&self.options.command.cdi_dirs) {
+            if *required || device.is_there(dirs) {
                 settings.devices.push(device);
             }
         }

@@ -95,9 +95,6 @@ pub struct Args {
     pub compression: CommitCompressionArgs,
     #[command(flatten)]
     pub blob_cache: BlobCacheArgs,
-    /// A directory with descriptions of devices that --device may name, any number [default: /etc/cdi, /var/run/cdi]
-    #[arg(long, value_name = "DIR", hide_short_help = true)]
-    pub cdi_config_dir: Vec<PathBuf>,
     /// Accepted for scripts: the context is sent nowhere, so there is nothing to compress
     #[arg(long, hide_short_help = true)]
     pub compress: bool,
@@ -181,7 +178,8 @@ pub struct Args {
     /// An option for that runtime, without the leading --
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     pub runtime_flag: Vec<String>,
-    /// A secret that RUN --mount=type=secret may ask for: id=ID,src=FILE or id=ID,env=VARIABLE
+    /// A secret that RUN --mount=type=secret may ask for: id=ID,src=FILE or id=ID,env=VARIABLE; with ,keyed another
+    /// value makes a cached step another one
     #[arg(long, value_name = "SECRET")]
     pub secret: Vec<String>,
     /// An SSH agent that RUN --mount=type=ssh may ask for: default, or ID=SOCKET

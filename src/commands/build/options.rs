@@ -59,7 +59,7 @@ impl Args {
             (None, Some(text)) => matches!(text, "1" | "true"),
             (None, None) => !settings::is_buildah(),
         };
-        let mut settings = self.run.settings()?;
+        let mut settings = self.run.settings(&context.globals)?;
         if settings.isolation.is_none() {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
@@ -132,7 +132,6 @@ impl Args {
         };
         run_defaults::fill(&mut command, context)?;
         command.hooks_dirs.extend(self.hooks_dir.iter().cloned());
-        command.cdi_dirs.extend(self.cdi_config_dir.iter().cloned());
         Ok(command)
     }
 

@@ -33,19 +33,20 @@ impl Run {
         shown: &Shown,
     ) -> Result<Exit> {
         let draft = container::draft(builder, &guard.record)?;
+        let line = self.line(&draft.config);
         let config = settings(&guard.record, draft.config.clone());
         let mut definition = key::define_run(builder, work, guard, self, &config, &draft)?;
         let input = Input::look(self.terminal)?;
         input.define(&mut definition);
         let perform = |guard: &mut ContainerGuard| {
-            let opened = Opened::new(builder, work, guard)?;
+            let opened = Opened::new(builder, work, guard, &self.settings)?;
             let (exit, printed, never) = self.perform_heard(builder, work, opened, &config, &input)?;
             let moved = input.moved()?;
             // What a signal ended was ended by somebody, not by itself.
             Ok(Performed { value: (exit.code(), moved), printed, failed: exit.code(), never })
         };
         let log = |(code, _): &Returned| {
-            let shown = shown.logged(|| self.args.join(" "));
+            let shown = shown.logged(|| line.clone());
             shown.filter(|_| *code == 0).into_iter().collect()
         };
         let verb = serde_json::to_value(self).ok();

@@ -113,10 +113,11 @@ impl Device {
             };
         }
         let mut nodes = Vec::new();
-        self.collect(&source, &self.target, MAX_DEPTH, &mut nodes)?;
+        let sentence = || format!("cannot use the devices of `{show}`");
+        self.collect(&source, &self.target, MAX_DEPTH, &mut nodes)
+            .map_err(|error| Error::new(error.kind(), sentence()).because(error))?;
         if nodes.is_empty() {
-            return Err(Error::new(Kind::NotFound, format!("cannot use the devices of `{show}`"))
-                .because("there are none in this directory"));
+            return Err(Error::new(Kind::NotFound, sentence()).because("there are none in this directory"));
         }
         Ok(nodes)
     }
@@ -133,8 +134,7 @@ impl Device {
             }
             into.extend(self.node(&item.path(), &target, &meta));
             if into.len() > MAX_NODES {
-                return Err(Error::invalid(format!("cannot use the devices of `{}`", self.source.display()))
-                    .because(format!("there are more than {MAX_NODES} of them")));
+                return Err(Error::invalid(format!("cannot use more than {MAX_NODES} devices")));
             }
         }
         Ok(())
