@@ -151,6 +151,10 @@ $ kiln from --userns-uid-map-user nosuch localhost/base
 ! Error: cannot map the ids of `nosuch`: /etc/subuid has no line for `nosuch`
 ! hint: as root: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 nosuch` (a range no other user has)
 [125]
+$ kiln run --runtime runc --userns-uid-map 0:100000:65536 c true
+! Error: cannot use the runtime `runc` with mapped ids: it looks for the container's files with the ids inside, and the store is closed to them
+! hint: leave --runtime away: Kiln itself makes the user namespace
+[125]
 $ kiln run --storage-driver vfs --userns-uid-map 0:100000:65536 c stat -c %u:%g /etc/passwd
 0:0
 $ kiln rm g own c | wc -l

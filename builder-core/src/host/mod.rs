@@ -24,10 +24,11 @@ pub struct Host {
 }
 
 impl Host {
-    /// Looks at this process: root of the machine, or not.
+    /// Looks at this process: root of the machine, or not. Root of a container that may mount nothing is none.
     #[must_use]
     pub fn look() -> Self {
-        Host { rootless: !(rustix::process::geteuid().is_root() && userns::is_initial()) }
+        let initial = userns::is_initial();
+        Host { rootless: !(initial && Host { rootless: false }.is_privileged()) }
     }
 
     /// Whether we work without the machine's root: as an ordinary user, or inside a user namespace.
@@ -72,9 +73,14 @@ impl Host {
         let sentence = "cannot enter a user namespace";
         let uid = rustix::process::geteuid();
         if uid.is_root() {
-            return Err(Error::new(Kind::Denied, sentence)
-                .because("this process is root without the capability CAP_SYS_ADMIN")
-                .hint(Knob::MountCapability.fix()));
+            // In a container; what is root's there may still be root's of a namespace below, where that is allowed.
+            userns::enter_as_root().map_err(|cause| {
+                Error::new(Kind::Denied, sentence)
+                    .because(format!("this process is root without the capability CAP_SYS_ADMIN ({cause})"))
+                    .hint(Knob::MountCapability.fix())
+            })?;
+            threads::allow();
+            return Ok(());
         }
         let gid = rustix::process::getegid();
         let entered = match subids::maps(etc, uid.as_raw(), gid.as_raw()) {

@@ -83,6 +83,10 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
                 _ => error.hint("name a label the policy knows, or none: --security-opt label=disable"),
             }
         }
+        Step::Hostname { name, .. } => {
+            refusal(format!("cannot set the host name `{}`", name.to_string_lossy()), errno)
+                .hint(Knob::ContainerSeccomp.fix())
+        }
         Step::Seccomp(_) => refusal("cannot install the system call filter", errno).hint(Knob::Seccomp.fix()),
         Step::Pivot(_) => refusal("cannot make the container the root directory", errno)
             .hint("inside a chroot or an initramfs use `--no-pivot`"),
@@ -118,7 +122,6 @@ fn what(step: &Step) -> String {
         Step::Mask { at, .. } => format!("hide `/{}`", at.to_string_lossy()),
         Step::Protect { at, .. } => format!("protect `/{}`", at.to_string_lossy()),
         Step::Loopback => "bring up the loopback device".into(),
-        Step::Hostname(name) => format!("set the host name `{}`", name.to_string_lossy()),
         Step::Limit { .. } => "set a resource limit".into(),
         Step::Streams(_) => "set up standard input and output".into(),
         Step::Session(_) => "start a session".into(),

@@ -70,6 +70,8 @@ pub(crate) struct Spec {
     pub keep_groups: bool,
     /// The host name inside.
     pub hostname: String,
+    /// Whether it was asked for, and not only what is usual.
+    pub hostname_required: bool,
     /// Host directories and files to mount, the outer before the inner.
     pub mounts: Vec<Mount>,
     /// Devices of the host.

@@ -110,7 +110,7 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
         _ => {}
     }
     if spec.namespaces.uts == Space::Private {
-        program.push(Step::Hostname(word(&spec.hostname)?));
+        program.push(Step::Hostname { name: word(&spec.hostname)?, required: spec.hostname_required });
     }
     for (resource, wanted) in &spec.limits {
         program.push(Step::Limit { resource: *resource, wanted: *wanted });

@@ -78,6 +78,7 @@ pub(super) fn spec(args: &[&str]) -> Spec {
         annotations: BTreeMap::new(),
         keep_groups: false,
         hostname: "box".into(),
+        hostname_required: true,
         mounts: Vec::new(),
         devices: Vec::new(),
         files: Vec::new(),

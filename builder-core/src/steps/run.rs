@@ -190,6 +190,7 @@ impl Run {
             keep_groups,
             files,
             hostname,
+            hostname_required: self.hostname.is_some(),
             mounts,
             devices,
             capabilities: self.capabilities()?,
@@ -210,7 +211,7 @@ impl Run {
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
             helpers: self.helpers.clone(),
-            runtime: self.external(bound, opened.hooks)?,
+            runtime: self.external(bound, opened.hooks, scene.users.as_ref())?,
             streams: scene.streams,
             scratch: scene.scratch.to_owned(),
             traces,
@@ -226,10 +227,25 @@ impl Run {
     }
 
     /// The OCI runtime, where one is named.
-    fn external(&self, bound: bool, hooks: Vec<(String, Value)>) -> Result<Option<sandbox::Runtime>> {
+    fn external(
+        &self,
+        bound: bool,
+        hooks: Vec<(String, Value)>,
+        users: Option<&Users>,
+    ) -> Result<Option<sandbox::Runtime>> {
         let Some(program) = &self.runtime else { return Ok(None) };
         if self.is_chroot() {
             return Ok(None);
+        }
+        if users.and_then(Users::shows).is_some() {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("cannot use the runtime `{program}` with mapped ids"),
+            )
+            .because(
+                "it looks for the container's files with the ids inside, and the store is closed to them",
+            )
+            .hint("leave --runtime away: Kiln itself makes the user namespace"));
         }
         let flags = self.runtime_flags.clone();
         let command = self.args.first().map_or("", String::as_str);

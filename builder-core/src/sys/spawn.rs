@@ -172,7 +172,12 @@ pub(crate) enum Step {
     /// Brings the loopback device up.
     Loopback,
     /// Sets the host name.
-    Hostname(CString),
+    Hostname {
+        /// Which.
+        name: CString,
+        /// Whether the old one must not stay where a filter around us keeps us from setting any.
+        required: bool,
+    },
     /// Closes every file but `0`–`2`. From here on no path of the container can lead to a file of ours, whether by
     /// `/proc/self/fd` as working directory or as interpreter of the command.
     Close,

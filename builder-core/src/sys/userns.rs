@@ -64,6 +64,27 @@ fn map_alone(uid: u32, gid: u32) -> io::Result<()> {
 ///
 /// A child that stays outside runs `newuidmap` and `newgidmap`, side by side; it reports what they said.
 pub(crate) fn enter(uids: &[IdRange], gids: &[IdRange]) -> io::Result<()> {
+    let own = |ranges: &[IdRange]| ranges.first().map_or(0, |range| range.outside);
+    enter_mapped((own(uids), own(gids)), |pid| map_ids(pid, uids, gids))
+}
+
+/// Moves root without the right to mount into a new user and mount namespace that has the same ids. Must run before any
+/// thread starts.
+pub(crate) fn enter_as_root() -> io::Result<()> {
+    let same = |file: &str| -> io::Result<Vec<IdRange>> {
+        let ranges = ranges(&std::fs::read_to_string(file)?);
+        Ok(ranges.into_iter().map(|range| IdRange { outside: range.inside, ..range }).collect())
+    };
+    let (uids, gids) = (same("/proc/self/uid_map")?, same("/proc/self/gid_map")?);
+    enter_mapped((0, 0), |pid| match write_maps(pid, &uids, &gids) {
+        Ok(()) => String::new(),
+        Err(error) => error.to_string(),
+    })
+}
+
+/// Moves this process into a new user and mount namespace, whose maps a child that stays outside makes by `map`; what
+/// that says is the error. Without maps there is still the one id `own`.
+fn enter_mapped(own: (u32, u32), map: impl FnOnce(Pid) -> String) -> io::Result<()> {
     let (mut ready_read, mut ready_write) = io::pipe()?;
     let (mut said_read, said_write) = io::pipe()?;
     let pid = Pid::this();
@@ -78,7 +99,7 @@ pub(crate) fn enter(uids: &[IdRange], gids: &[IdRange]) -> io::Result<()> {
             if ready_read.read(&mut byte).unwrap_or(0) == 0 {
                 exit_child(1);
             }
-            let said = map_ids(pid, uids, gids);
+            let said = map(pid);
             let mut pipe = said_write;
             let _ = pipe.write_all(said.as_bytes());
             exit_child(i32::from(!said.is_empty()));
@@ -99,8 +120,7 @@ pub(crate) fn enter(uids: &[IdRange], gids: &[IdRange]) -> io::Result<()> {
                 return Ok(());
             }
             // Without the helpers there is still the one id that needs none.
-            let own = |ranges: &[IdRange]| ranges.first().map_or(0, |range| range.outside);
-            map_alone(own(uids), own(gids)).map_err(|_| io::Error::other(said.trim().to_owned()))
+            map_alone(own.0, own.1).map_err(|_| io::Error::other(said.trim().to_owned()))
         }
     }
 }
@@ -114,15 +134,21 @@ fn exit_child(code: i32) -> ! {
 pub(crate) fn make(uids: &[IdRange], gids: &[IdRange]) -> io::Result<OwnedFd> {
     let enter = || Ok(nix::sched::unshare(CloneFlags::CLONE_NEWUSER)?);
     beside(enter, |pid| {
-        for (file, ranges) in [("uid_map", uids), ("gid_map", gids)] {
-            let mut text = String::new();
-            for IdRange { inside, outside, length } in ranges {
-                writeln!(text, "{inside} {outside} {length}").expect("a string takes all");
-            }
-            std::fs::write(format!("/proc/{pid}/{file}"), text)?;
-        }
+        write_maps(pid, uids, gids)?;
         Ok(std::fs::File::open(format!("/proc/{pid}/ns/user"))?.into())
     })
+}
+
+/// Maps the ids of the user namespace that a process is in.
+fn write_maps(pid: Pid, uids: &[IdRange], gids: &[IdRange]) -> io::Result<()> {
+    for (file, ranges) in [("uid_map", uids), ("gid_map", gids)] {
+        let mut text = String::new();
+        for IdRange { inside, outside, length } in ranges {
+            writeln!(text, "{inside} {outside} {length}").expect("a string takes all");
+        }
+        std::fs::write(format!("/proc/{pid}/{file}"), text)?;
+    }
+    Ok(())
 }
 
 /// The maps of users and groups of a user namespace, as seen from ours, and whether groups may be set there.

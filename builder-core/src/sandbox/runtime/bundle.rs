@@ -77,17 +77,21 @@ pub(super) fn config(
         config["annotations"] = json!(spec.annotations);
     }
     if let Some(users) = &spec.users {
-        let map = |ranges: &[IdRange]| -> Value {
-            let range = |range: &IdRange| json!({ "containerID": range.inside, "hostID": range.outside, "size": range.length });
-            ranges.iter().map(range).collect()
-        };
-        config["linux"]["uidMappings"] = map(&users.maps.uids);
-        config["linux"]["gidMappings"] = map(&users.maps.gids);
+        config["linux"]["uidMappings"] = id_map(&users.maps.uids);
+        config["linux"]["gidMappings"] = id_map(&users.maps.gids);
     }
     if let Some(hooks) = &runtime.hooks {
         config["hooks"] = hooks.clone();
     }
     config
+}
+
+fn id_map(ranges: &[IdRange]) -> Value {
+    let mut all = Vec::new();
+    for IdRange { inside, outside, length } in ranges {
+        all.push(json!({ "containerID": inside, "hostID": outside, "size": length }));
+    }
+    Value::Array(all)
 }
 
 fn limits(spec: &Spec) -> Value {

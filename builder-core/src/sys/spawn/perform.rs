@@ -143,7 +143,10 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             rustix::process::chdir(c"/")
         }
         Step::Loopback => loopback(),
-        Step::Hostname(name) => rustix::system::sethostname(name.as_bytes()),
+        Step::Hostname { name, required } => match rustix::system::sethostname(name.as_bytes()) {
+            Err(Errno::PERM | Errno::NOSYS) if !required => Ok(()),
+            set => set,
+        },
         Step::Directory(path) => {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let root = rustix::fs::open(c"/", flags, Mode::empty())?;
