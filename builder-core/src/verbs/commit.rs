@@ -101,13 +101,7 @@ impl Commit {
             history::require(&guard.record, "commit the layers of")?;
         }
         let parts = freeze(builder, &work, &mut guard)?;
-        let (by_step, layer) = match self.layers && !self.squash {
-            true => {
-                let (by_step, last) = by_step::layers(store, &work, &guard.record, &parts, self.how())?;
-                (Some(by_step), last)
-            }
-            false => (None, self.layer(store, &guard, parts)?),
-        };
+        let (by_step, layer) = self.layers(store, &work, &guard, parts)?;
         let mut draft = container::draft(builder, &guard.record)?;
         self.edits.iter().for_each(|edit| draft.apply(edit));
         let record = guard.record.clone();
@@ -164,8 +158,20 @@ impl Commit {
         Ok(committed)
     }
 
-    fn how(&self) -> by_step::How {
-        by_step::How { times: self.times, omit_empty: self.omit_empty, each_step: self.each_step }
+    /// The layers: the last one, and what is below it of those that are new, where there are several.
+    fn layers(
+        &self,
+        store: &Store,
+        work: &Work,
+        guard: &ContainerGuard,
+        parts: Vec<TreeId>,
+    ) -> Result<(Option<ByStep>, TreeLayer)> {
+        if !self.layers || self.squash {
+            return Ok((None, self.layer(store, guard, parts)?));
+        }
+        let how = by_step::How { times: self.times, omit_empty: self.omit_empty, each_step: self.each_step };
+        let (by_step, last) = by_step::layers(store, work, &guard.record, &parts, how)?;
+        Ok((Some(by_step), last))
     }
 
     /// Which trees the new layer is made of, and what it stands on.
