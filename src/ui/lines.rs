@@ -167,8 +167,9 @@ fn capitalized(task: &str) -> String {
 impl Lines {
     /// Draws `above`, which stays, and a line for each piece of work, over those drawn before.
     fn draw(&mut self, above: &[String]) {
-        let width =
-            rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+        // A terminal without a size says 0.
+        let size = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col);
+        let width = if size == 0 { 80 } else { usize::from(size) };
         let mut screen = String::new();
         if self.drawn > 0 {
             // Up to the first line of ours, and everything below it away.

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use builder_core::{Event, Fate, Reporter};
+use builder_core::{Event, Fate, Reporter, Result};
 
 /// As much as is kept of what a step prints, in bytes: its end, for when it fails.
 const KEPT: usize = 64 * 1024;
@@ -115,6 +115,10 @@ impl Reporter for StageTalk {
             }
             _ => {}
         }
+    }
+
+    fn choose(&self, question: &str, options: &[String]) -> Result<Option<usize>> {
+        if super::is_terminal() { super::choose(question, options).map(Some) } else { Ok(None) }
     }
 
     fn output(&self, _to_stderr: bool, bytes: &[u8]) -> bool {

@@ -19,7 +19,7 @@ use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
+use crate::transport::{CopyOptions, Others, Places, StoreSource, copy_image, open, send_layer};
 
 /// The length of a tar without entries: its end mark, two blocks of zeros.
 const EMPTY_TAR: u64 = 1024;
@@ -124,7 +124,9 @@ impl Commit {
                 let mut options = CopyOptions { format: Some(format), ..CopyOptions::default() };
                 options.recompress.to = Some(self.compression);
                 options.recompress.level = self.level;
-                options.recompress.force = self.force_compression;
+                if self.force_compression {
+                    options.recompress.others = Others::Change;
+                }
                 let export = send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?;
                 remember(store, &layer, &tree, &export)?;
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;

@@ -23,4 +23,5 @@ pub mod push;
 pub mod remote;
 pub mod save;
 pub mod shell;
+pub mod standalone;
 pub mod undo;

@@ -6,6 +6,7 @@ use builder_core::{Compression, CopyImage, Error, Format, Layers, Location, Resu
 
 use super::Tool;
 use crate::args::endpoint::{From, To, refuse};
+use crate::args::parse_form;
 use crate::commands::write_file;
 use crate::exit::Exit;
 use crate::ui::Talk;
@@ -40,15 +41,22 @@ pub struct Args {
     /// Decompress layers that are compressed
     #[arg(long, conflicts_with_all = ["dest_compress", "dest_compress_format"])]
     dest_decompress: bool,
-    /// Compress all layers so, whatever form they have: gzip or zstd
-    #[arg(long, value_name = "FORMAT", value_parser = parse_compression)]
+    /// Compress all layers so, whatever form they have: gzip, zstd or zstd:chunked
+    #[arg(long, value_name = "FORMAT", value_parser = parse_form)]
     dest_compress_format: Option<Compression>,
+    /// Also compress again what the target has in another compressed form (default: true if --dest-compress-format is
+    /// given)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    dest_force_compress_format: Option<bool>,
     /// The level of compression: gzip 0 to 9, zstd 1 to 22
     #[arg(long, value_name = "LEVEL")]
     dest_compress_level: Option<i32>,
     /// Leave layers that are not compressed so in an OCI layout
     #[arg(long)]
     dest_oci_accept_uncompressed_layers: bool,
+    /// Make layers that change their form before they are sent, so that a registry which has one is not sent it
+    #[arg(long)]
+    dest_precompute_digests: bool,
     /// Write the digest of the manifest to this file
     #[arg(long, value_name = "FILE")]
     digestfile: Option<PathBuf>,
@@ -113,7 +121,7 @@ impl Args {
             (false, which) => which.unwrap_or_default(),
         };
         let layers = match self.dest_compress_format {
-            Some(form) => Layers::Form(form, true),
+            Some(form) => Layers::Form(form, self.dest_force_compress_format.unwrap_or(true)),
             None if self.dest_decompress => Layers::Plain,
             None if self.dest_compress => Layers::Compressed,
             None if self.dest_oci_accept_uncompressed_layers => Layers::Kept,
@@ -130,6 +138,7 @@ impl Args {
             preserve_digests: self.preserve_digests,
             remove_signatures: self.remove_signatures,
             additional_tags: self.additional_tag,
+            precompute: self.dest_precompute_digests,
             from: tool.access(self.from.access(self.authfile.as_ref())?, self.retry_times),
             to: tool.access(self.to.access(self.authfile.as_ref())?, self.retry_times),
         };
@@ -159,15 +168,6 @@ pub fn parse_manifest_type(text: &str) -> std::result::Result<Format, String> {
         "v2s2" | "docker" => Ok(Format::Docker),
         "v2s1" => Err("Docker's schema 1 is written by no tool any more; write `oci` or `v2s2`".to_owned()),
         _ => Err("write `oci` or `v2s2`".to_owned()),
-    }
-}
-
-fn parse_compression(text: &str) -> std::result::Result<Compression, String> {
-    match text {
-        "gzip" => Ok(Compression::Gzip),
-        "zstd" => Ok(Compression::Zstd),
-        "zstd:chunked" => Err("zstd with a table of contents is not written here; write `zstd`".to_owned()),
-        _ => Err("write `gzip` or `zstd`".to_owned()),
     }
 }
 

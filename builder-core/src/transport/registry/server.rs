@@ -58,22 +58,25 @@ impl Server {
     pub fn call(&self, call: &Call<'_>, login: Option<&Credentials>) -> Result<Response, Failure> {
         let known = self.secure.get().copied();
         let first = Url::on(&self.api, known.unwrap_or(true), call.path).map_err(Failure::Lasting)?;
-        match self.authorized(&first, call, login) {
-            Err(Failure::NotTls(_)) if known.is_none() && self.insecure => {
+        let answer = match self.authorized(&first, call, login) {
+            // Where nobody speaks TLS, at its own port or at all, there may be someone who speaks plainly.
+            Err(failed) if self.insecure && self.secure.get().is_none() => {
                 let plain = Url::on(&self.api, false, call.path).map_err(Failure::Lasting)?;
-                let answer = self.authorized(&plain, call, login)?;
-                let _ = self.secure.set(false);
-                Ok(answer)
+                let answer = self.authorized(&plain, call, login);
+                match (answer, failed) {
+                    (Err(answer), Failure::NotTls(_)) => Err(answer),
+                    (Err(_), failed) if self.secure.get().is_none() => Err(failed),
+                    (answer, _) => answer,
+                }
             }
-            Ok(answer) => {
-                let _ = self.secure.set(first.is_secure());
-                Ok(answer)
-            }
+            answer => answer,
+        };
+        match answer {
             // Nobody was ever there: waiting will not help.
-            Err(Failure::Passing { error, .. }) if known.is_none() && refused(&error) => {
+            Err(Failure::Passing { error, .. }) if self.secure.get().is_none() && refused(&error) => {
                 Err(Failure::Lasting(error.hint(format!("see whether a registry runs at `{}`", self.host))))
             }
-            failed => failed,
+            answer => answer,
         }
     }
 
@@ -85,6 +88,8 @@ impl Server {
         login: Option<&Credentials>,
     ) -> Result<Response, Failure> {
         let first = self.send(url, call, self.authorization(url, call.scopes, login)?)?;
+        // Whatever it answers: it has understood.
+        let _ = self.secure.set(url.is_secure());
         if first.status != 401 {
             return Ok(first);
         }

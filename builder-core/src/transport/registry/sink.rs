@@ -80,6 +80,14 @@ impl Sink for RegistrySink<'_> {
         self.repository.put_blob(blob)
     }
 
+    fn has_manifest(&self, manifest: &RawManifest, role: Role) -> Result<bool> {
+        let wanted = match (role, self.repository.name().digest()) {
+            (Role::Named, None) => None,
+            _ => Some(manifest.digest()),
+        };
+        Ok(self.repository.digest_of(wanted)? == Some(manifest.digest()))
+    }
+
     fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()> {
         let name = self.repository.name();
         match (role, name.digest(), name.tag()) {
