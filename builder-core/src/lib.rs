@@ -25,7 +25,7 @@ mod transport;
 mod tree;
 mod verbs;
 
-pub use auth::Credentials;
+pub use auth::{BearerToken, Credentials};
 pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};

@@ -77,9 +77,9 @@ pub fn parse_form(text: &str) -> std::result::Result<Compression, String> {
 /// The flags of `commit`, which does not compress unless told to, as Buildah has it.
 #[derive(Debug, clap::Args)]
 pub struct CommitCompressionArgs {
-    /// Compress the new layer outside the store: gzip or zstd
-    #[arg(long, value_parser = ["gzip", "zstd"], hide_possible_values = true, value_name = "FORMAT")]
-    compression_format: Option<String>,
+    /// Compress the new layer outside the store: gzip, zstd or zstd:chunked
+    #[arg(long, value_parser = parse_form, value_name = "FORMAT")]
+    compression_format: Option<Compression>,
     /// With false, compress the new layer outside the store, with gzip unless --compression-format says otherwise
     #[arg(long, short = 'D', value_name = "BOOL")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -95,21 +95,19 @@ pub struct CommitCompressionArgs {
 impl CommitCompressionArgs {
     /// What the flags ask for; to name a format is to ask for it.
     pub fn chosen(&self) -> Compression {
-        let format = self.compression_format.as_deref();
-        choose(self.disable_compression.unwrap_or(format.is_none()), format)
+        let form = self.compression_format;
+        match self.disable_compression.unwrap_or(form.is_none()) {
+            true => Compression::None,
+            false => form.unwrap_or(Compression::Gzip),
+        }
     }
 
     /// The level asked for, if the form has it.
     pub fn level(&self) -> Result<Option<i32>> {
-        let zstd = self.compression_format.as_deref() == Some("zstd");
-        check_level(self.compression_level, zstd).map(|()| self.compression_level)
+        check_level(self.compression_level, is_zstd(self.compression_format)).map(|()| self.compression_level)
     }
 }
 
-fn choose(disabled: bool, format: Option<&str>) -> Compression {
-    match format {
-        _ if disabled => Compression::None,
-        Some("zstd") => Compression::Zstd,
-        _ => Compression::Gzip,
-    }
+fn is_zstd(form: Option<Compression>) -> bool {
+    matches!(form, Some(Compression::Zstd | Compression::ZstdChunked))
 }

@@ -48,12 +48,20 @@ impl RegistryArgs {
             tls_verify: self.tls_verify,
             credentials,
             anonymous: false,
+            bearer: None,
+            parallel: parallel()?,
             auth_file: self.authfile.clone(),
             cert_dir: self.cert_dir.clone(),
             retry: self.retry()?,
             policy: self.signature_policy.clone(),
         })
     }
+}
+
+/// How many blobs move at a time at most, as containers.conf says; 0 leaves it to us.
+fn parallel() -> Result<Option<usize>> {
+    let copies = settings::engine()?.image_parallel_copies.filter(|copies| *copies > 0);
+    Ok(copies.and_then(|copies| usize::try_from(copies).ok()))
 }
 
 impl RegistryArgs {

@@ -74,6 +74,17 @@ pub struct Globals {
     command_timeout: Option<Duration>,
 }
 
+/// How often what failed is tried again.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct RetryArgs {
+    /// How often what failed is tried again
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retry_times: u32,
+    /// How long is waited before that, e.g. 2s (default: longer each time, or as long as the registry asks)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    retry_delay: Option<Duration>,
+}
+
 /// What each of them is handed.
 pub struct Tool<'a> {
     context: &'a Context,
@@ -137,9 +148,11 @@ impl<'a> Tool<'a> {
     }
 
     /// What one end's flags say, with what is said of both.
-    pub fn access(&self, mut access: Access, retry_times: u32) -> Access {
+    pub fn access(&self, mut access: Access, retry: &RetryArgs) -> Access {
         access.policy.clone_from(&self.globals.policy);
-        access.retry = Retry { times: retry_times, delay: None };
+        // As Skopeo has it, no time at all is the same as none given.
+        let delay = retry.retry_delay.filter(|delay| !delay.is_zero());
+        access.retry = Retry { times: retry.retry_times, delay };
         access
     }
 

@@ -22,6 +22,8 @@ $ kiln push -q --compression-format zstd made oci:b:x; ./forms oci:b:x
 tar+zstd tar+zstd
 $ kiln push -q --compression-format zstd made oci:a:y; ./forms oci:a:y
 tar+zstd tar+zstd
+$ c=$(kiln from base); kiln commit -q --compression-format zstd:chunked $c oci:table:x >/dev/null; kiln image inspect --raw oci:table:x | grep -o manifest-position | wc -l
+1
 $ kiln push -q made oci:d:x; kiln push -q --compression-format zstd --force-compression=false made oci:d:y; ./forms oci:d:y
 tar+gzip tar+gzip
 $ kiln push -q --force-compression made oci:e:x; ./forms oci:e:x

@@ -1,6 +1,9 @@
 //! Stories of what is done in a registry without the store: tags, deleting, what refers to an image, synchronizing;
 //! and of signatures, time limits and policies on the way.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::support::fake::{Fake, Reply};
 use crate::support::registry::{Setup, start, start_again, with_registry};
 use crate::support::{Need, needs, tell, with_base};
@@ -132,6 +135,12 @@ base:2.0
 base:latest
 $ kiln image sync --dest-tls-verify=false --src yaml --dest docker list.yaml $M/all 2>/dev/null; kiln image tags --tls-verify=false docker://$M/all/base | grep -c '"[12l].*[0-9t]"'
 4
+$ kiln image sync --src-tls-verify=false --dest-tls-verify=false --append-suffix -m --digestfile digests --src docker --dest docker $R/other:x $M/suffix 2>/dev/null; cat digests
+sha256:<id-1> docker://<localhost>/suffix/other:x-m
+$ kiln image copy --dry-run oci:layout dir:never; ls never
+! Would have copied oci:layout to dir:never
+! ls: cannot access 'never': No such file or directory
+[2]
 $ printf '%s:\n  tls-verify: false\n  images:\n    none: []\n    other: [y, x]\n' $R >list.yaml; kiln image sync --keep-going --src yaml --dest dir list.yaml some 2>&1 | grep -v copying -i; ls some
 Error: cannot list the tags of `<localhost>/none`: the registry does not have it: name unknown: repository name not known to registry
 Error: cannot read the manifest of `<localhost>/other:y`: the registry does not have it: manifest unknown
@@ -263,4 +272,56 @@ fn tls_is_never_left_behind() {
     let said = env.fails(125, ["push", "-q", "--retry", "0", "--cert-dir", "certs", "base", &target]);
     assert!(said.contains("from https to plain http"), "{said}");
     assert_eq!(plain.seen().len(), 0);
+}
+
+#[test]
+fn tokens_delays_and_lanes_are_as_asked_for() {
+    let Some(mut env) = with_base("tokens_delays_and_lanes_are_as_asked_for") else { return };
+    // One image of several layers, of which a registry hands out one at a time, or more.
+    let script = "for n in 1 2 3 4; do
+            c=$(kiln from base); echo $n >f; kiln copy -q $c f /$n; kiln commit -q $c base
+        done";
+    env.shell(script).expect_ok("layers");
+    env.ok(["push", "-q", "base", "dir:image"]);
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (files, count, peak) = (env.path("image"), now.clone(), most.clone());
+    let fake = Fake::start(move |asked| {
+        if asked.header("authorization") != Some("Bearer horse") {
+            return Reply::new(401, "");
+        }
+        let last = asked.path.rsplit('/').next().unwrap_or_default();
+        if asked.path.contains("/manifests/") {
+            return Reply::new(200, std::fs::read(files.join("manifest.json")).expect("the manifest"));
+        }
+        peak.fetch_max(count.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        count.fetch_sub(1, Ordering::Relaxed);
+        match std::fs::read(files.join(last.trim_start_matches("sha256:"))) {
+            Ok(bytes) => Reply::new(200, bytes),
+            Err(_) => Reply::new(404, ""),
+        }
+    });
+    env.set("F", &fake.host);
+    let copy = ["image", "copy", "-q", "--src-tls-verify=false", "--src-registry-token", "horse"];
+    let source = format!("docker://{}/x", fake.host);
+    env.ok(copy.iter().chain(&["--image-parallel-copies", "1", source.as_str(), "dir:one"]));
+    assert_eq!(most.load(Ordering::Relaxed), 1);
+    tell(
+        &env,
+        r#"
+$ kiln image inspect --tls-verify=false --no-tags docker://$F/x
+! Error: cannot read the manifest of `<localhost>/x:latest`: the registry wants a login that is good for it
+! hint: log in with `kiln login <localhost>`, or hand in --creds USER:PASSWORD
+[125]
+$ kiln image inspect --tls-verify=false --no-tags --registry-token horse --format '{{len .Layers}}' docker://$F/x
+5
+$ kiln image inspect --tls-verify=false --registry-token cow --creds a:b docker://$F/x
+! Error: cannot use `--registry-token` and `--creds` together
+! hint: see `kiln image inspect --help`
+[125]
+$ kiln image tags --tls-verify=false --retry-times 2 --retry-delay 1ms docker://localhost:1/x 2>&1 | grep -c trying
+0
+[1]
+"#,
+    );
 }

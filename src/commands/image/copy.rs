@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Compression, CopyImage, Error, Format, Layers, Location, Result, Which};
+use builder_core::{Access, Compression, CopyImage, Error, Format, Layers, Location, Result, Which};
 
-use super::Tool;
+use super::{RetryArgs, Tool};
 use crate::args::endpoint::{From, To, refuse};
 use crate::args::parse_form;
 use crate::commands::write_file;
 use crate::exit::Exit;
-use crate::ui::Talk;
+use crate::ui::{self, Talk};
 
 /// Copy an image from any place to any other
 #[derive(Debug, clap::Args)]
@@ -66,15 +66,20 @@ pub struct Args {
     /// Fail rather than change a digest
     #[arg(long)]
     preserve_digests: bool,
+    /// Tell what would be copied, and copy nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How many layers are copied at a time at most
+    #[arg(long, value_name = "N")]
+    image_parallel_copies: Option<usize>,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
     /// Leave signatures behind
     #[arg(long)]
     remove_signatures: bool,
-    /// How often what failed is tried again
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retry_times: u32,
+    #[command(flatten)]
+    retry: RetryArgs,
     #[command(flatten)]
     refused: Refused,
 }
@@ -127,6 +132,8 @@ impl Args {
             None if self.dest_oci_accept_uncompressed_layers => Layers::Kept,
             None => Layers::Preferred,
         };
+        let parallel = self.image_parallel_copies;
+        let access = |access| Access { parallel, ..tool.access(access, &self.retry) };
         let copy = CopyImage {
             source: place(&self.source)?,
             target: place(&self.target)?,
@@ -139,9 +146,13 @@ impl Args {
             remove_signatures: self.remove_signatures,
             additional_tags: self.additional_tag,
             precompute: self.dest_precompute_digests,
-            from: tool.access(self.from.access(self.authfile.as_ref())?, self.retry_times),
-            to: tool.access(self.to.access(self.authfile.as_ref())?, self.retry_times),
+            from: access(self.from.access(self.authfile.as_ref())?),
+            to: access(self.to.access(self.authfile.as_ref())?),
         };
+        if self.dry_run {
+            ui::remark(format_args!("Would have copied {} to {}", self.source, self.target));
+            return Ok(Exit::Success);
+        }
         let talk = Talk { quiet: self.quiet };
         let copied = tool.with(&talk, copy.needs_store(), |surroundings| copy.perform(surroundings))?;
         if let Some(path) = &self.digestfile {

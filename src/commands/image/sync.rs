@@ -5,13 +5,14 @@ mod list;
 use std::path::{Path, PathBuf};
 
 use builder_core::{
-    Access, CopyImage, Error, Format, Kind, Layers, Location, Reference, Result, Which, tags,
+    Access, CopyImage, Digest, Error, Format, Kind, Layers, Location, Reference, Result, Which, tags,
 };
 
 use self::list::Tags;
-use super::Tool;
 use super::copy::parse_manifest_type;
+use super::{RetryArgs, Tool};
 use crate::args::endpoint::{From, To};
+use crate::commands::write_file;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
 
@@ -37,6 +38,18 @@ pub struct Args {
     /// Of an index, copy the images for all platforms
     #[arg(long, short)]
     all: bool,
+    /// Put this behind every tag at the target
+    #[arg(
+        long,
+        value_name = "SUFFIX",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    append_suffix: String,
+    /// Write the digest and the name of each image at the target to this file, a line for each
+    #[arg(long, value_name = "FILE")]
+    digestfile: Option<PathBuf>,
     /// Tell what would be copied, and copy nothing
     #[arg(long)]
     dry_run: bool,
@@ -59,9 +72,8 @@ pub struct Args {
     /// Leave signatures behind
     #[arg(long)]
     remove_signatures: bool,
-    /// How often what failed is tried again
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retry_times: u32,
+    #[command(flatten)]
+    retry: RetryArgs,
 }
 
 /// What is at one end.
@@ -88,27 +100,33 @@ impl Args {
                 .because("no registry has a part in it")
                 .hint("copy the directory itself: cp -r SOURCE TARGET"));
         }
-        let from = tool.access(self.from.access(self.authfile.as_ref())?, self.retry_times);
-        let to = tool.access(self.to.access(self.authfile.as_ref())?, self.retry_times);
+        let from = tool.access(self.from.access(self.authfile.as_ref())?, &self.retry);
+        let to = tool.access(self.to.access(self.authfile.as_ref())?, &self.retry);
         let jobs = match self.src {
             End::Docker => self.of_registry(tool, &from)?,
             End::Dir => self.of_directory(&from)?,
             End::Yaml => self.of_list(tool, &from)?,
         };
         let mut failed = 0;
+        let mut digests = String::new();
         for job in &jobs {
             let target = self.target(&job.suffix)?;
             ui::remark(format_args!("Copying {} to {target}", job.source));
             if self.dry_run {
                 continue;
             }
-            if let Err(error) = self.copy(tool, job, target, &to) {
-                if !self.keep_going {
-                    return Err(error);
+            let named = target.to_string();
+            match self.copy(tool, job, target, &to) {
+                Ok(digest) => digests.push_str(&format!("{digest} {named}\n")),
+                Err(error) if self.keep_going => {
+                    ui::show_error(&error);
+                    failed += 1;
                 }
-                ui::show_error(&error);
-                failed += 1;
+                Err(error) => return Err(error),
             }
+        }
+        if let Some(path) = self.digestfile.as_ref().filter(|_| !self.dry_run) {
+            write_file(path, &digests)?;
         }
         if failed > 0 {
             return Err(Error::new(Kind::Io, format!("cannot copy {failed} of {} images", jobs.len())));
@@ -116,7 +134,7 @@ impl Args {
         Ok(Exit::Success)
     }
 
-    fn copy(&self, tool: &Tool<'_>, job: &Job, target: Location, to: &Access) -> Result<()> {
+    fn copy(&self, tool: &Tool<'_>, job: &Job, target: Location, to: &Access) -> Result<Digest> {
         let copy = CopyImage {
             source: job.source.clone(),
             target,
@@ -132,7 +150,8 @@ impl Args {
             from: job.from.clone(),
             to: to.clone(),
         };
-        tool.with(&Talk { quiet: false }, false, |surroundings| copy.perform(surroundings)).map(drop)
+        tool.with(&Talk { quiet: false }, false, |surroundings| copy.perform(surroundings))
+            .map(|done| done.digest)
     }
 
     /// One tag, or all tags of a repository.
@@ -221,7 +240,9 @@ impl Args {
     }
 
     fn target(&self, suffix: &str) -> Result<Location> {
-        let joined = format!("{}/{suffix}", self.target.trim_end_matches('/'));
+        // A digest cannot have one.
+        let more = if suffix.contains('@') { "" } else { self.append_suffix.as_str() };
+        let joined = format!("{}/{suffix}{more}", self.target.trim_end_matches('/'));
         match self.dest {
             End::Dir => Ok(Location::Dir(joined.into())),
             _ => Ok(Location::Registry(Reference::on_registry(&joined)?)),

@@ -161,7 +161,10 @@ impl<W: Write> Watch for Parts<W> {
             self.frames.push(piece);
             if let Some(open) = &mut self.open {
                 open.whole.update(piece);
-                open.chunk.update(piece);
+                // Of the first chunk the sum so far is its own.
+                if !open.chunks.is_empty() {
+                    open.chunk.update(piece);
+                }
             }
             if self.frames.filled() == CHUNK {
                 self.end_chunk()?;
@@ -191,7 +194,10 @@ impl<W: Write> Parts<W> {
         let size = self.frames.filled() as u64;
         let frame = self.frames.close()? - 1;
         if let Some(open) = &mut self.open {
-            let digest = std::mem::take(&mut open.chunk).finalize();
+            let digest = match open.chunks.is_empty() {
+                true => open.whole.clone().finalize(),
+                false => std::mem::take(&mut open.chunk).finalize(),
+            };
             open.chunks.push(Chunk { frame, size, digest: Digest::from_bytes(digest.into()) });
         }
         Ok(())

@@ -35,8 +35,8 @@ pub(crate) struct Gateway<'a> {
     access: Access,
     reporter: &'a dyn Reporter,
     registries: Registries,
-    /// By host and whether plain HTTP will do.
-    servers: Mutex<BTreeMap<(String, bool), Arc<Server>>>,
+    /// By host, whether plain HTTP will do, and whether it is shown the token that was handed in.
+    servers: Mutex<BTreeMap<(String, bool, bool), Arc<Server>>>,
 }
 
 impl<'a> Gateway<'a> {
@@ -134,7 +134,8 @@ impl<'a> Gateway<'a> {
             Action::Delete => "*",
         };
         Repository {
-            server: self.server(endpoint.name.host(), insecure),
+            // What is handed in is for the registry that was named, not for a mirror elsewhere.
+            server: self.server(endpoint.name.host(), insecure, endpoint.primary),
             scopes: vec![format!("repository:{}:{actions}", endpoint.name.path())],
             name: endpoint.name,
             login: None,
@@ -143,7 +144,12 @@ impl<'a> Gateway<'a> {
         }
     }
 
-    fn server(&self, host: &str, insecure: bool) -> Arc<Server> {
+    /// How many blobs move at a time at most, as the command says.
+    pub fn parallel(&self) -> Option<usize> {
+        self.access.parallel
+    }
+
+    fn server(&self, host: &str, insecure: bool, named: bool) -> Arc<Server> {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
             let tls = Tls {
@@ -153,9 +159,10 @@ impl<'a> Gateway<'a> {
                 bundle_dirs: self.settings.bundle_dirs.clone(),
             };
             let client = Client::new(tls, self.settings.proxies.clone());
-            Arc::new(Server::new(host.to_owned(), name::api_host(host), client, insecure))
+            let bearer = self.access.bearer.clone().filter(|_| named);
+            Arc::new(Server::new(host.to_owned(), name::api_host(host), client, insecure, bearer))
         };
-        servers.entry((host.to_owned(), insecure)).or_insert_with(make).clone()
+        servers.entry((host.to_owned(), insecure, named)).or_insert_with(make).clone()
     }
 
     /// The directories with certificates for a host: the one handed in, else the first of `certs.d` that is there.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::challenge::{self, Challenge};
 use super::token::{self, Ask, Token};
-use crate::auth::Credentials;
+use crate::auth::{BearerToken, Credentials};
 use crate::error::{Error, Result};
 use crate::transport::http::{Body, Client, Failure, Method, Request, Response, Url};
 
@@ -19,6 +19,8 @@ pub(crate) struct Server {
     client: Client,
     /// Whether plain HTTP will do where it speaks no TLS.
     insecure: bool,
+    /// What is sent in place of any login.
+    bearer: Option<BearerToken>,
     /// Whether it speaks TLS, once known.
     secure: OnceLock<bool>,
     challenge: Mutex<Option<Challenge>>,
@@ -44,9 +46,15 @@ pub(crate) struct Call<'a> {
 
 impl Server {
     /// The server `api`, which is called `host` in names.
-    pub fn new(host: String, api: String, client: Client, insecure: bool) -> Self {
+    pub fn new(
+        host: String,
+        api: String,
+        client: Client,
+        insecure: bool,
+        bearer: Option<BearerToken>,
+    ) -> Self {
         let (secure, challenge, tokens) = (OnceLock::new(), Mutex::default(), Mutex::default());
-        Server { host, api, client, insecure, secure, challenge, tokens }
+        Server { host, api, client, insecure, bearer, secure, challenge, tokens }
     }
 
     /// `HOST[:PORT]`, as image names have it.
@@ -145,6 +153,9 @@ impl Server {
         scopes: &[String],
         login: Option<&Credentials>,
     ) -> Result<Option<String>, Failure> {
+        if let Some(BearerToken(token)) = &self.bearer {
+            return Ok(Some(format!("Bearer {token}")));
+        }
         let challenge = lock(&self.challenge).clone();
         match challenge {
             None => Ok(None),
