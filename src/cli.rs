@@ -81,7 +81,9 @@ verbs! {
     script "script";
     save "save";
     shell "shell";
+    source "source";
     tag "tag";
+    r#try "try";
     umount "umount" or "unmount";
     undo "undo";
     unshare "unshare";

@@ -31,13 +31,13 @@ pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
 pub use host::Host;
 pub use layer::{Compression, Times};
-pub use name::{Location, Pick, Reference};
+pub use name::{DaemonImage, Location, Pick, Reference};
 pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
-pub use settings::{Driver, Proxies, RegistrySettings, Settings};
+pub use settings::{DaemonSettings, Driver, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
@@ -77,5 +77,7 @@ pub use verbs::push::Push;
 pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};
 pub use verbs::shell::{Moment, Shell};
+pub use verbs::source::SourceImage;
 pub use verbs::standalone::{StandaloneVerify, Verified};
+pub use verbs::r#try::Try;
 pub use verbs::undo::Undo;

@@ -39,8 +39,9 @@ macro_rules! endpoint {
             /// Send this token to the registry in place of logging in
             #[arg(long = $token, id = $token, value_name = "TOKEN", conflicts_with_all = [$creds, $user, $none])]
             registry_token: Option<String>,
-            /// Not here: talk to a Docker daemon
-            #[arg(long = $daemon, id = $daemon, value_name = "HOST", hide = true)]
+            /// Where the Docker daemon is: unix://PATH, http://HOST:PORT or, with TLS, tcp://HOST:PORT (default:
+            /// unix:///var/run/docker.sock) [env: DOCKER_HOST]
+            #[arg(long = $daemon, id = $daemon, value_name = "HOST")]
             daemon_host: Option<String>,
             /// Not here: keep the blobs of several layouts in one directory
             #[arg(long = $shared, id = $shared, value_name = "DIR", hide = true)]
@@ -50,9 +51,6 @@ macro_rules! endpoint {
         impl $name {
             /// What the flags say; `authfile` is that of both ends.
             pub fn access(&self, authfile: Option<&PathBuf>) -> Result<Access> {
-                if self.daemon_host.is_some() {
-                    return refuse($daemon, "save the image with `docker save`, and use docker-archive:FILE");
-                }
                 if self.shared_blob_dir.is_some() {
                     return refuse($shared, "leave it out: a layout then has all its blobs");
                 }
@@ -72,6 +70,7 @@ macro_rules! endpoint {
                     bearer: self.registry_token.clone().map(BearerToken),
                     auth_file: self.authfile.as_ref().or(authfile).cloned(),
                     cert_dir: self.cert_dir.clone(),
+                    daemon_host: self.daemon_host.clone(),
                     ..Access::default()
                 })
             }

@@ -52,6 +52,7 @@ impl RegistryArgs {
             parallel: parallel()?,
             auth_file: self.authfile.clone(),
             cert_dir: self.cert_dir.clone(),
+            daemon_host: None,
             retry: self.retry()?,
             policy: self.signature_policy.clone(),
         })
@@ -89,6 +90,7 @@ impl RegistryArgs {
                 directories: self.cert_dir.iter().cloned().collect(),
                 bundle: settings.bundle,
                 bundle_dirs: settings.bundle_dirs,
+                ..Tls::default()
             },
             proxies: settings.proxies,
             ..Fetch::default()

@@ -44,7 +44,8 @@ pub struct Args {
     /// An option for that runtime, without the leading --
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     runtime_flag: Vec<String>,
-    /// A secret that mounts may ask for: id=ID,src=FILE or id=ID,env=VARIABLE
+    /// A secret that mounts may ask for: id=ID,src=FILE or id=ID,env=VARIABLE; with ,keyed another
+    /// value makes a cached step another one
     #[arg(long, value_name = "SECRET")]
     secret: Vec<String>,
     /// An SSH agent that mounts may ask for: default, or ID=SOCKET
@@ -126,7 +127,7 @@ impl Args {
 }
 
 /// `NAME=value`, or `NAME` with its value from our environment; one that is not set here is not set there.
-fn variable(text: &str) -> Result<Option<(String, String)>> {
+pub(super) fn variable(text: &str) -> Result<Option<(String, String)>> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(value.to_owned())),
         None => (text, Environment::text(text)),
@@ -138,7 +139,7 @@ fn variable(text: &str) -> Result<Option<(String, String)>> {
 }
 
 /// A host name that the kernel takes and that cannot add a line to a file.
-fn checked_host(name: String) -> Result<String> {
+pub(super) fn checked_host(name: String) -> Result<String> {
     let fits = |c: char| !c.is_control() && !c.is_whitespace() && c != '/';
     if !name.is_empty() && name.len() <= 64 && name.chars().all(fits) {
         return Ok(name);

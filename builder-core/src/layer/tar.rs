@@ -7,6 +7,7 @@
 
 mod header;
 mod index;
+mod members;
 mod pax;
 mod read;
 mod scan;
@@ -14,6 +15,7 @@ mod sparse;
 mod write;
 
 pub(crate) use index::TarIndex;
+pub(crate) use members::{Member, Members};
 pub(crate) use read::{is_archive, read, read_archive};
 pub(crate) use scan::{Passing, Scan, Watch};
 pub use write::Times;

@@ -106,7 +106,7 @@ pub(crate) fn with_alias(text: &str, short: &str, full: &str) -> Result<String> 
 impl Reference {
     /// Reads a name as it stands after `docker://`: one without host is on Docker's own registry.
     pub fn on_registry(text: &str) -> Result<Self> {
-        if Reference::names_host(text) { text.parse() } else { format!("{}/{text}", hub::hub()).parse() }
+        if Reference::names_host(text) { text.parse() } else { format!("{}/{text}", hub()).parse() }
     }
 
     /// This tag and digest in the repository `HOST/PATH`.

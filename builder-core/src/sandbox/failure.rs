@@ -123,13 +123,13 @@ fn exec(spec: &Spec, errno: Errno) -> Error {
     let sentence = format!("cannot run `{name}`");
     match errno {
         Errno::NOENT | Errno::NOTDIR if name.contains('/') => {
-            Error::new(Kind::NotStarted, sentence).because("the container has no such file")
+            Error::new(Kind::NotStarted, sentence).because(missing("the container has no such file"))
         }
         Errno::NOENT | Errno::NOTDIR => {
             let path =
                 spec.env.iter().rev().find(|(key, _)| key == "PATH").map_or("", |(_, path)| path.as_str());
             Error::new(Kind::NotStarted, sentence)
-                .because(format!("no directory of the container's PATH has it: {path}"))
+                .because(missing(&format!("no directory of the container's PATH has it: {path}")))
                 .hint("give its full path, or set the PATH with `--env PATH=…`")
         }
         Errno::ACCESS => Error::new(Kind::NotStarted, sentence)
@@ -140,6 +140,11 @@ fn exec(spec: &Spec, errno: Errno) -> Error {
             .hint(format!("name the interpreter: `sh {name}`")),
         errno => Error::new(Kind::NotStarted, sentence).because(io::Error::from(errno)),
     }
+}
+
+/// A cause that says of itself that something is not there: see [`Error::is_of_missing`].
+fn missing(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, why)
 }
 
 fn no_interpreter(spec: &Spec) -> Error {

@@ -72,6 +72,7 @@ impl Recompress {
     /// The form that a layer gets which has the form `now`; none if it stays as it is.
     pub fn change_of(self, now: Compression, wants: Wants, format: Format) -> Option<Compression> {
         let wanted = match (now, self.to) {
+            _ if wants == Wants::Unchanged => now,
             (Compression::None, Some(to)) => to,
             (Compression::None, None) if wants == Wants::Compressed => Compression::Gzip,
             (Compression::None, None) => Compression::None,

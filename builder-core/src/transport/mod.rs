@@ -1,13 +1,15 @@
-//! Moving images between places: the store, OCI layouts, archives, directories, registries.
+//! Moving images between places: the store, OCI layouts, archives, directories, registries, daemons.
 //!
 //! A place is a [`Source`] or a [`Sink`]; [`copy_image`] is the one engine for all pairs. Layers that are a tree are
 //! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
 //! asked for.
 
+mod ahead;
 pub(crate) mod archive;
 mod blobs;
 mod convert;
 pub(crate) mod copy;
+pub(crate) mod daemon;
 pub(crate) mod directory;
 pub(crate) mod files;
 mod fresh;

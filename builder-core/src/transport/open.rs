@@ -11,6 +11,7 @@ use crate::store::Work;
 use crate::transport::archive::{
     ArchiveFiles, DockerArchiveSink, DockerArchiveSource, Kept, LayoutArchiveSink, Output,
 };
+use crate::transport::daemon::{Daemon, DaemonSink, DaemonSource};
 use crate::transport::directory::{DirSink, DirSource};
 use crate::transport::layout::{LayoutSink, LayoutSource};
 use crate::transport::policy;
@@ -73,6 +74,10 @@ fn unguarded<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Sour
             let gateway = Gateway::open(places.registries, places.access, places.reporter)?;
             Ok(Box::new(RegistrySource::open(&gateway, name, places.reporter)?))
         }
+        Location::Daemon(image) => {
+            let daemon = Daemon::find(&places.registries.daemon, places.access)?;
+            Ok(Box::new(DaemonSource::new(daemon, image.clone())))
+        }
         _ => Err(not_a_place(location)),
     }
 }
@@ -113,8 +118,19 @@ pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dy
             let gateway = Gateway::open(places.registries, places.access, places.reporter)?;
             Ok(Box::new(RegistrySink::open(&gateway, name)?))
         }
+        Location::Daemon(image) => daemon_sink(places, location, vec![image.to_write()?]),
         _ => Err(not_a_place(location)),
     }
+}
+
+/// Opens a daemon for writing one image, which gets these names.
+pub(crate) fn daemon_sink<'a>(
+    places: Places<'a>,
+    location: &Location,
+    names: Vec<String>,
+) -> Result<Box<dyn Sink + 'a>> {
+    let daemon = Daemon::find(&places.registries.daemon, places.access)?;
+    Ok(Box::new(DaemonSink::new(daemon, location.to_string(), names, places.scratch.to_owned())))
 }
 
 /// The name that an image gets at a location.

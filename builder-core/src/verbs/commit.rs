@@ -19,7 +19,7 @@ use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Others, Places, StoreSource, copy_image, open, send_layer};
+use crate::transport::{CopyOptions, Others, Places, StoreSource, Wants, copy_image, open, send_layer};
 
 /// The length of a tar without entries: its end mark, two blocks of zeros.
 const EMPTY_TAR: u64 = 1024;
@@ -127,7 +127,11 @@ impl Commit {
                 if self.force_compression {
                     options.recompress.others = Others::Change;
                 }
-                let export = send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?;
+                let export = match sink.wants() {
+                    // Its size stands in front of it there, and is known when it has been read once.
+                    Wants::Unchanged => layer.describe(store, self.times)?,
+                    _ => send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?,
+                };
                 remember(store, &layer, &tree, &export)?;
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;
                 let id = Digest::of(&config);

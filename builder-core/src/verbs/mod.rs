@@ -23,5 +23,7 @@ pub mod push;
 pub mod remote;
 pub mod save;
 pub mod shell;
+pub mod source;
 pub mod standalone;
+pub mod r#try;
 pub mod undo;

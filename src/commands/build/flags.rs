@@ -130,7 +130,8 @@ pub struct Args {
     /// An option for that runtime, without the leading --
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     pub runtime_flag: Vec<String>,
-    /// A secret that RUN --mount=type=secret may ask for: id=ID,src=FILE or id=ID,env=VARIABLE
+    /// A secret that RUN --mount=type=secret may ask for: id=ID,src=FILE or id=ID,env=VARIABLE; with ,keyed another
+    /// value makes a cached step another one
     #[arg(long, value_name = "SECRET")]
     pub secret: Vec<String>,
     /// One layer with everything in it, the base's layers included

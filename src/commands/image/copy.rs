@@ -14,8 +14,8 @@ use crate::ui::{self, Talk};
 /// Copy an image from any place to any other
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where it is: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, dir:DIR, or
-    /// containers-storage:NAME for the store
+    /// Where it is: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, dir:DIR,
+    /// docker-daemon:NAME:TAG, or containers-storage:NAME for the store
     source: String,
     /// Where to, in the same form
     target: String,

@@ -59,8 +59,7 @@ fn comments_are_passed_over_and_lines_keep_their_numbers() {
         "# one\n  # two\na = [ # three\n# four\n\"#five\", # six\n]\nb = '#'\n# end",
     );
     let table = read_toml(&plain).unwrap();
-    let list = table["a"].as_array().and_then(|list| list[0].as_str());
-    assert_eq!((list, table["b"].as_str()), (Some("#five"), Some("#")));
+    assert_eq!((table["a"][0].as_str(), table["b"].as_str()), (Some("#five"), Some("#")));
     let long = write(&dir, "long.conf", "# one\na = \"\"\"\n# within\n\"\"\"\n");
     assert_eq!(read_toml(&long).unwrap()["a"].as_str(), Some("# within\n"));
     let broken = write(&dir, "broken.conf", "# one\n# two\nb = \n");

@@ -1,5 +1,6 @@
 //! What the stories share: a store of their own, an ordinary user, base images made here, and redaction.
 
+pub mod dockerd;
 pub mod env;
 pub mod fake;
 pub mod images;

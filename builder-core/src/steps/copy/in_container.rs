@@ -8,9 +8,10 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs;
 use crate::steps::add::{self, Fetched};
 use crate::steps::copy::{Copy, CopySummary, Source, Target};
+use crate::steps::key::others::{self, Identity};
 use crate::steps::timeline::{self, Asked, Performed};
 use crate::steps::{container, key};
-use crate::store::{ContainerGuard, LogEntry, Logged, Printed, Work};
+use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Logged, Printed, Work};
 use crate::tree::{Devices, RelPath, Root};
 
 /// Where a copy takes its files from, as the caller names it.
@@ -28,6 +29,8 @@ pub enum CopyFrom {
 struct Opened {
     root: Root,
     base: RelPath,
+    /// What tells all of it from others, where that is known without reading it.
+    identity: Option<String>,
     _rootfs: Option<rootfs::Rootfs>,
 }
 
@@ -52,7 +55,7 @@ impl Copy {
             work.dir(),
             builder.reporter(),
         )?;
-        let source = open(builder, &work, from, &target.id)?;
+        let source = open(builder, &work, from, &target)?;
         let mut guard = builder.store.hold_container(&target.id)?;
         if guard.record.cached {
             let asked = AsStep { from, source, fetched, show, work: &work };
@@ -66,7 +69,7 @@ impl Copy {
         let upper = if source.is_some() { into.upper()? } else { None };
         let source = match source {
             Some(source) => source,
-            None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
+            None => Opened { root: into.root()?, base: RelPath::root(), identity: None, _rootfs: None },
         };
         let to = Target {
             root: &root,
@@ -95,7 +98,15 @@ impl Copy {
         let draft = container::draft(builder, &guard.record)?;
         let inputs = match &source {
             Some(source) => {
-                Some(self.inputs(&builder.store, work, &source.as_source(builder, from, fetched.clone()))?)
+                let store = &builder.store;
+                let look = || self.inputs(store, work, &source.as_source(builder, from, fetched.clone()));
+                Some(match &source.identity {
+                    Some(identity) if fetched.is_empty() => {
+                        let asked = serde_json::to_vec(self).expect("plain data");
+                        others::remembered(store, work, identity, &asked, look)?
+                    }
+                    _ => look()?,
+                })
             }
             None => None,
         };
@@ -106,7 +117,7 @@ impl Copy {
             let by_itself = source.is_none();
             let source = match source {
                 Some(source) => source,
-                None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
+                None => Opened { root: into.root()?, base: RelPath::root(), identity: None, _rootfs: None },
             };
             let upper = if by_itself { None } else { into.upper()? };
             let to = Target {
@@ -169,18 +180,36 @@ fn store_within(builder: &Builder<'_>, from: &CopyFrom) -> Option<RelPath> {
 }
 
 /// Opens the source; none if that is the target itself.
-fn open(builder: &Builder<'_>, work: &Work, from: &CopyFrom, target: &str) -> Result<Option<Opened>> {
+fn open(
+    builder: &Builder<'_>,
+    work: &Work,
+    from: &CopyFrom,
+    target: &ContainerRecord,
+) -> Result<Option<Opened>> {
     let host = |dir: &PathBuf| Root::open_host(dir).cannot("open the directory", dir.display());
     let opened = match from {
-        CopyFrom::Host(dir) => {
-            Opened { root: host(&PathBuf::from("/"))?, base: RelPath::parse(dir)?, _rootfs: None }
+        CopyFrom::Host(dir) => Opened {
+            root: host(&PathBuf::from("/"))?,
+            base: RelPath::parse(dir)?,
+            identity: None,
+            _rootfs: None,
+        },
+        CopyFrom::Context(dir) => {
+            Opened { root: host(dir)?, base: RelPath::root(), identity: None, _rootfs: None }
         }
-        CopyFrom::Context(dir) => Opened { root: host(dir)?, base: RelPath::root(), _rootfs: None },
         CopyFrom::Other(name) => match builder.store.find_container(name) {
-            Ok(found) if found.id == target => return Ok(None),
+            Ok(found) if found.id == target.id => return Ok(None),
             _ => {
                 let (root, rootfs) = files_of(builder, work, name)?;
-                Opened { root, base: RelPath::root(), _rootfs: rootfs }
+                let identity = match target.cached {
+                    true => others::identity(builder, work, &target.id, name)?,
+                    false => Identity::Unknown,
+                };
+                let identity = match identity {
+                    Identity::Known(identity) => Some(identity),
+                    Identity::Own | Identity::Unknown => None,
+                };
+                Opened { root, base: RelPath::root(), identity, _rootfs: rootfs }
             }
         },
     };

@@ -6,7 +6,7 @@ use crate::builder::Builder;
 use crate::error::Result;
 use crate::oci::Draft;
 use crate::steps::key::{Definition, mounts, shell_line};
-use crate::steps::run::{Limit, Run, RunConfig, RunSettings, Seccomp, Security};
+use crate::steps::run::{Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security};
 use crate::store::{ContainerGuard, StepKind, Work};
 
 /// Takes a run apart, in which the settings of its container and of this machine are laid together. `config` is what
@@ -29,8 +29,8 @@ pub(crate) fn define(
         hostname,
         mounts: asked,
         contextdir,
-        // Secrets are in by their ids; an agent is in no key, for a run with one never is.
-        secrets: _,
+        // In by their ids, and by their values where that is asked; an agent is in no key, for a run with one never is.
+        secrets,
         ssh: _,
         terminal,
         no_pivot,
@@ -87,6 +87,12 @@ pub(crate) fn define(
     }
     for mount in asked {
         mounts::mount(builder, work, guard, &mut step, mount, contextdir.as_deref())?;
+    }
+    let seen = |secret: &Secret| {
+        asked.iter().any(|mount| matches!(&mount.kind, MountKind::Secret { id, .. } if *id == secret.id))
+    };
+    for secret in secrets.iter().filter(|secret| secret.keyed && seen(secret)) {
+        step.hidden(format!("secret {}", secret.id), &secret.read()?);
     }
     Ok(step)
 }

@@ -39,17 +39,20 @@ impl Run {
         Ok(exit)
     }
 
-    /// Runs the command in a container that nothing else knows of, and logs nothing.
+    /// Runs the command in a container that nothing else knows of, and logs nothing; with `no_input` it reads nothing.
     pub(crate) fn perform_passing(
         &self,
         builder: &Builder<'_>,
         work: &Work,
         guard: &ContainerGuard,
+        no_input: bool,
     ) -> Result<Exit> {
         let run = self.settled(&guard.record)?;
         let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
         let opened = Opened::new(builder, work, guard)?;
-        run.perform_opened(builder, work, opened, &config, [None, None, None])
+        let null = || fs::File::open("/dev/null").cannot("open", "/dev/null").map(OwnedFd::from);
+        let input = no_input.then(null).transpose()?;
+        run.perform_opened(builder, work, opened, &config, [input, None, None])
     }
 
     /// This run with all settings that hold for it laid together.

@@ -10,6 +10,7 @@ mod failure;
 mod forward;
 mod proxy;
 mod retry;
+mod socket;
 mod tls;
 mod trust;
 mod url;

@@ -234,3 +234,32 @@ fn what_passes_is_tried_again_and_what_lasts_is_not() {
     assert_eq!(doubling.wait(1, Some(Duration::from_secs(7))), Duration::from_secs(7));
     assert!(doubling.wait(1, Some(Duration::from_secs(1 << 40))) <= Duration::from_secs(120));
 }
+
+#[test]
+fn a_socket_that_falls_silent_is_given_up() {
+    use std::os::unix::net::UnixListener;
+    use ureq::unversioned::resolver::DefaultResolver;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        let beginnings = ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"];
+        // Kept open until the test ends.
+        let kept = beginnings.map(|beginning| {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(beginning.as_bytes()).unwrap();
+            stream
+        });
+        std::thread::park();
+        drop(kept);
+    });
+    let limit = Some(Duration::from_millis(50));
+    let config = ureq::Agent::config_builder().timeout_recv_response(limit).timeout_per_read(limit).build();
+    let agent = ureq::Agent::with_parts(config, socket::SocketConnector(path), DefaultResolver::default());
+    let silent = agent.get("http://127.0.0.1/").call().unwrap_err();
+    assert!(matches!(silent, ureq::Error::Timeout(_)), "{silent:?}");
+    let body = agent.get("http://127.0.0.1/").call().unwrap().into_body();
+    let mut bytes = Vec::new();
+    let cut = body.into_reader().read_to_end(&mut bytes).unwrap_err();
+    assert_eq!((bytes.as_slice(), failure::of_read(&cut).as_str()), (b"half".as_slice(), "it fell silent"));
+}

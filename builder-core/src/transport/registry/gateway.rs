@@ -157,6 +157,7 @@ impl<'a> Gateway<'a> {
                 directories: self.cert_dirs(host),
                 bundle: self.settings.bundle.clone(),
                 bundle_dirs: self.settings.bundle_dirs.clone(),
+                ..Tls::default()
             };
             let client = Client::new(tls, self.settings.proxies.clone());
             let bearer = self.access.bearer.clone().filter(|_| named);

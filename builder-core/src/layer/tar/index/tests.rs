@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use super::*;
+use crate::error::Kind;
 
 /// A tar of files (name, content) and links (name, target).
 fn tar(files: &[(&str, &[u8])], links: &[(&str, &str)]) -> Vec<u8> {
