@@ -146,7 +146,6 @@ Error: cannot list the tags of `<localhost>/none`: the registry does not have it
 Error: cannot read the manifest of `<localhost>/other:y`: the registry does not have it: manifest unknown
 Error: cannot copy 1 of 2 images
 other:x
-other:y
 $ echo 'a: [' >bad.yaml; kiln image sync --src yaml --dest dir bad.yaml none 2>&1 | head -c 45; echo
 Error: cannot read the list `bad.yaml`: a: in
 $ printf 'h.example:\n  images-by-semver: {a: "about 3"}\n' >bad.yaml; kiln image sync --src yaml --dest dir bad.yaml none

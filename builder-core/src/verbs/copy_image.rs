@@ -133,6 +133,10 @@ impl CopyImage {
             also: Vec::new(),
         };
         let source = self.source(from, store)?;
+        if matches!(self.source, Location::Registry(_)) {
+            // Before anything is made at the target: what is not there leaves nothing behind.
+            source.manifest()?;
+        }
         // Names that cannot be given are told before anything is copied.
         let several = matches!(self.target, Location::DockerArchive { .. } | Location::Daemon(_));
         let more = self.additional_tags.iter().filter(|_| !several).map(|tag| renamed(&self.target, tag));

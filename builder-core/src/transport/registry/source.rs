@@ -18,6 +18,8 @@ pub(crate) struct RegistrySource<'a> {
     repositories: Vec<Repository<'a>>,
     /// Which of them has the image.
     chosen: OnceLock<usize>,
+    /// What the name means, once it was asked for: it stays that while the image is copied.
+    manifest: OnceLock<RawManifest>,
     /// How many blobs are fetched at a time.
     lanes: usize,
     reporter: &'a dyn Reporter,
@@ -28,7 +30,14 @@ impl<'a> RegistrySource<'a> {
     pub fn open(gateway: &Gateway<'a>, name: &Reference, reporter: &'a dyn Reporter) -> Result<Self> {
         let repositories = gateway.to_pull(name)?;
         let lanes = gateway.parallel().unwrap_or(LANES).max(1);
-        Ok(RegistrySource { name: name.clone(), repositories, chosen: OnceLock::new(), lanes, reporter })
+        Ok(RegistrySource {
+            name: name.clone(),
+            repositories,
+            chosen: OnceLock::new(),
+            manifest: OnceLock::new(),
+            lanes,
+            reporter,
+        })
     }
 
     /// The repository that has the image.
@@ -45,11 +54,15 @@ impl Source for RegistrySource<'_> {
     }
 
     fn manifest(&self) -> Result<RawManifest> {
+        if let Some(manifest) = self.manifest.get() {
+            return Ok(manifest.clone());
+        }
         let mut tried: Option<Error> = None;
         for (place, repository) in self.repositories.iter().enumerate() {
             match repository.manifest() {
                 Ok(manifest) => {
                     let _ = self.chosen.set(place);
+                    let _ = self.manifest.set(manifest.clone());
                     return Ok(manifest);
                 }
                 Err(error) => {
