@@ -102,6 +102,12 @@ impl CommitCompressionArgs {
         }
     }
 
+    /// What the flags ask for, if any of them is given.
+    pub fn asked(&self) -> Option<Compression> {
+        let is_asked = self.compression_format.is_some() || self.disable_compression.is_some();
+        is_asked.then(|| self.chosen())
+    }
+
     /// The level asked for, if the form has it.
     pub fn level(&self) -> Result<Option<i32>> {
         check_level(self.compression_level, is_zstd(self.compression_format)).map(|()| self.compression_level)

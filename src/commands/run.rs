@@ -3,9 +3,9 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, SshAgent};
+use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, Shown, SshAgent};
 
-use crate::args::{RunOptions, proxies, run_defaults};
+use crate::args::{Globals, RunOptions, proxies, run_defaults};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
@@ -77,13 +77,13 @@ impl Args {
     /// Runs the command and ends as it ended.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
-        let history = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
-        let line = history.then(|| self.command.join(" "));
+        let history = self.add_history || Environment::wants_history();
+        let shown = if history { Shown::Line(None) } else { Shown::Nothing };
         let (container, valid) = (self.container.clone(), self.valid_exit_codes.clone());
         let mut run = self.value()?;
         run_defaults::fill(&mut run, context)?;
         let builder = context.privileged(&talk)?;
-        match run.perform_in(&builder, &container, line.as_deref()) {
+        match run.perform_in(&builder, &container, &shown) {
             Ok(exit) if valid.contains(&exit.code()) => Ok(Exit::Success),
             Ok(exit) => Ok(Exit::Child(exit.code())),
             // As an OCI runtime says it.
@@ -97,7 +97,7 @@ impl Args {
 
     /// The verb, with what the environment adds.
     fn value(self) -> Result<Run> {
-        let mut settings = self.options.settings()?;
+        let mut settings = self.options.settings(&Globals::default())?;
         if settings.isolation.is_none() {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;

@@ -186,7 +186,7 @@ Copied oci:layout to oci:three:x: 2 pieces
 Copying blob
 $ kiln --progress json image copy -q oci:layout oci:four:x
 $ kiln --progress loud image copy oci:layout oci:five:x
-! Error: cannot use `--progress=loud`: progress is auto, tty, plain or json
+! Error: cannot use `--progress=loud`: progress is auto, tty, plain, json (or rawjson) or quiet
 ! hint: see `kiln image --help`
 [125]
 "#,

@@ -3,6 +3,7 @@
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
 mod add;
+mod bad_words;
 mod build;
 mod cached;
 mod check;
@@ -56,8 +57,10 @@ mod rmi;
 mod rootless;
 mod run;
 mod run_flags;
+mod run_ids;
 mod run_machine;
 mod run_mounts;
+mod run_rootless;
 mod save;
 mod script;
 mod shell;

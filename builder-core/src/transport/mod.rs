@@ -21,7 +21,7 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 mod sink;
 pub(crate) mod source;
-mod unfinished;
+pub(crate) mod unfinished;
 
 pub(crate) use convert::{Others, Recompress};
 pub use copy::Which;

@@ -45,6 +45,7 @@ pub struct Made {
 impl From {
     /// Makes the container. Its files are mounted only when they are asked for.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Made> {
+        self.run.check()?;
         let work = builder.store.work()?;
         let base = if self.image == "scratch" { None } else { Some(self.base(builder, &work)?) };
         let after = match &base {

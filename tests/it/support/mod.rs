@@ -13,7 +13,9 @@ pub mod trees;
 
 pub use env::Env;
 pub use needs::{Need, needs};
-pub use transcript::{tell, tell_as_buildah, with_base, with_base_for_user};
+pub use transcript::{
+    tell, tell_as_buildah, with_base, with_base_for_user, with_container, with_container_for_user,
+};
 
 #[cfg(test)]
 mod tests;

@@ -37,8 +37,8 @@ pub(crate) fn define(
         runtime,
         runtime_flags,
         hooks_dirs,
-        // What is found there for the devices asked for goes in with those.
-        cdi_dirs: _,
+        // For a runtime only, and what one runs is not recorded.
+        annotations: _,
         helpers: _,
         settings,
         // Laid below the settings already.
@@ -110,6 +110,8 @@ fn define_settings(
         cap_add,
         cap_drop,
         devices,
+        // What is found there is for devices, and a run with one is not recorded.
+        cdi_dirs: _,
         dns,
         env: _,
         groups,
@@ -125,6 +127,9 @@ fn define_settings(
         no_hostname,
         security,
         shm_size,
+        sysctls,
+        umask,
+        users,
         volumes: _,
     } = settings;
     let Security { seccomp, no_new_privileges, mask, unmask, label, apparmor } = security;
@@ -158,6 +163,9 @@ fn define_settings(
     step.field("labels", label.join(" "));
     step.field("AppArmor", apparmor.as_deref().unwrap_or_default());
     step.field("size of /dev/shm", shm_size.map(|size| size.to_string()).unwrap_or_default());
+    step.field("kernel settings", plain(sysctls));
+    step.field("umask", plain(umask));
+    step.field("user namespace", plain(users));
     if let Some(device) = devices.first() {
         step.refuse(format!("it has the device {}", device.target.display()), None);
     }
