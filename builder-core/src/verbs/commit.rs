@@ -103,12 +103,7 @@ impl Commit {
         let parts = freeze(builder, &work, &mut guard)?;
         let (by_step, layer) = match self.layers && !self.squash {
             true => {
-                let how = by_step::How {
-                    times: self.times,
-                    omit_empty: self.omit_empty,
-                    each_step: self.each_step,
-                };
-                let (by_step, last) = by_step::layers(store, &work, &guard.record, &parts, how)?;
+                let (by_step, last) = by_step::layers(store, &work, &guard.record, &parts, self.how())?;
                 (Some(by_step), last)
             }
             false => (None, self.layer(store, &guard, parts)?),
@@ -169,6 +164,10 @@ impl Commit {
             super::containers::Rm { container: record.id }.perform(builder)?;
         }
         Ok(committed)
+    }
+
+    fn how(&self) -> by_step::How {
+        by_step::How { times: self.times, omit_empty: self.omit_empty, each_step: self.each_step }
     }
 
     /// Which trees the new layer is made of, and what it stands on.
