@@ -6,10 +6,12 @@ pub mod inspect;
 pub mod sync;
 pub mod tags;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use builder_core::{Access, Builder, RegistrySettings, Reporter, Result, Retry, Surroundings, Wanted};
+use builder_core::{
+    Access, Builder, MachineStorage, RegistrySettings, Reporter, Result, Retry, Surroundings, Wanted,
+};
 
 use crate::args::duration;
 use crate::cli::Context;
@@ -76,6 +78,7 @@ pub struct Tool<'a> {
     context: &'a Context,
     globals: Globals,
     registries: RegistrySettings,
+    machine: MachineStorage,
     scratch: PathBuf,
 }
 
@@ -88,7 +91,7 @@ impl Args {
 
 /// Does one verb.
 pub fn perform(verb: Verb, globals: Globals, context: &Context) -> Result<Exit> {
-    let tool = Tool::new(context, globals);
+    let tool = Tool::new(context, globals)?;
     match verb {
         Verb::Copy(args) => args.run(&tool),
         Verb::Delete(args) => args.run(&tool),
@@ -99,7 +102,7 @@ pub fn perform(verb: Verb, globals: Globals, context: &Context) -> Result<Exit> 
 }
 
 impl<'a> Tool<'a> {
-    fn new(context: &'a Context, globals: Globals) -> Self {
+    fn new(context: &'a Context, globals: Globals) -> Result<Self> {
         let mut registries = settings::registries(&context.globals);
         registries.signature_dirs =
             globals.registries_d.clone().map_or(registries.signature_dirs, |dir| vec![dir]);
@@ -118,7 +121,8 @@ impl<'a> Tool<'a> {
                     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
             });
         }
-        Tool { context, globals, registries, scratch }
+        let machine = settings::machine(&context.globals, context.host)?;
+        Ok(Tool { context, globals, registries, machine, scratch })
     }
 
     /// The platform that is chosen of an index.
@@ -148,15 +152,15 @@ impl<'a> Tool<'a> {
         work: impl FnOnce(&Surroundings<'_>) -> Result<T>,
     ) -> Result<T> {
         let builder = if needs_store { Some(self.context.privileged(talk)?) } else { None };
-        work(&surroundings(builder.as_ref(), &self.scratch, &self.registries, talk))
+        work(&surroundings(builder.as_ref(), self, talk))
     }
 }
 
 fn surroundings<'a>(
     builder: Option<&'a Builder<'a>>,
-    scratch: &'a Path,
-    registries: &'a RegistrySettings,
+    tool: &'a Tool<'_>,
     reporter: &'a dyn Reporter,
 ) -> Surroundings<'a> {
-    Surroundings { builder, scratch, registries, reporter }
+    let Tool { scratch, registries, machine, .. } = tool;
+    Surroundings { builder, scratch, registries, reporter, machine }
 }

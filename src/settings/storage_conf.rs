@@ -3,7 +3,8 @@
 //! Kiln's store has a form of its own and never is the directory of another tool's. Of storage.conf(5) these concern
 //! it: `driver`; `graphroot`, or `rootless_storage_path` for an ordinary user, where it is not the usual directory:
 //! then Kiln's store is the directory `kiln` in it; `additionalimagestores`, of which those are used that are stores
-//! of Kiln; `mount_program` and `ignore_chown_errors`.
+//! of Kiln; `mount_program` and `ignore_chown_errors`. The rest says where the storage is that Podman and others share,
+//! for those who name it.
 
 use std::path::{Path, PathBuf};
 
@@ -24,8 +25,21 @@ pub struct StorageConf {
     pub mount_program: Option<PathBuf>,
     /// Stores whose images are seen and never written.
     pub read_only_stores: Vec<PathBuf>,
+    /// The storage that other tools of the machine share.
+    pub machine: Machine,
     /// Whether an owner that cannot be set is given up.
     pub ignore_chown_errors: bool,
+}
+
+/// What the file says of the storage that other tools of the machine share.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Its directory; the usual one, unless given.
+    pub root: Option<PathBuf>,
+    /// Its driver, as it is called there.
+    pub driver: Option<String>,
+    /// Further ones, which are not Kiln's.
+    pub additional: Vec<PathBuf>,
 }
 
 /// What the command line says of the store; it wins over variables, and these over the file.
@@ -135,7 +149,13 @@ fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Resu
         (true, true) => storage.graphroot.or(storage.rootless_storage_path),
         (false, _) => storage.graphroot,
     };
-    let root = root.map(|text| expand(&text)).filter(|root| !is_usual(root));
+    let shared = root.map(|text| expand(&text)).filter(|root| !root.as_os_str().is_empty());
+    let root = shared.clone().filter(|root| !is_usual(root));
+    let machine = Machine {
+        root: shared,
+        driver: storage.driver.clone().filter(|driver| !driver.is_empty()),
+        additional: additionalimagestores.iter().filter(|path| !is_store(path)).cloned().collect(),
+    };
     let driver = match storage.driver.as_deref() {
         None | Some("") => None,
         Some(text) => match driver(&format!("driver of {}", path.display()), text) {
@@ -150,6 +170,7 @@ fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Resu
         root: root.map(|root| root.join("kiln")),
         driver,
         mount_program: of_driver.mount_program.or(mount_program).filter(|path| !path.as_os_str().is_empty()),
+        machine,
         read_only_stores: additionalimagestores.into_iter().filter(|path| is_store(path)).collect(),
         ignore_chown_errors: ignores.is_some_and(|Truth(ignores)| ignores),
     })

@@ -10,6 +10,7 @@ mod index;
 mod pax;
 mod read;
 mod sparse;
+pub(crate) mod split;
 mod write;
 
 pub(crate) use index::TarIndex;

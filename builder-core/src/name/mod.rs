@@ -6,8 +6,8 @@ mod reference;
 mod registries;
 mod short_name;
 
-pub(crate) use hub::{api_host, hub_alias, is_hub};
-pub use location::{Location, Pick};
+pub(crate) use hub::{api_host, hub, hub_alias, is_hub};
+pub use location::{Location, Pick, StorageSpec};
 pub use reference::Reference;
 pub(crate) use registries::{Endpoint, Registries};
 pub(crate) use short_name::{Meant, resolve};

@@ -48,7 +48,7 @@ pub(crate) fn resolve(text: &str, registries: &Registries) -> Result<Meant> {
 impl Reference {
     /// Reads a name as it stands after `docker://`: one without host is on Docker's own registry.
     pub fn on_registry(text: &str) -> Result<Self> {
-        if Reference::names_host(text) { text.parse() } else { format!("{}/{text}", hub::hub()).parse() }
+        if Reference::names_host(text) { text.parse() } else { format!("{}/{text}", hub()).parse() }
     }
 
     /// This tag and digest in the repository `HOST/PATH`.

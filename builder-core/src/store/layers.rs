@@ -56,6 +56,10 @@ pub(crate) struct LayerRecord {
     /// What it is by content, once that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<TreeContent>,
+    /// The tar-split of the tar it was unpacked from, where another storage has both; its `fs` is then a symlink to the
+    /// files there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<PathBuf>,
     /// Whether a power cut may have damaged it and nothing can tell: such a tree is nothing to build on from the cache.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doubted: bool,
@@ -136,9 +140,20 @@ impl Store {
         Ok(if self.compound(&[]).as_ref() == Some(tree) { Vec::new() } else { self.parts(tree)? })
     }
 
-    /// Whether the tree is here and whole.
+    /// Whether the tree is here and whole. One whose files are in another storage may have gone there.
     pub fn has_tree(&self, tree: &TreeId) -> bool {
-        self.tree_dir(tree).join("meta.json").exists()
+        let dir = self.tree_dir(tree);
+        let fs = dir.join("fs");
+        dir.join("meta.json").exists() && (fs::read_link(&fs).is_err() || fs.exists())
+    }
+
+    /// Publishes a tree whose files, `files`, stay where they are: in another storage, where nobody changes them.
+    pub fn borrow_tree(&self, work: &Work, files: &Path, record: &LayerRecord) -> Result<TreeId> {
+        use std::os::unix::fs::DirBuilderExt;
+        let dir = work.dir().join(random::hex(8));
+        fs::DirBuilder::new().mode(0o700).create(&dir).cannot("make", dir.display())?;
+        std::os::unix::fs::symlink(files, dir.join("fs")).cannot("make", dir.display())?;
+        self.publish_tree(work, &dir, record)
     }
 
     /// All trees, by name.

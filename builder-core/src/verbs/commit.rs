@@ -18,8 +18,10 @@ use crate::steps::{container, history, timeline};
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
+use crate::transport::containers_storage::to_write;
 use crate::transport::registry::Access;
 use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
+use crate::verbs::beside;
 
 /// The length of a tar without entries: its end mark, two blocks of zeros.
 const EMPTY_TAR: u64 = 1024;
@@ -78,6 +80,7 @@ impl Commit {
     /// Freezes what changed, hashes it unless that is known, and publishes the image.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Committed> {
         let target = self.image.as_deref().map(Location::parse).transpose()?;
+        let target = target.map(|target| to_write(target, &builder.settings.machine));
         if let Some(Location::Store(name)) = &target
             && name.digest().is_some()
         {
@@ -122,7 +125,9 @@ impl Commit {
                 let format = self.format.filter(|format| sink.formats().contains(format));
                 let format = format.unwrap_or(sink.formats()[0]);
                 let mut options = CopyOptions { format: Some(format), ..CopyOptions::default() };
-                options.recompress.to = Some(self.compression);
+                // A storage keeps files: it would only be decompressed again.
+                let keeps_files = matches!(location, Location::ContainersStorage { .. });
+                options.recompress.to = Some(if keeps_files { Compression::None } else { self.compression });
                 options.recompress.level = self.level;
                 options.recompress.force = self.force_compression;
                 let export = send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?;
@@ -144,7 +149,7 @@ impl Commit {
                     Some(Location::Store(name)) => Some(name),
                     _ => None,
                 };
-                self.publish(store, &work, &config, &manifest, name.as_ref())?
+                self.publish(builder, &work, &config, &manifest, name.as_ref())?
             }
         };
         if self.rm {
@@ -166,15 +171,17 @@ impl Commit {
 
     fn publish(
         &self,
-        store: &Store,
+        builder: &Builder<'_>,
         work: &Work,
         config: &[u8],
         manifest: &Manifest,
         name: Option<&Reference>,
     ) -> Result<Committed> {
+        let store = &builder.store;
         let names: Vec<String> = name.iter().map(ToString::to_string).collect();
         let bytes = manifest.to_bytes();
         let id = store.publish_image(work, config, &bytes, manifest.format().manifest(), &names)?;
+        beside::publish(builder, work, id, &names)?;
         Ok(Committed { id, manifest: Digest::of(&bytes), name: names.into_iter().next() })
     }
 }

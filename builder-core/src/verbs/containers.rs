@@ -7,6 +7,7 @@ use crate::oci::{Digest, MAX_MANIFEST};
 use crate::rootfs;
 use crate::steps::container;
 use crate::sys::lock::{self, Mode};
+use crate::verbs::beside;
 use crate::verbs::mount::Mounted;
 
 /// What a list says of a container.
@@ -170,6 +171,7 @@ impl Rm {
         let id = guard.record.id.clone();
         let has_parts = !guard.record.frozen.is_empty() || guard.record.base.is_some();
         builder.store.remove_container(&guard)?;
+        beside::release(builder, &guard.record);
         drop(guard);
         if has_parts {
             builder.store.gc()?;

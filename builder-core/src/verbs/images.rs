@@ -9,6 +9,8 @@ use crate::error::{Error, Kind, Result};
 use crate::name::Reference;
 use crate::oci::{Digest, ImageConfig, Manifest};
 use crate::store::{Forgotten, Keep, images::ImageEntry, images::StoredImage};
+use crate::transport::containers_storage::StorageSource;
+use crate::verbs::beside;
 
 pub use filter::Images;
 
@@ -62,6 +64,13 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
         found.push(image);
         elsewhere.push(read_only);
     }
+    let known: Vec<Digest> = found.iter().map(|image| image.entry.id).collect();
+    for image in beside::images(builder)? {
+        if !known.contains(&image.entry.id) {
+            found.push(image);
+            elsewhere.push(false);
+        }
+    }
     let bases = bases(&found);
     let listed = found.iter().zip(elsewhere).map(|(image, read_only)| info(image, &bases, read_only));
     Ok(listed.chain(lists).collect())
@@ -114,7 +123,10 @@ pub struct ImageDetails {
 
 /// Looks at one image.
 pub fn inspect_image(builder: &Builder<'_>, text: &str) -> Result<ImageDetails> {
-    let image = builder.store.load_image(builder.store.find_image(text)?)?;
+    let image = match builder.store.find_image(text) {
+        Err(error) if error.kind() == Kind::NotFound => beside::look(builder, text)?.ok_or(error)?,
+        entry => builder.store.load_image(entry?)?,
+    };
     let read_only = builder.store.refuse_elsewhere("change", text, image.entry.id).is_err();
     let info = info(&image, &BTreeSet::new(), read_only);
     Ok(ImageDetails {
@@ -138,7 +150,6 @@ pub struct Tag {
 impl Tag {
     /// Adds all names, or none if one of them is no name.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<()> {
-        let entry = builder.store.find_image(&self.image)?;
         let names: Vec<Reference> = self.names.iter().map(|name| name.parse()).collect::<Result<_>>()?;
         for name in &names {
             if name.digest().is_some() {
@@ -146,8 +157,17 @@ impl Tag {
                     .because("a digest is not given, it follows from the content"));
             }
         }
+        let full: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let entry = match beside::tag(builder, &self.image, &full)? {
+            None => builder.store.find_image(&self.image)?,
+            Some(id) => match builder.store.find_image(&id.hex()) {
+                Err(error) if error.kind() == Kind::NotFound => return Ok(()),
+                found => found?,
+            },
+        };
         builder.store.refuse_elsewhere("tag", &self.image, entry.id)?;
-        builder.store.add_names(entry.id, &names)
+        builder.store.add_names(entry.id, &names)?;
+        beside::publish(builder, &builder.store.work()?, entry.id, &full)
     }
 }
 
@@ -172,7 +192,17 @@ pub struct Removed {
 impl Rmi {
     /// Takes the name away, then the image if that was its last. What only it used goes too.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Removed> {
-        let entry = builder.store.find_image(&self.image)?;
+        let here = builder.store.find_image(&self.image);
+        // Ours that were made of it are told of before anything goes.
+        let there = beside::find(builder, &self.image)?;
+        if let Some(there) = there.filter(StorageSource::is_last_name) {
+            self.release(builder, there.id())?;
+        }
+        let beside = beside::remove(builder, &self.image, self.force)?;
+        let entry = match (here, beside) {
+            (Err(error), Some(removed)) if error.kind() == Kind::NotFound => return Ok(removed),
+            (here, _) => here?,
+        };
         builder.store.refuse_elsewhere("remove", &self.image, entry.id)?;
         let named = named_as(&entry, &self.image);
         if let Some(name) = named.as_ref().filter(|_| entry.names.len() > 1) {
@@ -184,7 +214,7 @@ impl Rmi {
                 .because(format!("it has several names: {}", entry.names.join(", ")))
                 .hint(format!("remove all of them with `kiln rmi --force {}`", self.image)));
         }
-        self.release(builder, &entry)?;
+        self.release(builder, entry.id)?;
         let known = entry.names.clone();
         // A name given meanwhile keeps the image: somebody wants it.
         builder.store.remove_image(entry.id, |now| now.names.iter().all(|name| known.contains(name)))?;
@@ -193,9 +223,9 @@ impl Rmi {
     }
 
     /// Refuses while containers were made of the image, or removes them where that is asked for.
-    fn release(&self, builder: &Builder<'_>, entry: &ImageEntry) -> Result<()> {
+    fn release(&self, builder: &Builder<'_>, image: Digest) -> Result<()> {
         let users: Vec<String> = (builder.store.containers()?.into_iter())
-            .filter(|container| container.base.as_ref().is_some_and(|base| base.id == entry.id))
+            .filter(|container| container.base.as_ref().is_some_and(|base| base.id == image))
             .map(|container| container.name)
             .collect();
         if users.is_empty() {
