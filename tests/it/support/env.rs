@@ -221,6 +221,13 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Panics with everything said unless the command ended so.
+    pub fn expect_code(self, code: i32) {
+        assert_eq!(self.code, code, "{self:#?}");
+    }
+}
+
 fn words<S: AsRef<OsStr>>(args: &[S]) -> Vec<&OsStr> {
     args.iter().map(AsRef::as_ref).collect()
 }
