@@ -36,6 +36,8 @@ pub struct StorageConf {
 pub struct Machine {
     /// Its directory; the usual one, unless given.
     pub root: Option<PathBuf>,
+    /// What it is for ordinary users, where another file than their own says so.
+    rootless_root: Option<PathBuf>,
     /// Its driver, as it is called there.
     pub driver: Option<String>,
     /// Further ones, which are not Kiln's.
@@ -127,7 +129,12 @@ pub fn load(places: &Places, rootless: bool, flags: StorageFlags<'_>) -> Result<
         Some(path) => {
             let users = places.user.as_deref().is_some_and(|dir| path.starts_with(dir));
             // A driver named elsewhere wins, so that the file's need not be one of ours.
-            from_file(path, rootless, is_ours && said.is_none(), is_ours || users)?
+            let mut conf = from_file(path, rootless, is_ours && said.is_none(), is_ours || users)?;
+            if rootless && !users {
+                // For an ordinary user Podman takes `graphroot` from his own file only.
+                conf.machine.root.clone_from(&conf.machine.rootless_root);
+            }
+            conf
         }
         None => StorageConf::default(),
     };
@@ -144,15 +151,17 @@ pub fn load(places: &Places, rootless: bool, flags: StorageFlags<'_>) -> Result<
 fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Result<StorageConf> {
     let File { storage } = files::typed(path, files::read_toml(path)?)?;
     let Options { additionalimagestores, mount_program, ignore_chown_errors, overlay, vfs } = storage.options;
+    let rootless_root = storage.rootless_storage_path.as_deref().map(expand).filter(|root| !is_empty(root));
     let root = match (rootless, moves_root) {
         (true, false) => storage.rootless_storage_path,
         (true, true) => storage.graphroot.or(storage.rootless_storage_path),
         (false, _) => storage.graphroot,
     };
-    let shared = root.map(|text| expand(&text)).filter(|root| !root.as_os_str().is_empty());
+    let shared = root.map(|text| expand(&text)).filter(|root| !is_empty(root));
     let root = shared.clone().filter(|root| !is_usual(root));
     let machine = Machine {
         root: shared,
+        rootless_root,
         driver: storage.driver.clone().filter(|driver| !driver.is_empty()),
         additional: additionalimagestores.iter().filter(|path| !is_store(path)).cloned().collect(),
     };
@@ -178,7 +187,11 @@ fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Resu
 
 /// The directory that is every tool's default says nothing about Kiln's.
 fn is_usual(root: &Path) -> bool {
-    root.as_os_str().is_empty() || root.ends_with("containers/storage")
+    is_empty(root) || root.ends_with("containers/storage")
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 /// Whether a store of Kiln's is there, and not another tool's.

@@ -6,12 +6,17 @@
 mod adopt;
 
 use crate::builder::Builder;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Reporter};
+use crate::layer::Times;
+use crate::layer::tar::split::Recorder;
 use crate::name::{Location, Reference};
 use crate::oci::Digest;
+use crate::store::export::TreeLayer;
 use crate::store::images::StoredImage;
+use crate::store::layers::{Export, Owners};
 use crate::store::{ContainerRecord, Work};
+use crate::sys::random;
 use crate::transport::containers_storage::{Lease, Storage, StorageSink, StorageSource, exists};
 use crate::transport::{CopyOptions, Source, StoreSource, copy_image};
 use crate::verbs::images::Removed;
@@ -83,7 +88,7 @@ pub(crate) fn lease(builder: &Builder<'_>, container: &ContainerRecord) -> Resul
     guard.save()
 }
 
-/// Takes the note away again. The container is gone: what cannot be done is only told.
+/// Takes the note away again, as the container goes: what cannot be done is only told.
 pub(crate) fn release(builder: &Builder<'_>, container: &ContainerRecord) {
     let Some(root) = &container.leased else { return };
     let released = Storage::at(&builder.settings.machine, root)
@@ -115,10 +120,35 @@ pub(crate) fn publish(builder: &Builder<'_>, work: &Work, id: Digest, names: &[S
         let sink = StorageSink::open(builder, storage.clone(), names.to_vec())?;
         match copy_image(&source, &sink, &CopyOptions::default(), &reporter) {
             // Another process removed a layer that was there: then it is sent.
-            Err(error) if error.kind() == Kind::InUse && tried < 3 => tried += 1,
+            Err(error) if error.kind() == Kind::NotFound && tried < 3 => tried += 1,
             copied => return copied.map(drop),
         }
     }
+}
+
+/// What the layer's tar is: remembered, or hashed now, and then its tar-split is recorded in the same pass where the
+/// storage will want it.
+pub(crate) fn describe(
+    builder: &Builder<'_>,
+    work: &Work,
+    layer: &TreeLayer,
+    times: Times,
+) -> Result<Export> {
+    let store = &builder.store;
+    let remembered = layer.remembered(store, times)?;
+    let ([tree], None, Some(_)) = (layer.parts.as_slice(), &remembered, storage(builder)?) else {
+        return remembered.map_or_else(|| layer.describe(store, times), Ok);
+    };
+    let path = work.dir().join(random::hex(8));
+    let file = std::fs::File::create_new(&path).cannot("write", path.display())?;
+    let mut recorder = Recorder::new(std::io::BufWriter::new(file));
+    let mut export = layer.write(store, times, &mut recorder)?;
+    let (file, recorded) = recorder.finish().cannot("write", path.display())?;
+    file.into_inner().map_err(std::io::IntoInnerError::into_error).cannot("write", path.display())?;
+    let split = store.split_path(tree, export.diff_id);
+    std::fs::rename(&path, &split).cannot("write", split.display())?;
+    export.owners = Some(Owners { uids: recorded.uids, gids: recorded.gids });
+    Ok(export)
 }
 
 /// Gives the image that `text` names there more names. `false` if it names none there, or one that the store has too
@@ -163,6 +193,14 @@ pub(crate) fn remove(builder: &Builder<'_>, text: &str, force: bool) -> Result<O
             storage.remove_image(&id.hex(), &reporter)?;
             Ok(Some(Removed { untagged: names, deleted: Some(id) }))
         }
+    }
+}
+
+/// Ends there what killed processes of ours began.
+pub(crate) fn sweep(builder: &Builder<'_>) -> Result<()> {
+    match storage(builder)? {
+        Some(storage) => storage.sweep(&Warnings(builder.reporter())),
+        None => Ok(()),
     }
 }
 

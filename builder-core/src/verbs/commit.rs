@@ -141,7 +141,7 @@ impl Commit {
                 Committed { id, manifest: copied.manifest.digest, name: None }
             }
             named => {
-                let export = layer.describe(store, self.times)?;
+                let export = beside::describe(builder, &work, &layer, self.times)?;
                 remember(store, &layer, &tree, &export)?;
                 let format = self.format.unwrap_or(record.format);
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;

@@ -170,8 +170,9 @@ impl Rm {
         rootfs::take_down(&guard)?;
         let id = guard.record.id.clone();
         let has_parts = !guard.record.frozen.is_empty() || guard.record.base.is_some();
-        builder.store.remove_container(&guard)?;
+        // First: without its container a note would keep the image for ever.
         beside::release(builder, &guard.record);
+        builder.store.remove_container(&guard)?;
         drop(guard);
         if has_parts {
             builder.store.gc()?;

@@ -64,11 +64,13 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
         found.push(image);
         elsewhere.push(read_only);
     }
-    let known: Vec<Digest> = found.iter().map(|image| image.entry.id).collect();
     for image in beside::images(builder)? {
-        if !known.contains(&image.entry.id) {
-            found.push(image);
-            elsewhere.push(false);
+        match found.iter_mut().find(|known| known.entry.id == image.entry.id) {
+            Some(known) => known.entry.names = image.entry.names,
+            None => {
+                found.push(image);
+                elsewhere.push(false);
+            }
         }
     }
     let bases = bases(&found);
@@ -306,6 +308,7 @@ impl Prune {
             keep.since = Some(std::time::SystemTime::now());
         }
         pruned.forgotten = builder.store.shrink(keep)?;
+        beside::sweep(builder)?;
         Ok(pruned)
     }
 }

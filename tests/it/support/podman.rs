@@ -9,9 +9,10 @@ pub fn share(env: &mut Env) {
     // Podman takes no directory of more than 50 characters for what need not survive a reboot.
     let run = env.path("r");
     let conf = format!(
-        "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
-        shared.display(),
-        run.display()
+        "[storage]\ndriver = \"overlay\"\ngraphroot = \"{shared}\"\nrunroot = \"{run}\"\n\
+         rootless_storage_path = \"{shared}\"\n",
+        shared = shared.display(),
+        run = run.display()
     );
     let conf = env.write("storage.conf", conf);
     env.write("policy.json", r#"{"default":[{"type":"insecureAcceptAnything"}]}"#);

@@ -79,7 +79,7 @@ impl Publication<'_> {
                 continue;
             }
             if !self.staged.contains_key(id) {
-                return Err(Error::new(Kind::InUse, format!("cannot write `{}`", self.storage.name("")))
+                return Err(Error::new(Kind::NotFound, format!("cannot write `{}`", self.storage.name("")))
                     .because(format!(
                         "the layer {} was removed meanwhile by another process",
                         self.chain[place]

@@ -9,10 +9,21 @@ use super::layers;
 use super::lock::TableLock;
 use super::place::{Kept, Storage};
 use super::publish::{add_texts, take_names};
-use super::stage::Stage;
+use super::stage::{self, Stage};
 use super::tables::{Table, texts};
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
+
+/// A layer and all below it.
+fn below(table: &Table, top: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut next = Some(top);
+    while let Some(id) = next.filter(|id| !id.is_empty() && found.iter().all(|known| known != id)) {
+        found.push(id.to_owned());
+        next = table.find(id).and_then(|item| item["parent"].as_str());
+    }
+    found
+}
 
 impl Storage {
     /// Takes a name away from its image; the image stays, perhaps without a name.
@@ -76,34 +87,45 @@ impl Storage {
                 .because(format!("in `{}` a container was made of it: {name}", self.root().display()))
                 .hint(format!("remove it first, as the tool does that made it: podman rm {name}")));
         }
+        let table = self.table(self.root(), Kept::Layers)?;
+        let tops = texts(&image["mapped-layers"]).chain(image["layer"].as_str());
+        let going: BTreeSet<String> = tops.flat_map(|top| below(&table, top)).collect();
+        let stage = Stage::begin(self)?;
+        stage.note_going(&going)?;
         images.items_mut().retain(|item| item["id"] != id);
         images.write(&path)?;
         images_lock.touch()?;
-        let stage = Stage::begin(self)?;
         let dir = self.dir(self.root(), Kept::Images).join(id);
         layers::ignore_missing(fs::remove_dir_all(&dir)).cannot("remove", dir.display())?;
-        drop(images_lock);
-        let kept: BTreeSet<&str> = (images.items().iter().chain(containers.items()))
-            .flat_map(|item| texts(&item["mapped-layers"]).chain(item["layer"].as_str()))
-            .collect();
-        let table = self.table(self.root(), Kept::Layers)?;
-        let mut gone: Vec<String> = Vec::new();
-        let mapped = texts(&image["mapped-layers"]).chain(image["layer"].as_str());
-        for top in mapped {
-            let mut next = Some(top);
-            while let Some(layer) = next.filter(|layer| !layer.is_empty() && !kept.contains(layer)) {
-                let others = table.items().iter().filter(|item| item["parent"] == layer);
-                if others
-                    .filter_map(|item| item["id"].as_str())
-                    .any(|child| gone.iter().all(|id| id != child))
-                {
-                    break;
-                }
-                gone.push(layer.to_owned());
-                next = table.find(layer).and_then(|item| item["parent"].as_str());
-            }
+        self.remove_unused(&layers_lock, &stage, going)
+    }
+
+    /// Ends what killed processes of ours began: layers of images that are removed, and unfinished directories.
+    pub fn sweep(&self, reporter: &dyn Reporter) -> Result<()> {
+        let layers_lock = self.lock(Kept::Layers, reporter)?;
+        let _images_lock = self.lock(Kept::Images, reporter)?;
+        for dead in stage::dead(self) {
+            let stage = Stage::begin(self)?;
+            self.remove_unused(&layers_lock, &stage, dead.going())?;
         }
-        self.remove_layers(&layers_lock, &stage, &gone)
+        Ok(())
+    }
+
+    /// Removes those of these layers that no image, container or other layer needs. The locks of layers and images are
+    /// held.
+    fn remove_unused(&self, lock: &TableLock, stage: &Stage, mut going: BTreeSet<String>) -> Result<()> {
+        let (images, containers) =
+            (self.table(self.root(), Kept::Images)?, self.table(self.root(), Kept::Containers)?);
+        let table = self.table(self.root(), Kept::Layers)?;
+        let others =
+            table.items().iter().filter(|item| item["id"].as_str().is_some_and(|id| !going.contains(id)));
+        let needed: BTreeSet<String> = (images.items().iter().chain(containers.items()))
+            .flat_map(|item| texts(&item["mapped-layers"]).chain(item["layer"].as_str()))
+            .chain(others.filter_map(|item| item["parent"].as_str()))
+            .flat_map(|top| below(&table, top))
+            .collect();
+        going.retain(|id| !needed.contains(id));
+        self.remove_layers(lock, stage, &going.into_iter().collect::<Vec<_>>())
     }
 
     /// Removes layers: in the table as incomplete first, then their files, then out of the table.

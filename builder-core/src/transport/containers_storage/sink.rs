@@ -72,6 +72,33 @@ impl<'a> StorageSink<'a> {
         }
     }
 
+    /// Takes a layer without reading it, where its tree is here alone, and its tar-split was recorded when it was hashed.
+    fn take_known(&self, chain: &[Digest]) -> Result<bool> {
+        let store = &self.builder.store;
+        let (Some(files), Some(diff_id)) = (self.tree(chain)?, chain.last()) else { return Ok(false) };
+        let Some(tree) = store.layer_tree(chain) else { return Ok(false) };
+        let exports = store.tree(&tree)?.exports;
+        let known = exports.into_iter().find(|export| export.diff_id == *diff_id && export.owners.is_some());
+        let split = store.split_path(&tree, *diff_id);
+        let Some((export, owners)) = known.and_then(|known| Some((known.clone(), known.owners?))) else {
+            return Ok(false);
+        };
+        let layer = Staged {
+            dir: PathBuf::new(),
+            split,
+            link: String::new(),
+            diff: (*diff_id, export.size),
+            blob: (*diff_id, export.size),
+            form: Compression::None,
+            uids: owners.uids,
+            gids: owners.gids,
+        };
+        let Some(staged) = self.stage()?.take(&layer, &files)? else { return Ok(false) };
+        let id = layers::ids(chain).pop().unwrap_or_default();
+        self.state().staged.insert(id, staged);
+        Ok(true)
+    }
+
     /// Makes the layers that are in the image a second time: what is named twice is sent once.
     fn repeat(&self, chain: &[Digest], staged: &mut BTreeMap<String, Staged>) -> Result<()> {
         let table = self.storage.table(self.storage.root(), Kept::Layers)?;
@@ -139,14 +166,19 @@ impl Sink for StorageSink<'_> {
         Ok(())
     }
 
-    fn has_blob(&self, _blob: &Descriptor, part: Part<'_>) -> Result<bool> {
+    fn has_blob(&self, blob: &Descriptor, part: Part<'_>) -> Result<bool> {
         let Part::Layer(chain) = part else { return Ok(false) };
         let id = layers::ids(chain).pop().unwrap_or_default();
         if self.state().staged.contains_key(&id) {
             return Ok(true);
         }
         let table = self.storage.table(self.storage.root(), Kept::Layers)?;
-        Ok(table.layer(&id).is_some_and(|layer| !layer.is_incomplete()))
+        match table.layer(&id) {
+            Some(layer) if !layer.is_incomplete() => Ok(true),
+            // A form that was asked for is none of these.
+            _ if blob.digest == *chain.last().expect("a layer is in its own chain") => self.take_known(chain),
+            _ => Ok(false),
+        }
     }
 
     fn put_blob(&self, blob: &mut Outgoing<'_>, part: Part<'_>) -> Result<()> {

@@ -25,6 +25,9 @@ use crate::tree::{Options, Root, twin};
 /// What the directory of a writer's unfinished layers is called.
 const PREFIX: &str = ".kiln-";
 
+/// In a writer's directory: the layers that go with an image.
+const GOING: &str = "going";
+
 /// The directories of one writer, locked as long as it lives. What a killed one left, the next one removes.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -42,7 +45,8 @@ struct Own {
 
 impl Own {
     fn begin(above: &Path) -> Result<Self> {
-        sweep(above);
+        // One that has a list of layers that go is ended with that.
+        dead_in(above, false).for_each(drop);
         let dir = above.join(format!("{PREFIX}{}", random::hex(8)));
         private(&dir)?;
         let lock = File::open(&dir).cannot("open", dir.display())?;
@@ -91,6 +95,16 @@ impl Stage {
         Ok(Stage { layers, splits })
     }
 
+    /// Notes which layers go, before the image goes that has them: if we are killed in between, a sweep ends it.
+    pub fn note_going(&self, layers: &BTreeSet<String>) -> Result<()> {
+        let path = self.layers.dir.join(GOING);
+        let unfinished = self.layers.new_name();
+        let bytes = serde_json::to_vec(layers).expect("plain data");
+        fs::write(&unfinished, bytes)
+            .and_then(|()| fs::rename(&unfinished, &path))
+            .cannot("write", path.display())
+    }
+
     /// A name for a layer's directory that goes away.
     pub fn trash(&self) -> PathBuf {
         self.layers.new_name()
@@ -107,17 +121,24 @@ impl Stage {
 
     /// The same layer once more, for another place in an image: its files, in `tree`, get further names.
     pub fn again(&self, known: &Staged, tree: &Path) -> Result<Staged> {
+        self.take(known, tree)?.ok_or_else(|| {
+            Error::new(crate::Kind::Io, format!("cannot write the layer `{}` twice", known.diff.0))
+                .because("its files cannot have more names")
+        })
+    }
+
+    /// A layer of which all is known: its files, in `tree`, get further names. None if they can have none here, or the
+    /// tar-split is gone.
+    pub fn take(&self, known: &Staged, tree: &Path) -> Result<Option<Staged>> {
         let (dir, link) = self.empty()?;
-        if !share(tree, &dir.join("diff"))? {
-            return Err(Error::new(
-                crate::Kind::Io,
-                format!("cannot write the layer `{}` twice", known.diff.0),
-            )
-            .because("its files cannot have more names"));
-        }
         let split = self.splits.new_name();
-        fs::hard_link(&known.split, &split).cannot("link", known.split.display())?;
-        Ok(Staged { dir, split, link, ..known.clone() })
+        let linked = match fs::hard_link(&known.split, &split) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(_) => fs::copy(&known.split, &split).map(drop),
+            linked => linked,
+        };
+        linked.cannot("copy", known.split.display())?;
+        Ok(share(tree, &dir.join("diff"))?.then(|| Staged { dir, split, link, ..known.clone() }))
     }
 
     /// Takes a layer whose diff id is to be `diff_id`: its files are those of `tree`, where that is given and on this
@@ -176,16 +197,32 @@ impl Stage {
     }
 }
 
-/// Removes what dead writers left.
-fn sweep(root: &Path) {
-    let Ok(items) = fs::read_dir(root) else { return };
-    for item in
-        items.flatten().filter(|item| item.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()))
-    {
-        let Ok(dir) = File::open(item.path()) else { continue };
-        if rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            remove(&item.path());
-        }
+/// What dead writers left in a directory, ours now: dropping it removes it. What has a list of layers that go is left
+/// out, unless `all` are wanted by who ends that.
+fn dead_in(above: &Path, all: bool) -> impl Iterator<Item = Own> {
+    let ours = |item: &fs::DirEntry| item.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+    let items = fs::read_dir(above).into_iter().flatten().flatten().filter(ours);
+    items.filter(move |item| all || !item.path().join(GOING).exists()).filter_map(|item| {
+        let lock = File::open(item.path()).ok().filter(|_| item.path().is_dir())?;
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Some(Own { dir: item.path(), _lock: lock })
+    })
+}
+
+/// What a dead writer left; dropping it removes it.
+pub(super) struct Dead(Own);
+
+/// What dead writers left in a storage.
+pub(super) fn dead(storage: &Storage) -> Vec<Dead> {
+    let places = [storage.root().join("overlay"), storage.dir(storage.root(), Kept::Layers)];
+    places.iter().flat_map(|above| dead_in(above, true)).map(Dead).collect()
+}
+
+impl Dead {
+    /// The layers that were to go with an image.
+    pub fn going(&self) -> BTreeSet<String> {
+        let bytes = fs::read(self.0.dir.join(GOING)).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
     }
 }
 

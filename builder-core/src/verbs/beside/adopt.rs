@@ -43,6 +43,7 @@ pub(super) fn adopt(
             below: Vec::new(),
             diff_id: *diff_id,
             size: layer.size,
+            owners: None,
             blobs: compressed(&image.manifest, place, *diff_id),
         };
         let record = LayerRecord { exports: vec![whole], split: Some(layer.split), ..LayerRecord::default() };
