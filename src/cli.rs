@@ -19,14 +19,17 @@ use crate::ui::{self, Talk};
 /// Makes `commands` and `perform` of the table of verbs: the module in `commands`, the name, other names.
 macro_rules! verbs {
     ($($module:ident $name:literal $(or $($alias:literal),+)?;)+) => {
-        /// A command for each verb. What it takes is only worked out when it is used, unless `all` are asked for.
-        fn commands(all: bool) -> Vec<Command> {
-            vec![$({
+        /// A command for each verb that is wanted. What it takes is only worked out when it is used, unless all that
+        /// there is is asked for.
+        fn commands(verbs: Verbs) -> Vec<Command> {
+            let mut commands = Vec::new();
+            $(if verbs.include(&[$name $($(, $alias)+)?]) {
                 let command = Command::new($name)$(.visible_aliases([$($alias),+]))?;
                 let define: fn(Command) -> Command =
                     |command| tune(c::$module::Args::augment_args(without_globals(command)));
-                if all { define(command) } else { command.defer(define) }
-            }),+]
+                commands.push(if matches!(verbs, Verbs::Whole) { define(command) } else { command.defer(define) });
+            })+
+            commands
         }
 
         /// Does what the words of one verb say.
@@ -78,12 +81,34 @@ verbs! {
     script "script";
     save "save";
     shell "shell";
+    source "source";
     tag "tag";
     umount "umount" or "unmount";
     undo "undo";
     unshare "unshare";
     version "version";
     why "why";
+}
+
+/// How much of the table of verbs the parser is told. Each verb it knows costs it a copy of the flags of all verbs.
+#[derive(Debug, Clone, Copy)]
+pub enum Verbs<'a> {
+    /// Every verb with all that it takes, as help and man pages need it.
+    Whole,
+    /// Every verb by its names: enough to say which one was meant.
+    Named,
+    /// The verbs that are among these words, by their names: the one that was typed is one of them. This is what a
+    /// start can afford.
+    Typed(&'a [OsString]),
+}
+
+impl Verbs<'_> {
+    fn include(self, names: &[&str]) -> bool {
+        match self {
+            Verbs::Whole | Verbs::Named => true,
+            Verbs::Typed(words) => words.iter().any(|word| names.iter().any(|name| word == name)),
+        }
+    }
 }
 
 /// What every command is handed: the flags of all verbs, how to get at the store, and as whom.
@@ -132,9 +157,8 @@ impl Context {
     }
 }
 
-/// The whole command line as the parser knows it. With `all`, every verb with all it takes, as help and man pages
-/// need it; else each verb by its name only, which is what a start can afford.
-pub fn command(all: bool) -> Command {
+/// The command line as the parser knows it, with these verbs.
+pub fn command(verbs: Verbs) -> Command {
     let version = Arg::new("version").long("version").short('v').action(ArgAction::Version);
     let command = Globals::augment_args(Command::new("kiln").arg(version.help("Print the version")))
         .about("Builds container images step by step: working containers, no daemon, no root needed")
@@ -144,7 +168,7 @@ pub fn command(all: bool) -> Command {
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .after_help("`kiln VERB --help` tells what a verb takes.");
-    tune(command).subcommands(commands(all))
+    tune(command).subcommands(commands(verbs))
 }
 
 /// The flags of all verbs are told once, in the help of all.
@@ -201,9 +225,13 @@ fn failed(error: &builder_core::Error) -> ExitCode {
 /// The flags of all verbs, the verb, and its words; or how to end at once.
 fn understand() -> std::result::Result<(Globals, (String, ArgMatches)), ExitCode> {
     let words = help_as_flag(std::env::args_os().collect());
-    let parsed = match command(false).try_get_matches_from(&words) {
+    let parsed = match command(Verbs::Typed(&words)).try_get_matches_from(&words) {
         // What each verb is about is only known when all are worked out.
-        Err(error) if asks(&error) && typed(&words) == "kiln" => command(true).try_get_matches_from(&words),
+        Err(error) if asks(&error) && typed(&words) == "kiln" => {
+            command(Verbs::Whole).try_get_matches_from(&words)
+        }
+        // Which verb was meant is only known among all of them.
+        Err(error) if !asks(&error) => command(Verbs::Named).try_get_matches_from(&words),
         parsed => parsed,
     };
     let misunderstood = |error| failed(&ui::words::misunderstood(&error, &typed(&words)));
@@ -224,7 +252,7 @@ fn understand() -> std::result::Result<(Globals, (String, ArgMatches)), ExitCode
 
 /// The program's name and the verb, as far as one was typed.
 fn typed(words: &[OsString]) -> String {
-    let known = command(false);
+    let known = command(Verbs::Named);
     let verb = words.iter().skip(1).filter_map(|word| known.find_subcommand(word)).next();
     verb.map_or_else(|| "kiln".to_owned(), |verb| format!("kiln {}", verb.get_name()))
 }
@@ -250,14 +278,14 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        command(true).debug_assert();
+        command(Verbs::Whole).debug_assert();
     }
 
     #[test]
     fn switches_take_values() {
         let prune = |words: &[&str]| {
             let words = ["kiln", "prune"].iter().chain(words);
-            let matches = command(false).try_get_matches_from(words).unwrap();
+            let matches = command(Verbs::Named).try_get_matches_from(words).unwrap();
             *matches.subcommand().unwrap().1.get_one::<bool>("all").unwrap()
         };
         assert!(prune(&["--all"]) && prune(&["-a"]) && prune(&["--all=true"]) && prune(&["--all=1"]));

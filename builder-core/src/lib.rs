@@ -77,4 +77,5 @@ pub use verbs::push::Push;
 pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};
 pub use verbs::shell::{Moment, Shell};
+pub use verbs::source::SourceImage;
 pub use verbs::undo::Undo;

@@ -27,7 +27,7 @@ impl Args {
     /// Prints the script.
     pub fn run(self, _context: &Context) -> Result<Exit> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut plain(cli::command(true)), "kiln", &mut script);
+        clap_complete::generate(self.shell, &mut plain(cli::command(cli::Verbs::Whole)), "kiln", &mut script);
         script.extend(names(self.shell).as_bytes());
         ui::result_bytes(&script);
         Ok(Exit::Success)

@@ -18,7 +18,7 @@ impl Args {
     /// Writes the pages; prints nothing.
     pub fn run(self, _context: &Context) -> Result<Exit> {
         // The flags of all verbs have one page, the first.
-        let command = cli::command(true).mut_args(|arg| arg.global(false));
+        let command = cli::command(cli::Verbs::Whole).mut_args(|arg| arg.global(false));
         let written =
             std::fs::create_dir_all(&self.dir).and_then(|()| clap_mangen::generate_to(command, &self.dir));
         written.map_err(|cause| {

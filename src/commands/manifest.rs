@@ -105,7 +105,7 @@ fn show(changed: &builder_core::ChangedList) {
 }
 
 /// `NAME=VALUE`, each a remark.
-fn annotations(words: &[String]) -> Result<BTreeMap<String, String>> {
+pub fn annotations(words: &[String]) -> Result<BTreeMap<String, String>> {
     let pair = |word: &String| match word.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(Error::invalid(format!("cannot use the annotation `{word}`")).hint("write NAME=VALUE")),

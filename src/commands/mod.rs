@@ -36,6 +36,7 @@ pub mod run;
 pub mod save;
 pub mod script;
 pub mod shell;
+pub mod source;
 pub mod tag;
 pub mod umount;
 pub mod undo;

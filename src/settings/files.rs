@@ -84,10 +84,12 @@ fn fragments(dir: &Path) -> Result<Vec<PathBuf>> {
 /// The text of a configuration file; at most 1 MiB, and a regular file: a pipe would keep us waiting.
 pub fn read(path: &Path) -> Result<String> {
     let io = |cause: std::io::Error| cannot_read(path).because(cause);
-    if !fs::metadata(path).map_err(io)?.is_file() {
+    let meta = fs::metadata(path).map_err(io)?;
+    if !meta.is_file() {
         return Err(cannot_read(path).because("it is not a regular file"));
     }
-    let mut bytes = Vec::new();
+    // One byte more than there is, so that the end is found without another allocation.
+    let mut bytes = Vec::with_capacity(meta.len().min(MAX_FILE) as usize + 1);
     fs::File::open(path).map_err(io)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(cannot_read(path).because("it is larger than 1 MiB"));
@@ -98,12 +100,23 @@ pub fn read(path: &Path) -> Result<String> {
 /// A TOML file as a table.
 pub fn read_toml(path: &Path) -> Result<toml::Table> {
     crate::ui::debug(format_args!("reading {}", path.display()));
-    let text = read(path)?;
+    let text = without_comments(read(path)?);
     text.parse().map_err(|cause: toml::de::Error| {
         let line =
             cause.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         malformed(path, format!("line {line}: {}", cause.message()))
     })
+}
+
+/// The text with its comment lines empty, so that lines keep their numbers. The files that distributions install are
+/// 40 KiB of comments around a few settings, and a parser takes a third of a millisecond over them at each start.
+fn without_comments(text: String) -> String {
+    // Within a string of several lines, a `#` begins no comment.
+    if text.contains("\"\"\"") || text.contains("'''") {
+        return text;
+    }
+    let lines = text.split_inclusive('\n');
+    lines.map(|line| if line.trim_ascii_start().starts_with('#') { "\n" } else { line }).collect()
 }
 
 /// A table as the struct that names what we know of it.

@@ -58,6 +58,7 @@ mod run_mounts;
 mod save;
 mod script;
 mod shell;
+mod source;
 mod support;
 mod surface;
 mod tag;

@@ -209,7 +209,7 @@ fn is_zero(number: &i64) -> bool {
 }
 
 /// Other builders write `null` where they mean "empty".
-fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de> + Default,

@@ -149,7 +149,8 @@ pub struct Manifest {
     pub media_type: String,
     /// The image config.
     pub config: Descriptor,
-    /// The layers, the lowest first.
+    /// The layers, the lowest first. Programs in Go write null where there are none.
+    #[serde(deserialize_with = "super::config::nullable")]
     pub layers: Vec<Descriptor>,
     /// Free-form remarks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -24,4 +24,5 @@ pub mod push;
 pub mod remote;
 pub mod save;
 pub mod shell;
+pub mod source;
 pub mod undo;

@@ -49,3 +49,20 @@ fn what_is_no_configuration_is_refused() {
     let deep = write(&dir, "deep.conf", &format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000)));
     assert!(read_toml(&deep).is_err());
 }
+
+#[test]
+fn comments_are_passed_over_and_lines_keep_their_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = write(
+        &dir,
+        "plain.conf",
+        "# one\n  # two\na = [ # three\n# four\n\"#five\", # six\n]\nb = '#'\n# end",
+    );
+    let table = read_toml(&plain).unwrap();
+    assert_eq!((table["a"][0].as_str(), table["b"].as_str()), (Some("#five"), Some("#")));
+    let long = write(&dir, "long.conf", "# one\na = \"\"\"\n# within\n\"\"\"\n");
+    assert_eq!(read_toml(&long).unwrap()["a"].as_str(), Some("# within\n"));
+    let broken = write(&dir, "broken.conf", "# one\n# two\nb = \n");
+    let error = format!("{:?}", read_toml(&broken).unwrap_err());
+    assert!(error.contains("line 3"), "{error}");
+}

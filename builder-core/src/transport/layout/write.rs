@@ -62,14 +62,19 @@ impl LayoutSink {
         written.cannot("write", path.display())
     }
 
-    fn blob(&self) -> io::Result<Unfinished> {
+    /// Begins a blob of unknown digest; it is published under [`blob_name`].
+    pub fn blob(&self) -> io::Result<Unfinished> {
         Unfinished::begin(&self.path.join("blobs/sha256"))
     }
 
+    /// Waits until nobody else changes the index.
+    pub fn alone(&self) -> Result<Lock> {
+        lock::wait(&self.path.join("oci-layout"), lock::Mode::Exclusive)
+            .cannot("lock the OCI layout", self.path.display())
+    }
+
     /// Enters an image into the index.
-    fn enter(&self, mut manifest: Descriptor) -> Result<()> {
-        let _alone: Lock = lock::wait(&self.path.join("oci-layout"), lock::Mode::Exclusive)
-            .cannot("lock the OCI layout", self.path.display())?;
+    pub fn enter(&self, _alone: &Lock, mut manifest: Descriptor) -> Result<()> {
         let path = self.path.join("index.json");
         let mut index = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Index::default(),
@@ -129,7 +134,7 @@ impl Sink for LayoutSink {
     fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()> {
         self.put(&manifest.bytes)?;
         match role {
-            Role::Named => self.enter(manifest.descriptor()),
+            Role::Named => self.enter(&self.alone()?, manifest.descriptor()),
             Role::Instance => Ok(()),
         }
     }
