@@ -11,7 +11,7 @@ use crate::store::Work;
 use crate::transport::archive::{
     ArchiveFiles, DockerArchiveSink, DockerArchiveSource, Kept, LayoutArchiveSink, Output,
 };
-use crate::transport::containers_storage::{self, Storage, StorageSink, StorageSource};
+use crate::transport::containers_storage;
 use crate::transport::directory::{DirSink, DirSource};
 use crate::transport::layout::{LayoutSink, LayoutSource};
 use crate::transport::policy;
@@ -81,8 +81,8 @@ fn unguarded<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Sour
             Ok(Box::new(RegistrySource::open(&gateway, name, places.reporter)?))
         }
         Location::ContainersStorage { storage, image } => {
-            let storage = Storage::open(places.machine, storage.as_ref())?;
-            Ok(Box::new(StorageSource::open(storage, image)?))
+            let (builder, machine) = (places.builder, places.machine);
+            containers_storage::source(builder, places.scratch, machine, storage.as_ref(), image)
         }
         _ => Err(not_a_place(location)),
     }
@@ -129,8 +129,7 @@ pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dy
                 Error::invalid(format!("cannot write to `{location}`")).because("the store is not open")
             })?;
             let names = containers_storage::names_to_give(image)?;
-            let storage = Storage::open(places.machine, storage.as_ref())?;
-            Ok(Box::new(StorageSink::open(builder, storage, names)?))
+            containers_storage::sink(builder, places.scratch, places.machine, storage.as_ref(), names)
         }
         _ => Err(not_a_place(location)),
     }

@@ -17,7 +17,7 @@ use crate::store::images::StoredImage;
 use crate::store::layers::{Export, Owners};
 use crate::store::{ContainerRecord, Work};
 use crate::sys::random;
-use crate::transport::containers_storage::{Lease, Storage, StorageSink, StorageSource, exists};
+use crate::transport::containers_storage::{self, Lease, Storage, StorageSource, exists};
 use crate::transport::{CopyOptions, Source, StoreSource, copy_image};
 use crate::verbs::images::Removed;
 
@@ -27,7 +27,11 @@ pub(crate) fn storage(builder: &Builder<'_>) -> Result<Option<Storage>> {
     if !machine.beside || !exists(machine) {
         return Ok(None);
     }
-    Storage::open(machine, None).map(Some)
+    match Storage::open(machine, None) {
+        // Images go there through Podman; what else is there, Kiln does not see.
+        Err(error) if error.kind() == Kind::Unsupported => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 /// The image that `text` names there; none if there is none, or no such storage.
@@ -79,6 +83,10 @@ pub(crate) fn hold_at(
 pub(crate) fn lease(builder: &Builder<'_>, container: &ContainerRecord) -> Result<()> {
     let Some(base) = &container.base else { return Ok(()) };
     let Some(root) = adopt::lender(&builder.store, &base.layers) else { return Ok(()) };
+    if builder.settings.machine.additional.contains(&root) {
+        // Nobody removes what is in there.
+        return Ok(());
+    }
     let storage = Storage::at(&builder.settings.machine, &root)?;
     let image = base.id.hex();
     let lease = Lease { id: &container.id, name: &container.name, image: &image };
@@ -103,13 +111,18 @@ pub(crate) fn release(builder: &Builder<'_>, container: &ContainerRecord) {
 
 /// Puts an image of the store there as well, under `names`, or gives it these names if it is there.
 pub(crate) fn publish(builder: &Builder<'_>, work: &Work, id: Digest, names: &[String]) -> Result<()> {
-    let Some(storage) = storage(builder)? else { return Ok(()) };
+    let machine = &builder.settings.machine;
+    if !machine.beside || !exists(machine) {
+        return Ok(());
+    }
     let reporter = Warnings(builder.reporter());
     let image = builder.store.hold_image(work, &id.hex())?;
     if image.entry.is_list() || image.entry.id != id {
         return Ok(());
     }
-    if storage.has_manifest(id, image.entry.manifest.digest)?
+    if let Some(storage) = storage(builder)?
+        && storage.is_overlay()
+        && storage.has_manifest(id, image.entry.manifest.digest)?
         && storage.add_names(&id.hex(), names, &reporter)?
     {
         return Ok(());
@@ -117,8 +130,8 @@ pub(crate) fn publish(builder: &Builder<'_>, work: &Work, id: Digest, names: &[S
     let source = StoreSource::new(builder, image);
     let mut tried = 0;
     loop {
-        let sink = StorageSink::open(builder, storage.clone(), names.to_vec())?;
-        match copy_image(&source, &sink, &CopyOptions::default(), &reporter) {
+        let sink = containers_storage::sink(builder, work.dir(), machine, None, names.to_vec())?;
+        match copy_image(&source, &*sink, &CopyOptions::default(), &reporter) {
             // Another process removed a layer that was there: then it is sent.
             Err(error) if error.kind() == Kind::NotFound && tried < 3 => tried += 1,
             copied => return copied.map(drop),
@@ -170,7 +183,20 @@ pub(crate) fn tag(builder: &Builder<'_>, text: &str, names: &[String]) -> Result
 
 /// Takes the name `text` away there, or the image if that was its last. None if it names none there.
 pub(crate) fn remove(builder: &Builder<'_>, text: &str, force: bool) -> Result<Option<Removed>> {
-    let (Some(source), Some(storage)) = (find(builder, text)?, storage(builder)?) else { return Ok(None) };
+    match (find(builder, text)?, storage(builder)?) {
+        (Some(_), Some(storage)) => remove_at(builder, &storage, text, force).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// As [`remove`], in any storage.
+pub(crate) fn remove_at(
+    builder: &Builder<'_>,
+    storage: &Storage,
+    text: &str,
+    force: bool,
+) -> Result<Removed> {
+    let source = StorageSource::open(storage.clone(), text)?;
     let (id, names) = (source.id(), source.tags()?);
     let reporter = Warnings(builder.reporter());
     let named = text.parse::<Reference>().ok().map(|name| name.to_string());
@@ -182,7 +208,7 @@ pub(crate) fn remove(builder: &Builder<'_>, text: &str, force: bool) -> Result<O
     match named {
         Some(name) if names.len() > 1 => {
             storage.remove_name(&name, &reporter)?;
-            Ok(Some(Removed { untagged: vec![name], deleted: None }))
+            Ok(Removed { untagged: vec![name], deleted: None })
         }
         None if names.len() > 1 && !force => {
             Err(Error::new(Kind::InUse, format!("cannot remove the image `{text}`"))
@@ -191,7 +217,7 @@ pub(crate) fn remove(builder: &Builder<'_>, text: &str, force: bool) -> Result<O
         }
         _ => {
             storage.remove_image(&id.hex(), &reporter)?;
-            Ok(Some(Removed { untagged: names, deleted: Some(id) }))
+            Ok(Removed { untagged: names, deleted: Some(id) })
         }
     }
 }

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
-use crate::name::Reference;
+use crate::name::{Reference, StorageSpec};
 use crate::oci::{Digest, ImageConfig, Manifest};
 use crate::store::{Forgotten, Keep, images::ImageEntry, images::StoredImage};
-use crate::transport::containers_storage::StorageSource;
+use crate::transport::containers_storage::{self, Storage, StorageSource};
 use crate::verbs::beside;
 
 pub use filter::Images;
@@ -192,6 +192,16 @@ pub struct Removed {
 }
 
 impl Rmi {
+    /// As [`Rmi::perform`], in a storage that other programs share; in Kiln's own store, where the machine has none.
+    pub fn at_storage(&self, builder: &Builder<'_>, storage: Option<&StorageSpec>) -> Result<Removed> {
+        let machine = &builder.settings.machine;
+        if storage.is_none() && !containers_storage::exists(machine) {
+            return self.perform(builder);
+        }
+        let storage = Storage::open(machine, storage)?;
+        beside::remove_at(builder, &storage, &self.image, self.force)
+    }
+
     /// Takes the name away, then the image if that was its last. What only it used goes too.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Removed> {
         let here = builder.store.find_image(&self.image);

@@ -13,6 +13,7 @@ mod layers;
 mod lease;
 mod lock;
 mod place;
+mod program;
 mod publish;
 mod remove;
 mod sink;
@@ -22,12 +23,18 @@ mod tables;
 
 pub(crate) use lease::Lease;
 pub(crate) use place::{Storage, exists};
-pub(crate) use sink::StorageSink;
 pub(crate) use source::StorageSource;
 
-use crate::error::{Error, Result};
-use crate::name::{Location, Reference};
+use sink::StorageSink;
+
+use std::path::Path;
+
+use crate::builder::Builder;
+use crate::error::{Error, Kind, Result};
+use crate::name::{Location, Reference, StorageSpec};
 use crate::settings::MachineStorage;
+use crate::transport::{Sink, Source};
+use program::{Program, ProgramSink};
 
 /// A location that is read, as it is meant on this machine: `containers-storage:NAME` is Kiln's own store where the
 /// machine has no other storage, or none with this image.
@@ -55,6 +62,39 @@ pub(crate) fn to_write(location: Location, machine: &MachineStorage) -> Location
 
 fn own(image: &str) -> Option<Location> {
     image.trim_start_matches('@').parse().ok().map(Location::Store)
+}
+
+/// Opens an image of a storage: of one that is unknown here through Podman, if `builder` says where that is.
+pub(crate) fn source<'a>(
+    builder: Option<&Builder<'_>>,
+    scratch: &Path,
+    machine: &MachineStorage,
+    spec: Option<&StorageSpec>,
+    image: &str,
+) -> Result<Box<dyn Source + 'a>> {
+    let error = match Storage::open(machine, spec) {
+        Err(error) if error.kind() == Kind::Unsupported => error,
+        storage => return Ok(Box::new(StorageSource::open(storage?, image)?)),
+    };
+    let program = builder.and_then(|builder| Program::find(&builder.settings, machine, spec)).ok_or(error)?;
+    Ok(Box::new(program.save(image, scratch)?))
+}
+
+/// Begins an image in a storage: in one that is not written here through Podman, if it is installed.
+pub(crate) fn sink<'a>(
+    builder: &'a Builder<'a>,
+    scratch: &Path,
+    machine: &MachineStorage,
+    spec: Option<&StorageSpec>,
+    names: Vec<String>,
+) -> Result<Box<dyn Sink + 'a>> {
+    let opened = Storage::open(machine, spec);
+    let error = match opened.and_then(|storage| StorageSink::open(builder, storage, names.clone())) {
+        Err(error) if error.kind() == Kind::Unsupported => error,
+        sink => return Ok(Box::new(sink?)),
+    };
+    let program = Program::find(&builder.settings, machine, spec).ok_or(error)?;
+    Ok(Box::new(ProgramSink::begin(program, names, scratch)?))
 }
 
 /// The full names of an image that is written under a name; none for one that is given its id.

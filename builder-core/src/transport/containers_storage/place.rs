@@ -61,13 +61,30 @@ fn driver_at(root: &Path) -> Option<String> {
     names.filter_map(|name| name.strip_suffix("-images").map(str::to_owned)).min()
 }
 
+/// Where the storage is that a location names, or the machine's; and its driver: the one that it is said to have, if it
+/// has images of that, else the one that it has.
+pub(super) fn whereabouts(machine: &MachineStorage, spec: Option<&StorageSpec>) -> (PathBuf, String) {
+    let root = spec.and_then(|spec| spec.root.clone()).unwrap_or_else(|| machine.root.clone());
+    let said = match spec {
+        Some(spec) => spec.driver.clone(),
+        None => machine.driver.clone(),
+    };
+    let driver = match (said, driver_at(&root)) {
+        (Some(said), _) if root.join(format!("{said}-images")).is_dir() => said,
+        (_, Some(there)) => there,
+        (Some(said), None) => said,
+        (None, None) => "overlay".to_owned(),
+    };
+    (root, if driver == "overlay2" { "overlay".to_owned() } else { driver })
+}
+
 impl Storage {
     /// Opens the storage that a location names, or the machine's.
     ///
     /// # Errors
     /// If it is of a driver that is unknown here, or may not be read.
     pub fn open(machine: &MachineStorage, spec: Option<&StorageSpec>) -> Result<Self> {
-        let root = spec.and_then(|spec| spec.root.clone()).unwrap_or_else(|| machine.root.clone());
+        let (root, driver) = whereabouts(machine, spec);
         let sentence = || format!("cannot open the storage `{}`", root.display());
         if root.as_os_str().is_empty() {
             return Err(Error::new(Kind::NotFound, "cannot find the machine's containers-storage")
@@ -82,20 +99,10 @@ impl Storage {
                 )
             });
         }
-        let asked = spec.and_then(|spec| spec.driver.clone());
-        let asked = asked.or_else(|| machine.driver.clone().filter(|_| spec.is_none()));
-        let there = driver_at(&root);
-        let driver = match (asked, there) {
-            (Some(asked), _) if root.join(format!("{asked}-images")).is_dir() => asked,
-            (_, Some(there)) => there,
-            (Some(asked), None) => asked,
-            (None, None) => "overlay".to_owned(),
-        };
-        let driver = if driver == "overlay2" { "overlay".to_owned() } else { driver };
         if !matches!(driver.as_str(), "overlay" | "vfs") {
             return Err(Error::new(Kind::Unsupported, sentence())
                 .because(format!("its driver is `{driver}`; known are overlay and vfs"))
-                .hint("take the image out with `podman save -o FILE IMAGE`, and use docker-archive:FILE"));
+                .hint("install podman, which then takes images in and out, or use an archive: docker-archive:FILE"));
         }
         let additional = if spec.is_some() { Vec::new() } else { machine.additional.clone() };
         Ok(Storage { root, driver, additional, patience: machine.patience })
