@@ -140,6 +140,25 @@ fn an_image_with_the_same_layer_twice_is_written() {
         .expect_code(1);
 }
 
+#[test]
+fn what_is_not_written_here_podman_takes_in() {
+    let Some(mut env) = for_root("interop_storage::what_is_not_written_here_podman_takes_in") else { return };
+    share(&mut env);
+    let id = images::write_small(&env.path("layout"), "localhost/base");
+    env.shell(
+        "place=containers-storage:[vfs@$PWD/vfs+$PWD/v]
+        kiln image copy -q oci:layout ${place}localhost/taken; kiln image copy -q ${place}taken oci:back:x
+        kiln image delete ${place}taken 2>refused || grep -q 'driver overlay only' refused",
+    )
+    .expect_ok("an image into vfs and back");
+    let images = "podman --root $PWD/vfs --runroot $PWD/v --storage-driver vfs images -q --no-trunc";
+    assert_eq!(env.shell(images).expect_ok("podman's list"), format!("sha256:{id}"));
+    assert_eq!(
+        env.run("skopeo", ["inspect", "--config", "--format", "{{.config.Cmd}}", "oci:back:x"]),
+        "[/bin/sh]"
+    );
+}
+
 fn shared(env: &Env) -> String {
     env.store().join("shared").display().to_string()
 }
@@ -159,9 +178,9 @@ fn what_cannot_be_is_told() {
     tell(
         &env,
         r#"
-$ kiln image copy -q containers-storage:[$PWD/other]a oci:out
+$ PATH=$PWD/../bin kiln image copy -q containers-storage:[$PWD/other]a oci:out
 ! Error: cannot open the storage `<dir>/files/other`: its driver is `btrfs`; known are overlay and vfs
-! hint: take the image out with `podman save -o FILE IMAGE`, and use docker-archive:FILE
+! hint: install podman, which then takes images in and out, or use an archive: docker-archive:FILE
 [125]
 $ kiln image inspect containers-storage:[overlay@$PWD/broken]a
 ! Error: cannot read `<dir>/files/broken/overlay-images/images.json`: invalid type: map, expected a sequence at line 1 column 0
@@ -171,7 +190,7 @@ $ kiln image inspect containers-storage:[$PWD/nosuch]a
 ! Error: cannot find the image `a`: no image in the storage `<dir>/files/nosuch` has this name or id
 ! hint: see what there is with `podman images`
 [125]
-$ kiln image copy -q oci:layout containers-storage:[vfs@$PWD/new]a
+$ PATH=$PWD/../bin kiln image copy -q oci:layout containers-storage:[vfs@$PWD/new]a
 ! Error: cannot write to `containers-storage:[vfs@<dir>/files/new]`: Kiln writes layers for the driver overlay only
 ! hint: write an archive, and take it in: podman load -i FILE
 [125]

@@ -72,6 +72,11 @@ impl Storage {
     /// # Errors
     /// `InUse` if a container was made of it.
     pub fn remove_image(&self, id: &str, reporter: &dyn Reporter) -> Result<()> {
+        if !self.is_overlay() {
+            return Err(Error::new(Kind::Unsupported, format!("cannot remove the image `{id}`"))
+                .because("Kiln writes storages of the driver overlay only")
+                .hint(format!("remove it with Podman: podman rmi {id}")));
+        }
         if !layers::is_id(id) {
             return Ok(());
         }
