@@ -83,6 +83,7 @@ verbs! {
     shell "shell";
     source "source";
     tag "tag";
+    r#try "try";
     umount "umount" or "unmount";
     undo "undo";
     unshare "unshare";
@@ -209,7 +210,10 @@ pub fn main() -> ExitCode {
     };
     globals.level().begin();
     let context = Context { globals, host: Host::look(), conf: OnceCell::new() };
-    let prepared = context.globals.prepare();
+    let prepared = settings::engine_env(context.host).and_then(|variables| {
+        context.host.set_variables(&variables);
+        context.globals.prepare()
+    });
     let mut ended = prepared.and_then(|()| perform(&verb.0, &verb.1, &context));
     if context.globals.log_rusage || context.globals.rusage_logfile.is_some() {
         let told = ui::usage::tell(began, context.globals.rusage_logfile.as_deref());

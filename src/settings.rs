@@ -52,6 +52,12 @@ impl Environment {
         matches!(Environment::text(name).as_deref(), Some("1" | "true"))
     }
 
+    /// Whether the caller wants each verb in the history of images: `BUILDAH_HISTORY` is `true`, in any case, or `1`.
+    pub fn wants_history() -> bool {
+        Environment::text("BUILDAH_HISTORY")
+            .is_some_and(|word| word == "1" || word.eq_ignore_ascii_case("true"))
+    }
+
     /// A number of seconds since the epoch, as `SOURCE_DATE_EPOCH` holds it.
     pub fn seconds(name: &str) -> Result<Option<i64>> {
         let Some(text) = Environment::text(name) else { return Ok(None) };
@@ -66,6 +72,11 @@ impl Environment {
 /// The defaults of containers.conf.
 pub fn containers_conf(host: Host) -> Result<ContainersConf> {
     containers_conf::load(&Places::of_machine(host.is_rootless()))
+}
+
+/// Variables that containers.conf has for this program.
+pub fn engine_env(host: Host) -> Result<Vec<(String, String)>> {
+    containers_conf::engine_env(&Places::of_machine(host.is_rootless()))
 }
 
 /// Where what concerns registries is written; nothing is opened.

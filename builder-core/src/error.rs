@@ -108,6 +108,22 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether it came about because something is not there: of a command that could not be started, the program.
+    #[must_use]
+    pub fn is_of_missing(&self) -> bool {
+        let mut next = std::error::Error::source(self);
+        while let Some(error) = next {
+            let io = error.downcast_ref::<std::io::Error>();
+            if io.is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) {
+                return true;
+            }
+            next = error.source();
+        }
+        self.kind == Kind::NotFound
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence)

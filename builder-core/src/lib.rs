@@ -29,19 +29,19 @@ pub use auth::Credentials;
 pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
-pub use host::Host;
+pub use host::{Host, IdMaps, IdRange};
 pub use layer::{Compression, Times};
-pub use name::{Location, Pick, Reference, StorageSpec};
+pub use name::{DaemonImage, Location, Pick, Reference, StorageSpec};
 pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
-pub use settings::{Driver, MachineStorage, Proxies, RegistrySettings, Settings};
+pub use settings::{DaemonSettings, Driver, MachineStorage, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
-    Spaces, SshAgent, Unpack, Volume, is_git, is_remote, parse_size, unpack_archive,
+    Shown, Spaces, SshAgent, Unpack, UserSpace, Volume, is_git, is_remote, parse_size, unpack_archive,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
 pub use transport::http::Tls;
@@ -56,6 +56,7 @@ pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
 pub use verbs::diff::{Change, Diff, Difference};
 pub use verbs::doctor::{Check, State as CheckState, doctor};
 pub use verbs::du::du;
+pub use verbs::export::{Export, ExportTo};
 pub use verbs::fork::Fork;
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};
@@ -78,4 +79,6 @@ pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};
 pub use verbs::shell::{Moment, Shell};
 pub use verbs::source::SourceImage;
+pub use verbs::step_cache::StepCache;
+pub use verbs::r#try::Try;
 pub use verbs::undo::Undo;

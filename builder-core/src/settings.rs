@@ -110,6 +110,19 @@ pub struct RegistrySettings {
     pub signatures: PathBuf,
     /// The proxies of this process.
     pub proxies: Proxies,
+    /// Where Docker's daemon is.
+    pub daemon: DaemonSettings,
+}
+
+/// Where Docker's daemon is, as the environment says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DaemonSettings {
+    /// `DOCKER_HOST`: `unix://PATH`, `tcp://HOST:PORT`; the usual socket, unless given.
+    pub host: Option<String>,
+    /// Whether `tcp://` means TLS.
+    pub tls: bool,
+    /// The directory with `ca.pem`, `cert.pem` and `key.pem` for that.
+    pub certificates: Option<PathBuf>,
 }
 
 /// The proxies of this process, as the environment names them.

@@ -73,6 +73,12 @@ impl CommitCompressionArgs {
         choose(self.disable_compression.unwrap_or(format.is_none()), format)
     }
 
+    /// What the flags ask for, if any of them is given.
+    pub fn asked(&self) -> Option<Compression> {
+        let is_asked = self.compression_format.is_some() || self.disable_compression.is_some();
+        is_asked.then(|| self.chosen())
+    }
+
     /// The level asked for, if the form has it.
     pub fn level(&self) -> Result<Option<i32>> {
         let zstd = self.compression_format.as_deref() == Some("zstd");

@@ -39,8 +39,9 @@ macro_rules! endpoint {
             /// Not here: log in with a token
             #[arg(long = $token, id = $token, value_name = "TOKEN", hide = true)]
             registry_token: Option<String>,
-            /// Not here: talk to a Docker daemon
-            #[arg(long = $daemon, id = $daemon, value_name = "HOST", hide = true)]
+            /// Where the Docker daemon is: unix://PATH, http://HOST:PORT or, with TLS, tcp://HOST:PORT (default:
+            /// unix:///var/run/docker.sock) [env: DOCKER_HOST]
+            #[arg(long = $daemon, id = $daemon, value_name = "HOST")]
             daemon_host: Option<String>,
             /// Not here: keep the blobs of several layouts in one directory
             #[arg(long = $shared, id = $shared, value_name = "DIR", hide = true)]
@@ -52,9 +53,6 @@ macro_rules! endpoint {
             pub fn access(&self, authfile: Option<&PathBuf>) -> Result<Access> {
                 if self.registry_token.is_some() {
                     return refuse($token, "log in with --creds, or with `kiln login`");
-                }
-                if self.daemon_host.is_some() {
-                    return refuse($daemon, "save the image with `docker save`, and use docker-archive:FILE");
                 }
                 if self.shared_blob_dir.is_some() {
                     return refuse($shared, "leave it out: a layout then has all its blobs");
@@ -74,6 +72,7 @@ macro_rules! endpoint {
                     anonymous: self.no_creds,
                     auth_file: self.authfile.as_ref().or(authfile).cloned(),
                     cert_dir: self.cert_dir.clone(),
+                    daemon_host: self.daemon_host.clone(),
                     ..Access::default()
                 })
             }

@@ -29,7 +29,8 @@ pub struct Globals {
     #[arg(long, global = true, visible_alias = "loglevel", value_name = "LEVEL", default_value = "warn")]
     #[arg(value_parser = Level::parse)]
     pub log_level: Level,
-    /// How progress is told: auto, tty (moving lines), plain, or json (an object per line, for programs)
+    /// How progress is told: auto, tty (moving lines), plain, json or rawjson (an object per line, for programs), or
+    /// quiet (of a build the step that fails)
     #[arg(long, global = true, value_name = "FORM", default_value = "auto", hide_short_help = true)]
     #[arg(value_parser = Progress::parse)]
     pub progress: Progress,
@@ -48,10 +49,10 @@ pub struct Globals {
     /// The mounts.conf to use: what of the host every `run` sees
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub default_mounts_file: Option<PathBuf>,
-    /// User ids of containers made with `from`, where it says nothing itself: INSIDE:OUTSIDE:LENGTH
+    /// User ids of containers that `from` or `build` makes, where they say nothing themselves: INSIDE:OUTSIDE:LENGTH
     #[arg(long, value_name = "INSIDE:OUTSIDE:LENGTH", hide_short_help = true)]
     pub userns_uid_map: Vec<String>,
-    /// Group ids of containers made with `from`, where it says nothing itself: INSIDE:OUTSIDE:LENGTH
+    /// Group ids of containers that `from` or `build` makes, where they say nothing themselves: INSIDE:OUTSIDE:LENGTH
     #[arg(long, value_name = "INSIDE:OUTSIDE:LENGTH", hide_short_help = true)]
     pub userns_gid_map: Vec<String>,
     /// Who sets limits: cgroupfs, that is Kiln itself
@@ -87,10 +88,7 @@ impl Globals {
     /// Refuses what cannot have its effect here, and does what is done before any verb.
     pub fn prepare(&self) -> Result<()> {
         self.progress.begin();
-        let maps = "leave it away: containers have the ids of whoever runs Kiln";
         let refused = [
-            (!self.userns_uid_map.is_empty(), "--userns-uid-map", maps),
-            (!self.userns_gid_map.is_empty(), "--userns-gid-map", maps),
             (self.cpu_profile.is_some(), "--cpu-profile", "profile it from outside: perf record kiln …"),
             (self.memory_profile.is_some(), "--memory-profile", "see what it used: kiln --log-rusage …"),
             (self.imagestore.is_some(), "--imagestore", "images and containers share one store: --root DIR"),

@@ -8,6 +8,7 @@ mod globals;
 pub mod list;
 mod platform;
 mod pull;
+pub mod refused;
 mod registry;
 pub mod run_defaults;
 mod run_options;

@@ -49,6 +49,7 @@ impl RegistryArgs {
             anonymous: false,
             auth_file: self.authfile.clone(),
             cert_dir: self.cert_dir.clone(),
+            daemon_host: None,
             retry: Retry { times: self.retry, delay: self.retry_delay },
             policy: self.signature_policy.clone(),
         })
@@ -66,6 +67,7 @@ impl RegistryArgs {
                 directories: self.cert_dir.iter().cloned().collect(),
                 bundle: settings.bundle,
                 bundle_dirs: settings.bundle_dirs,
+                ..Tls::default()
             },
             proxies: settings.proxies,
             ..Fetch::default()

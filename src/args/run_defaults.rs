@@ -24,7 +24,7 @@ pub fn fill(run: &mut Run, context: &Context) -> Result<()> {
     })?;
     run.no_pivot |= conf.engine.no_pivot_root == Some(true);
     run.hooks_dirs.clone_from(&conf.engine.hooks_dir);
-    run.cdi_dirs.clone_from(&conf.engine.cdi_spec_dirs);
+    run.annotations = pairs("annotations", &conf.containers.annotations)?;
     run.helpers.clone_from(&conf.engine.helper_binaries_dir);
     let mut mounts: Vec<RunMount> = all(&conf.containers.mounts)?;
     for shown in settings::mounts_conf(&context.globals, context.host)? {
@@ -65,6 +65,7 @@ fn defaults(conf: &ContainersConf) -> Result<RunSettings> {
     Ok(RunSettings {
         capabilities: says.default_capabilities.clone(),
         devices: all::<Device>(&says.devices)?,
+        cdi_dirs: conf.engine.cdi_spec_dirs.clone(),
         dns: Dns::parse(&says.dns_servers, &says.dns_searches, &says.dns_options)?,
         env: env(conf),
         hosts_base: text(&says.base_hosts_file),
@@ -81,9 +82,33 @@ fn defaults(conf: &ContainersConf) -> Result<RunSettings> {
         no_hosts: says.no_hosts == Some(true),
         security,
         shm_size: text(&says.shm_size).map(size).transpose()?,
+        sysctls: pairs("default_sysctls", &says.default_sysctls)?,
+        umask: text(&says.umask).map(|word| umask(&word)).transpose()?,
         volumes: all::<Volume>(&says.volumes)?,
         ..RunSettings::default()
     })
+}
+
+/// `NAME=VALUE` of each entry of the list `key`.
+fn pairs(key: &str, entries: &[String]) -> Result<Vec<(String, String)>> {
+    let pair = |entry: &String| {
+        let pair = entry.split_once('=').filter(|(name, _)| !name.is_empty());
+        pair.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| {
+            Error::invalid(format!("cannot use `{}` in {key}", entry.escape_debug()))
+                .because("it is not NAME=VALUE")
+        })
+    };
+    entries.iter().map(pair).collect()
+}
+
+/// An octal number of three digits or four.
+fn umask(word: &str) -> Result<u32> {
+    u32::from_str_radix(word, 8).ok().filter(|mask| *mask <= 0o777 && !word.starts_with('+')).ok_or_else(
+        || {
+            Error::invalid(format!("cannot use the umask `{}`", word.escape_debug()))
+                .because("it is not octal, 0 to 0777")
+        },
+    )
 }
 
 fn network(word: &str, conf: &ContainersConf) -> Result<Network> {

@@ -3,10 +3,11 @@
 use std::str::FromStr;
 
 use builder_core::{
-    Device, Dns, Error, Isolation, Kind, Limit, Network, Resources, Result, RunSettings, Security, Space,
-    Spaces, Volume, parse_size,
+    Device, Dns, Error, IdMaps, Isolation, Limit, Network, Resources, Result, RunSettings, Security, Space,
+    Spaces, UserSpace, Volume, parse_size,
 };
 
+use super::Globals;
 use crate::settings::Environment;
 
 /// How commands run
@@ -25,6 +26,10 @@ pub struct RunOptions {
     /// Make the control group in this one; from the root of the hierarchy if it begins with a slash
     #[arg(long, value_name = "GROUP")]
     cgroup_parent: Option<String>,
+    /// Look in this directory for the descriptions of devices that are named vendor.com/class=name (default: /etc/cdi
+    /// and /var/run/cdi)
+    #[arg(long, value_name = "DIR")]
+    cdi_config_dir: Vec<std::path::PathBuf>,
     /// The control group namespace: private, host, or the path of one
     #[arg(long, value_name = "NAMESPACE")]
     cgroupns: Option<String>,
@@ -74,8 +79,8 @@ pub struct RunOptions {
     /// Limit memory and swap together; -1 for any swap
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     memory_swap: Option<String>,
-    /// The network: host, none (a loopback device), private or pasta[:OPTIONS] (one of its own, joined to the host's by
-    /// the program pasta), ns:PATH (default: host)
+    /// The network: host, none (a loopback device), private (one of its own, joined to the host's by pasta or
+    /// slirp4netns, whichever is there), pasta[:OPTIONS], slirp4netns[:OPTIONS], ns:PATH (default: host)
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
     network: Option<String>,
     /// Leave the image's /etc/hosts alone
@@ -97,19 +102,21 @@ pub struct RunOptions {
     /// Limit each process: NAME=SOFT[:HARD], or host for the caller's limits
     #[arg(long, value_name = "LIMIT", value_delimiter = ',')]
     ulimit: Vec<String>,
-    /// The user namespace: host, which is the caller's; others are refused
+    /// The user namespace: host, private (the command's own, with the ids of --userns-uid-map, else with ours), or the
+    /// path of one (default: private where ids are mapped, else host)
     #[arg(long, value_name = "NAMESPACE")]
     userns: Option<String>,
-    /// Refused: files of a container are the caller's ids
-    #[arg(long, value_name = "MAP")]
+    /// Users of the container that are others outside; as root on files whose file system can show that. A layer has
+    /// the container's ids, and so has what `mount` shows (default: as --userns-gid-map)
+    #[arg(long, value_name = "INSIDE:OUTSIDE:LENGTH")]
     userns_uid_map: Vec<String>,
-    /// Refused: files of a container are the caller's ids
-    #[arg(long, value_name = "MAP")]
+    /// Groups of the container that are others outside (default: as --userns-uid-map)
+    #[arg(long, value_name = "INSIDE:OUTSIDE:LENGTH")]
     userns_gid_map: Vec<String>,
-    /// Refused: files of a container are the caller's ids
+    /// Map users to those that /etc/subuid gives to this user (default: the name of --userns-gid-map-group)
     #[arg(long, value_name = "USER")]
     userns_uid_map_user: Option<String>,
-    /// Refused: files of a container are the caller's ids
+    /// Map groups to those that /etc/subgid gives to this group (default: the name of --userns-uid-map-user)
     #[arg(long, value_name = "GROUP")]
     userns_gid_map_group: Option<String>,
     /// The host name namespace: private, host, or the path of one
@@ -123,8 +130,7 @@ pub struct RunOptions {
 
 impl RunOptions {
     /// The settings that the flags make.
-    pub fn settings(&self) -> Result<RunSettings> {
-        self.refuse_user_namespaces()?;
+    pub fn settings(&self, globals: &Globals) -> Result<RunSettings> {
         let mut security = Security::default();
         self.security_opt.iter().try_for_each(|text| security.add(text))?;
         let space = |flag: &str, text: &Option<String>| {
@@ -141,6 +147,7 @@ impl RunOptions {
             cap_add: self.cap_add.clone(),
             cap_drop: self.cap_drop.clone(),
             devices: all::<Device>(&self.device)?,
+            cdi_dirs: self.cdi_config_dir.clone(),
             dns,
             groups: self.group_add.clone(),
             http_proxy: self.http_proxy,
@@ -158,31 +165,67 @@ impl RunOptions {
             no_hostname: self.no_hostname,
             security,
             shm_size: self.shm_size.as_deref().map(shm_size).transpose()?,
+            users: self.users(globals)?,
             volumes: all::<Volume>(&self.volume)?,
             ..RunSettings::default()
         };
         Ok(settings)
     }
 
-    /// Every container is in the user namespace that Kiln is in, and its files have the ids of that.
-    fn refuse_user_namespaces(&self) -> Result<()> {
-        let fault = |flag: &str, value: &str| {
-            Err(Error::new(Kind::Unsupported, format!("cannot use `{flag} {value}`"))
-                .because("a container has no user namespace other than the caller's")
-                .hint("as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid"))
+    /// The user namespace that the flags ask for; `globals` has the maps that hold where they say nothing.
+    fn users(&self, globals: &Globals) -> Result<Option<UserSpace>> {
+        let name = |own: &Option<String>, other: &Option<String>| own.clone().or_else(|| other.clone());
+        let user = name(&self.userns_uid_map_user, &self.userns_gid_map_group);
+        let group = name(&self.userns_gid_map_group, &self.userns_uid_map_user);
+        let mut maps = match (user, group) {
+            (Some(user), Some(group)) => IdMaps::of_names("/etc".as_ref(), &user, &group)?,
+            _ => IdMaps::default(),
+        };
+        let either = |own: &Vec<String>, global: &Vec<String>| {
+            if own.is_empty() { global.clone() } else { own.clone() }
+        };
+        let uids = either(&self.userns_uid_map, &globals.userns_uid_map);
+        let gids = either(&self.userns_gid_map, &globals.userns_gid_map);
+        maps.uids.extend(IdMaps::parse("--userns-uid-map", &uids)?);
+        maps.gids.extend(IdMaps::parse("--userns-gid-map", &gids)?);
+        if maps.uids.is_empty() {
+            maps.uids.clone_from(&maps.gids);
+        } else if maps.gids.is_empty() {
+            maps.gids.clone_from(&maps.uids);
+        }
+        let mapped = maps != IdMaps::default();
+        let fault = |because: &str| {
+            Err(Error::invalid(format!(
+                "cannot use `--userns {}`",
+                self.userns.as_deref().unwrap_or_default()
+            ))
+            .because(because))
         };
         match self.userns.as_deref() {
-            None | Some("" | "host") => {}
-            Some(other) => return fault("--userns", other),
-        }
-        let maps = [("--userns-uid-map", &self.userns_uid_map), ("--userns-gid-map", &self.userns_gid_map)];
-        if let Some((flag, map)) = maps.iter().find_map(|(flag, maps)| Some((flag, maps.first()?))) {
-            return fault(flag, map);
-        }
-        match (&self.userns_uid_map_user, &self.userns_gid_map_group) {
-            (Some(user), _) => fault("--userns-uid-map-user", user),
-            (None, Some(group)) => fault("--userns-gid-map-group", group),
-            (None, None) => Ok(()),
+            None if mapped => Ok(Some(UserSpace::Private(maps))),
+            None => Ok(None),
+            Some("host") if mapped => fault("ids are mapped by a user namespace of the container's own")
+                .map_err(|error| error.hint("leave --userns away, or the maps")),
+            Some("host") => Ok(Some(UserSpace::Host)),
+            Some("" | "private" | "container") => Ok(Some(UserSpace::Private(maps))),
+            Some(auto) if auto == "auto" || auto.starts_with("auto:") => {
+                fault("which ids are free is known to nobody here").map_err(|error| {
+                    error.hint("name them: --userns-uid-map 0:100000:65536, or --userns-uid-map-user USER")
+                })
+            }
+            Some(path) => {
+                let path = path.strip_prefix("ns:").unwrap_or(path);
+                if !path.starts_with('/') {
+                    return fault("it is no namespace").map_err(|error| {
+                        error.hint("use host, private, or the path of one: /proc/PID/ns/user")
+                    });
+                }
+                if mapped {
+                    return fault("a namespace that exists has maps already")
+                        .map_err(|error| error.hint("leave the maps away"));
+                }
+                Ok(Some(UserSpace::Path(path.into())))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use builder_core::{Config, ConfigEdit, Copy, CopyFrom, Error, Kind, Result, Unpack};
+use builder_core::{Copy, CopyFrom, Error, Kind, Result, Shown, Unpack};
 
 use crate::args::RegistryArgs;
 use crate::cli::Context;
@@ -43,7 +43,8 @@ pub struct Sources {
     /// Take sources from this directory and nothing outside it
     #[arg(long, value_name = "DIR")]
     contextdir: Option<PathBuf>,
-    /// Name it in the image's history as what made the next layer, in place of a line of its own
+    /// Name it in the image's history as what made the next layer, in place of a line of its own; with commit --layers
+    /// that layer ends here
     #[arg(long, conflicts_with = "add_history")]
     created_by: bool,
     /// Leave out what matches this pattern, by the path from --contextdir, from the root of --from, or from the
@@ -89,7 +90,7 @@ impl Sources {
         // A single word is a source, and goes to the working directory.
         let destination =
             if self.sources.len() > 1 { self.sources.pop().unwrap_or_default() } else { String::new() };
-        let show = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
+        let show = self.add_history || Environment::wants_history();
         let mut ignore = self.ignore()?;
         // A comment in a file is a pattern here.
         ignore.extend(self.exclude.iter().map(|pattern| match pattern.strip_prefix('#') {
@@ -121,13 +122,12 @@ impl Sources {
             fetch: self.registry.fetch(&context.globals),
         };
         let builder = context.privileged(&talk)?;
-        let show = show && !self.created_by;
-        let print = !self.quiet || self.created_by;
-        let done = copy.perform_in(&builder, &self.container, &from, print, show)?;
-        if self.created_by {
-            let edits = vec![ConfigEdit::CreatedBy(copy.history(&done))];
-            Config { container: self.container.clone(), edits, history: Vec::new() }.perform(&builder)?;
-        }
+        let shown = match (self.created_by, show) {
+            (true, _) => Shown::Layer(None),
+            (false, true) => Shown::Line(None),
+            (false, false) => Shown::Nothing,
+        };
+        let done = copy.perform_in(&builder, &self.container, &from, !self.quiet, &shown)?;
         if let Some(digest) = done.digest.filter(|_| !self.quiet) {
             ui::result(digest);
         }

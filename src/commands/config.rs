@@ -36,7 +36,7 @@ pub struct Args {
     /// Set the image's comment
     #[arg(long, allow_hyphen_values = true)]
     comment: Option<String>,
-    /// Set what history names as the maker of the next layer
+    /// Set what history names as the maker of the next layer; with commit --layers that layer ends here
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     created_by: Option<String>,
     /// Set the domain name
@@ -145,7 +145,7 @@ impl Args {
         }
         let talk = Talk { quiet: false };
         let builder = context.builder(&talk)?;
-        let shown = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
+        let shown = self.add_history || Environment::wants_history();
         let mut history = if shown { self.shown_edits() } else { Vec::new() };
         history.append(&mut self.history);
         Config { container: self.container, edits, history }.perform(&builder)?;

@@ -7,7 +7,7 @@ use builder_core::{Format, From, Result};
 use crate::args::endpoint::refuse;
 use crate::args::{BlobCacheArgs, PlatformArgs, PullArgs, RegistryArgs, RunOptions};
 use crate::cli::Context;
-use crate::commands::{default_format, parse_format, write_file};
+use crate::commands::{check_output, default_format, parse_format, write_file};
 use crate::exit::Exit;
 use crate::settings::Environment;
 use crate::ui::{self, Talk};
@@ -55,7 +55,7 @@ impl Args {
         }
         let talk = Talk { quiet: self.quiet };
         let cached = self.cached || Environment::flag("KILN_CACHED");
-        let run = self.options.settings()?;
+        let run = self.options.settings(&context.globals)?;
         let from = From {
             pull: self.pull.policy()?,
             platform: self.platform.wanted()?,
@@ -66,6 +66,7 @@ impl Args {
             cached,
             access: self.registry.access()?,
         };
+        check_output(self.cidfile.as_deref())?;
         self.blob_cache.make()?;
         let builder = context.privileged(&talk)?;
         let made = from.perform(&builder)?;

@@ -38,6 +38,7 @@ pub mod script;
 pub mod shell;
 pub mod source;
 pub mod tag;
+pub mod r#try;
 pub mod umount;
 pub mod undo;
 pub mod unshare;
@@ -76,6 +77,23 @@ pub fn named_or_all(verb: &str, what: &str, names: &[String], all: bool) -> Resu
 pub fn write_file(path: &std::path::Path, text: &str) -> Result<()> {
     std::fs::write(path, text)
         .map_err(|cause| Error::new(Kind::Io, format!("cannot write `{}`", path.display())).because(cause))
+}
+
+/// Makes sure that such a file can be written, before what it tells of is done.
+pub fn check_output(path: Option<&std::path::Path>) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let fault = |cause| {
+        Error::new(Kind::Io, format!("cannot write `{}`", path.display()))
+            .because(cause)
+            .hint("name a file in a directory that is there, and may be written to")
+    };
+    match std::fs::File::create_new(path) {
+        Ok(_) => std::fs::remove_file(path).map_err(fault),
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+            std::fs::File::options().append(true).open(path).map(drop).map_err(fault)
+        }
+        Err(cause) => Err(fault(cause)),
+    }
 }
 
 /// The two families of media types, by the names Buildah gives them.

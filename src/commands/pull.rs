@@ -11,7 +11,8 @@ use crate::ui::{self, Talk};
 /// Bring an image into the store and print its id
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Its name, or where it is: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, dir:DIR
+    /// Its name, or where it is: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, dir:DIR,
+    /// docker-daemon:NAME:TAG (of the daemon that DOCKER_HOST names)
     image: String,
     /// All tags of the repository, or all images of the archive
     #[arg(long, short)]

@@ -17,7 +17,8 @@ use crate::ui::Talk;
 pub struct Args {
     /// The image, or a list of images, by name or id
     image: String,
-    /// Where to: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE:NAME, docker-archive:FILE:NAME, dir:DIR
+    /// Where to: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE:NAME, docker-archive:FILE:NAME, dir:DIR,
+    /// docker-daemon:NAME:TAG (of the daemon that DOCKER_HOST names)
     /// (default: the registry of its name)
     target: Option<String>,
     /// Of a list, all of its images

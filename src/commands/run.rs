@@ -3,9 +3,9 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, SshAgent};
+use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, Shown, SshAgent};
 
-use crate::args::{RunOptions, proxies, run_defaults};
+use crate::args::{Globals, RunOptions, proxies, run_defaults};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
@@ -44,7 +44,8 @@ pub struct Args {
     /// An option for that runtime, without the leading --
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     runtime_flag: Vec<String>,
-    /// A secret that mounts may ask for: id=ID,src=FILE or id=ID,env=VARIABLE
+    /// A secret that mounts may ask for: id=ID,src=FILE or id=ID,env=VARIABLE; with ,keyed another
+    /// value makes a cached step another one
     #[arg(long, value_name = "SECRET")]
     secret: Vec<String>,
     /// An SSH agent that mounts may ask for: default, or ID=SOCKET
@@ -76,13 +77,13 @@ impl Args {
     /// Runs the command and ends as it ended.
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
-        let history = self.add_history || Environment::text("BUILDAH_HISTORY").as_deref() == Some("true");
-        let line = history.then(|| self.command.join(" "));
+        let history = self.add_history || Environment::wants_history();
+        let shown = if history { Shown::Line(None) } else { Shown::Nothing };
         let (container, valid) = (self.container.clone(), self.valid_exit_codes.clone());
         let mut run = self.value()?;
         run_defaults::fill(&mut run, context)?;
         let builder = context.privileged(&talk)?;
-        match run.perform_in(&builder, &container, line.as_deref()) {
+        match run.perform_in(&builder, &container, &shown) {
             Ok(exit) if valid.contains(&exit.code()) => Ok(Exit::Success),
             Ok(exit) => Ok(Exit::Child(exit.code())),
             // As an OCI runtime says it.
@@ -96,7 +97,7 @@ impl Args {
 
     /// The verb, with what the environment adds.
     fn value(self) -> Result<Run> {
-        let mut settings = self.options.settings()?;
+        let mut settings = self.options.settings(&Globals::default())?;
         if settings.isolation.is_none() {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
@@ -126,7 +127,7 @@ impl Args {
 }
 
 /// `NAME=value`, or `NAME` with its value from our environment; one that is not set here is not set there.
-fn variable(text: &str) -> Result<Option<(String, String)>> {
+pub(super) fn variable(text: &str) -> Result<Option<(String, String)>> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(value.to_owned())),
         None => (text, Environment::text(text)),
@@ -138,7 +139,7 @@ fn variable(text: &str) -> Result<Option<(String, String)>> {
 }
 
 /// A host name that the kernel takes and that cannot add a line to a file.
-fn checked_host(name: String) -> Result<String> {
+pub(super) fn checked_host(name: String) -> Result<String> {
     let fits = |c: char| !c.is_control() && !c.is_whitespace() && c != '/';
     if !name.is_empty() && name.len() <= 64 && name.chars().all(fits) {
         return Ok(name);

@@ -7,6 +7,7 @@ use builder_core::{Reference, Result, SourceImage};
 use crate::args::{RegistryArgs, parse_bool};
 use crate::cli::Context;
 use crate::commands::manifest::annotations;
+use crate::commands::write_file;
 use crate::exit::Exit;
 use crate::settings;
 use crate::ui::Talk;
@@ -49,6 +50,9 @@ enum Verb {
         dir: PathBuf,
         /// Where to: HOST/NAME:TAG
         target: String,
+        /// Write the digest of the manifest to this file
+        #[arg(long, value_name = "FILE")]
+        digestfile: Option<PathBuf>,
         /// Do not tell what is copied
         #[arg(long, short)]
         quiet: bool,
@@ -80,9 +84,12 @@ impl Args {
             Verb::Add { dir, artifact, annotation } => {
                 SourceImage { dir }.add(&artifact, annotations(&annotation)?)?;
             }
-            Verb::Push { dir, target, quiet, registry } => {
-                let target = on_registry(&target)?;
-                SourceImage { dir }.push(&target, &registries(), &registry.access()?, &Talk { quiet })?;
+            Verb::Push { dir, target, digestfile, quiet, registry } => {
+                let (target, source) = (on_registry(&target)?, SourceImage { dir });
+                let digest = source.push(&target, &registries(), &registry.access()?, &Talk { quiet })?;
+                if let Some(path) = digestfile {
+                    write_file(&path, &digest.to_string())?;
+                }
             }
             Verb::Pull { source, dir, quiet, registry } => {
                 let source = on_registry(&source)?;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use builder_core::Result;
+use builder_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -149,12 +149,39 @@ pub struct NetworkConf {
 /// Reads all files there are: `CONTAINERS_CONF` alone if it is set, else the system's and the user's;
 /// `CONTAINERS_CONF_OVERRIDE` after them.
 pub fn load(places: &Places) -> Result<ContainersConf> {
+    merge(&paths(places)?)
+}
+
+/// The variables of `engine.env` that are not set already, as every verb has them. A file that cannot be read is an
+/// error of the verb that needs it.
+pub fn engine_env(places: &Places) -> Result<Vec<(String, String)>> {
+    let paths = paths(places)?;
+    // Few files have any, and every start asks.
+    let may_have = |line: &str| !line.trim_start().starts_with('#') && line.contains("env");
+    if !paths.iter().any(|path| files::read(path).is_ok_and(|text| text.lines().any(may_have))) {
+        return Ok(Vec::new());
+    }
+    let mut variables = Vec::new();
+    for entry in merge(&paths)?.engine.env {
+        let pair = entry.split_once('=').filter(|(name, _)| !name.is_empty() && !entry.contains('\0'));
+        let (name, value) = pair.ok_or_else(|| {
+            Error::invalid(format!("cannot use `{}` of engine.env in containers.conf", entry.escape_debug()))
+                .because("it is not NAME=VALUE")
+        })?;
+        if Environment::set(name).is_none() {
+            variables.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    Ok(variables)
+}
+
+fn paths(places: &Places) -> Result<Vec<PathBuf>> {
     let mut paths = match Environment::get("CONTAINERS_CONF") {
         Some(path) => vec![PathBuf::from(path)],
         None => places.all("containers.conf")?,
     };
     paths.extend(Environment::get("CONTAINERS_CONF_OVERRIDE").map(PathBuf::from));
-    merge(&paths)
+    Ok(paths)
 }
 
 /// Puts the files together, the later over the earlier.

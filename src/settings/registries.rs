@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Proxies, RegistrySettings};
+use builder_core::{DaemonSettings, Proxies, RegistrySettings};
 
 use crate::args::Globals;
 use crate::settings::Environment;
@@ -68,6 +68,12 @@ pub fn look(globals: &Globals) -> RegistrySettings {
             false => below_home(".local/share/containers/sigstore").unwrap_or_default(),
         },
         proxies: proxies(),
+        daemon: DaemonSettings {
+            // Docker's own client takes an empty one for none.
+            host: Environment::text("DOCKER_HOST").filter(|host| !host.is_empty()),
+            tls: Environment::text("DOCKER_TLS_VERIFY").is_some_and(|word| !word.is_empty()),
+            certificates: path("DOCKER_CERT_PATH").or_else(|| below_home(".docker")),
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use builder_core::{Event, Fate, Reporter};
 
-use super::lines;
+use super::{lines, text};
 
 /// Shows events, or only warnings where the user asked for quiet.
 #[derive(Debug, Clone, Copy)]
@@ -19,9 +19,9 @@ impl Reporter for Talk {
             Event::Ended { task } if !self.quiet => lines::ended(&task),
             Event::Copied { source, target } if !self.quiet => lines::copied(&source, &target),
             Event::Warning { message, hint } if super::Level::Warn.is_told() => {
-                super::remark(format_args!("warning: {message}"));
+                super::remark(format_args!("warning: {}", text::one_line(&message)));
                 if let Some(hint) = hint {
-                    super::remark(format_args!("hint: {hint}"));
+                    super::remark(format_args!("hint: {}", text::one_line(&hint)));
                 }
             }
             Event::Step(fate) => show_fate(fate),
@@ -53,7 +53,7 @@ fn show_fate(fate: Fate) {
                 super::remark(format_args!("hint: {hint}"));
             }
         }
-        Fate::Performed(took) => super::remark(format_args!("ran {}", super::text::duration(took))),
+        Fate::Performed(took) => super::remark(format_args!("ran {}", text::duration(took))),
         _ => {}
     }
 }

@@ -1,4 +1,6 @@
-//! Numbers and times as people read them, in the words the field's tools use.
+//! Numbers and times as people read them, in the words the field's tools use; and text of others that is safe to show.
+
+use std::borrow::Cow;
 
 /// Bytes in thousands, three digits: `2.47 KB`.
 pub fn size(bytes: u64) -> String {
@@ -20,6 +22,26 @@ pub fn size(bytes: u64) -> String {
     let number =
         if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
     format!("{number} {}", UNITS[unit])
+}
+
+/// The longest part of a message, in characters; a word of the command line or of an image may have any length.
+const MAX_PART: usize = 2000;
+
+/// A part of a message as it is safe to show: what a terminal would obey, and what would begin another line, is written
+/// out; what is very long is cut.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !c.is_control();
+    if text.chars().take(MAX_PART + 1).count() <= MAX_PART && text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::new();
+    for c in text.chars().take(MAX_PART) {
+        if is_plain(c) { shown.push(c) } else { shown.extend(c.escape_debug()) }
+    }
+    if text.chars().nth(MAX_PART).is_some() {
+        shown.push('…');
+    }
+    Cow::Owned(shown)
 }
 
 /// How long a machine has run: `3h 21m 36s (Approximately 0.14 days)`.
@@ -70,6 +92,14 @@ mod tests {
     fn sizes_have_three_digits() {
         let drawn: Vec<String> = [0, 999, 2474, 24_740, 999_499, 999_500, 1 << 30].map(size).into();
         assert_eq!(drawn, ["0 B", "999 B", "2.47 KB", "24.7 KB", "999 KB", "1 MB", "1.07 GB"]);
+    }
+
+    #[test]
+    fn a_message_is_one_line_that_no_terminal_obeys() {
+        assert_eq!(one_line("cannot find `é`"), "cannot find `é`");
+        assert_eq!(one_line("a\nError: b\u{1b}[31m\u{9b}c"), "a\\nError: b\\u{1b}[31m\\u{9b}c");
+        let long = one_line(&"x".repeat(70_000)).into_owned();
+        assert_eq!((long.chars().count(), long.ends_with("x…")), (MAX_PART + 1, true));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Stories of cached containers: a known step is not done again, and nothing else changes.
 
+mod elsewhere;
 mod honesty;
+mod ordinary;
 mod record;
 mod scripts;
 

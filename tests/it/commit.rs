@@ -45,6 +45,7 @@ $ kiln images --no-trunc --format '{{.ID}} {{.Name}}' made
 sha256:<id-1> localhost/made
 $ kiln commit -q --iidfile no/such/dir one
 ! Error: cannot write `no/such/dir`: No such file or directory (os error 2)
+! hint: name a file in a directory that is there, and may be written to
 [125]
 "#,
     );

@@ -67,6 +67,7 @@ $ kiln containers --notruncate --format '{{.ContainerID}}'
 <id-1>
 $ kiln from --cidfile no/such/dir scratch
 ! Error: cannot write `no/such/dir`: No such file or directory (os error 2)
+! hint: name a file in a directory that is there, and may be written to
 [125]
 "#,
     );

@@ -241,9 +241,9 @@ $ ./skopeo copy layout dir:x
 ! Error: cannot use `layout`: it names no transport
 ! hint: write docker://layout for a registry, or containers-storage:layout for the store
 [1]
-$ ./skopeo copy oci:layout docker-daemon:x
-! Error: cannot use `docker-daemon:x`: there is no `docker-daemon:` transport here
-! hint: save the image there with `docker save -o FILE IMAGE`, and use docker-archive:FILE
+$ ./skopeo copy oci:layout ostree:x
+! Error: cannot use `ostree:x`: there is no `ostree:` transport here
+! hint: use an OCI layout: oci:DIRECTORY:NAME
 [1]
 $ ./skopeo copy --sign-by me oci:layout dir:x
 ! Error: cannot use --sign-by: Kiln does not do what it asks for
@@ -253,9 +253,9 @@ $ ./skopeo copy --encryption-key k oci:layout dir:x
 ! Error: cannot use --encryption-key: Kiln does not do what it asks for
 ! hint: copy the image without encryption
 [1]
-$ ./skopeo copy --dest-daemon-host h oci:layout dir:x
-! Error: cannot use --dest-daemon-host: Kiln does not do what it asks for
-! hint: save the image with `docker save`, and use docker-archive:FILE
+$ ./skopeo copy --dest-daemon-host h oci:layout docker-daemon:x
+! Error: cannot use the Docker daemon at `h`: it is no address
+! hint: write unix://PATH or tcp://HOST:PORT, e.g. unix:///var/run/docker.sock
 [1]
 $ ./skopeo copy --format v2s1 oci:layout dir:x
 ! Error: cannot use `--format=v2s1`: Docker's schema 1 is written by no tool any more; write `oci` or `v2s2`

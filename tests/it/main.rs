@@ -3,6 +3,7 @@
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
 mod add;
+mod bad_words;
 mod build;
 mod cached;
 mod check;
@@ -13,6 +14,7 @@ mod config;
 mod containers;
 mod copy;
 mod diff;
+mod docker_daemon;
 mod dockerfile;
 mod doctor;
 mod du;
@@ -53,8 +55,10 @@ mod rmi;
 mod rootless;
 mod run;
 mod run_flags;
+mod run_ids;
 mod run_machine;
 mod run_mounts;
+mod run_rootless;
 mod save;
 mod script;
 mod shell;
@@ -63,6 +67,7 @@ mod support;
 mod surface;
 mod tag;
 mod tidy;
+mod r#try;
 mod umount;
 mod undo;
 mod unshare;

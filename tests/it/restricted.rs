@@ -302,7 +302,7 @@ $ ./k run c chown 5:6 /srv/file
 [1]
 $ ./k run --user user c true
 ! Error: cannot become user 1000:1000: Invalid argument (os error 22)
-! hint: without root only ids below the count in /etc/subuid and /etc/subgid exist: use a lower id
+! hint: only ids of /proc/self/uid_map exist here: use a lower one, or get more as root: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER` (a range no other user has)
 [125]
 $ ./k unshare /bin/sh -c '/usr/bin/stat -c "%u:%g %a" "$($KILN mount c)/srv/file"'
 0:0 640
@@ -399,6 +399,43 @@ own
 $ STORAGE_OPTS=additionalimagestore=$PWD/other kiln rm d e f | wc -l; STORAGE_OPTS=additionalimagestore=$PWD/other kiln rmi --all | wc -l
 3
 2
+"#,
+    );
+}
+
+#[test]
+fn root_without_the_right_to_mount() {
+    let test = "root_without_the_right_to_mount";
+    if !needs(test, &[Need::Program("setpriv")]) {
+        return;
+    }
+    let Some(env) = with_busybox(test) else { return };
+    tell(
+        &env,
+        r#"
+$ printf '#!/bin/sh\nKILN_ROOT=$PWD/theirs exec setpriv --bounding-set -sys_admin "$KILN" "$@"\n' >k; chmod +x k
+$ # As in a container of another engine: there is root, with all ids, and nothing may be mounted but in a namespace below.
+> ./k from -q --name c oci:layout:localhost/base
+c
+$ echo one >file; ./k copy -q --chown 33:44 c file /srv/file
+$ ./k run c sh -c 'id -u; chown 5:6 /srv/file; stat -c "%u:%g" /srv/file; rm -r /home; mkdir /new; busybox xargs </proc/self/uid_map'
+0
+5:6
+0 0 4294967295
+$ ./k run --user user c sh -c 'id; echo >/etc/x'
+uid=1000(user) gid=1000(user) groups=1000(user),2000(extra)
+! sh: can't create /etc/x: Permission denied
+[1]
+$ ./k run --hostname box c hostname
+box
+$ ./k commit -q --timestamp 0 c made >id
+$ kiln from -q --name c oci:layout:localhost/base; kiln copy -q --chown 33:44 c file /srv/file
+> kiln run c sh -c 'chown 5:6 /srv/file; rm -r /home; mkdir /new'; kiln commit -q --timestamp 0 c made | diff - id && echo the same image
+c
+the same image
+$ ./k doctor | grep -A 1 'subordinate ids' | head -n 1; ./k rm c | wc -l
+subordinate ids       not needed  already in a user namespace
+1
 "#,
     );
 }

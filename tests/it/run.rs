@@ -6,18 +6,7 @@ use std::process::Stdio;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Env, Need, images, needs, tell};
-
-/// A container `c` of a busybox image. `None`, and `test` on the list, where there is no busybox.
-fn with_container(test: &str) -> Option<Env> {
-    if !needs(test, &[Need::Root, Need::Busybox]) {
-        return None;
-    }
-    let env = Env::new();
-    images::write_busybox(&env.path("layout"), "localhost/base");
-    env.ok(["from", "-q", "--name", "c", "oci:layout:localhost/base"]);
-    Some(env)
-}
+use crate::support::{Env, Need, needs, tell, with_container};
 
 #[test]
 fn a_command_ends_as_it_ends() {
@@ -266,7 +255,7 @@ $ kiln run -v "$PWD/data:data" c true
 [125]
 $ kiln run -v "$PWD/data:/data:nosuch" c true
 ! Error: cannot use the volume `<dir>/files/data:/data:nosuch`: there is no option `nosuch`
-! hint: use ro, rw, O, z, Z, U, noexec, nosuid, nodev, bind or [r]private, slave, shared
+! hint: use ro, rw, O, z, Z, U, idmap, noexec, nosuid, nodev, bind or [r]private, slave, shared
 [125]
 $ kiln run -v "$PWD/data:/data:ro,rw" c true
 ! Error: cannot use the volume `<dir>/files/data:/data:ro,rw`: `rw` contradicts another of its options

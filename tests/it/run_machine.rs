@@ -1,15 +1,19 @@
 //! Stories of what `kiln run` takes from the machine: control groups, networks, runtimes, descriptions of devices,
 //! hooks, the files that say what is usual.
 
-use crate::run_flags::with_container;
-use crate::support::{Need, needs, tell};
+use crate::support::{Need, needs, tell, with_container};
 
-/// Whether the kernel has a controller in one of its own hierarchies, and we may make groups there.
-fn can_limit(test: &str) -> bool {
+/// Whether the kernel has this controller in a hierarchy of its own.
+fn has_controller(controller: &str) -> bool {
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let there = own.lines().any(|line| {
-        line.split(':').nth(1).is_some_and(|names| names.split(',').any(|name| name == "memory"))
-    });
+    own.lines().any(|line| {
+        line.split(':').nth(1).is_some_and(|names| names.split(',').any(|name| name == controller))
+    })
+}
+
+/// Whether limits can be tried.
+fn can_limit(test: &str) -> bool {
+    let there = has_controller("memory");
     if !there {
         needs::not_run(test, "needs the memory controller of control groups, version 1");
     }
@@ -40,7 +44,7 @@ memory:/
 $ kiln run --cpuset-cpus 0 c busybox grep Cpus_allowed_list /proc/self/status
 Cpus_allowed_list:	0
 $ kiln run --cpu-shares 512 --cpu-period 50000 --cpu-quota 25000 c true
-$ kiln run --cgroup-parent /kiln-story --memory 64m --cgroupns host c busybox grep memory: /proc/self/cgroup | grep -c '/kiln-story/kiln-'; rmdir $(find /sys/fs/cgroup -type d -name kiln-story)
+$ kiln run --cgroup-parent /kiln-story --memory 64m --cgroupns host c busybox grep memory: /proc/self/cgroup | grep -c '/kiln-story/kiln-'; find /sys/fs/cgroup -type d -name kiln-story
 1
 $ kiln run --memory lots c true
 ! Error: cannot use `--memory lots`: it is no size
@@ -65,7 +69,7 @@ $ kiln run --cpu-quota 5 c true
 ! Error: cannot use `--cpu-quota 5`: it must be 1000 microseconds or more, or -1 for none
 [125]
 $ kiln run --cgroup-parent ../x c true
-! Error: cannot use the control group `../x`: it leads out of where control groups are
+! Error: cannot use the control group `../x`: it leads out of where control groups are, or is no path of one
 ! hint: write for example `--cgroup-parent /builds`
 [125]
 $ find /sys/fs/cgroup -type d -name 'kiln-*'
@@ -88,7 +92,7 @@ $ kiln run --network private c sh -c 'busybox ifconfig | busybox grep -c "inet a
 routed
 $ test "$(kiln run --network pasta c busybox readlink /proc/self/ns/net)" != "$(readlink /proc/self/ns/net)"
 $ kiln run --network pasta:--nosuch c true
-! Error: cannot make a network for the command: pasta: unrecognized option '--nosuch'; Usage: pasta [OPTION]... [COMMAND] [ARGS]...; pasta [OPTION]... PID; pasta [OPTION]... --netns [PATH|NAME]; Without PID or --netns, run the given command or a; default shell in a new network and user namespace, and; connect it via pasta.; -d, --debug		Be verbose; --trace		Be extra verbose, implies --debug; -q, --quiet		Don't print informational messages; -f, --foreground	Don't run in background; default: run in background if started from a TTY; -e, --stderr		Log to stderr too; default: log to system logger only if started from a TTY; -l, --log-file PATH	Log (only) to given file; --log-size BYTES	Maximum size of log file; default: 1 MiB; --runas UID|UID:GID 	Run as given UID, GID, which can be; numeric, or login and group names; default: drop to user "nobody"; -h, --help		Display this help message and exit; --version		Show version and exit; -I, --ns-ifname NAME	namespace interface name; default: same interface name as external one; -F, --fd FD		Use FD as pre-opened connected socket; -p, --pcap FILE	Log tap-facing traffic to pcap file; -P, --pid FILE	Write own PID to the given file; -m, --mtu MTU	Assign MTU via DHCP/NDP; a zero value disables assignment; default: 65520: maximum 802.3 MTU minus 802.3 header; length, rounded to 32 bits (IPv4 words); -a, --address ADDR	Assign IPv4 or IPv6 address ADDR; can be specified zero to two times (for IPv4 and IPv6); default: use addresses from interface with default route; -n, --netmask MASK	Assign IPv4 MASK, dot-decimal or bits; default: netmask from matching address on the host; -M, --mac-addr ADDR	Use source MAC address ADDR; default: MAC address from interface with default route; -g, --gateway ADDR	Pass IPv4 or IPv6 address as gateway; default: gateway from interface with default route; -i, --interface NAME	Interface for addresses and routes; default: from --outbound-if4 and --outbound-if6, if any; otherwise interface with first default route; -o, --outbound ADDR	Bind to address as outbound source; can be specified zero to two times (for IPv4 and IPv6); default: use source address from routing tables; --outbound-if4 NAME	Bind to outbound interface for IPv4; default: use interface from default route; --outbound-if6 NAME	Bind to outbound interface for IPv6; Failed
+! Error: cannot make a network for the command: pasta: unrecognized option '--nosuch'
 ! hint: use --network host or none
 [125]
 $ pgrep -x pasta
@@ -162,6 +166,33 @@ $ kiln run c ls -d /data /t; ls data; grep -c runtime /proc/self/mountinfo
 }
 
 #[test]
+fn devices_are_lent_in_part() {
+    let test = "devices_are_lent_in_part";
+    if !has_controller("devices") {
+        needs::not_run(test, "needs the controller `devices` of control groups, version 1");
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    tell(
+        &env,
+        r#"
+$ kiln run --device /dev/full:/dev/x:r c sh -c 'busybox head -c 2 /dev/x | busybox wc -c; echo >/dev/x'
+2
+! sh: can't create /dev/x: Operation not permitted
+[1]
+$ kiln run --device /dev/zero:/dev/x:w --device /dev/full:/dev/y:wm c sh -c 'echo >/dev/x; cat /dev/x; cat /dev/y'
+! cat: can't open '/dev/x': Operation not permitted
+! cat: can't open '/dev/y': Operation not permitted
+[1]
+$ kiln run --device /dev/full:/dev/x:r --memory 64m --cgroupns host c sh -c 'busybox grep -E "devices|memory" /proc/self/cgroup | busybox grep -c kiln-; echo >/dev/x'
+2
+! sh: can't create /dev/x: Operation not permitted
+[1]
+"#,
+    );
+}
+
+#[test]
 fn devices_of_a_description_are_lent() {
     let Some(env) = with_container("devices_of_a_description_are_lent") else { return };
     let shown = env.write("lib", "library\n");
@@ -178,7 +209,11 @@ fn devices_of_a_description_are_lent() {
         ),
     );
     env.write("cdi/broken.json", "{");
-    env.write("cdi/other.yaml", "kind: other.example/net\n");
+    env.write(
+        "cdi/other.yaml",
+        "cdiVersion: 0.6.0\nkind: other.example/net\ndevices:\n- name: one\n  containerEdits:\n    env: [NET=one]\n    \
+         deviceNodes:\n    - path: /dev/net-one\n      hostPath: /dev/full\n",
+    );
     env.write("conf", format!("[engine]\ncdi_spec_dirs = [\"{}\"]\n", env.path("cdi").display()));
     tell(
         &env,
@@ -190,20 +225,24 @@ library
 ! sh: can't create /lib/acme: Read-only file system
 [1]
 $ CONTAINERS_CONF=conf kiln run --device acme.example/gpu=hooked c true
-! Error: cannot use the device `acme.example/gpu=hooked`: its description has hooks, which run programs of the host in the container's place
-! hint: name its nodes one by one, with --device /dev/…
+! Error: cannot use the device `acme.example/gpu=hooked`: its description has hooks: programs of the host that only an OCI runtime starts
+! hint: add --runtime runc, or name its nodes one by one: --device /dev/…
 [125]
 $ CONTAINERS_CONF=conf kiln run --device acme.example/gpu=two c true
 ! Error: cannot find the device `acme.example/gpu=two`: cannot read `<dir>/files/cdi/broken.json`: EOF while parsing an object at line 1 column 1
-! hint: put a description of `acme.example/gpu` as JSON into <dir>/files/cdi
+! hint: put a description of `acme.example/gpu` into <dir>/files/cdi
 [125]
-$ CONTAINERS_CONF=conf kiln run --device other.example/net=one c true
-! Error: cannot find the device `other.example/net=one`: cannot read `<dir>/files/cdi/broken.json`: EOF while parsing an object at line 1 column 1
-! hint: put a description of `other.example/net` as JSON into <dir>/files/cdi
-[125]
+$ CONTAINERS_CONF=conf kiln run --device other.example/net=one c sh -c 'stat -c "%t:%T" /dev/net-one; echo $NET'
+1:7
+one
+$ kiln run --cdi-config-dir cdi --device other.example/net=one c sh -c 'echo $NET'
+one
+$ kiln from -q --name kept --cdi-config-dir "$PWD/cdi" --device other.example/net=one localhost/base; kiln run kept sh -c 'echo $NET'
+kept
+one
 $ kiln run --device acme.example/gpu=one c true
 ! Error: cannot find the device `acme.example/gpu=one`: no description in /etc/cdi, /var/run/cdi has it
-! hint: put a description of `acme.example/gpu` as JSON into /etc/cdi
+! hint: put a description of `acme.example/gpu` into /etc/cdi
 [125]
 $ kiln run --device acme.example/gpu= c true
 ! Error: cannot use the device `acme.example/gpu=`: `acme.example/gpu=` does not start with a slash
@@ -298,23 +337,94 @@ subscribed
 }
 
 #[test]
-fn user_namespaces_are_the_callers() {
-    let Some(env) = with_container("user_namespaces_are_the_callers") else { return };
+fn files_of_the_machine_set_variables_of_ours_and_settings_of_the_kernel() {
+    let test = "files_of_the_machine_set_variables_of_ours_and_settings_of_the_kernel";
+    let Some(env) = with_container(test) else { return };
+    env.write("engine", "[engine]\nenv = [\"BUILDAH_HISTORY=true\", \"BUILDAH_ISOLATION=nosuch\"]\n");
+    env.write("odd", "[engine]\nenv = [\"NAME\"]\n");
+    env.write(
+        "conf",
+        "[containers]\numask = \"0027\"\n\
+         default_sysctls = [\"net.ipv4.ping_group_range=7 9\", \"kernel.shmmax=4096\"]\n",
+    );
+    env.write("machine", "[containers]\ndefault_sysctls = [\"kernel.core_pattern=x\"]\n");
+    env.write("outside", "[containers]\ndefault_sysctls = [\"net.../../kernel.core_pattern=x\"]\n");
+    env.write("value", "[containers]\ndefault_sysctls = [\"net.ipv4.ping_group_range=many\"]\n");
+    env.write("mask", "[containers]\numask = \"8\"\n");
     tell(
         &env,
         r#"
-$ kiln run --userns host c true
-$ kiln run --userns container c true
-! Error: cannot use `--userns container`: a container has no user namespace other than the caller's
-! hint: as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid
+$ export CONTAINERS_CONF=engine; kiln run --isolation oci c true; BUILDAH_HISTORY=false kiln run --isolation oci c false
+[1]
+$ CONTAINERS_CONF=engine kiln run c true
+! Error: cannot use the isolation `nosuch`: there is none of this name
+! hint: use --isolation oci, rootless or chroot
 [125]
-$ kiln from -q --userns-uid-map 0:100000:65536 localhost/base
-! Error: cannot use `--userns-uid-map 0:100000:65536`: a container has no user namespace other than the caller's
-! hint: as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid
+$ CONTAINERS_CONF=odd kiln run c true
+! Error: cannot use `NAME` of engine.env in containers.conf: it is not NAME=VALUE
 [125]
-$ kiln from -q --userns-uid-map-user me localhost/base
-! Error: cannot use `--userns-uid-map-user me`: a container has no user namespace other than the caller's
-! hint: as root leave it away; as an ordinary user ids are mapped by /etc/subuid and /etc/subgid
+$ kiln run --add-history c sh -c 'echo "two words"'
+two words
+$ kiln config --shell '/bin/sh -x' c 2>/dev/null; BUILDAH_HISTORY=TRUE kiln run c true
+$ kiln commit -q c made | wc -l; kiln history --no-trunc --format '{{.CreatedBy}}' made
+1
+/bin/sh -x
+/bin/sh -x true
+/bin/sh -c sh -c echo "two words"
+/bin/sh -c true
+written by hand
+$ export CONTAINERS_CONF=conf; kiln run --network none c sh -c 'umask; cd /proc/sys; cat net/ipv4/ping_group_range kernel/shmmax; touch /f; stat -c %a /f'
+0027
+7	9
+4096
+640
+$ export CONTAINERS_CONF=conf; kiln run --network host --ipc host c sh -c 'cat /proc/sys/kernel/shmmax' | grep -c '^4096$'
+0
+[1]
+$ for conf in machine outside value mask; do CONTAINERS_CONF=$conf kiln run --network none c true || echo $?; done
+125
+125
+125
+125
+! Error: cannot set `kernel.core_pattern`: it is no setting that a container has of its own
+! hint: net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.* are
+! Error: cannot set `net.../../kernel.core_pattern`: it is no setting that a container has of its own
+! hint: net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.* are
+! Error: cannot set `net.ipv4.ping_group_range` to `many`: Invalid argument (os error 22)
+! hint: correct default_sysctls in containers.conf, or leave --network and --ipc away
+! Error: cannot use containers.conf: cannot use the umask `8`: it is not octal, 0 to 0777
+! hint: see containers.conf(5), or name another file with CONTAINERS_CONF=FILE
+"#,
+    );
+}
+
+#[test]
+fn a_private_network_without_pasta() {
+    let test = "a_private_network_without_pasta";
+    if !needs(test, &[Need::Program("slirp4netns"), Need::File("/dev/net/tun")]) {
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    tell(
+        &env,
+        r#"
+$ kiln run --network slirp4netns c sh -c 'busybox ip -o -4 addr show tap0 | busybox awk "{ print \$4 }"; busybox ip route | busybox head -n 1 | busybox cut -d" " -f1-3'
+10.0.2.100/24
+default via 10.0.2.2
+$ kiln run --network slirp4netns:cidr=10.9.8.0/24,mtu=1400 c sh -c 'busybox ip -o -4 addr show tap0 | busybox awk "{ print \$4 }"; busybox ip -o link show tap0 | busybox grep -o "mtu 1400"'
+10.9.8.100/24
+mtu 1400
+$ mkdir only; ln -s "$(command -v slirp4netns)" only/; PATH=$PWD/only "$KILN" run --network private c busybox ip -o -4 addr show tap0 | cut -d' ' -f2
+tap0
+$ kiln run --network slirp4netns:port_handler=slirp4netns c true
+! Error: cannot use the network option `port_handler=slirp4netns`: slirp4netns is not told so here
+! hint: use cidr=NET/BITS, mtu=N, allow_host_loopback=BOOL, enable_ipv6=BOOL, outbound_addr=ADDRESS
+[125]
+$ kiln run --network slirp4netns:allow_host_loopback=true --add-host h:host-gateway c busybox head -n 1 /etc/hosts
+10.0.2.2	h
+$ mkdir none; PATH=$PWD/none "$KILN" run --network private c true
+! Error: cannot make a network for the command: there is no program `pasta`
+! hint: install pasta: `apt install passt` or `dnf install passt`, or use --network host or none
 [125]
 "#,
     );

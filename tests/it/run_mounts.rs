@@ -1,17 +1,6 @@
 //! Stories of `kiln run --mount`: what each type shows, keeps, drops and refuses.
 
-use crate::support::{Env, Need, images, needs, tell};
-
-/// A container `c` of a busybox image. `None`, and `test` on the list, where there is no busybox.
-fn with_container(test: &str) -> Option<Env> {
-    if !needs(test, &[Need::Root, Need::Busybox]) {
-        return None;
-    }
-    let env = Env::new();
-    images::write_busybox(&env.path("layout"), "localhost/base");
-    env.ok(["from", "-q", "--name", "c", "oci:layout:localhost/base"]);
-    Some(env)
-}
+use crate::support::{Need, needs, tell, with_container};
 
 #[test]
 fn a_bind_mount_is_read_and_never_written() {

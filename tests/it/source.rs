@@ -97,7 +97,9 @@ $ echo one >one; kiln source create src; kiln source add src one
 $ kiln source push --tls-verify=false -q src $R/src:1
 $ kiln source pull --tls-verify=false -q $R/src:1 back; diff -r src/blobs back/blobs
 $ buildah source pull --tls-verify=false -q $R/src:1 theirs 2>/dev/null; diff -r src/blobs theirs/blobs
-$ buildah source create new; kiln source add new one; kiln source push --tls-verify=false -q new docker://$R/src:2
+$ buildah source create new; kiln source add new one; kiln source push --tls-verify=false -q --digestfile digest new docker://$R/src:2
+$ skopeo inspect --raw --tls-verify=false docker://$R/src:2 | sha256sum | grep -c "$(cut -d: -f2 digest)"
+1
 $ skopeo inspect --raw --tls-verify=false docker://$R/src:2 | cmp - $(grep -l '"layers"' new/blobs/sha256/*)
 $ kiln push -q --tls-verify=false base docker://$R/base; kiln source pull --tls-verify=false $R/base no; ls no
 ! Error: cannot take `docker://<localhost>/base:latest` for a source image: its config is of the type application/vnd.oci.image.config.v1+json

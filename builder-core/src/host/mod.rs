@@ -1,5 +1,6 @@
 //! What this machine and user let us do: root or a user namespace, which ids are in it, which security modules act.
 
+mod ids;
 pub(crate) mod lsm;
 pub(crate) mod probe;
 mod subids;
@@ -10,9 +11,11 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result};
 use crate::host::probe::Knob;
-use crate::sys::threads;
-use crate::sys::userns::{self, IdRange};
+use crate::sys::{threads, userns, variables};
 use crate::tree::Marks;
+
+pub(crate) use ids::Users;
+pub use ids::{IdMaps, IdRange};
 
 /// Who we are while we work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +24,11 @@ pub struct Host {
 }
 
 impl Host {
-    /// Looks at this process: root of the machine, or not.
+    /// Looks at this process: root of the machine, or not. Root of a container that may mount nothing is none.
     #[must_use]
     pub fn look() -> Self {
-        Host { rootless: !(rustix::process::geteuid().is_root() && userns::is_initial()) }
+        let initial = userns::is_initial();
+        Host { rootless: !(initial && Host { rootless: false }.is_privileged()) }
     }
 
     /// Whether we work without the machine's root: as an ordinary user, or inside a user namespace.
@@ -53,6 +57,11 @@ impl Host {
         if self.rootless { Marks::User } else { Marks::Trusted }
     }
 
+    /// Gives variables to this process, and so to the programs it starts. Must be called before any thread starts.
+    pub fn set_variables(self, variables: &[(String, String)]) {
+        variables.iter().for_each(|(name, value)| variables::set(name.as_ref(), value.as_ref()));
+    }
+
     /// Makes this process privileged: an ordinary user's process moves into a user and a mount namespace of its own.
     ///
     /// Must be called before any thread starts. `etc` is where `passwd`, `subuid` and `subgid` are (`/etc`).
@@ -64,9 +73,14 @@ impl Host {
         let sentence = "cannot enter a user namespace";
         let uid = rustix::process::geteuid();
         if uid.is_root() {
-            return Err(Error::new(Kind::Denied, sentence)
-                .because("this process is root without the capability CAP_SYS_ADMIN")
-                .hint(Knob::MountCapability.fix()));
+            // In a container; what is root's there may still be root's of a namespace below, where that is allowed.
+            userns::enter_as_root().map_err(|cause| {
+                Error::new(Kind::Denied, sentence)
+                    .because(format!("this process is root without the capability CAP_SYS_ADMIN ({cause})"))
+                    .hint(Knob::MountCapability.fix())
+            })?;
+            threads::allow();
+            return Ok(());
         }
         let gid = rustix::process::getegid();
         let entered = match subids::maps(etc, uid.as_raw(), gid.as_raw()) {

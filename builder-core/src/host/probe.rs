@@ -103,7 +103,7 @@ impl Knob {
                  /dev/net/tun`"
             }
             Knob::IdmappedMounts => {
-                "boot Linux 5.12 or newer, with the files on ext4, xfs, btrfs or tmpfs; of a file system that the \
+                "boot Linux 5.19 or newer, with the files on ext4, xfs, btrfs or tmpfs; of a file system that the \
                  machine has mounted only root can have one"
             }
         }
@@ -126,6 +126,16 @@ pub(crate) fn of_user_namespaces(refusal: Errno) -> Knob {
         Knob::ContainerSeccomp
     } else {
         Knob::KernelUserNamespaces
+    }
+}
+
+/// What refuses namespaces of other kinds to root, by what the kernel answered; none where that says nothing of it.
+pub(crate) fn of_namespaces(refusal: Errno) -> Option<Knob> {
+    match refusal {
+        Errno::NOSPC | Errno::USERS => Some(Knob::MaxUserNamespaces),
+        Errno::PERM | Errno::NOSYS if is_filtered() => Some(Knob::ContainerSeccomp),
+        Errno::PERM => Some(Knob::MountCapability),
+        _ => None,
     }
 }
 

@@ -12,23 +12,41 @@ pub(super) fn maps(etc: &Path, uid: u32, gid: u32) -> Result<(Vec<IdRange>, Vec<
     let passwd = std::fs::read_to_string(etc.join("passwd")).unwrap_or_default();
     let name = user_name(&passwd, uid);
     let ranges = |file: &str| -> Result<Vec<(u32, u32)>> {
-        let path = etc.join(file);
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            text => text.cannot("read", path.display())?,
-        };
-        let found = parse(&text, name, uid);
+        let found = parse(&read(etc, file)?, name, uid);
+        let who = name.map_or_else(|| uid.to_string(), str::to_owned);
         if found.is_empty() {
-            let who = name.map_or_else(|| uid.to_string(), str::to_owned);
-            return Err(Error::new(Kind::Denied, "cannot enter a user namespace")
-                .because(format!("{} has no line for `{who}`", path.display()))
-                .hint(Knob::SubordinateIds.fix().replace("USER", &who)));
+            Err(missing("cannot enter a user namespace", etc, file, &who))
+        } else {
+            Ok(found)
         }
-        Ok(found)
     };
     let uids = ranges("subuid")?;
     let gids = ranges("subgid")?;
     Ok((map_of(uid, &uids), map_of(gid, &gids)))
+}
+
+/// The ranges that `subuid` or `subgid` has for someone, who may be a number.
+pub(super) fn of_name(etc: &Path, file: &str, who: &str) -> Result<Vec<(u32, u32)>> {
+    // No id is the last one, so that a number is looked for as a name only.
+    let found = parse(&read(etc, file)?, Some(who), u32::MAX);
+    match found.is_empty() {
+        true => Err(missing(&format!("cannot map the ids of `{}`", who.escape_debug()), etc, file, who)),
+        false => Ok(found),
+    }
+}
+
+fn read(etc: &Path, file: &str) -> Result<String> {
+    let path = etc.join(file);
+    match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        text => text.cannot("read", path.display()),
+    }
+}
+
+fn missing(sentence: &str, etc: &Path, file: &str, who: &str) -> Error {
+    Error::new(Kind::Denied, sentence)
+        .because(format!("{} has no line for `{}`", etc.join(file).display(), who.escape_debug()))
+        .hint(Knob::SubordinateIds.fix().replace("USER", who))
 }
 
 fn user_name(passwd: &str, uid: u32) -> Option<&str> {

@@ -18,6 +18,6 @@ pub(crate) use compress::{Encoder, decode};
 pub(crate) use diff::diff;
 pub(crate) use digest::Digesting;
 pub(crate) use pieces::Pieces;
-pub(crate) use pipe::{Outlet, pipe, pour};
+pub(crate) use pipe::{Inlet, Outlet, pipe, pour};
 pub use tar::Times;
 pub(crate) use unpack::unpack;

@@ -7,6 +7,7 @@
 
 mod header;
 mod index;
+mod members;
 mod pax;
 mod read;
 mod sparse;
@@ -14,6 +15,7 @@ pub(crate) mod split;
 mod write;
 
 pub(crate) use index::TarIndex;
+pub(crate) use members::{Member, Members};
 pub(crate) use read::{is_archive, read, read_archive};
 pub use write::Times;
 pub(crate) use write::{Profile, WRITER_VERSION, write};

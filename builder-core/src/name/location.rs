@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::{Error, Kind, Result};
-use crate::name::Reference;
+use crate::name::{DaemonImage, Reference};
 use crate::oci::Digest;
 
 /// Where an image is or shall go.
@@ -36,6 +36,8 @@ pub enum Location {
     Dir(PathBuf),
     /// `docker://HOST/PATH[:TAG|@DIGEST]`: a registry.
     Registry(Reference),
+    /// `docker-daemon:NAME[:TAG]`: an image of a Docker daemon.
+    Daemon(DaemonImage),
     /// A name in the store.
     Store(Reference),
     /// `containers-storage:[[DRIVER@]DIRECTORY[+RUNROOT][:OPTIONS]]NAME|@ID`: the storage that Podman and others of a
@@ -89,8 +91,7 @@ impl Pick {
 }
 
 /// Transports of the field that Kiln does not have, and what to do instead.
-const OTHERS: [(&str, &str); 6] = [
-    ("docker-daemon", "save the image there with `docker save -o FILE IMAGE`, and use docker-archive:FILE"),
+const OTHERS: [(&str, &str); 5] = [
     ("ostree", "use an OCI layout: oci:DIRECTORY:NAME"),
     ("sif", "use an OCI layout: oci:DIRECTORY:NAME"),
     ("tarball", "start a container with `kiln from scratch`, and put the tar into it with `kiln add`"),
@@ -99,7 +100,8 @@ const OTHERS: [(&str, &str); 6] = [
 ];
 
 /// The transports Kiln has.
-const OURS: [&str; 6] = ["oci", "oci-archive", "docker-archive", "dir", "docker", "containers-storage"];
+const OURS: [&str; 7] =
+    ["oci", "oci-archive", "docker-archive", "docker-daemon", "dir", "docker", "containers-storage"];
 
 impl Location {
     /// Whether `text` starts with a transport, as `oci:` does.
@@ -132,6 +134,10 @@ impl Location {
                 }
                 Ok(Location::Registry(name.parse()?))
             }
+            "docker-daemon" if rest.is_empty() => {
+                Err(refused(text, "it names no image", "docker-daemon:NAME:TAG"))
+            }
+            "docker-daemon" => DaemonImage::parse(rest).map(Location::Daemon),
             "containers-storage" => parse_storage(text, rest),
             other => {
                 let hint = OTHERS.iter().find(|(name, _)| *name == other).map_or("", |(_, hint)| hint);
@@ -295,6 +301,7 @@ impl fmt::Display for Location {
             Location::DockerArchive { path, pick } => ("docker-archive", path, pick),
             Location::Dir(path) => ("dir", path, &Pick::Only),
             Location::Registry(name) => return write!(f, "docker://{name}"),
+            Location::Daemon(image) => return write!(f, "docker-daemon:{image}"),
             Location::Store(name) => return name.fmt(f),
             Location::ContainersStorage { storage, image } => {
                 f.write_str("containers-storage:")?;

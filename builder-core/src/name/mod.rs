@@ -1,11 +1,13 @@
 //! What people type: image names with tag and digest, locations with a transport in front.
 
+mod daemon_image;
 mod hub;
 mod location;
 mod reference;
 mod registries;
 mod short_name;
 
+pub use daemon_image::DaemonImage;
 pub(crate) use hub::{api_host, hub, hub_alias, is_hub};
 pub use location::{Location, Pick, StorageSpec};
 pub use reference::Reference;

@@ -105,7 +105,11 @@ fn bad_locations_are_refused() {
         "docker://",
         "docker://name",
         "docker://registry.example/A",
-        "docker-daemon:a",
+        "docker-daemon:",
+        "docker-daemon:A",
+        "docker-daemon:sha256:00",
+        "docker-daemon:sha256:",
+        "docker-daemon:0000000000000000000000000000000000000000000000000000000000000000",
         "containers-storage:",
         "containers-storage:@",
         "containers-storage:@xyz",
@@ -119,6 +123,24 @@ fn bad_locations_are_refused() {
     for text in bad {
         assert!(Location::parse(text).is_err(), "`{text}` was taken");
     }
+}
+
+#[test]
+fn an_image_of_a_daemon_is_named_as_docker_names_it() {
+    let parse = |text: &str| Location::parse(text).unwrap();
+    let shown = |text: &str| parse(text).to_string();
+    assert_eq!(shown("docker-daemon:a"), "docker-daemon:a:latest");
+    assert_eq!(shown("docker-daemon:team/a:1"), "docker-daemon:team/a:1");
+    assert_eq!(shown("docker-daemon:registry.example/a:1"), "docker-daemon:registry.example/a:1");
+    assert_eq!(shown("docker-daemon:localhost/a:1"), "docker-daemon:localhost/a:1");
+    let id = format!("docker-daemon:{}", crate::oci::Digest::of(b""));
+    assert_eq!(shown(&id), id);
+    for unwritable in [id, format!("docker-daemon:a@{}", crate::oci::Digest::of(b""))] {
+        let Location::Daemon(image) = parse(&unwritable) else { panic!("{unwritable} is of a daemon") };
+        assert!(image.to_write().is_err());
+    }
+    let Location::Daemon(image) = parse("docker-daemon:a:1") else { panic!("it is of a daemon") };
+    assert_eq!(image.to_write().unwrap(), format!("{}/library/a:1", hub()));
 }
 
 mod registries;

@@ -3,7 +3,7 @@
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::copy_upper::copy_upper;
-use crate::rootfs::mounted::{attach, clear_mark};
+use crate::rootfs::mounted::{attach, clear_mark, is_attached};
 use crate::rootfs::quiet::{Quiet, quieten};
 use crate::rootfs::{fuse, plain, traces};
 use crate::store::{ContainerGuard, TreeId, Work};
@@ -16,11 +16,14 @@ pub(crate) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
     let mut newest = None;
     if plain::is_one(guard) {
         let path = guard.dir().join("use");
+        let alone = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())?;
         // Where a command is inside, the traces are its own.
-        if let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? {
+        if alone.is_some() {
             traces::clear(builder, work, guard)?;
         }
-        plain::freeze(builder, work, guard)?;
+        // A tree that is mounted may be written to at any time.
+        let alone = alone.filter(|_| is_attached(&guard.merged()).is_ok_and(|attached| !attached));
+        plain::freeze(builder, work, guard, alone.is_some())?;
     } else {
         match quieten(builder, guard)? {
             Quiet::Yes { alone, attached } => {
@@ -41,7 +44,7 @@ pub(crate) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
 /// As [`freeze`], where the caller has made sure that nobody is inside, and took the user's mount down.
 pub(crate) fn freeze_held(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<()> {
     if plain::is_one(guard) {
-        return plain::freeze(builder, work, guard);
+        return plain::freeze(builder, work, guard, true);
     }
     if !fuse::is_at_rest(builder, guard)? {
         return Err(Error::new(Kind::InUse, format!("cannot freeze the container `{}`", guard.record.name))

@@ -3,13 +3,14 @@
 //! [`trees`] makes sure the layers of an image are there as trees; [`mounted`] shows a container's files, by the
 //! kernel's overlay, by [`fuse`] where that is refused, or as a copy ([`plain`]) where both are; [`fold`] keeps the
 //! number of its layers small; [`freeze`] makes parts of what changed, and [`quiet`] decides whether an upper may be
-//! frozen; [`traces`] takes away what a killed run left.
+//! frozen; [`mapped`] shows owners as a user namespace has them; [`traces`] takes away what a killed run left.
 
 mod copy_upper;
 mod fold;
 mod freeze;
 mod fuse;
 mod image;
+mod mapped;
 mod mounted;
 mod plain;
 mod quiet;
@@ -20,7 +21,7 @@ pub(crate) mod trees;
 pub(crate) use freeze::{freeze, freeze_held};
 pub(crate) use image::open_image;
 pub(crate) use mounted::{Rootfs, attach, clear_mark, detach, is_attached, take_down};
-pub(crate) use plain::is_one as is_plain;
+pub(crate) use plain::{is_one as is_plain, renamed as renamed_plain};
 pub(crate) use quiet::{Quiet, quieten};
 pub(crate) use session::begin as begin_session;
 pub(crate) use traces::{Traces, clear as clear_traces};

@@ -1,12 +1,13 @@
 //! A container's files, mounted: detached for one verb, or attached where the user asked to see them.
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Event;
+use crate::host::Users;
 use crate::host::lsm::Modules;
 use crate::host::probe::Knob;
 use crate::rootfs::fuse::{self, Server};
@@ -23,10 +24,10 @@ pub(crate) struct Rootfs {
     /// The mount, detached; its top is the container's root directory.
     pub mount: OwnedFd,
     /// The upper of a mount that nobody else can see.
-    upper: Option<PathBuf>,
+    pub(super) upper: Option<PathBuf>,
     /// Dropped after the mount, and before the next may have the container.
-    _server: Option<Server>,
-    _use: Lock,
+    pub(super) _server: Option<Server>,
+    pub(super) _use: Lock,
 }
 
 /// A container's files as a detached mount, and the program that serves it, if one does.
@@ -137,7 +138,7 @@ pub(crate) fn clear_mark(container: &Path) {
     let _ = fs::remove_file(mark(container));
 }
 
-fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) -> Result<Lock> {
+pub(super) fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) -> Result<Lock> {
     let path = guard.dir().join("use");
     if let Some(lock) = lock::attempt(&path, mode).cannot("lock", path.display())? {
         return Ok(lock);
@@ -174,7 +175,7 @@ pub(super) fn show(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -
     // Marks by names are none to the kernel.
     let by_kernel = match builder.store.form() {
         Marks::Names => Err(rustix::io::Errno::OPNOTSUPP.into()),
-        _ => overlay(builder, guard, &lowers)?,
+        _ => overlay(builder, guard, &lowers, None)?,
     };
     let refusal = match by_kernel {
         Ok(made) => return Ok((made, None)),
@@ -216,11 +217,12 @@ pub(super) fn is_refusal(error: &std::io::Error) -> bool {
     refusals.iter().any(|refusal| error.raw_os_error() == Some(refusal.raw_os_error()))
 }
 
-/// The overlay of a container, or the kernel's refusal.
-fn overlay(
+/// The overlay of a container, with owners as `users` has them where that is given; or the kernel's refusal.
+pub(super) fn overlay(
     builder: &Builder<'_>,
     guard: &ContainerGuard,
     lowers: &[PathBuf],
+    users: Option<&Users>,
 ) -> Result<std::io::Result<OwnedFd>> {
     let overlay_work = guard.overlay_work();
     fs::create_dir_all(&overlay_work).cannot("make", overlay_work.display())?;
@@ -239,7 +241,10 @@ fn overlay(
         label: label.as_deref(),
         probe: false,
     };
-    Ok(mount::overlay(&asked))
+    Ok(match users {
+        Some(users) => mount::overlay_mapped(&asked, users.namespace.as_fd(), users.maps.outside((0, 0))),
+        None => mount::overlay(&asked),
+    })
 }
 
 /// The label of a container's files, where labels are in use: the one that its commands may reach.

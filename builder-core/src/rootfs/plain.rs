@@ -45,7 +45,9 @@ fn make(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<()
     let mut parts = vec![guard.upper()];
     parts.extend(lowers(&builder.store, &guard.record)?);
     let root = merge(builder, &parts, &fresh.join("fs"))?;
-    let state = State { made_of: made_of(&guard.record), survey: Survey::take(&root, now_nanoseconds())? };
+    let mut survey = Survey::take(&root, now_nanoseconds())?;
+    survey.settle(now_nanoseconds);
+    let state = State { made_of: made_of(&guard.record), survey };
     state.write(&fresh)?;
     let dir = directory(guard);
     if dir.exists() {
@@ -88,8 +90,14 @@ fn fresh_directory(work: &Work) -> Result<PathBuf> {
 
 /// Freezes what changed in the tree of a held container since it was made or frozen last, as the newest part.
 ///
-/// Files that someone is writing to are frozen as they are at this moment; the next freeze finds what came later.
-pub(super) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<()> {
+/// Files that someone is writing to are frozen as they are at this moment; the next freeze finds what came later, and
+/// perhaps more. With `alone` the caller has made sure that there is nobody, and the next one finds no more than that.
+pub(super) fn freeze(
+    builder: &Builder<'_>,
+    work: &Work,
+    guard: &mut ContainerGuard,
+    alone: bool,
+) -> Result<()> {
     let dir = directory(guard);
     let state = State::read(&dir)?;
     let fits = state.made_of == made_of(&guard.record);
@@ -106,13 +114,23 @@ pub(super) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
     let mut changes = Changes::new(&root, &state.survey, now_nanoseconds());
     let mut changed = false;
     copy(builder, changes.by_ref().inspect(|_| changed = true), &into, builder.store.form())?;
-    let survey = changes.finish();
+    let mut survey = changes.finish();
+    if alone {
+        survey.settle(now_nanoseconds);
+    }
     if changed {
         let tree = builder.store.publish_tree(work, &fresh, &LayerRecord::default())?;
         guard.record.frozen.push(tree.clone());
         guard.record.log.push(LogEntry { at: now(), did: Logged::Froze(tree) });
         guard.save()?;
     }
+    State { made_of: made_of(&guard.record), survey }.write(&dir)
+}
+
+/// Says that the tree stands for the parts that the record has now: others of the same content took their place.
+pub(crate) fn renamed(guard: &ContainerGuard) -> Result<()> {
+    let dir = directory(guard);
+    let survey = State::read(&dir)?.survey;
     State { made_of: made_of(&guard.record), survey }.write(&dir)
 }
 

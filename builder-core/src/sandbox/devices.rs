@@ -6,7 +6,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 
@@ -60,19 +60,23 @@ impl Devices {
         };
         let options = labelled(&[(c"mode", "755"), (c"size", "65536k")]);
         let directory = file_system(c"tmpfs", &options, NOSUID | NOEXEC).cannot("make", "/dev")?;
+        let owner = spec.outside((0, 0));
         let borrowed = populate(directory.as_fd())?;
         for (index, file) in spec.files.iter().enumerate() {
             let made = write(directory.as_fd(), &hidden(index), &file.content, file.mode);
             let made = made.cannot("make", file.at.display())?;
-            if file.owner != (0, 0) {
-                let owner = (Some(Uid::from_raw(file.owner.0)), Some(Gid::from_raw(file.owner.1)));
+            let owner = spec.outside(file.owner);
+            if owner != (0, 0) {
+                let owner = (Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)));
                 rustix::fs::fchown(made, owner.0, owner.1).cannot("give to its owner", file.at.display())?;
             }
         }
+        give_all(directory.as_fd(), owner).cannot("give to the container's root", "/dev")?;
         let mut options = labelled(&[(c"ptmxmode", "666"), (c"mode", "620")]);
+        // The group `tty`, by convention of all distributions; writing to another's terminal needs it.
+        let tty = spec.outside((0, 5)).1.to_string();
         if facts.has_gid(5) {
-            // The group `tty`, by convention of all distributions; writing to another's terminal needs it.
-            options.push((c"gid", "5"));
+            options.push((c"gid", &tty));
         }
         let terminals = file_system(c"devpts", &options, NOSUID | NOEXEC).cannot("make", "/dev/pts")?;
         if spec.namespaces.ipc == Space::Host {
@@ -87,6 +91,7 @@ impl Devices {
         let mut options = labelled(&[(c"mode", "1777")]);
         options.push((c"size", size.as_str()));
         let memory = file_system(c"tmpfs", &options, NOSUID | NODEV | NOEXEC).cannot("make", "/dev/shm")?;
+        give_all(memory.as_fd(), owner).cannot("give to the container's root", "/dev/shm")?;
         Ok(Devices { directory, borrowed, terminals, memory })
     }
 }
@@ -94,6 +99,22 @@ impl Devices {
 /// Where the file at this index lies in the device directory.
 pub(super) fn hidden(index: usize) -> CString {
     CString::new(format!("shm/{index}")).expect("digits have no NUL")
+}
+
+/// Gives a new file system's directory, and what was made in it, to the container's root, where that is not ours.
+fn give_all(top: BorrowedFd<'_>, owner: (u32, u32)) -> Result<(), Errno> {
+    if owner == (0, 0) {
+        return Ok(());
+    }
+    let (uid, gid) = (Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)));
+    let nodes = NODES.iter().map(|node| node.0).chain(LINKS.iter().map(|link| link.0));
+    for name in nodes.chain([c".", c"pts", c"shm", c"mqueue"]) {
+        match rustix::fs::chownat(top, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => {}
+            given => given?,
+        }
+    }
+    Ok(())
 }
 
 fn populate(directory: BorrowedFd<'_>) -> Result<Vec<(CString, OwnedFd)>> {
@@ -109,7 +130,7 @@ fn populate(directory: BorrowedFd<'_>) -> Result<Vec<(CString, OwnedFd)>> {
     for name in [c"pts", c"shm", c"mqueue"] {
         rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(0o755))
             .cannot("make", name.to_string_lossy())?;
-        rustix::fs::chmodat(directory, name, Mode::from_raw_mode(0o755), rustix::fs::AtFlags::empty())
+        rustix::fs::chmodat(directory, name, Mode::from_raw_mode(0o755), AtFlags::empty())
             .cannot("make", name.to_string_lossy())?;
     }
     Ok(borrowed)
@@ -121,7 +142,7 @@ fn node(directory: BorrowedFd<'_>, name: &CStr, major: u32, minor: u32) -> Resul
     let device = rustix::fs::makedev(major, minor);
     match rustix::fs::mknodat(directory, name, FileType::CharacterDevice, mode, device) {
         Ok(()) => {
-            rustix::fs::chmodat(directory, name, mode, rustix::fs::AtFlags::empty())?;
+            rustix::fs::chmodat(directory, name, mode, AtFlags::empty())?;
             return Ok(None);
         }
         Err(Errno::PERM) => {}

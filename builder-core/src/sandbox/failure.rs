@@ -5,8 +5,10 @@ use std::io;
 use rustix::io::Errno;
 
 use crate::error::{Error, Kind};
-use crate::sandbox::{Spec, spaces};
-use crate::sys::spawn::{Notice, Step, View};
+use crate::event::Event;
+use crate::host::probe::Knob;
+use crate::sandbox::{Space, Spec, spaces};
+use crate::sys::spawn::{Kind as Namespace, Notice, Step, View};
 
 /// The error of a step that failed.
 pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
@@ -42,11 +44,19 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
         Step::Become { uid, gid, .. } => {
             let error = refusal(format!("cannot become user {}:{}", uid.as_raw(), gid.as_raw()), errno);
             match errno {
-                Errno::INVAL => error.hint(
-                    "without root only ids below the count in /etc/subuid and /etc/subgid exist: use a lower id",
-                ),
+                Errno::INVAL => error.hint(format!(
+                    "only ids of /proc/self/uid_map exist here: use a lower one, or get more {}",
+                    Knob::SubordinateIds.fix()
+                )),
                 _ => error,
             }
+        }
+        Step::Enter(_, Namespace::User) => refusal("cannot enter the command's user namespace", errno)
+            .hint("name a namespace that you made with --userns, or leave it away"),
+        Step::Set { path, value } => {
+            let name = path.to_string_lossy().trim_start_matches("proc/sys/").replace('/', ".");
+            refusal(format!("cannot set `{name}` to `{}`", value.to_string_lossy()), errno)
+                .hint("correct default_sysctls in containers.conf, or leave --network and --ipc away")
         }
         Step::Enter(_, kind) => {
             let path = spaces::path(spec, *kind).display();
@@ -57,8 +67,14 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
                 _ => error,
             }
         }
-        Step::Group(_) => refusal("cannot move the command into its control group", errno)
-            .hint("name a group that takes processes with --cgroup-parent"),
+        Step::Group(_) => refusal(
+            match &spec.resources.parent {
+                Some(parent) => format!("cannot move the command into a control group below `{parent}`"),
+                None => "cannot move the command into its control group".to_owned(),
+            },
+            errno,
+        )
+        .hint("name a group that takes processes with --cgroup-parent"),
         Step::Label { value, .. } => {
             let value = value.to_string_lossy();
             let error = refusal(format!("cannot label the command `{value}`"), errno);
@@ -67,8 +83,11 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
                 _ => error.hint("name a label the policy knows, or none: --security-opt label=disable"),
             }
         }
-        Step::Seccomp(_) => refusal("cannot install the system call filter", errno)
-            .hint("run with `--security-opt seccomp=unconfined` if this kernel has no seccomp"),
+        Step::Hostname { name, .. } => {
+            refusal(format!("cannot set the host name `{}`", name.to_string_lossy()), errno)
+                .hint(Knob::ContainerSeccomp.fix())
+        }
+        Step::Seccomp(_) => refusal("cannot install the system call filter", errno).hint(Knob::Seccomp.fix()),
         Step::Pivot(_) => refusal("cannot make the container the root directory", errno)
             .hint("inside a chroot or an initramfs use `--no-pivot`"),
         step => refusal(format!("cannot {}", what(step)), errno),
@@ -76,13 +95,19 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
 }
 
 /// What the user should know of a file system that was refused and replaced; `None` where nobody will miss it.
-pub(super) fn warn(steps: &[Step], notice: Notice) -> Option<String> {
+pub(super) fn warn(spec: &Spec, steps: &[Step], notice: Notice) -> Option<Event> {
     match notice {
         Notice::FellBack(index, errno) => match steps.get(index)? {
-            Step::Create { view: View::Proc, .. } => Some(format!(
-                "the kernel allows no new /proc here ({}), so the command sees the one outside",
-                io::Error::from_raw_os_error(errno)
-            )),
+            // Of processes that are not its own a new one would show the same.
+            Step::Create { view: View::Proc, .. } if spec.namespaces.pid == Space::Private => {
+                Some(Event::Warning {
+                    message: format!(
+                        "the kernel allows no new /proc here ({}), so the command sees the one outside",
+                        io::Error::from_raw_os_error(errno)
+                    ),
+                    hint: Some(Knob::UnmaskedProc.fix().to_owned()),
+                })
+            }
             _ => None,
         },
         _ => None,
@@ -97,7 +122,6 @@ fn what(step: &Step) -> String {
         Step::Mask { at, .. } => format!("hide `/{}`", at.to_string_lossy()),
         Step::Protect { at, .. } => format!("protect `/{}`", at.to_string_lossy()),
         Step::Loopback => "bring up the loopback device".into(),
-        Step::Hostname(name) => format!("set the host name `{}`", name.to_string_lossy()),
         Step::Limit { .. } => "set a resource limit".into(),
         Step::Streams(_) => "set up standard input and output".into(),
         Step::Session(_) => "start a session".into(),
@@ -123,13 +147,13 @@ fn exec(spec: &Spec, errno: Errno) -> Error {
     let sentence = format!("cannot run `{name}`");
     match errno {
         Errno::NOENT | Errno::NOTDIR if name.contains('/') => {
-            Error::new(Kind::NotStarted, sentence).because("the container has no such file")
+            Error::new(Kind::NotStarted, sentence).because(missing("the container has no such file"))
         }
         Errno::NOENT | Errno::NOTDIR => {
             let path =
                 spec.env.iter().rev().find(|(key, _)| key == "PATH").map_or("", |(_, path)| path.as_str());
             Error::new(Kind::NotStarted, sentence)
-                .because(format!("no directory of the container's PATH has it: {path}"))
+                .because(missing(&format!("no directory of the container's PATH has it: {path}")))
                 .hint("give its full path, or set the PATH with `--env PATH=…`")
         }
         Errno::ACCESS => Error::new(Kind::NotStarted, sentence)
@@ -140,6 +164,11 @@ fn exec(spec: &Spec, errno: Errno) -> Error {
             .hint(format!("name the interpreter: `sh {name}`")),
         errno => Error::new(Kind::NotStarted, sentence).because(io::Error::from(errno)),
     }
+}
+
+/// A cause that says of itself that something is not there: see [`Error::is_of_missing`].
+fn missing(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, why)
 }
 
 fn no_interpreter(spec: &Spec) -> Error {

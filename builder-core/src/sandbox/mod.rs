@@ -15,9 +15,12 @@ mod plan;
 mod points;
 mod runtime;
 mod seccomp;
+mod slirp;
 mod spaces;
 mod terminal;
+mod uplink;
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -32,9 +35,11 @@ pub(crate) use native::run;
 pub(crate) use pasta::NAME_SERVER;
 pub(crate) use runtime::Runtime;
 pub(crate) use seccomp::Profile;
+pub(crate) use slirp::SlirpOptions;
 pub(crate) use spaces::Namespaces;
 pub use spaces::{Network, Space};
 
+use crate::host::Users;
 use crate::rootfs::Traces;
 use crate::tree::users::User;
 
@@ -53,10 +58,20 @@ pub(crate) struct Spec {
     pub directory: String,
     /// Who runs it.
     pub user: User,
+    /// The user namespace it is in, if not ours. Owners given here are ids in it.
+    pub users: Option<Users>,
+    /// Which permissions new files do not have.
+    pub umask: u32,
+    /// Settings of the kernel's that its namespaces have of their own: a path below `/proc/sys`, and the value.
+    pub sysctls: Vec<(String, String)>,
+    /// What an OCI runtime and its hooks are told.
+    pub annotations: BTreeMap<String, String>,
     /// Whether the groups of `user` are left alone and the caller's own kept.
     pub keep_groups: bool,
     /// The host name inside.
     pub hostname: String,
+    /// Whether it was asked for, and not only what is usual.
+    pub hostname_required: bool,
     /// Host directories and files to mount, the outer before the inner.
     pub mounts: Vec<Mount>,
     /// Devices of the host.
@@ -101,6 +116,13 @@ pub(crate) struct Spec {
     pub scratch: PathBuf,
     /// Where what is made in the root directory is written down first, so that it can be taken away if we are killed.
     pub traces: Option<Traces>,
+}
+
+impl Spec {
+    /// What a user and a group of the command's are to us.
+    pub(crate) fn outside(&self, owner: (u32, u32)) -> (u32, u32) {
+        self.users.as_ref().map_or(owner, |users| users.maps.outside(owner))
+    }
 }
 
 /// What a process writes of the program it becomes next.

@@ -11,14 +11,17 @@ use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Reporter};
+use crate::host::probe;
 use crate::rootfs::Traces;
 use crate::sandbox::cgroup::Groups;
 use crate::sandbox::devices::Devices;
-use crate::sandbox::pasta::Pasta;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
 use crate::sandbox::terminal::Terminal;
-use crate::sandbox::{DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, runtime, spaces};
+use crate::sandbox::uplink::Uplink;
+use crate::sandbox::{
+    DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, pasta, runtime, slirp, spaces,
+};
 use crate::sys::signals::Listener;
 use crate::sys::spawn::{Child, Namespaces, Notice, Program, spawn, wait_for_starting};
 use crate::tree::{RelPath, Root};
@@ -38,16 +41,17 @@ pub(crate) fn run(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn 
 
 fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
     let tree = Root::from_fd(rootfs.try_clone().cannot("open", "/")?);
+    let groups = Groups::make(&spec.resources, &spec.devices)?;
     for device in std::mem::take(&mut spec.devices) {
         spec.mounts.push(lent(&device)?);
     }
-    let groups = Groups::make(&spec.resources)?;
     let devices = Devices::make(facts, &spec)?;
     let traces = spec.traces.take();
     let points = mount_points(&tree, &spec, &devices, traces);
+    let (owner, _) = spec.outside((spec.user.uid, spec.user.gid));
     let ended = points.1.and_then(|()| {
-        let terminal =
-            spec.terminal.then(|| Terminal::open(devices.terminals.as_fd(), spec.user.uid)).transpose()?;
+        let terminal = spec.terminal.then(|| Terminal::open(devices.terminals.as_fd(), owner)).transpose()?;
+        let users = spec.users.as_ref().map(|users| users.namespace.try_clone()).transpose();
         let prepared = Prepared {
             root: rootfs,
             devices,
@@ -57,6 +61,7 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
             unified_cgroups: unified_cgroups(),
             joined: spaces::joined(&spec)?,
             groups: groups.procs()?,
+            users: users.cannot("open", "the user namespace")?,
             network_up: None,
         };
         let (awaited, network_up) = match awaited(&spec)? {
@@ -86,7 +91,7 @@ pub(super) fn mount_points(
     devices: &Devices,
     traces: Option<Traces>,
 ) -> (Vec<MountPoints>, Result<()>) {
-    let mut all = vec![MountPoints::noted(traces)];
+    let mut all = vec![MountPoints::noted(traces, spec.outside((0, 0)))];
     let mut add = || {
         for path in ["/proc", "/sys", "/dev"] {
             // A link here would be mounted on elsewhere; the child refuses it, with a sentence of its own.
@@ -160,16 +165,17 @@ pub(super) struct Ready {
 
 /// A network that is joined to the host's once the child is there; it waits for that.
 pub(super) struct Awaited {
-    options: Vec<String>,
     up: io::PipeWriter,
 }
 
 /// The network to wait for, if there is one, the end of a pipe to wait at and the number of its other end.
 pub(super) fn awaited(spec: &Spec) -> Result<Option<(Awaited, OwnedFd, i32)>> {
-    let Network::Private { options } = &spec.network else { return Ok(None) };
+    if spec.network == Network::None || !spec.network.is_own() {
+        return Ok(None);
+    }
     let (read, up) = io::pipe().cannot("make", "a pipe")?;
     let other = up.as_raw_fd();
-    Ok(Some((Awaited { options: options.clone(), up }, read.into(), other)))
+    Ok(Some((Awaited { up }, read.into(), other)))
 }
 
 /// Starts the child, and looks after it until it has ended.
@@ -177,11 +183,10 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
     let Ready { mut program, namespaces, awaited, terminal } = ready;
     let listener = Listener::new().cannot("listen to", "signals")?;
     let mut child = spawn(&mut program, &namespaces).cannot("start", "the sandbox").map_err(|error| {
-        match error.kind() {
-            Kind::Denied => {
-                error.hint("run `kiln unshare` first, or look at `kiln info` for what this machine allows")
-            }
-            _ => error,
+        let errno = error.os_error().map(Errno::from_raw_os_error);
+        match errno.and_then(probe::of_namespaces) {
+            Some(knob) => error.hint(knob.fix()),
+            None => error,
         }
     })?;
     let network = awaited.map(|awaited| awaited.join(&mut child, spec)).transpose()?;
@@ -189,8 +194,8 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
     for notice in &notices {
         match notice {
             Notice::FellBack(..) => {
-                if let Some(message) = failure::warn(program.steps(), *notice) {
-                    reporter.report(Event::warning(message));
+                if let Some(warning) = failure::warn(spec, program.steps(), *notice) {
+                    reporter.report(warning);
                 }
             }
             Notice::Failed(..) | Notice::NoInterpreter(_) => {
@@ -215,9 +220,16 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
 
 impl Awaited {
     /// Joins the child's network to the host's, and lets it go on. Without a network there is nothing to run.
-    fn join(mut self, child: &mut Child, spec: &Spec) -> Result<Pasta> {
-        let joined = Pasta::start(child.pid, &self.options, &spec.scratch, &spec.helpers)
-            .and_then(|pasta| self.up.write_all(b"1").cannot("go on with", "the command").map(|()| pasta));
+    fn join(mut self, child: &mut Child, spec: &Spec) -> Result<Uplink> {
+        let started = match &spec.network {
+            Network::Slirp { options } => slirp::start(child.pid, options, &spec.helpers),
+            Network::Private { options } => pasta::start(child.pid, options, &spec.scratch, &spec.helpers),
+            Network::Host | Network::None | Network::Path(_) => {
+                unreachable!("such a network is not waited for")
+            }
+        };
+        let joined = started
+            .and_then(|uplink| self.up.write_all(b"1").cannot("go on with", "the command").map(|()| uplink));
         if joined.is_err() {
             let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
             // What it says on its way down is of no interest.
@@ -231,14 +243,6 @@ impl Awaited {
 /// A device of the host, to be mounted where the container has it.
 fn lent(device: &DeviceNode) -> Result<Mount> {
     let show = device.source.display();
-    if !["r", "w"].iter().all(|letter| device.access.contains(letter)) {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!("cannot lend the device `{show}` for `{}`", device.access),
-        )
-        .because("only control groups of an OCI runtime keep a command from a part of what a device can do")
-        .hint("use `rw` or `rwm`, or add --runtime runc"));
-    }
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let source = rustix::mount::open_tree(CWD, &device.source, flags).cannot("lend the device", show)?;
     Ok(Mount { source, is_dir: false, at: device.at.clone() })

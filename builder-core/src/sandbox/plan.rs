@@ -55,6 +55,8 @@ pub(super) struct Prepared {
     pub joined: Vec<(Kind, OwnedFd)>,
     /// `cgroup.procs` of the control groups to move into.
     pub groups: Vec<OwnedFd>,
+    /// The user namespace to move into.
+    pub users: Option<OwnedFd>,
     /// A pipe that says when the network is up; the other end is the parent's.
     pub network_up: Option<(OwnedFd, i32)>,
 }
@@ -80,6 +82,10 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     program.push(Step::Private);
     program.push(Step::Cover(root));
     kernel_views(&mut program, root, prepared.unified_cgroups);
+    // While they may be written: they are protected with the rest of `/proc/sys` below.
+    for (path, value) in &spec.sysctls {
+        program.push(Step::Set { path: word(&format!("proc/sys/{path}"))?, value: word(value)? });
+    }
     let handles = devices(&mut program, root, prepared.devices, spec);
     // The generated files lie where `/dev/shm` comes to be, so they are taken from there first.
     let files: Vec<Handle> =
@@ -104,7 +110,7 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
         _ => {}
     }
     if spec.namespaces.uts == Space::Private {
-        program.push(Step::Hostname(word(&spec.hostname)?));
+        program.push(Step::Hostname { name: word(&spec.hostname)?, required: spec.hostname_required });
     }
     for (resource, wanted) in &spec.limits {
         program.push(Step::Limit { resource: *resource, wanted: *wanted });
@@ -115,6 +121,11 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     }
     let terminal = prepared.terminal.map(|terminal| program.hold(terminal));
     program.push(Step::Session(terminal));
+    // Last of all that takes the host's root, and before what is given up: all of that is given up there.
+    if let Some(users) = prepared.users {
+        let users = program.hold(users);
+        program.push(Step::Enter(users, Kind::User));
+    }
     // An image may name a path of /proc/self/fd as its working directory or command; there must be nothing of ours.
     program.push(Step::Close);
     // While still root: the directory may be closed to the user, which is for the command to find out.
@@ -220,7 +231,8 @@ fn privileges(program: &mut Program, spec: &Spec, facts: &Facts) -> Result<()> {
         program.push(Step::Seccomp(filter));
     }
     program.push(Step::Bound(spec.capabilities));
-    let groups = (facts.groups && !spec.keep_groups)
+    let may_set = facts.groups && spec.users.as_ref().is_none_or(|users| users.groups);
+    let groups = (may_set && !spec.keep_groups)
         .then(|| spec.user.groups.iter().map(|gid| Gid::from_raw(*gid)).collect());
     program.push(Step::Become {
         uid: Uid::from_raw(spec.user.uid),
@@ -248,7 +260,7 @@ fn command(spec: &Spec) -> Result<Command> {
     };
     let args = spec.args.iter().map(|arg| word(arg)).collect::<Result<_>>()?;
     let env = spec.env.iter().map(|(key, value)| word(&format!("{key}={value}"))).collect::<Result<_>>()?;
-    Ok(Command::new(candidates, args, env))
+    Ok(Command::new(candidates, args, env).with_umask(spec.umask))
 }
 
 /// A path as the child opens it: relative to the root, which is `.`.

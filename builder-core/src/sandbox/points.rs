@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::Traces;
+use crate::sys::userns::Maker;
 use crate::tree::{RelPath, Root};
 
 /// What was made in one tree, in the order it was made.
@@ -24,6 +25,8 @@ pub(super) struct MountPoints {
     touched: Vec<(RelPath, OwnedFd, Timespec)>,
     /// Where each is written down before it is made.
     traces: Option<Traces>,
+    /// Whose they are.
+    owner: (u32, u32),
 }
 
 /// One name that was not there.
@@ -37,9 +40,9 @@ struct Made {
 }
 
 impl MountPoints {
-    /// None yet; those to come are written down in `traces`.
-    pub(super) fn noted(traces: Option<Traces>) -> Self {
-        MountPoints { traces, ..MountPoints::default() }
+    /// None yet; those to come are written down in `traces`, and belong to `owner`.
+    pub(super) fn noted(traces: Option<Traces>, owner: (u32, u32)) -> Self {
+        MountPoints { traces, owner, ..MountPoints::default() }
     }
 
     /// Sees to it that `path` leads to a directory (or, with `is_dir` false, to anything else) to mount on.
@@ -75,6 +78,9 @@ impl MountPoints {
         if let Some(traces) = &mut self.traces {
             traces.note(above.join(&name).as_path(), before)?;
         }
+        // A mount that shows other ids takes nothing from one who is not among them.
+        let _maker =
+            (self.owner != (0, 0)).then(|| Maker::become_one(self.owner.0, self.owner.1)).transpose()?;
         if is_dir {
             rustix::fs::mkdirat(&directory, &name, Mode::from_raw_mode(0o755))?;
         } else {

@@ -110,7 +110,7 @@ fn perform(
     }
     for (nth, file) in spec.files.iter().enumerate() {
         let place = scratch.join(format!("file-{nth}"));
-        write(&place, file).cannot("make", file.at.display())?;
+        write(&place, file, spec.outside(file.owner)).cannot("make", file.at.display())?;
         sources.push((file.at.clone(), place));
     }
     if spec.namespaces.pid == Space::Private {
@@ -171,11 +171,11 @@ fn find(name: &str) -> Result<PathBuf> {
     })
 }
 
-fn write(path: &Path, file: &crate::sandbox::File) -> std::io::Result<()> {
+fn write(path: &Path, file: &crate::sandbox::File, owner: (u32, u32)) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, &file.content)?;
     fs::set_permissions(path, fs::Permissions::from_mode(file.mode))?;
-    std::os::unix::fs::chown(path, Some(file.owner.0), Some(file.owner.1))
+    std::os::unix::fs::chown(path, Some(owner.0), Some(owner.1))
 }
 
 fn word(path: &Path) -> Result<CString> {

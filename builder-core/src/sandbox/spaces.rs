@@ -50,8 +50,20 @@ pub enum Network {
         /// Options for that program beyond the usual ones.
         options: Vec<String>,
     },
+    /// One of its own, joined to the host's by the program `slirp4netns`.
+    Slirp {
+        /// `NAME=VALUE`, as after `slirp4netns:`.
+        options: Vec<String>,
+    },
     /// The one this file shows, e.g. `/run/netns/blue`.
     Path(PathBuf),
+}
+
+impl Network {
+    /// Whether it is the command's own.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self, Network::None | Network::Private { .. } | Network::Slirp { .. })
+    }
 }
 
 /// The namespaces that a command is made, as `clone` takes them. With `grouped` it moves into a control group first and
@@ -61,7 +73,7 @@ pub(super) fn own(spec: &Spec, grouped: bool) -> Result<spawn::Namespaces> {
     Ok(spawn::Namespaces {
         cgroup: *cgroup == Space::Private && !grouped,
         ipc: *ipc == Space::Private,
-        network: matches!(spec.network, Network::None | Network::Private { .. }),
+        network: spec.network.is_own(),
         pid: *pid == Space::Private,
         uts: *uts == Space::Private,
         processes: match pid {
@@ -92,6 +104,7 @@ pub(super) fn name(kind: Kind) -> &'static str {
         Kind::Cgroup => "control group",
         Kind::Ipc => "IPC",
         Kind::Network => "network",
+        Kind::User => "user",
         Kind::Uts => "host name",
     }
 }
@@ -106,6 +119,8 @@ pub(super) fn path(spec: &Spec, kind: Kind) -> &Path {
             Network::Path(path) => return path,
             _ => return Path::new(""),
         },
+        // Entered by a helper before; only a file that shows it could be named.
+        Kind::User => return Path::new(""),
     };
     match space {
         Space::Path(path) => path,

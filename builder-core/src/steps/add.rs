@@ -46,7 +46,7 @@ pub struct Fetch {
     pub proxies: Proxies,
     /// No more bytes than this are taken from one address.
     pub max_bytes: u64,
-    /// How long one repository may take.
+    /// How long one address or repository may take.
     pub patience: Duration,
 }
 

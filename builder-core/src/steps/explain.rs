@@ -76,7 +76,9 @@ fn field_differences(store: &Store, old: &[Field], definition: &Definition) -> V
                 facts.push(file_difference(store, known, field, definition));
             }
             // What a variable holds may be a secret, and is not told.
-            Some(_) if field.name.starts_with("variable ") => facts.push(format!("{} changed", field.name)),
+            Some(_) if ["variable ", "secret "].iter().any(|what| field.name.starts_with(what)) => {
+                facts.push(format!("{} changed", field.name));
+            }
             Some(known) => {
                 facts.push(format!("{} changed: `{}`, before `{}`", field.name, field.shown, known.shown));
             }

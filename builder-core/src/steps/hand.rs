@@ -11,11 +11,12 @@ use crate::oci::Digest;
 use crate::rootfs::{self, Quiet};
 use crate::steps::key::Definition;
 use crate::steps::timeline;
+use crate::store::containers::frozen_of;
 use crate::store::layers::TreeContent;
 use crate::store::{
-    ContainerGuard, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store, Work,
+    ContainerGuard, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store, TreeId, Work,
 };
-use crate::sys::lock::{self, Lock, Mode};
+use crate::sys::lock::Lock;
 use crate::tree::{Root, fingerprint};
 
 /// What a step by hand is called.
@@ -40,9 +41,6 @@ pub(crate) enum Cut {
 
 /// Makes a step of what was changed by hand, if anything was, and leaves the upper empty and unmounted.
 pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Cut> {
-    if rootfs::is_plain(guard) {
-        return cut_plain(builder, work, guard);
-    }
     let Some((alone, attached)) = quieten(builder, guard)? else { return Ok(Cut::Busy) };
     rootfs::clear_traces(builder, work, guard)?;
     let log = &mut guard.record.log;
@@ -50,7 +48,9 @@ pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
     if matches!(log.last().map(|entry| &entry.did), Some(Logged::Step(step)) if step.kind == StepKind::Hand) {
         log.pop();
     }
-    if !builder.store.is_untouched(guard)? {
+    if rootfs::is_plain(guard) {
+        cut_plain(builder, work, guard)?;
+    } else if !builder.store.is_untouched(guard)? {
         take_or_freeze(builder, work, guard)?;
     }
     rootfs::clear_mark(guard.dir());
@@ -72,24 +72,67 @@ fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Option<(Lock
     }
 }
 
-/// As [`cut`] for a container that has a tree of its own, where nothing can be mounted: a key by content would cost a
-/// read of all of it, so it gets none.
-fn cut_plain(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Cut> {
-    let path = guard.dir().join("use");
-    let alone = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())?;
-    let Some(alone) = alone.filter(|_| rootfs::is_attached(&guard.merged()).is_ok_and(|attached| !attached))
-    else {
-        return Ok(Cut::Busy);
-    };
-    rootfs::clear_traces(builder, work, guard)?;
+/// Makes a step of what was changed by hand in a container that has a tree of its own, of which nothing is an upper.
+fn cut_plain(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<()> {
     let before = guard.record.log.len();
     rootfs::freeze_held(builder, work, guard)?;
-    if guard.record.log.len() > before {
-        let entry = LogEntry { at: now(), did: Logged::Step(Box::new(step(None))) };
-        guard.record.log.insert(before, entry);
-        guard.save()?;
+    let trees = frozen_of(&guard.record.log[before..]);
+    if trees.is_empty() { Ok(()) } else { key_frozen(builder, work, guard, before, &trees) }
+}
+
+/// Makes a step of trees that are frozen already, the log entries from `start` on: of one that is known, if it is.
+fn key_frozen(
+    builder: &Builder<'_>,
+    work: &Work,
+    guard: &mut ContainerGuard,
+    start: usize,
+    trees: &[TreeId],
+) -> Result<()> {
+    let begun = Instant::now();
+    let store = &builder.store;
+    let since = timeline::since(&guard.record);
+    let contents =
+        trees.iter().map(|tree| timeline::content(store, tree, since)).collect::<Result<Vec<_>>>()?;
+    let newer = guard.record.log.split_off(start);
+    let before = timeline::state(builder, guard)?;
+    guard.record.log.extend(newer);
+    let mut definition = Definition::new(StepKind::Hand, LINE.to_owned());
+    for content in &contents {
+        definition.field("content", content.digest.hex());
     }
-    Ok(Cut::Clean { alone, attached: false })
+    let key = definition.key(before);
+    let mut at = now();
+    let mut outcome = Outcome::Performed;
+    match (store.take_step(work, key)?, trees) {
+        (Some((StepRecord { tree: Some(known), created, .. }, _)), [_]) => {
+            // What is mounted is as it is; only what it is called, and when it was done, is as it was.
+            guard.record.log.truncate(start);
+            guard.record.log.push(LogEntry { at: created, did: Logged::Froze(known) });
+            guard.record.frozen = frozen_of(&guard.record.log);
+            (at, outcome) = (created, Outcome::Cached);
+            store.use_step(key, guard.record.created);
+        }
+        (_, [tree]) => {
+            let record = StepRecord {
+                kind: StepKind::Hand,
+                line: LINE.to_owned(),
+                before,
+                fields: definition.fields,
+                created: at,
+                milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                tree: Some(tree.clone()),
+                returned: serde_json::Value::Null,
+                printed: Store::digest_of_printed(&Printed::default()),
+            };
+            store.record_step(work, key, &record, &Printed::default(), guard.record.created)?;
+        }
+        // Changes from before the container had a tree of its own are a part for themselves: no record has two.
+        _ => {}
+    }
+    let step = Step { outcome, ..step(Some(key).filter(|_| trees.len() == 1)) };
+    guard.record.log.insert(start, LogEntry { at, did: Logged::Step(Box::new(step)) });
+    guard.save()?;
+    rootfs::renamed_plain(guard)
 }
 
 /// A step by hand, as the log keeps it.

@@ -7,6 +7,7 @@ mod config;
 mod copy;
 pub(crate) mod files;
 mod mounts;
+pub(crate) mod others;
 mod run;
 
 use std::fmt::Write;
@@ -57,6 +58,13 @@ impl Definition {
             shown.push('…');
         }
         self.push(Field { name: name.into(), shown, digest: Digest::of(value), listed: false });
+    }
+
+    /// Adds a field whose value is kept nowhere, only a digest of it.
+    pub fn hidden(&mut self, name: impl Into<String>, value: &[u8]) {
+        let mut framed = Framed::new("kiln secret 1");
+        framed.add(value);
+        self.push(Field { name: name.into(), shown: String::new(), digest: framed.finish(), listed: false });
     }
 
     /// Adds each word of a list as a field of its own, `name 1`, `name 2` …

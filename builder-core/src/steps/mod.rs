@@ -9,6 +9,7 @@ pub(crate) mod hand;
 pub(crate) mod history;
 mod key;
 pub(crate) mod run;
+mod shown;
 pub(crate) mod timeline;
 
 pub use add::{Fetch, Unpack, is_git, is_remote, unpack_archive};
@@ -16,5 +17,7 @@ pub use config::Config;
 pub use copy::{Copy, CopyFrom, CopySummary};
 pub use run::{
     Device, Dns, HostAddress, HostEntry, Isolation, Limit, MountKind, MountOptions, Run, RunMount,
-    RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, Volume, parse_size,
+    RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, UserSpace, Volume,
+    parse_size,
 };
+pub use shown::Shown;

@@ -8,14 +8,17 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Uid};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::builder::Builder;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
+use crate::host::Users;
 use crate::host::lsm::Modules;
 use crate::rootfs::Traces;
 use crate::sandbox::{self, Exit, Facts, Mount, Namespaces, Network, Rootfs, Space, Spec};
 use crate::store::Work;
+use crate::sys::userns::Maker;
 use crate::tree::users::{self, User};
 use crate::tree::{RelPath, Root};
 
@@ -42,7 +45,9 @@ pub use device::Device;
 pub use mount::{MountKind, RunMount, Sharing};
 pub use options::MountOptions;
 pub use secrets::{Secret, SecretValue, SshAgent};
-pub use settings::{Dns, HostAddress, HostEntry, Isolation, Limit, RunSettings, Seccomp, Security, Spaces};
+pub use settings::{
+    Dns, HostAddress, HostEntry, Isolation, Limit, RunSettings, Seccomp, Security, Spaces, UserSpace,
+};
 pub use volume::Volume;
 pub use words::parse_size;
 
@@ -88,8 +93,8 @@ pub struct Run {
     /// Directories with descriptions of hooks for that runtime; those of a later one take the place of others of the
     /// same name.
     pub hooks_dirs: Vec<PathBuf>,
-    /// Directories with descriptions of devices, the first to be looked into last.
-    pub cdi_dirs: Vec<PathBuf>,
+    /// What that runtime and its hooks are told.
+    pub annotations: Vec<(String, String)>,
     /// Directories in which programs that help are looked for, before the usual ones.
     pub helpers: Vec<PathBuf>,
     /// The settings of this run, laid over those kept with the container.
@@ -129,6 +134,15 @@ pub(crate) struct Scene<'a> {
     pub streams: [Option<OwnedFd>; 3],
     /// The store, for mounts that come from there.
     pub store: Option<(&'a Builder<'a>, &'a Work)>,
+    /// The user namespace of the command, if not ours.
+    pub users: Option<Users>,
+}
+
+impl Scene<'_> {
+    /// What a user and a group of the container are to us.
+    fn outside(&self, owner: (u32, u32)) -> (u32, u32) {
+        self.users.as_ref().map_or(owner, |users| users.maps.outside(owner))
+    }
 }
 
 impl Run {
@@ -160,10 +174,10 @@ impl Run {
         let bound = !mounts.is_empty();
         // The outer before the inner, or the outer would hide it.
         mounts.sort_by_key(|mount| RelPath::clamp(&mount.at).parts().count());
-        self.make_directory(&tree, &workdir, &user, &mounts)?;
+        self.make_directory(&tree, &workdir, &user, &mounts, &scene)?;
         let namespaces = self.namespaces();
         let hostname = self.hostname(config, &namespaces);
-        let network = self.network();
+        let network = self.network(&scene);
         let mut files = self.files(&tree, config, &hostname, &network, &mounts, scene.facts)?;
         files.extend(opened.files);
         let mut env = self.environment(config, &user, &hostname);
@@ -176,6 +190,7 @@ impl Run {
             keep_groups,
             files,
             hostname,
+            hostname_required: self.hostname.is_some(),
             mounts,
             devices,
             capabilities: self.capabilities()?,
@@ -187,19 +202,23 @@ impl Run {
             file_label,
             limits: self.limits()?,
             resources: self.settings.resources.clone(),
+            umask: self.settings.umask.unwrap_or(0o022),
+            sysctls: self.sysctls(&namespaces, &network)?,
+            annotations: self.annotations.iter().cloned().collect(),
             namespaces,
             network,
             no_pivot: self.no_pivot || self.is_chroot(),
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
             helpers: self.helpers.clone(),
-            runtime: self.external(bound)?,
+            runtime: self.external(bound, opened.hooks, scene.users.as_ref())?,
             streams: scene.streams,
             scratch: scene.scratch.to_owned(),
             traces,
             user,
+            users: scene.users,
         };
-        give_pipes(spec.user.uid, &spec.streams);
+        give_pipes(spec.outside((spec.user.uid, spec.user.gid)).0, &spec.streams);
         // A mount lives as long as a handle of it does, and the root directory is to be unmounted by the run.
         drop(tree);
         let exit = sandbox::run(rootfs, spec, scene.facts, scene.reporter);
@@ -208,14 +227,29 @@ impl Run {
     }
 
     /// The OCI runtime, where one is named.
-    fn external(&self, bound: bool) -> Result<Option<sandbox::Runtime>> {
+    fn external(
+        &self,
+        bound: bool,
+        hooks: Vec<(String, Value)>,
+        users: Option<&Users>,
+    ) -> Result<Option<sandbox::Runtime>> {
         let Some(program) = &self.runtime else { return Ok(None) };
         if self.is_chroot() {
             return Ok(None);
         }
+        if users.and_then(Users::shows).is_some() {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("cannot use the runtime `{program}` with mapped ids"),
+            )
+            .because(
+                "it looks for the container's files with the ids inside, and the store is closed to them",
+            )
+            .hint("leave --runtime away: Kiln itself makes the user namespace"));
+        }
         let flags = self.runtime_flags.clone();
         let command = self.args.first().map_or("", String::as_str);
-        let hooks = hooks::read(&self.hooks_dirs, command, bound)?;
+        let hooks = hooks::read(&self.hooks_dirs, command, bound, &self.annotations, hooks)?;
         Ok(Some(sandbox::Runtime { program: program.clone(), flags, hooks }))
     }
 
@@ -236,7 +270,14 @@ impl Run {
     }
 
     /// Makes the working directory, and gives it to the user, if it is missing.
-    fn make_directory(&self, tree: &Root, wanted: &str, user: &User, mounts: &[Mount]) -> Result<()> {
+    fn make_directory(
+        &self,
+        tree: &Root,
+        wanted: &str,
+        user: &User,
+        mounts: &[Mount],
+        scene: &Scene<'_>,
+    ) -> Result<()> {
         let place = tree.resolve(wanted).cannot("find the working directory", wanted)?;
         // What is mounted there has its own directories.
         let covered = mounts.iter().any(|mount| place.starts_with(&RelPath::clamp(&mount.at)))
@@ -246,11 +287,17 @@ impl Run {
         if covered {
             return Ok(());
         }
+        let root = scene.outside((0, 0));
+        // A mount that shows other ids takes nothing from one who is not among them.
+        let maker = (root != (0, 0)).then(|| Maker::become_one(root.0, root.1)).transpose();
+        let maker = maker.cannot("make the working directory", wanted)?;
         let (_, made) =
             tree.mkdir_all(place.as_path(), 0o755).cannot("make the working directory", wanted)?;
+        drop(maker);
+        let (uid, gid) = scene.outside((user.uid, user.gid));
         for path in made {
             let (above, name) = tree.parent(path.as_path()).cannot("open", &path)?;
-            let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
             rustix::fs::chownat(&above, &name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
                 .cannot("give to the user", &path)?;
         }
@@ -269,12 +316,20 @@ impl Run {
     ) -> Result<mount::open::Opened> {
         let place = mount::open::Place { run: self, tree, id, workdir, user, scene, confinement };
         let mut opened = mount::open::Opened::default();
-        let owner = (user.uid, user.gid);
+        let owner = scene.outside((user.uid, user.gid));
         let mut volumes = self.settings.volumes.clone();
         for name in self.settings.devices.iter().filter_map(Device::name) {
-            let needs = cdi::needs(name, &self.cdi_dirs)?;
+            let needs = cdi::needs(name, &self.settings.cdi_dirs)?;
             opened.env.extend(needs.env);
             opened.devices.extend(needs.nodes);
+            if !needs.hooks.is_empty() && (self.runtime.is_none() || self.is_chroot()) {
+                return Err(Error::new(Kind::Unsupported, format!("cannot use the device `{name}`"))
+                    .because(
+                        "its description has hooks: programs of the host that only an OCI runtime starts",
+                    )
+                    .hint("add --runtime runc, or name its nodes one by one: --device /dev/…"));
+            }
+            opened.hooks.extend(needs.hooks);
             for text in &needs.volumes {
                 volumes.push(text.parse::<Volume>().cannot("lend the device", name)?);
             }
@@ -308,8 +363,21 @@ impl Run {
         }
     }
 
-    fn network(&self) -> Network {
-        self.settings.network.clone().unwrap_or_default()
+    /// The network. Where no helper is named, the one that is there.
+    fn network(&self, scene: &Scene<'_>) -> Network {
+        let asked = self.settings.network.clone().unwrap_or_default();
+        let is_there = |name: &str| {
+            self.helpers.iter().any(|dir| dir.join(name).is_file())
+                || scene.store.is_some_and(|(builder, _)| builder.settings.find_program(name).is_some())
+        };
+        match asked {
+            Network::Private { options }
+                if options.is_empty() && !is_there("pasta") && is_there("slirp4netns") =>
+            {
+                Network::Slirp { options }
+            }
+            asked => asked,
+        }
     }
 
     /// The host name inside: the flag's, the beginning of the container's id, or where none is set the host's own.

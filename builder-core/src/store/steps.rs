@@ -22,6 +22,9 @@ pub(crate) const MAX_OUTPUT: usize = 16 << 20;
 /// The largest table of signatures that is read: of two and a half million files.
 const MAX_TABLE: u64 = 256 << 20;
 
+/// The largest thing found out once that is read.
+const MAX_MEMO: u64 = 1 << 20;
+
 /// The longest first line of a record that is read: a step with some ten thousand fields.
 const MAX_HEADER: u64 = 16 << 20;
 
@@ -268,6 +271,22 @@ impl Store {
     /// Keeps it.
     pub fn keep_stat_table(&self, work: &Work, directory: (u64, u64), table: &[u8]) -> Result<()> {
         durable::write_whole(work.dir(), &self.stat_path(directory), table)
+    }
+
+    /// What was kept under a key by [`Store::keep_memo`].
+    pub fn memo(&self, key: Digest) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.memo_path(key)).ok()?.take(MAX_MEMO).read_to_end(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Keeps something that can be found out again; beside the tables, and pruned as they are.
+    pub fn keep_memo(&self, work: &Work, key: Digest, bytes: &[u8]) -> Result<()> {
+        durable::write_whole(work.dir(), &self.memo_path(key), bytes)
+    }
+
+    fn memo_path(&self, key: Digest) -> std::path::PathBuf {
+        self.root.join("cache/stat").join(key.hex())
     }
 
     fn stat_path(&self, (device, inode): (u64, u64)) -> std::path::PathBuf {

@@ -122,12 +122,18 @@ impl Store {
         }
         forgotten.add(self.gc()?);
         let Some(max) = keep.max_size else { return Ok(forgotten) };
-        let total = self.usage()?.total();
-        if total > max {
-            self.shrink_to(max, total, &mut forgotten)?;
+        let mut left = self.usage()?.total();
+        let mut target = max;
+        while left > max {
+            self.shrink_to(target, left, &mut forgotten)?;
             forgotten.add(self.gc()?);
+            left = self.usage()?.total();
+            if target == 0 || self.items()?.is_empty() {
+                break;
+            }
+            // Something that is in use stayed, and others have to go in its place.
+            target /= 4;
         }
-        let left = self.usage()?.total();
         if left > max {
             return Err(Error::new(Kind::InUse, format!("cannot bring the store down to {max} bytes"))
                 .because(format!("images, containers and what runs now take {left}"))

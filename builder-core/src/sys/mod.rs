@@ -18,4 +18,5 @@ pub(crate) mod spawn;
 pub(crate) mod threads;
 pub(crate) mod trial;
 pub(crate) mod userns;
+pub(crate) mod variables;
 pub(crate) mod xattr;

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::userns::Maker;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -104,6 +105,37 @@ fn newest_way(
     let made = by_path()?;
     REFUSED.store(true, Ordering::Relaxed);
     Ok(made)
+}
+
+/// As [`overlay`], whose files have the owners that the ids of its layers have in another user namespace.
+///
+/// Layers that show other ids must be mounted so; they are mounted over themselves, in a mount namespace of our own.
+/// `root` is what the namespace's root is to us: whatever overlay makes for itself belongs to who mounts it, and must
+/// be of an id that the layers have.
+pub(crate) fn overlay_mapped(
+    overlay: &Overlay<'_>,
+    namespace: BorrowedFd<'_>,
+    root: (u32, u32),
+) -> io::Result<OwnedFd> {
+    in_own_namespace(|| {
+        // The upper and its scratch directory must be on one mount.
+        let above = overlay.upper.map(|(upper, work)| common(upper, work)).transpose()?;
+        for dir in overlay.lowers.iter().map(PathBuf::as_path).chain(above) {
+            let mapped = clone_of(dir)?;
+            super::mount_attr::map_ids(&mapped, namespace)?;
+            attach(&mapped, dir)?;
+        }
+        let _maker = Maker::become_one(root.0, root.1)?;
+        overlay_by_handle(overlay).or_else(|refusal| match refusal {
+            Refusal::Mount(errno) => Err(errno.into()),
+            Refusal::Call => by_path::overlay_here(overlay),
+        })
+    })
+}
+
+/// The innermost directory that both paths lie in.
+fn common<'a>(one: &'a Path, other: &Path) -> io::Result<&'a Path> {
+    one.ancestors().skip(1).find(|dir| other.starts_with(dir)).ok_or_else(|| Errno::INVAL.into())
 }
 
 fn overlay_by_handle(overlay: &Overlay<'_>) -> Result<OwnedFd, Refusal> {

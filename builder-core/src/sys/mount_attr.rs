@@ -131,7 +131,7 @@ fn remount(mount: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<(), Errn
 }
 
 /// Shows the files of a detached mount with the owners they have in another user namespace. There is no older way.
-pub(crate) fn map_ids(mount: &OwnedFd, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(crate) fn map_ids(mount: &impl AsFd, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
     let userns_fd = u64::try_from(namespace.as_raw_fd()).map_err(|_| Errno::BADF)?;
     let set = libc::MOUNT_ATTR_IDMAP;
     ask(mount.as_fd(), &libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd }, false)

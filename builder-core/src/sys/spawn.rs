@@ -17,6 +17,9 @@ use super::signals::Blocked;
 
 mod interpreter;
 mod perform;
+mod resources;
+
+pub(crate) use resources::{resource, resource_name};
 
 /// An open file of a [`Program`]: one the parent opened, or one the child will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +85,7 @@ impl View {
 /// One thing the child does.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Moves into the namespace of the handle; in the first steps only.
+    /// Moves into the namespace of the handle: in the first steps, or of users, with all capabilities there.
     Enter(Handle, Kind),
     /// Moves into the control group whose `cgroup.procs` the handle is.
     Group(Handle),
@@ -159,10 +162,22 @@ pub(crate) enum Step {
     Pivot(Handle),
     /// Makes the handle the root directory by `chroot`, where it covers the old one.
     Chroot(Handle),
+    /// Writes a setting of the kernel's, which is a file below the working directory.
+    Set {
+        /// Where, without links.
+        path: CString,
+        /// What is written.
+        value: CString,
+    },
     /// Brings the loopback device up.
     Loopback,
     /// Sets the host name.
-    Hostname(CString),
+    Hostname {
+        /// Which.
+        name: CString,
+        /// Whether the old one must not stay where a filter around us keeps us from setting any.
+        required: bool,
+    },
     /// Closes every file but `0`–`2`. From here on no path of the container can lead to a file of ours, whether by
     /// `/proc/self/fd` as working directory or as interpreter of the command.
     Close,
@@ -219,6 +234,8 @@ pub(crate) struct Command {
     candidates: Vec<CString>,
     args: Words,
     env: Words,
+    /// Which permissions new files do not have.
+    umask: u32,
 }
 
 impl Command {
@@ -229,7 +246,12 @@ impl Command {
 
     /// `candidates` are tried in order until one can be run; `env` is `NAME=value`.
     pub(crate) fn new(candidates: Vec<CString>, args: Vec<CString>, env: Vec<CString>) -> Self {
-        Command { candidates, args: Words::new(args), env: Words::new(env) }
+        Command { candidates, args: Words::new(args), env: Words::new(env), umask: 0o022 }
+    }
+
+    /// With another umask than the usual 022.
+    pub(crate) fn with_umask(self, umask: u32) -> Self {
+        Command { umask, ..self }
     }
 }
 
@@ -342,6 +364,8 @@ pub(crate) enum Kind {
     Ipc,
     /// Network devices and addresses.
     Network,
+    /// Users and groups.
+    User,
     /// Host name.
     Uts,
 }
@@ -352,6 +376,7 @@ impl Kind {
             Kind::Cgroup => libc::CLONE_NEWCGROUP,
             Kind::Ipc => libc::CLONE_NEWIPC,
             Kind::Network => libc::CLONE_NEWNET,
+            Kind::User => libc::CLONE_NEWUSER,
             Kind::Uts => libc::CLONE_NEWUTS,
         }
     }
@@ -460,35 +485,6 @@ fn clone(flags: i32) -> io::Result<(i32, i32)> {
 /// Installs a filter in this process, for it and all that it starts.
 pub(super) fn confine(filter: &Filter) -> io::Result<()> {
     Ok(perform::seccomp(filter)?)
-}
-
-/// The resource limits there are, by the names `--ulimit` gives them.
-const RESOURCES: [(&str, u32); 15] = [
-    ("core", libc::RLIMIT_CORE),
-    ("cpu", libc::RLIMIT_CPU),
-    ("data", libc::RLIMIT_DATA),
-    ("fsize", libc::RLIMIT_FSIZE),
-    ("locks", libc::RLIMIT_LOCKS),
-    ("memlock", libc::RLIMIT_MEMLOCK),
-    ("msgqueue", libc::RLIMIT_MSGQUEUE),
-    ("nice", libc::RLIMIT_NICE),
-    ("nofile", libc::RLIMIT_NOFILE),
-    ("nproc", libc::RLIMIT_NPROC),
-    ("rss", libc::RLIMIT_RSS),
-    ("rtprio", libc::RLIMIT_RTPRIO),
-    ("rttime", libc::RLIMIT_RTTIME),
-    ("sigpending", libc::RLIMIT_SIGPENDING),
-    ("stack", libc::RLIMIT_STACK),
-];
-
-/// Number of a resource limit by the name `--ulimit` gives it (`nofile`, `nproc`…).
-pub(crate) fn resource(name: &str) -> Option<u32> {
-    RESOURCES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
-}
-
-/// The name of a resource limit by its number; empty where it has none.
-pub(crate) fn resource_name(number: u32) -> &'static str {
-    RESOURCES.iter().find(|(_, known)| *known == number).map_or("", |(name, _)| name)
 }
 
 #[cfg(test)]

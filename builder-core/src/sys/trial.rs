@@ -80,38 +80,9 @@ pub(crate) fn refused_calls() -> Vec<&'static str> {
 
 /// A mount of the directory `dir` whose owners are those of another user namespace.
 pub(crate) fn idmapped_mount(dir: &std::path::Path) -> io::Result<()> {
-    use std::io::{Read, Write};
+    use super::userns::{IdRange, make};
     let tree = super::mount::clone_of(dir)?;
-    let (mut ready, mut say) = io::pipe()?;
-    let (mut wait, mut done) = io::pipe()?;
-    // SAFETY: the child does nothing but system calls.
-    match unsafe { nix::unistd::fork() }? {
-        ForkResult::Child => {
-            drop(done);
-            let made = unshare(CloneFlags::CLONE_NEWUSER).is_ok();
-            let _ = say.write_all(&[u8::from(made)]);
-            let _ = wait.read(&mut [0]);
-            // SAFETY: ends the child at once.
-            unsafe { nix::libc::_exit(0) }
-        }
-        ForkResult::Parent { child } => {
-            drop((say, wait));
-            let mut byte = [0];
-            let made = ready.read(&mut byte)? == 1 && byte[0] == 1;
-            let mapped = || -> io::Result<()> {
-                if !made {
-                    return Err(Errno::PERM.into());
-                }
-                for map in ["uid_map", "gid_map"] {
-                    std::fs::write(format!("/proc/{child}/{map}"), "0 1 1")?;
-                }
-                let namespace = std::fs::File::open(format!("/proc/{child}/ns/user"))?;
-                Ok(super::mount_attr::map_ids(&tree, std::os::fd::AsFd::as_fd(&namespace))?)
-            };
-            let mapped = mapped();
-            let _ = done.write_all(&[0]);
-            nix::sys::wait::waitpid(child, None)?;
-            mapped
-        }
-    }
+    let map = [IdRange { inside: 0, outside: 1, length: 1 }];
+    let namespace = make(&map, &map)?;
+    Ok(super::mount_attr::map_ids(&tree, std::os::fd::AsFd::as_fd(&namespace))?)
 }

@@ -99,6 +99,12 @@ impl Blobs<'_> {
         if convert::is_foreign(layer) && layer.other.contains_key("urls") {
             return self.foreign(layer);
         }
+        if let Part::Layer(chain) = part
+            && let Some(sent) = chain.last().and_then(|diff_id| self.source.sent_ahead(*diff_id))
+            && self.sender.sink.has_blob(&sent, part)?
+        {
+            return Ok(sent);
+        }
         let change = match self.keep || part == Part::Other {
             true => None,
             false => self.sender.recompress.change(&layer.media_type, self.sender.wants, self.sender.format),

@@ -50,6 +50,7 @@ impl Recompress {
     pub fn change(self, media_type: &str, wants: Wants, format: Format) -> Option<Compression> {
         let now = form_of(media_type)?;
         let wanted = match (now, self.to) {
+            _ if wants == Wants::Unchanged => now,
             (Compression::None, Some(to)) => to,
             (Compression::None, None) if wants == Wants::Compressed => Compression::Gzip,
             (Compression::None, None) => Compression::None,

@@ -8,6 +8,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Reporter};
 use crate::oci::Wanted;
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, Index, MAX_MANIFEST, Manifest};
+use crate::transport::ahead;
 use crate::transport::blobs::{Blobs, Sender};
 use crate::transport::convert::{self, Recompress};
 use crate::transport::sink::{Role, Sink, Wants};
@@ -80,6 +81,7 @@ pub(crate) fn add_image(
     reporter: &dyn Reporter,
 ) -> Result<Copied> {
     let copy = Copy { source, sink, options, reporter };
+    ahead::send(source, sink, options, reporter)?;
     let top = limited(source.manifest()?)?;
     match (top.is_index(), &options.which) {
         (false, _) => copy.image(&top, Role::Named),
@@ -172,7 +174,7 @@ pub(crate) fn read_config(source: &dyn Source, manifest: &Manifest) -> Result<(V
 /// Which layers the sink gets: an archive of Docker's has no compressed ones, whoever wants them.
 pub(crate) fn wanted(sink: &dyn Sink, asked: Option<Wants>) -> Wants {
     match (sink.wants(), asked) {
-        (Wants::Plain, _) => Wants::Plain,
+        (own @ (Wants::Plain | Wants::Unchanged), _) => own,
         (preferred, asked) => asked.unwrap_or(preferred),
     }
 }

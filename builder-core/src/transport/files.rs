@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use rustix::fs::{FileType, Mode, OFlags};
 
+use crate::layer::{Compression, decode};
 use crate::tree::Root;
 
 /// A flat or nested set of regular files, by name. No name leads out of it.
@@ -14,6 +15,16 @@ pub(crate) trait Files: Send + Sync {
 
     /// Opens a file, and says how long it is.
     fn open(&self, name: &str) -> io::Result<(Box<dyn Read + Send>, u64)>;
+
+    /// How many bytes a layer has when it is not compressed; a compressed one, which is rare, is read for it.
+    fn plain_size(&self, name: &str) -> io::Result<u64> {
+        let (reader, size) = self.open(name)?;
+        let mut plain = decode(reader)?;
+        if plain.compression() == Some(Compression::None) {
+            return Ok(size);
+        }
+        io::copy(&mut plain, &mut io::sink())
+    }
 }
 
 impl Files for Root {

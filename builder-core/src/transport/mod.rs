@@ -1,15 +1,17 @@
 //! Moving images between places: the store, the machine's containers-storage, OCI layouts, archives, directories,
-//! registries.
+//! registries, daemons.
 //!
 //! A place is a [`Source`] or a [`Sink`]; [`copy_image`] is the one engine for all pairs. Layers that are a tree are
 //! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
 //! asked for.
 
+mod ahead;
 pub(crate) mod archive;
 mod blobs;
 pub(crate) mod containers_storage;
 mod convert;
 pub(crate) mod copy;
+pub(crate) mod daemon;
 pub(crate) mod directory;
 pub(crate) mod files;
 mod fresh;
@@ -21,7 +23,7 @@ mod policy;
 pub(crate) mod registry;
 mod sink;
 pub(crate) mod source;
-mod unfinished;
+pub(crate) mod unfinished;
 
 pub(crate) use convert::Recompress;
 pub use copy::Which;

@@ -12,6 +12,7 @@ use crate::transport::archive::{
     ArchiveFiles, DockerArchiveSink, DockerArchiveSource, Kept, LayoutArchiveSink, Output,
 };
 use crate::transport::containers_storage;
+use crate::transport::daemon::{Daemon, DaemonSink, DaemonSource};
 use crate::transport::directory::{DirSink, DirSource};
 use crate::transport::layout::{LayoutSink, LayoutSource};
 use crate::transport::policy;
@@ -84,6 +85,10 @@ fn unguarded<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Sour
             let (builder, machine) = (places.builder, places.machine);
             containers_storage::source(builder, places.scratch, machine, storage.as_ref(), image)
         }
+        Location::Daemon(image) => {
+            let daemon = Daemon::find(&places.registries.daemon, places.access)?;
+            Ok(Box::new(DaemonSource::new(daemon, image.clone())))
+        }
         _ => Err(not_a_place(location)),
     }
 }
@@ -131,8 +136,19 @@ pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dy
             let names = containers_storage::names_to_give(image)?;
             containers_storage::sink(builder, places.scratch, places.machine, storage.as_ref(), names)
         }
+        Location::Daemon(image) => daemon_sink(places, location, vec![image.to_write()?]),
         _ => Err(not_a_place(location)),
     }
+}
+
+/// Opens a daemon for writing one image, which gets these names.
+pub(crate) fn daemon_sink<'a>(
+    places: Places<'a>,
+    location: &Location,
+    names: Vec<String>,
+) -> Result<Box<dyn Sink + 'a>> {
+    let daemon = Daemon::find(&places.registries.daemon, places.access)?;
+    Ok(Box::new(DaemonSink::new(daemon, location.to_string(), names, places.scratch.to_owned())))
 }
 
 /// The name that an image gets at a location.

@@ -87,6 +87,8 @@ pub(crate) enum Wants {
     Compressed,
     /// Plain ones: a compressed one is decompressed on its way.
     Plain,
+    /// As they are, whatever anybody asks: the place unpacks them, and keeps no such form.
+    Unchanged,
 }
 
 /// What a blob is to its image.

@@ -34,6 +34,17 @@ pub(crate) trait Source: Sync {
     /// An interrupted download is resumed by the reader itself; what it gives is checked by whoever reads.
     fn blob(&self, blob: &Descriptor) -> Result<Content<'_>>;
 
+    /// Hands the layers that come before what says what they are to `send`, where the place can only be read from its
+    /// beginning on; nothing elsewhere. Called before anything else.
+    fn send_ahead(&self, _send: &mut Ahead<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// What was sent so of a layer.
+    fn sent_ahead(&self, _diff_id: Digest) -> Option<Descriptor> {
+        None
+    }
+
     /// Of how many blobs at a time reading is faster than of one.
     fn lanes(&self) -> usize {
         2
@@ -59,6 +70,20 @@ pub(crate) trait Source: Sync {
     fn signatures(&self, _manifest: Digest) -> Result<Vec<Vec<u8>>> {
         Ok(Vec::new())
     }
+}
+
+/// Sends a layer, which is given plainly, and says what it is.
+pub(crate) type Ahead<'a> = dyn FnMut(&mut (dyn Read + Send)) -> Result<SentAhead> + 'a;
+
+/// A layer that was sent before it was known what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SentAhead {
+    /// The digest of its tar.
+    pub diff_id: Digest,
+    /// How long that is.
+    pub size: u64,
+    /// What it is at the target.
+    pub blob: Descriptor,
 }
 
 /// The bytes of a blob.

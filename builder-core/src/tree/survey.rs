@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::tree::links::Links;
@@ -42,6 +43,17 @@ impl Survey {
             survey.files.insert(found.entry.path, found.signature);
         }
         Ok(survey)
+    }
+
+    /// Of a tree that nobody has written to since the look began, and nobody does before this returns: waits until
+    /// whatever is changed later has another time, so that nothing need be given as changed that is not. `now` is the
+    /// clock, in nanoseconds since the epoch.
+    pub(crate) fn settle(&mut self, now: fn() -> i64) {
+        let youngest = self.files.values().map(|file| file.changed).max();
+        if youngest.is_some_and(|youngest| youngest >= self.since) {
+            std::thread::sleep(Duration::from_nanos(TICK.unsigned_abs() * 2));
+            self.since = Survey::begin(now()).since;
+        }
     }
 
     fn has(&self, found: &Found) -> bool {

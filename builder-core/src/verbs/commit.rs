@@ -20,8 +20,9 @@ use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::containers_storage::to_write;
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open, send_layer};
+use crate::transport::{CopyOptions, Places, StoreSource, Wants, copy_image, open, send_layer};
 use crate::verbs::beside;
+use by_step::ByStep;
 
 /// The length of a tar without entries: its end mark, two blocks of zeros.
 const EMPTY_TAR: u64 = 1024;
@@ -37,8 +38,11 @@ pub struct Commit {
     pub format: Option<Format>,
     /// One layer with everything, the base's layers included.
     pub squash: bool,
-    /// One layer for each step that changed files; for cached containers only.
+    /// One layer for each step that changed files; for cached containers only. Steps up to one that edits
+    /// [`ConfigEdit::CreatedBy`] are one layer of that name.
     pub layers: bool,
+    /// With layers, one for each step, whatever closes a layer.
+    pub each_step: bool,
     /// What happens to the files' modification times in the layer. The container's own files keep theirs.
     pub times: Times,
     /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
@@ -100,9 +104,12 @@ impl Commit {
             history::require(&guard.record, "commit the layers of")?;
         }
         let parts = freeze(builder, &work, &mut guard)?;
-        let (lower, layer) = match self.layers && !self.squash {
-            true => by_step::layers(store, &work, &guard.record, &parts, self.times)?,
-            false => (Vec::new(), self.layer(store, &guard, parts)?),
+        let (by_step, layer) = match self.layers && !self.squash {
+            true => {
+                let (by_step, last) = by_step::layers(store, &work, &guard.record, &parts, self.how())?;
+                (Some(by_step), last)
+            }
+            false => (None, self.layer(store, &guard, parts)?),
         };
         let mut draft = container::draft(builder, &guard.record)?;
         self.edits.iter().for_each(|edit| draft.apply(edit));
@@ -116,7 +123,7 @@ impl Commit {
             [tree] => tree.clone(),
             parts => store.make_compound(&work, parts)?,
         };
-        let image = Image { commit: self, record: &record, draft, lower };
+        let image = Image { commit: self, record: &record, draft, by_step };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
                 let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
@@ -130,7 +137,11 @@ impl Commit {
                 options.recompress.to = Some(if keeps_files { Compression::None } else { self.compression });
                 options.recompress.level = self.level;
                 options.recompress.force = self.force_compression;
-                let export = send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?;
+                let export = match sink.wants() {
+                    // Its size stands in front of it there, and is known when it has been read once.
+                    Wants::Unchanged => layer.describe(store, self.times)?,
+                    _ => send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?,
+                };
                 remember(store, &layer, &tree, &export)?;
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;
                 let id = Digest::of(&config);
@@ -156,6 +167,10 @@ impl Commit {
             super::containers::Rm { container: record.id }.perform(builder)?;
         }
         Ok(committed)
+    }
+
+    fn how(&self) -> by_step::How {
+        by_step::How { times: self.times, omit_empty: self.omit_empty, each_step: self.each_step }
     }
 
     /// Which trees the new layer is made of, and what it stands on.
@@ -219,8 +234,8 @@ struct Image<'a> {
     commit: &'a Commit,
     record: &'a crate::store::ContainerRecord,
     draft: Draft,
-    /// With a layer for each step: all of these but the last.
-    lower: Vec<Export>,
+    /// With several layers: all but the last, and their lines of history.
+    by_step: Option<ByStep>,
 }
 
 impl Image<'_> {
@@ -237,9 +252,9 @@ impl Image<'_> {
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
         config.rootfs.diff_ids = self.diff_ids(layer, export);
-        if self.commit.layers && !self.commit.squash {
+        if let Some(by_step) = &self.by_step {
             let date = |at: i64| self.commit.created.unwrap_or(at);
-            config.history.extend(by_step::history(self.record, self.lower.len() + 1, date));
+            config.history.extend(by_step.history(self.leaves_out(export), date));
             if let Some(last) = config.history.iter_mut().rfind(|entry| !entry.empty_layer) {
                 last.comment = self.comment();
             }
@@ -284,12 +299,18 @@ impl Image<'_> {
         if !empty_layer || self.draft.created_by.is_some() {
             history.push(History {
                 created: Some(created),
-                created_by: self.draft.created_by.clone().unwrap_or_else(|| "/bin/sh".into()),
+                created_by: self.draft.created_by.clone().unwrap_or_else(|| self.shell()),
                 author: self.draft.config.author.clone(),
                 comment: self.comment(),
                 empty_layer,
             });
         }
+    }
+
+    /// What a layer without a line of its own is called: the shell that would have made it.
+    fn shell(&self) -> String {
+        let shell = &self.draft.config.config.shell;
+        if shell.is_empty() { "/bin/sh".to_owned() } else { shell.join(" ") }
     }
 
     /// Whether the new layer has nothing in it and is not to be there.
@@ -319,7 +340,8 @@ impl Image<'_> {
             Format::Oci => media_type::LAYER,
             Format::Docker => media_type::DOCKER_LAYER,
         };
-        let built = self.lower.iter().chain((!self.leaves_out(export)).then_some(export));
+        let lower = self.by_step.iter().flat_map(|by_step| &by_step.lower);
+        let built = lower.chain((!self.leaves_out(export)).then_some(export));
         layers.extend(built.map(|export| Descriptor::new(plain, export.diff_id, export.size)));
         for layer in &mut layers {
             layer.media_type = format.layer(&layer.media_type).into();

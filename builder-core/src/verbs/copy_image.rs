@@ -6,7 +6,7 @@ use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::event::Reporter;
 use crate::layer::Compression;
-use crate::name::{Location, Pick, Reference};
+use crate::name::{DaemonImage, Location, Pick, Reference};
 use crate::oci::{Digest, Format, Wanted};
 use crate::settings::{MachineStorage, RegistrySettings};
 use crate::store::Work;
@@ -133,7 +133,7 @@ impl CopyImage {
         };
         let source = self.source(from, store)?;
         // Names that cannot be given are told before anything is copied.
-        let several = matches!(self.target, Location::DockerArchive { .. });
+        let several = matches!(self.target, Location::DockerArchive { .. } | Location::Daemon(_));
         let more = self.additional_tags.iter().filter(|_| !several).map(|tag| renamed(&self.target, tag));
         let more = more.collect::<Result<Vec<_>>>()?;
         let copied = copy_image(&*source, &*self.sink(to, store)?, &options, reporter)?;
@@ -175,6 +175,11 @@ impl CopyImage {
                 let full = |name: &String| name.parse::<Reference>().map(|name| name.to_string());
                 let names = own.into_iter().chain(&self.additional_tags).map(full).collect::<Result<_>>()?;
                 Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, places.scratch)?))
+            }
+            (Location::Daemon(image), _) => {
+                let more = self.additional_tags.iter().map(|tag| DaemonImage::parse(tag)?.to_write());
+                let names = std::iter::once(image.to_write()).chain(more).collect::<Result<_>>()?;
+                open::daemon_sink(places, &self.target, names)
             }
             (location, _) => open::sink(places, location),
         }

@@ -48,6 +48,7 @@ pub struct Made {
 impl From {
     /// Makes the container. Its files are mounted only when they are asked for.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Made> {
+        self.run.check()?;
         let work = builder.store.work()?;
         let base = if self.image == "scratch" { None } else { Some(self.base(builder, &work)?) };
         let after = match &base {
@@ -85,7 +86,8 @@ impl From {
         Config { container: container.to_owned(), edits, history: Vec::new() }.perform(builder)
     }
 
-    fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
+    /// The image it starts from, held by `work`; brought if it is not here.
+    pub(super) fn base(&self, builder: &Builder<'_>, work: &Work) -> Result<Base> {
         let is_place = Location::has_transport(&self.image)
             && !matches!(Location::parse(&self.image)?, Location::Registry(_));
         let pull = Pull {
@@ -139,7 +141,7 @@ fn name_of(image: &ImageEntry, text: &str) -> Option<String> {
 }
 
 /// What a container is named after: the last part of the image's path, or of a location's directory.
-fn base_name(image: &str) -> String {
+pub(super) fn base_name(image: &str) -> String {
     match image.parse::<crate::name::Reference>() {
         Ok(name) if !Location::has_transport(image) => name.base().to_owned(),
         _ => {

@@ -3,7 +3,7 @@
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
-use crate::name::{Location, Pick, Reference};
+use crate::name::{DaemonImage, Location, Pick, Reference};
 use crate::oci::{Digest, Wanted};
 use crate::store::images::ImageEntry;
 use crate::transport::containers_storage::{StorageSource, to_read};
@@ -233,7 +233,9 @@ fn names_for(location: &Location, source: &dyn Source) -> Result<Vec<String>> {
         Location::OciArchive { path, .. } => (path, source.tags()?.into_iter().next()),
         Location::Oci { dir, pick: Pick::Name(name) } => (dir, Some(name.clone())),
         Location::Oci { dir, .. } | Location::Dir(dir) => (dir, None),
-        Location::Registry(name) => return Ok(vec![name.to_string()]),
+        Location::Registry(name) | Location::Daemon(DaemonImage::Name(name)) => {
+            return Ok(vec![name.to_string()]);
+        }
         Location::ContainersStorage { .. } => return source.tags(),
         _ => return Ok(Vec::new()),
     };

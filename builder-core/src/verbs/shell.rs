@@ -2,9 +2,10 @@
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
+use crate::event::Event;
 use crate::sandbox::Exit;
-use crate::steps::Run;
 use crate::steps::hand::{self, Cut};
+use crate::steps::{MountKind, Run};
 use crate::steps::{container, history, timeline};
 use crate::store::{ContainerRecord, Outcome};
 
@@ -50,7 +51,7 @@ impl Shell {
             drop(alone);
             timeline::reattach(builder, &work, &guard, attached)?;
         }
-        let (end, mut run) = self.find(&guard.record)?;
+        let (end, mut run) = self.find(builder, &guard.record)?;
         let passing = store.make_passing(&work, &guard.record, end)?;
         drop(guard);
         let config = container::draft(builder, &passing.record)?.config;
@@ -60,11 +61,11 @@ impl Shell {
             (_, None) => vec!["/bin/sh".to_owned()],
         };
         run.terminal = self.terminal;
-        run.perform_passing(builder, &work, &passing)
+        run.perform_passing(builder, &work, &passing, false)
     }
 
     /// How much of the log leads there, and the privileges to look with.
-    fn find(&self, record: &ContainerRecord) -> Result<(usize, Run)> {
+    fn find(&self, builder: &Builder<'_>, record: &ContainerRecord) -> Result<(usize, Run)> {
         match self.moment {
             Moment::Now => Ok((record.log.len(), Run::default())),
             Moment::After(number) => Ok((history::end_of(record, number)?, Run::default())),
@@ -77,8 +78,22 @@ impl Shell {
                         .hint(format!("look at another moment: kiln shell --at N {}", record.name))
                 })?;
                 let run = failed.step.verb.clone().and_then(|verb| serde_json::from_value(verb).ok());
-                Ok((failed.end, run.unwrap_or_default()))
+                Ok((failed.end, without_loans(run.unwrap_or_default(), builder)))
             }
         }
     }
+}
+
+/// The run without what was lent to it: secrets and agents are kept nowhere.
+fn without_loans(mut run: Run, builder: &Builder<'_>) -> Run {
+    run.mounts.retain(|mount| {
+        let what = match &mount.kind {
+            MountKind::Secret { id, .. } => format!("the secret `{id}`"),
+            MountKind::Ssh { id, .. } => format!("the SSH agent `{id}`"),
+            _ => return true,
+        };
+        builder.report(Event::warning(format!("the shell is without {what}, which is kept nowhere")));
+        false
+    });
+    run
 }

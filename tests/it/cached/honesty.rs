@@ -61,6 +61,25 @@ fn changed_sources_are_seen() {
 }
 
 #[test]
+fn each_of_several_sources_counts() {
+    let Some(env) = with_shell("cached::honesty::each_of_several_sources_counts") else { return };
+    let copy = || fate(&env, &["copy", "-q", &from(&env), "first", "second", "third", "/dst/"]);
+    for name in ["first/file", "second/file", "third"] {
+        env.write(name, "one");
+    }
+    copy();
+    assert_eq!(copy(), "cached");
+    for (name, told) in [("second/file", "second/file"), ("third", "third"), ("first/file", "first/file")] {
+        env.write(name, "two");
+        assert_eq!(copy(), format!("missed: {told} changed"));
+        assert_eq!(copy(), "cached", "{name}");
+    }
+    // What one loses the other may not gain unseen.
+    env.run("mv", ["second/file", "first/other"]);
+    assert!(copy().starts_with("missed: "));
+}
+
+#[test]
 fn an_owner_counts_where_it_is_kept() {
     let Some(env) = with_shell("cached::honesty::an_owner_counts_where_it_is_kept") else { return };
     let source = env.ok(["from", "--name", "source", "localhost/base"]);

@@ -86,6 +86,45 @@ fn a_prune_takes_whole_builds_the_oldest_first() {
 }
 
 #[test]
+fn a_prune_to_a_size_takes_caches_too_and_spares_those_in_use() {
+    let Some(env) = with_shell("cached::record::a_prune_to_a_size_takes_caches_too") else { return };
+    let fill = |cache: &str, then: &str| {
+        let mount = format!("type=cache,id={cache},target=/cache");
+        let command = format!("head -c 2000000 /dev/urandom >/cache/f; {then}");
+        (mount, command)
+    };
+    for cache in ["one", "two"] {
+        let (mount, command) = fill(cache, "true");
+        env.ok(["run", "--mount", &mount, &from(&env), "--", "sh", "-c", &command]);
+    }
+    env.ok(["rm", "--all"]);
+    let usage = || -> serde_json::Value {
+        serde_json::from_str(&env.ok(["du", "--format", "json"])).expect("a JSON object")
+    };
+    let before = usage();
+    assert!(before["cache_mounts"].as_u64().expect("bytes") >= 4_000_000, "{before}");
+    // While a command uses the older one that stays, and the newer one goes in its place.
+    let (mount, command) = fill("one", "echo up; sleep 20");
+    let mut using = env.command("kiln");
+    let c = env.ok(["from", "localhost/base"]);
+    using
+        .args(["run", "--mount", &mount, &c, "--", "sh", "-c", &command])
+        .stdout(std::process::Stdio::piped());
+    let mut using = using.spawn().expect("kiln starts");
+    let mut line = String::new();
+    let out = using.stdout.take().expect("a pipe");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("it says that it is up");
+    env.shell("touch -d '1 day ago' \"$KILN_ROOT\"/cache-mounts/*/*").expect_ok("a day goes by");
+    let cap = before["total"].as_u64().expect("bytes") - 1_500_000;
+    env.ok(["prune", "--max-size", &cap.to_string()]);
+    let after = usage();
+    assert!(after["total"].as_u64().expect("bytes") <= cap, "{after}");
+    assert!(after["cache_mounts"].as_u64().expect("bytes") >= 2_000_000, "the one in use stays: {after}");
+    using.kill().expect("it ends");
+    using.wait().expect("it is waited for");
+}
+
+#[test]
 fn a_prune_keeps_what_was_used_since() {
     let Some(env) = with_shell("cached::record::a_prune_keeps_what_was_used_since") else { return };
     build(&env, "old");

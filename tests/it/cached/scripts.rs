@@ -190,8 +190,7 @@ fn a_layer_for_each_step_or_one_for_all() {
     assert_eq!(look(&["--layers"]), ("4".to_owned(), files));
     let history = env.ok(["inspect", "--format", "{{range .OCIv1.history}}{{.created_by}};{{end}}", "made"]);
     assert!(
-        history
-            .ends_with("sh -c echo 1 >/1; rm -f /2;sh -c echo 2 >/2; rm -f /2;sh -c echo 3 >/3; rm -f /2;")
+        history.ends_with("/bin/sh -c sh -c echo 2 >/2; rm -f /2;/bin/sh -c sh -c echo 3 >/3; rm -f /2;")
     );
     let plain = env.ok(["from", "localhost/base"]);
     let said = env.fails(125, ["commit", "--layers", &plain]);

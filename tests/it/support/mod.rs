@@ -1,5 +1,6 @@
 //! What the stories share: a store of their own, an ordinary user, base images made here, and redaction.
 
+pub mod dockerd;
 pub mod env;
 pub mod fake;
 pub mod images;
@@ -13,7 +14,9 @@ pub mod trees;
 
 pub use env::Env;
 pub use needs::{Need, needs};
-pub use transcript::{tell, tell_as_buildah, with_base, with_base_for_user};
+pub use transcript::{
+    tell, tell_as_buildah, with_base, with_base_for_user, with_container, with_container_for_user,
+};
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,8 @@ pub enum Need {
     File(&'static str),
     /// A busybox without shared libraries.
     Busybox,
+    /// Mounts on a RAM disk that show other owners.
+    IdmappedMounts,
 }
 
 /// The ordinary user that rootless stories run as.
@@ -53,6 +55,13 @@ impl Need {
             }
             Need::Program(name) => find_program(name).is_none().then(|| format!("needs the program {name}")),
             Need::File(path) => (!Path::new(path).exists()).then(|| format!("needs {path}")),
+            Need::IdmappedMounts => {
+                let release = rustix::system::uname().release().to_string_lossy().into_owned();
+                let mut numbers =
+                    release.split(|c: char| !c.is_ascii_digit()).map(|word| word.parse().unwrap_or(0));
+                let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+                (version < (6, 3)).then(|| "needs Linux 6.3 for other owners on a RAM disk".to_owned())
+            }
             Need::Busybox => static_busybox().is_none().then(|| "needs a static busybox".to_owned()),
         }
     }

@@ -37,6 +37,31 @@ pub fn with_base_for_user(test: &str) -> Option<Env> {
     Some(env)
 }
 
+/// A story with the container `c` of a busybox image. `None`, and `test` on the list, where there is no busybox.
+pub fn with_container(test: &str) -> Option<Env> {
+    if !needs(test, &[Need::Root, Need::Busybox]) {
+        return None;
+    }
+    let env = Env::new();
+    add_container(&env);
+    Some(env)
+}
+
+/// As [`with_container`], told by an ordinary user.
+pub fn with_container_for_user(test: &str) -> Option<Env> {
+    if !needs(test, &[Need::Busybox]) {
+        return None;
+    }
+    let env = Env::for_user(test)?;
+    add_container(&env);
+    Some(env)
+}
+
+fn add_container(env: &Env) {
+    images::write_busybox(&env.path("layout"), "localhost/base");
+    env.ok(["from", "-q", "--name", "c", "oci:layout:localhost/base"]);
+}
+
 fn add_base(env: &Env) {
     images::write_small(&env.path("layout"), "localhost/base");
     env.ok(["pull", "-q", "oci:layout:localhost/base"]);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::sandbox::Resources;
 use crate::sandbox::cgroup::layout::{Hierarchy, Layout};
+use crate::sandbox::{DeviceNode, Resources};
 use crate::sys::random;
 
 /// How the groups that we make begin; a process number follows, so that those of the dead can be told.
@@ -24,6 +24,8 @@ const OWN_GROUP: &str = "run as root, or where systemd gives a user groups: \
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     made: Vec<PathBuf>,
+    /// Those above, that were not there either; the outer before the inner.
+    above: Vec<PathBuf>,
 }
 
 /// One thing to write: the file of version 1, that of version 2, and whether it may be missing.
@@ -35,18 +37,26 @@ struct Setting {
 }
 
 impl Groups {
-    /// Makes the groups that `resources` asks for; none if it asks for nothing.
-    pub(crate) fn make(resources: &Resources) -> Result<Groups> {
+    /// Makes the groups that `resources` ask for, and devices of which only a part is lent; none if neither asks.
+    pub(crate) fn make(resources: &Resources, devices: &[DeviceNode]) -> Result<Groups> {
         let mut groups = Groups::default();
-        if resources.is_empty() {
+        let lent_in_part: Vec<&DeviceNode> =
+            devices.iter().filter(|device| !denied_of(device).is_empty()).collect();
+        if resources.is_empty() && lent_in_part.is_empty() {
             return Ok(groups);
         }
         let read = |path| fs::read_to_string(path).cannot("read", path);
         let layout = Layout::parse(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?);
+        let name = format!("{PREFIX}{}-{}", std::process::id(), random::hex(4));
+        for device in lent_in_part {
+            groups.deny(&layout, resources, &name, device)?;
+        }
+        if resources.is_empty() {
+            return Ok(groups);
+        }
         let settings = settings(resources);
         let mut controllers: Vec<&str> = settings.iter().map(|setting| setting.controller).collect();
         controllers.dedup();
-        let name = format!("{PREFIX}{}-{}", std::process::id(), random::hex(4));
         if controllers.is_empty() {
             groups.everywhere(&layout, resources, &name)?;
             return Ok(groups);
@@ -98,6 +108,32 @@ impl Groups {
         self.made.iter().any(counted)
     }
 
+    /// Keeps the command from what of a device it is not lent. Version 1 only: in version 2 that takes a program of the
+    /// kernel's own kind.
+    fn deny(
+        &mut self,
+        layout: &Layout,
+        resources: &Resources,
+        name: &str,
+        device: &DeviceNode,
+    ) -> Result<()> {
+        let fault = || {
+            let show = device.source.display();
+            Error::new(Kind::Unsupported, format!("cannot lend the device `{show}` for `{}`", device.access))
+                .hint("lend it for `rw` or `rwm`, or add --runtime runc")
+        };
+        let hierarchy = layout.single.get("devices").ok_or_else(|| {
+            fault().because("there are no control groups of version 1 with the controller `devices`")
+        })?;
+        let group = self
+            .add(&above(hierarchy, resources, &hierarchy.own), name)
+            .map_err(|error| fault().because(error))?;
+        let kind = if device.block { 'b' } else { 'c' };
+        let (major, minor) = device.number;
+        let rule = format!("{kind} {major}:{minor} {}", denied_of(device));
+        write(&group, &("devices.deny", rule), false).map_err(|error| fault().because(error))
+    }
+
     /// A group in every hierarchy, where only the place was asked for.
     fn everywhere(&mut self, layout: &Layout, resources: &Resources, name: &str) -> Result<()> {
         let mut hierarchies: Vec<&Hierarchy> = layout.single.values().chain(&layout.unified).collect();
@@ -113,7 +149,17 @@ impl Groups {
 
     /// Makes the group in a directory, and takes away those that the dead have left there.
     fn add(&mut self, above: &Path, name: &str) -> Result<PathBuf> {
-        fs::create_dir_all(above).map_err(|error| refused(above, error))?;
+        let missing: Vec<&Path> = above.ancestors().take_while(|dir| !dir.exists()).collect();
+        for dir in missing.into_iter().rev() {
+            match fs::create_dir(dir) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made.map_err(|error| refused(dir, error))?,
+            }
+            self.above.push(dir.to_owned());
+            if dir.join("cpuset.mems").exists() && dir.join("tasks").exists() {
+                inherit_cpuset(dir)?;
+            }
+        }
         for item in fs::read_dir(above).into_iter().flatten().flatten() {
             let left = item.file_name().into_string().unwrap_or_default();
             let pid = left.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
@@ -144,7 +190,16 @@ impl Drop for Groups {
                 }
             }
         }
+        // Where another command is by now, it stays.
+        for group in self.above.iter().rev() {
+            let _ = fs::remove_dir(group);
+        }
     }
+}
+
+/// What may not be done with a device. Without the right to make nodes nobody needs to be kept from that.
+fn denied_of(device: &DeviceNode) -> String {
+    ["r", "w"].into_iter().filter(|letter| !device.access.contains(letter)).collect()
 }
 
 /// What is written where.

@@ -27,6 +27,7 @@ fn plan(spec: &Spec) -> Result<Vec<String>> {
         unified_cgroups: true,
         joined: Vec::new(),
         groups: Vec::new(),
+        users: None,
         network_up: None,
     };
     let facts = Facts::from_text("", "", "");

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::host::IdRange;
 use crate::sandbox::plan::{MASKED, PROTECTED, is_unmasked};
 use crate::sandbox::runtime::Runtime;
 use crate::sandbox::{Facts, Network, Seccomp, Space, Spec, seccomp};
@@ -41,11 +42,15 @@ pub(super) fn config(
             "namespaces": namespaces(spec),
             "devices": devices(spec),
             "resources": resources(spec),
-            "cgroupsPath": format!("{}/{id}", spec.resources.parent.as_deref().unwrap_or("")),
             "maskedPaths": hidden(spec),
             "readonlyPaths": usual(spec, &PROTECTED),
         },
     });
+    // Where groups may not be made, a runtime goes without only if it was not told where to make one.
+    if !facts.rootless || !spec.resources.is_empty() {
+        let parent = spec.resources.parent.as_deref().unwrap_or_default();
+        config["linux"]["cgroupsPath"] = json!(format!("{parent}/{id}"));
+    }
     if facts.groups && !spec.keep_groups {
         config["process"]["user"]["additionalGids"] = json!(spec.user.groups);
     }
@@ -68,10 +73,25 @@ pub(super) fn config(
             None => config["process"]["selinuxLabel"] = json!(value),
         }
     }
+    if !spec.annotations.is_empty() {
+        config["annotations"] = json!(spec.annotations);
+    }
+    if let Some(users) = &spec.users {
+        config["linux"]["uidMappings"] = id_map(&users.maps.uids);
+        config["linux"]["gidMappings"] = id_map(&users.maps.gids);
+    }
     if let Some(hooks) = &runtime.hooks {
         config["hooks"] = hooks.clone();
     }
     config
+}
+
+fn id_map(ranges: &[IdRange]) -> Value {
+    let mut all = Vec::new();
+    for IdRange { inside, outside, length } in ranges {
+        all.push(json!({ "containerID": inside, "hostID": outside, "size": length }));
+    }
+    Value::Array(all)
 }
 
 fn limits(spec: &Spec) -> Value {
@@ -86,7 +106,8 @@ fn namespaces(spec: &Spec) -> Value {
     let own = &spec.namespaces;
     let made = [("cgroup", &own.cgroup), ("ipc", &own.ipc), ("pid", &own.pid), ("uts", &own.uts)];
     let made = made.iter().filter(|(_, space)| **space == Space::Private).map(|(name, _)| *name);
-    made.chain(["mount"]).map(|name| json!({ "type": name })).collect()
+    let users = spec.users.iter().map(|_| "user");
+    made.chain(["mount"]).chain(users).map(|name| json!({ "type": name })).collect()
 }
 
 fn mounts(spec: &Spec, sources: &[(PathBuf, PathBuf)], facts: &Facts) -> Value {
@@ -111,7 +132,8 @@ fn mounts(spec: &Spec, sources: &[(PathBuf, PathBuf)], facts: &Facts) -> Value {
         _ => mount("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777", &size]),
     });
     // A sysfs may only be made by who owns the network it shows.
-    let borrowed = facts.rootless && matches!(spec.network, Network::Host | Network::Path(_));
+    let borrowed =
+        spec.users.is_some() || (facts.rootless && matches!(spec.network, Network::Host | Network::Path(_)));
     all.push(match borrowed {
         true => bind("/sys", "/sys", &["rbind", "ro", "nosuid", "noexec", "nodev"]),
         false => mount("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
 
@@ -72,8 +73,15 @@ pub(super) fn fetch(
     let path = dir.join(std::ffi::OsStr::new(&name));
     let file = File::options().write(true).create_new(true).mode(0o600).open(&path);
     let mut file = file.cannot("make", path.display())?;
-    let digest = save(body, &mut file, how.max_bytes).cannot("fetch", source)?;
-    let Some(digest) = digest else { return Err(too_large(source, how)) };
+    let digest = match save(body, &mut file, how).cannot("fetch", source)? {
+        Saved::Whole(digest) => digest,
+        Saved::TooLarge => return Err(too_large(source, how)),
+        Saved::TooSlow => {
+            return Err(Error::new(Kind::Io, format!("cannot fetch `{source}`"))
+                .because(format!("it takes longer than {} s", how.patience.as_secs()))
+                .hint("fetch it with a program made for that, and add the file"));
+        }
+    };
     if let Some(expected) = expected.filter(|expected| *expected != digest) {
         return Err(Error::corrupt(format!("cannot use `{source}`"))
             .because(format!("its content has the digest {digest}, and not {expected}"))
@@ -119,8 +127,20 @@ fn ask(client: &Client, url: &Url, from: u64, tag: Option<&str>) -> Result<Respo
     }
 }
 
-/// Writes all of `body` and gives its digest; nothing if there is more than `limit`.
-fn save(mut body: impl Read, file: &mut File, limit: u64) -> std::io::Result<Option<Digest>> {
+/// What came of writing a body down.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Saved {
+    /// All of it, with this digest.
+    Whole(Digest),
+    /// There is more than the bound.
+    TooLarge,
+    /// It has taken longer than the bound, and was still coming.
+    TooSlow,
+}
+
+/// Writes all of `body`, within the bounds of `how`.
+pub(super) fn save(mut body: impl Read, file: &mut File, how: &Fetch) -> std::io::Result<Saved> {
+    let begun = Instant::now();
     let mut hasher = Sha256::new();
     let mut piece = vec![0; PIECE];
     let mut saved = 0;
@@ -132,13 +152,16 @@ fn save(mut body: impl Read, file: &mut File, limit: u64) -> std::io::Result<Opt
             Err(error) => return Err(error),
         };
         saved += count as u64;
-        if saved > limit {
-            return Ok(None);
+        if saved > how.max_bytes {
+            return Ok(Saved::TooLarge);
+        }
+        if begun.elapsed() > how.patience {
+            return Ok(Saved::TooSlow);
         }
         hasher.update(&piece[..count]);
         file.write_all(&piece[..count])?;
     }
-    Ok(Some(Digest::from_bytes(hasher.finalize().into())))
+    Ok(Saved::Whole(Digest::from_bytes(hasher.finalize().into())))
 }
 
 fn too_large(source: &str, how: &Fetch) -> Error {

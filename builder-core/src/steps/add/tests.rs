@@ -84,3 +84,23 @@ fn failures_of_the_network_are_tried_again() {
     });
     assert!(refused.is_err() && tried == 1);
 }
+
+#[test]
+fn an_address_that_never_ends_is_given_up() {
+    struct Slow;
+    impl std::io::Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(1));
+            buffer[0] = b'x';
+            Ok(1)
+        }
+    }
+    let save = |body: &mut dyn std::io::Read, how: &Fetch| {
+        address::save(body, &mut tempfile::tempfile().unwrap(), how).unwrap()
+    };
+    let how = Fetch { max_bytes: 1 << 20, patience: Duration::from_millis(20), ..Fetch::default() };
+    assert_eq!(save(&mut Slow, &how), address::Saved::TooSlow);
+    let patient = Fetch { patience: Duration::from_secs(3600), ..how };
+    assert_eq!(save(&mut std::io::repeat(0), &patient), address::Saved::TooLarge);
+    assert!(matches!(save(&mut &b"all"[..], &patient), address::Saved::Whole(_)));
+}

@@ -8,9 +8,10 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs;
 use crate::steps::add::{self, Fetched};
 use crate::steps::copy::{Copy, CopySummary, Source, Target};
+use crate::steps::key::others::{self, Identity};
 use crate::steps::timeline::{self, Asked, Performed};
-use crate::steps::{container, key};
-use crate::store::{ContainerGuard, LogEntry, Logged, Printed, Work};
+use crate::steps::{Shown, container, key};
+use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Printed, Work};
 use crate::tree::{Devices, RelPath, Root};
 
 /// Where a copy takes its files from, as the caller names it.
@@ -28,18 +29,20 @@ pub enum CopyFrom {
 struct Opened {
     root: Root,
     base: RelPath,
+    /// What tells all of it from others, where that is known without reading it.
+    identity: Option<String>,
     _rootfs: Option<rootfs::Rootfs>,
 }
 
 impl Copy {
-    /// Copies into a container, by name or id. `show` adds a line to the image's history.
+    /// Copies into a container, by name or id. What is `shown` is in the image's history.
     pub fn perform_in(
         &self,
         builder: &Builder<'_>,
         name: &str,
         from: &CopyFrom,
         fingerprint: bool,
-        show: bool,
+        shown: &Shown,
     ) -> Result<CopySummary> {
         let work = builder.store.work()?;
         // Named first: a source that is the target itself would otherwise wait for it.
@@ -52,10 +55,10 @@ impl Copy {
             work.dir(),
             builder.reporter(),
         )?;
-        let source = open(builder, &work, from, &target.id)?;
+        let source = open(builder, &work, from, &target)?;
         let mut guard = builder.store.hold_container(&target.id)?;
         if guard.record.cached {
-            let asked = AsStep { from, source, fetched, show, work: &work };
+            let asked = AsStep { from, source, fetched, shown, work: &work };
             return self.perform_as_step(builder, &mut guard, asked);
         }
         let into = rootfs::Rootfs::open(builder, &work, &guard)?;
@@ -66,19 +69,19 @@ impl Copy {
         let upper = if source.is_some() { into.upper()? } else { None };
         let source = match source {
             Some(source) => source,
-            None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
+            None => Opened { root: into.root()?, base: RelPath::root(), identity: None, _rootfs: None },
         };
         let to = Target {
             root: &root,
             upper: upper.as_ref(),
             workdir: &draft.config.config.working_dir,
             devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
-            fingerprint: fingerprint || show,
+            fingerprint: fingerprint || *shown != Shown::Nothing,
         };
         let done = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
-        if show {
+        if let Some(did) = shown.logged(|| self.history(&done)) {
             let mut guard = builder.store.hold_container(&target.id)?;
-            guard.record.log.push(LogEntry { at: now(), did: Logged::History(self.history(&done)) });
+            guard.record.log.push(LogEntry { at: now(), did });
             guard.save()?;
         }
         Ok(done)
@@ -91,11 +94,19 @@ impl Copy {
         guard: &mut ContainerGuard,
         asked: AsStep<'_>,
     ) -> Result<CopySummary> {
-        let AsStep { from, source, fetched, show, work } = asked;
+        let AsStep { from, source, fetched, shown, work } = asked;
         let draft = container::draft(builder, &guard.record)?;
         let inputs = match &source {
             Some(source) => {
-                Some(self.inputs(&builder.store, work, &source.as_source(builder, from, fetched.clone()))?)
+                let store = &builder.store;
+                let look = || self.inputs(store, work, &source.as_source(builder, from, fetched.clone()));
+                Some(match &source.identity {
+                    Some(identity) if fetched.is_empty() => {
+                        let asked = serde_json::to_vec(self).expect("plain data");
+                        others::remembered(store, work, identity, &asked, look)?
+                    }
+                    _ => look()?,
+                })
             }
             None => None,
         };
@@ -106,7 +117,7 @@ impl Copy {
             let by_itself = source.is_none();
             let source = match source {
                 Some(source) => source,
-                None => Opened { root: into.root()?, base: RelPath::root(), _rootfs: None },
+                None => Opened { root: into.root()?, base: RelPath::root(), identity: None, _rootfs: None },
             };
             let upper = if by_itself { None } else { into.upper()? };
             let to = Target {
@@ -120,10 +131,7 @@ impl Copy {
             let value = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
             Ok(Performed { value, printed: Printed::default(), failed: 0, never: None })
         };
-        let log = |done: &CopySummary| match show {
-            true => vec![Logged::History(self.history(done))],
-            false => Vec::new(),
-        };
+        let log = |done: &CopySummary| shown.logged(|| self.history(done)).into_iter().collect();
         timeline::step(builder, guard, Asked { definition, perform, log, work, verb: None })
     }
 
@@ -142,7 +150,7 @@ struct AsStep<'a> {
     /// None if it is the target itself.
     source: Option<Opened>,
     fetched: BTreeMap<usize, Fetched>,
-    show: bool,
+    shown: &'a Shown,
     work: &'a Work,
 }
 
@@ -169,18 +177,36 @@ fn store_within(builder: &Builder<'_>, from: &CopyFrom) -> Option<RelPath> {
 }
 
 /// Opens the source; none if that is the target itself.
-fn open(builder: &Builder<'_>, work: &Work, from: &CopyFrom, target: &str) -> Result<Option<Opened>> {
+fn open(
+    builder: &Builder<'_>,
+    work: &Work,
+    from: &CopyFrom,
+    target: &ContainerRecord,
+) -> Result<Option<Opened>> {
     let host = |dir: &PathBuf| Root::open_host(dir).cannot("open the directory", dir.display());
     let opened = match from {
-        CopyFrom::Host(dir) => {
-            Opened { root: host(&PathBuf::from("/"))?, base: RelPath::parse(dir)?, _rootfs: None }
+        CopyFrom::Host(dir) => Opened {
+            root: host(&PathBuf::from("/"))?,
+            base: RelPath::parse(dir)?,
+            identity: None,
+            _rootfs: None,
+        },
+        CopyFrom::Context(dir) => {
+            Opened { root: host(dir)?, base: RelPath::root(), identity: None, _rootfs: None }
         }
-        CopyFrom::Context(dir) => Opened { root: host(dir)?, base: RelPath::root(), _rootfs: None },
         CopyFrom::Other(name) => match builder.store.find_container(name) {
-            Ok(found) if found.id == target => return Ok(None),
+            Ok(found) if found.id == target.id => return Ok(None),
             _ => {
                 let (root, rootfs) = files_of(builder, work, name)?;
-                Opened { root, base: RelPath::root(), _rootfs: rootfs }
+                let identity = match target.cached {
+                    true => others::identity(builder, work, &target.id, name)?,
+                    false => Identity::Unknown,
+                };
+                let identity = match identity {
+                    Identity::Known(identity) => Some(identity),
+                    Identity::Own | Identity::Unknown => None,
+                };
+                Opened { root, base: RelPath::root(), identity, _rootfs: rootfs }
             }
         },
     };

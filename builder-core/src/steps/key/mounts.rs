@@ -5,12 +5,12 @@
 use std::path::Path;
 
 use crate::builder::Builder;
-use crate::error::{Kind, Result};
+use crate::error::Result;
+use crate::steps::key::others::{self, Identity};
 use crate::steps::key::{Definition, files};
 use crate::steps::run::{MountKind, RunMount, Volume};
-use crate::steps::timeline;
-use crate::store::layers::chain_id;
 use crate::store::{ContainerGuard, Work};
+use crate::tree::RelPath;
 
 /// A volume.
 pub(super) fn volume(
@@ -71,8 +71,23 @@ pub(super) fn mount(
             step.files(name, files::of_host(&builder.store, work, &path)?);
         }
         MountKind::Bind { from: Some(from), source } => {
-            let files = files_of(builder, work, guard, step, from)?;
-            step.field(name, format!("{files} {}", source.display()));
+            let whole = RelPath::clamp(source).is_root();
+            match others::identity(builder, work, &guard.record.id, from)? {
+                Identity::Own => step.field(name, format!("itself {}", source.display())),
+                Identity::Unknown => {
+                    let why = format!("it sees the files of the container {from}, which keeps no steps");
+                    step.refuse(why, None);
+                }
+                Identity::Known(all) => {
+                    // A part that is not there is the command's to complain of.
+                    let part =
+                        (!whole).then(|| others::part(builder, work, from, &all, source).ok()).flatten();
+                    match part {
+                        Some(files) => step.files(name, files),
+                        None => step.field(name, format!("{all} {}", source.display())),
+                    }
+                }
+            }
         }
         MountKind::Ssh { .. } => step.refuse("it has an SSH agent", None),
         MountKind::Cache { .. } | MountKind::Tmpfs { .. } | MountKind::Secret { .. } => {
@@ -80,33 +95,4 @@ pub(super) fn mount(
         }
     }
     Ok(())
-}
-
-/// What tells the files of a container or image from others.
-fn files_of(
-    builder: &Builder<'_>,
-    work: &Work,
-    guard: &ContainerGuard,
-    step: &mut Definition,
-    name: &str,
-) -> Result<String> {
-    match builder.store.find_container(name) {
-        // Its own files are those below the step.
-        Ok(found) if found.id == guard.record.id => Ok("itself".to_owned()),
-        Ok(found) => {
-            let mut other = builder.store.hold_container(&found.id)?;
-            if !other.record.cached || !builder.store.is_untouched(&other)? {
-                step.refuse(format!("it sees the files of the container {name}, which keeps no steps"), None);
-                return Ok(String::new());
-            }
-            let state = timeline::state(builder, &mut other)?;
-            other.save()?;
-            Ok(state.hex())
-        }
-        Err(error) if error.kind() == Kind::NotFound => {
-            let held = builder.store.hold_image(work, name)?;
-            Ok(chain_id(&held.config.rootfs.diff_ids).map(|chain| chain.hex()).unwrap_or_default())
-        }
-        Err(error) => Err(error),
-    }
 }

@@ -6,7 +6,7 @@ use crate::builder::Builder;
 use crate::error::Result;
 use crate::oci::Draft;
 use crate::steps::key::{Definition, mounts, shell_line};
-use crate::steps::run::{Limit, Run, RunConfig, RunSettings, Seccomp, Security};
+use crate::steps::run::{Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security};
 use crate::store::{ContainerGuard, StepKind, Work};
 
 /// Takes a run apart, in which the settings of its container and of this machine are laid together. `config` is what
@@ -29,16 +29,16 @@ pub(crate) fn define(
         hostname,
         mounts: asked,
         contextdir,
-        // Secrets are in by their ids; an agent is in no key, for a run with one never is.
-        secrets: _,
+        // In by their ids, and by their values where that is asked; an agent is in no key, for a run with one never is.
+        secrets,
         ssh: _,
         terminal,
         no_pivot,
         runtime,
         runtime_flags,
         hooks_dirs,
-        // What is found there for the devices asked for goes in with those.
-        cdi_dirs: _,
+        // For a runtime only, and what one runs is not recorded.
+        annotations: _,
         helpers: _,
         settings,
         // Laid below the settings already.
@@ -88,6 +88,12 @@ pub(crate) fn define(
     for mount in asked {
         mounts::mount(builder, work, guard, &mut step, mount, contextdir.as_deref())?;
     }
+    let seen = |secret: &Secret| {
+        asked.iter().any(|mount| matches!(&mount.kind, MountKind::Secret { id, .. } if *id == secret.id))
+    };
+    for secret in secrets.iter().filter(|secret| secret.keyed && seen(secret)) {
+        step.hidden(format!("secret {}", secret.id), &secret.read()?);
+    }
     Ok(step)
 }
 
@@ -104,6 +110,8 @@ fn define_settings(
         cap_add,
         cap_drop,
         devices,
+        // What is found there is for devices, and a run with one is not recorded.
+        cdi_dirs: _,
         dns,
         env: _,
         groups,
@@ -119,6 +127,9 @@ fn define_settings(
         no_hostname,
         security,
         shm_size,
+        sysctls,
+        umask,
+        users,
         volumes: _,
     } = settings;
     let Security { seccomp, no_new_privileges, mask, unmask, label, apparmor } = security;
@@ -152,6 +163,9 @@ fn define_settings(
     step.field("labels", label.join(" "));
     step.field("AppArmor", apparmor.as_deref().unwrap_or_default());
     step.field("size of /dev/shm", shm_size.map(|size| size.to_string()).unwrap_or_default());
+    step.field("kernel settings", plain(sysctls));
+    step.field("umask", plain(umask));
+    step.field("user namespace", plain(users));
     if let Some(device) = devices.first() {
         step.refuse(format!("it has the device {}", device.target.display()), None);
     }

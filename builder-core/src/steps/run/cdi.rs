@@ -1,11 +1,12 @@
 //! Devices by the names that vendors give them, `vendor.com/class=name`: what a description says they need.
 //!
-//! Format: the Container Device Interface, JSON. A description is the machine's own, but bounded all the same.
+//! Format: the Container Device Interface, JSON or YAML. A description is the machine's own, but bounded all the same.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::DeviceNode;
@@ -27,6 +28,8 @@ pub(super) struct Needs {
     pub nodes: Vec<DeviceNode>,
     /// Files and directories of the host, in the words of `-v`.
     pub volumes: Vec<String>,
+    /// Programs of the host that a runtime starts: the stage, and the hook as a runtime takes it.
+    pub hooks: Vec<(String, Value)>,
 }
 
 /// One file.
@@ -54,7 +57,35 @@ struct Edits {
     env: Vec<String>,
     device_nodes: Vec<Node>,
     mounts: Vec<Mounted>,
-    hooks: Vec<serde_json::Value>,
+    hooks: Vec<Hook>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Hook {
+    hook_name: String,
+    path: PathBuf,
+    args: Option<Vec<String>>,
+    env: Option<Vec<String>>,
+    timeout: Option<i64>,
+}
+
+impl Hook {
+    /// As the OCI runtime specification has it.
+    fn value(&self) -> Value {
+        let mut value = json!({ "path": self.path });
+        let fields = [
+            ("args", self.args.as_ref().map(|args| json!(args))),
+            ("env", self.env.as_ref().map(|env| json!(env))),
+            ("timeout", self.timeout.map(Value::from)),
+        ];
+        for (name, field) in fields {
+            if let Some(field) = field {
+                value[name] = field;
+            }
+        }
+        value
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,10 +113,6 @@ pub(super) fn needs(name: &str, dirs: &[PathBuf]) -> Result<Needs> {
     let dirs = if dirs.is_empty() { &usual } else { dirs };
     let mut passed_over = None;
     for path in dirs.iter().rev().flat_map(|dir| files(dir)) {
-        if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
-            passed_over.get_or_insert(format!("`{}` is YAML, and only JSON is read", path.display()));
-            continue;
-        }
         let found = match read(&path) {
             Ok(found) => found,
             Err(error) => {
@@ -98,21 +125,21 @@ pub(super) fn needs(name: &str, dirs: &[PathBuf]) -> Result<Needs> {
         {
             let mut needs = Needs::default();
             for edits in [&found.container_edits, &named.container_edits] {
-                edits.add(name, &mut needs)?;
+                edits.add(&mut needs)?;
             }
             return Ok(needs);
         }
     }
     let places: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
     let because = passed_over.unwrap_or_else(|| format!("no description in {} has it", places.join(", ")));
-    Err(unknown().because(because).hint(format!("put a description of `{kind}` as JSON into {}", places[0])))
+    Err(unknown().because(because).hint(format!("put a description of `{kind}` into {}", places[0])))
 }
 
 /// The descriptions in a directory, by name.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(dir).into_iter().flatten().flatten().map(|item| item.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|end| end == "json" || end == "yaml" || end == "yml"));
+    paths.retain(|path| path.extension().is_some_and(|end| end == "json" || end == "yaml"));
     paths.sort();
     paths
 }
@@ -123,17 +150,16 @@ fn read(path: &Path) -> Result<Description> {
     let bytes = Root::open_host(Path::new("/"))
         .and_then(|root| root.read(&whole, MAX_BYTES))
         .cannot("read", &show)?;
-    serde_json::from_slice(&bytes)
-        .map_err(|cause| Error::corrupt(format!("cannot read `{show}`")).because(cause))
+    let fault = || Error::corrupt(format!("cannot read `{show}`"));
+    match path.extension().is_some_and(|end| end == "json") {
+        true => serde_json::from_slice(&bytes).map_err(|cause| fault().because(cause)),
+        false => serde_yaml_ng::from_slice(&bytes).map_err(|cause| fault().because(cause)),
+    }
 }
 
 impl Edits {
-    fn add(&self, name: &str, needs: &mut Needs) -> Result<()> {
-        if !self.hooks.is_empty() {
-            return Err(Error::new(Kind::Unsupported, format!("cannot use the device `{name}`"))
-                .because("its description has hooks, which run programs of the host in the container's place")
-                .hint("name its nodes one by one, with --device /dev/…"));
-        }
+    fn add(&self, needs: &mut Needs) -> Result<()> {
+        needs.hooks.extend(self.hooks.iter().map(|hook| (hook.hook_name.clone(), hook.value())));
         for entry in &self.env {
             let (key, value) = entry.split_once('=').unwrap_or((entry, ""));
             needs.env.push((key.to_owned(), value.to_owned()));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::DeviceNode;
+use crate::steps::run::cdi;
 use crate::steps::run::words::short;
 
 /// More nodes than any directory of devices has.
@@ -83,6 +84,15 @@ impl fmt::Display for Device {
 }
 
 impl Device {
+    /// Whether the host has it, or a description in `dirs` (or in the usual places) names it.
+    #[must_use]
+    pub fn is_there(&self, dirs: &[PathBuf]) -> bool {
+        match self.name() {
+            Some(name) => cdi::needs(name, dirs).is_ok(),
+            None => self.source.exists(),
+        }
+    }
+
     /// The name that a vendor's description gives it, if it is named so.
     pub(crate) fn name(&self) -> Option<&str> {
         self.source.to_str().filter(|name| !name.starts_with('/'))
@@ -103,10 +113,11 @@ impl Device {
             };
         }
         let mut nodes = Vec::new();
-        self.collect(&source, &self.target, MAX_DEPTH, &mut nodes)?;
+        let sentence = || format!("cannot use the devices of `{show}`");
+        self.collect(&source, &self.target, MAX_DEPTH, &mut nodes)
+            .map_err(|error| Error::new(error.kind(), sentence()).because(error))?;
         if nodes.is_empty() {
-            return Err(Error::new(Kind::NotFound, format!("cannot use the devices of `{show}`"))
-                .because("there are none in this directory"));
+            return Err(Error::new(Kind::NotFound, sentence()).because("there are none in this directory"));
         }
         Ok(nodes)
     }
@@ -123,8 +134,7 @@ impl Device {
             }
             into.extend(self.node(&item.path(), &target, &meta));
             if into.len() > MAX_NODES {
-                return Err(Error::invalid(format!("cannot use the devices of `{}`", self.source.display()))
-                    .because(format!("there are more than {MAX_NODES} of them")));
+                return Err(Error::invalid(format!("cannot use more than {MAX_NODES} devices")));
             }
         }
         Ok(())

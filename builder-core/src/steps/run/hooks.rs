@@ -33,12 +33,18 @@ struct When {
     always: Option<bool>,
     commands: Vec<String>,
     has_bind_mounts: Option<bool>,
-    /// There are no annotations here, so a hook that wants some never runs.
+    /// Patterns of a name and a value; one of the container's fits each.
     annotations: BTreeMap<String, String>,
 }
 
-/// The `hooks` of a bundle for a command; none where no hook is for it.
-pub(super) fn read(dirs: &[PathBuf], command: &str, bound: bool) -> Result<Option<Value>> {
+/// The `hooks` of a bundle for a command, those of its devices first; none where no hook is for it.
+pub(super) fn read(
+    dirs: &[PathBuf],
+    command: &str,
+    bound: bool,
+    annotations: &[(String, String)],
+    of_devices: Vec<(String, Value)>,
+) -> Result<Option<Value>> {
     let usual: Vec<PathBuf> = USUAL.iter().map(PathBuf::from).collect();
     let dirs = if dirs.is_empty() { &usual } else { dirs };
     let mut files = BTreeMap::new();
@@ -48,13 +54,15 @@ pub(super) fn read(dirs: &[PathBuf], command: &str, bound: bool) -> Result<Optio
         }
     }
     let mut hooks = Map::new();
+    let mut add = |stage: String, hook: Value| {
+        let stage = hooks.entry(stage).or_insert_with(|| Value::Array(Vec::new()));
+        stage.as_array_mut().expect("made so").push(hook);
+    };
+    of_devices.into_iter().for_each(|(stage, hook)| add(stage, hook));
     for path in files.values() {
         let found = parse(path)?;
-        if found.when.holds(command, bound).map_err(|cause| fault(path).because(cause))? {
-            for stage in found.stages {
-                let stage = hooks.entry(stage).or_insert_with(|| Value::Array(Vec::new()));
-                stage.as_array_mut().expect("made so").push(found.hook.clone());
-            }
+        if found.when.holds(command, bound, annotations).map_err(|cause| fault(path).because(cause))? {
+            found.stages.into_iter().for_each(|stage| add(stage, found.hook.clone()));
         }
     }
     Ok((!hooks.is_empty()).then_some(Value::Object(hooks)))
@@ -78,7 +86,12 @@ fn fault(path: &Path) -> Error {
 
 impl When {
     /// Whether all that it asks for is so. A hook that asks for nothing never runs.
-    fn holds(&self, command: &str, bound: bool) -> Result<bool, regex::Error> {
+    fn holds(
+        &self,
+        command: &str,
+        bound: bool,
+        annotations: &[(String, String)],
+    ) -> Result<bool, regex::Error> {
         let mut asked = false;
         if let Some(always) = self.always {
             asked = true;
@@ -102,6 +115,13 @@ impl When {
                 return Ok(false);
             }
         }
-        Ok(asked && self.annotations.is_empty())
+        for (name, value) in &self.annotations {
+            asked = true;
+            let (name, value) = (regex::Regex::new(name)?, regex::Regex::new(value)?);
+            if !annotations.iter().any(|one| name.is_match(&one.0) && value.is_match(&one.1)) {
+                return Ok(false);
+            }
+        }
+        Ok(asked)
     }
 }

@@ -6,50 +6,63 @@ use std::os::fd::OwnedFd;
 use crate::builder::{Builder, now};
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
+use crate::host::Users;
 use crate::host::probe::Knob;
 use crate::oci::ImageConfig;
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
-use crate::steps::container;
-use crate::steps::run::{Run, RunConfig, RunSettings, Scene};
-use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Logged, Work};
+use crate::steps::run::{Run, RunConfig, RunSettings, Scene, UserSpace};
+use crate::steps::{Shown, container};
+use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Work};
 
 impl Run {
-    /// Runs the command in a container, by name or id, and waits for it. A line of `history` shows in the image's
-    /// history, if the command succeeds.
+    /// Runs the command in a container, by name or id, and waits for it. What is `shown` is in the image's history, if
+    /// the command succeeds; a line that is not given is the command.
     ///
     /// The container's record is free meanwhile, unless it is a cached one; its files are held until the command ends.
-    pub fn perform_in(&self, builder: &Builder<'_>, name: &str, history: Option<&str>) -> Result<Exit> {
+    pub fn perform_in(&self, builder: &Builder<'_>, name: &str, shown: &Shown) -> Result<Exit> {
         let work = builder.store.work()?;
         let mut guard = builder.store.hold_container(name)?;
         let run = self.settled(&guard.record)?;
         if guard.record.cached {
-            return run.perform_as_step(builder, &work, &mut guard, history);
+            return run.perform_as_step(builder, &work, &mut guard, shown);
         }
-        let opened = Opened::new(builder, &work, &guard)?;
-        let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
+        let opened = Opened::new(builder, &work, &guard, &run.settings)?;
+        let draft = container::draft(builder, &guard.record)?;
+        let line = run.line(&draft.config);
+        let config = settings(&guard.record, draft.config);
         let id = guard.record.id.clone();
         drop(guard);
         let exit = run.perform_opened(builder, &work, opened, &config, [None, None, None])?;
-        if let Some(line) = history.filter(|_| exit.code() == 0) {
+        if let Some(did) = shown.logged(|| line).filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;
-            guard.record.log.push(LogEntry { at: now(), did: Logged::History(line.to_owned()) });
+            guard.record.log.push(LogEntry { at: now(), did });
             guard.save()?;
         }
         Ok(exit)
     }
 
-    /// Runs the command in a container that nothing else knows of, and logs nothing.
+    /// Runs the command in a container that nothing else knows of, and logs nothing; with `no_input` it reads nothing.
     pub(crate) fn perform_passing(
         &self,
         builder: &Builder<'_>,
         work: &Work,
         guard: &ContainerGuard,
+        no_input: bool,
     ) -> Result<Exit> {
         let run = self.settled(&guard.record)?;
         let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
-        let opened = Opened::new(builder, work, guard)?;
-        run.perform_opened(builder, work, opened, &config, [None, None, None])
+        let opened = Opened::new(builder, work, guard, &run.settings)?;
+        let null = || fs::File::open("/dev/null").cannot("open", "/dev/null").map(OwnedFd::from);
+        let input = no_input.then(null).transpose()?;
+        run.perform_opened(builder, work, opened, &config, [input, None, None])
+    }
+
+    /// The command as histories show it: after the shell that a line of a Dockerfile would be for.
+    pub(super) fn line(&self, config: &ImageConfig) -> String {
+        let shell = &config.config.shell;
+        let shell = if shell.is_empty() { "/bin/sh -c".to_owned() } else { shell.join(" ") };
+        format!("{shell} {}", self.args.join(" "))
     }
 
     /// This run with all settings that hold for it laid together.
@@ -75,6 +88,7 @@ impl Run {
             reporter: builder.reporter(),
             streams,
             store: Some((builder, work)),
+            users: opened.users,
         };
         let exit = self.perform(mount, config, Some(opened.traces), scene)?;
         if exit.code() != 0 && builder.host.has_one_id() {
@@ -93,14 +107,25 @@ pub(super) struct Opened {
     rootfs: rootfs::Rootfs,
     traces: rootfs::Traces,
     scratch: std::path::PathBuf,
+    users: Option<Users>,
 }
 
 impl Opened {
-    pub(super) fn new(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Self> {
-        let rootfs = rootfs::Rootfs::open(builder, work, guard)?;
+    /// As commands with these settings see them.
+    pub(super) fn new(
+        builder: &Builder<'_>,
+        work: &Work,
+        guard: &ContainerGuard,
+        settings: &RunSettings,
+    ) -> Result<Self> {
+        let users = settings.users.as_ref().map(UserSpace::open).transpose()?.flatten();
+        let rootfs = match users.as_ref().filter(|users| users.shows().is_some()) {
+            Some(users) => rootfs::Rootfs::open_mapped(builder, work, guard, users)?,
+            None => rootfs::Rootfs::open(builder, work, guard)?,
+        };
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;
-        Ok(Opened { rootfs, traces: rootfs::Traces::new(guard), scratch })
+        Ok(Opened { rootfs, traces: rootfs::Traces::new(guard), scratch, users })
     }
 }
 

@@ -3,7 +3,7 @@
 use rustix::thread::CapabilitySet;
 
 use crate::error::{Context, Error, Result};
-use crate::sandbox::{self, DeviceNode};
+use crate::sandbox::{self, DeviceNode, Namespaces, Network, Space};
 use crate::steps::run::Run;
 use crate::steps::run::settings::Seccomp;
 use crate::tree::Root;
@@ -104,6 +104,30 @@ impl Run {
         })
     }
 
+    /// The kernel's settings, as paths below `/proc/sys`, of those namespaces that are not the host's.
+    pub(super) fn sysctls(&self, own: &Namespaces, network: &Network) -> Result<Vec<(String, String)>> {
+        let mut all = Vec::new();
+        for (name, value) in &self.settings.sysctls {
+            let path = sysctl(name);
+            let first = |start: &str| path.as_deref().is_some_and(|path| path.starts_with(start));
+            // See namespaces(7), sysvipc(7) and mq_overview(7): the others are the machine's.
+            let has = if first("net/") {
+                network.is_own()
+            } else if ["kernel/shm", "kernel/msg", "kernel/sem", "fs/mqueue/"]
+                .iter()
+                .any(|start| first(start))
+            {
+                own.ipc == Space::Private
+            } else {
+                return Err(Error::invalid(format!("cannot set `{}`", name.escape_debug()))
+                    .because("it is no setting that a container has of its own")
+                    .hint("net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.* are"));
+            };
+            all.extend(path.filter(|_| has).map(|path| (path, value.clone())));
+        }
+        Ok(all)
+    }
+
     /// The nodes of all devices that are named by their paths.
     pub(super) fn device_nodes(&self) -> Result<Vec<DeviceNode>> {
         let mut nodes = Vec::new();
@@ -112,4 +136,16 @@ impl Run {
         }
         Ok(nodes)
     }
+}
+
+/// The path of a setting below `/proc/sys`: its words, between dots, or between slashes where a word has a dot.
+fn sysctl(name: &str) -> Option<String> {
+    let separator = if name.contains('/') { '/' } else { '.' };
+    let fits = |word: &str| {
+        !word.is_empty()
+            && word != ".."
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+    };
+    let words: Vec<&str> = name.split(separator).collect();
+    words.iter().all(|word| fits(word)).then(|| words.join("/"))
 }

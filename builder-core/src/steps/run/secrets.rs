@@ -17,6 +17,8 @@ pub struct Secret {
     pub id: String,
     /// Where its value is.
     pub value: SecretValue,
+    /// Whether a step that sees it is another one with another value.
+    pub keyed: bool,
 }
 
 /// Where the value of a secret is.
@@ -46,7 +48,8 @@ impl fmt::Debug for SecretValue {
 }
 
 impl Secret {
-    /// Takes `id=ID,src=FILE`, `id=ID,env=NAME` or `id=ID`, which is the variable of that name, else the file.
+    /// Takes `id=ID,src=FILE`, `id=ID,env=NAME` or `id=ID`, which is the variable of that name, else the file; with
+    /// `keyed` if its value counts.
     /// `variable` knows the caller's variables.
     pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Secret> {
         let fault = |because: String| {
@@ -54,8 +57,12 @@ impl Secret {
                 .because(because)
                 .hint("write it as id=NAME,src=FILE or id=NAME,env=VARIABLE")
         };
-        let (mut id, mut file, mut env, mut kind) = (None, None, None, None);
+        let (mut id, mut file, mut env, mut kind, mut keyed) = (None, None, None, None, false);
         for part in text.split(',') {
+            if let "keyed" | "keyed=true" | "keyed=false" = part {
+                keyed = part != "keyed=false";
+                continue;
+            }
             let (name, value) =
                 part.split_once('=').ok_or_else(|| fault(format!("`{}` has no value", short(part))))?;
             if value.is_empty() {
@@ -85,11 +92,11 @@ impl Secret {
                 None => return Err(fault("it has no value".into())),
             },
         };
-        Ok(Secret { id: id.to_owned(), value })
+        Ok(Secret { id: id.to_owned(), value, keyed })
     }
 
     /// Its value.
-    pub(super) fn read(&self) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self) -> Result<Vec<u8>> {
         match &self.value {
             SecretValue::Bytes(bytes) => Ok(bytes.clone()),
             SecretValue::File(path) => {

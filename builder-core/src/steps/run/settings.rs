@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::{Network, Resources, Space};
+use crate::error::Result;
+use crate::host::{IdMaps, Users};
+use crate::sandbox::{self, Network, Resources, Space};
 use crate::steps::run::device::Device;
 use crate::steps::run::volume::Volume;
 
@@ -26,6 +28,8 @@ pub struct RunSettings {
     pub cap_drop: Vec<String>,
     /// Devices of the host.
     pub devices: Vec<Device>,
+    /// Directories with descriptions of devices, the first to be looked into last; none for the usual ones.
+    pub cdi_dirs: Vec<PathBuf>,
     /// Name servers and what belongs to them.
     pub dns: Dns,
     /// Variables that are set unless the image or the run sets them.
@@ -56,8 +60,39 @@ pub struct RunSettings {
     pub security: Security,
     /// Bytes of `/dev/shm`; open means 64 MiB.
     pub shm_size: Option<u64>,
+    /// Settings of the kernel's that its namespaces have of their own, such as `net.ipv4.ping_group_range`. Those of a
+    /// namespace that it shares with the host are left as they are.
+    pub sysctls: Vec<(String, String)>,
+    /// Which permissions its new files do not have; open means 022.
+    pub umask: Option<u32>,
+    /// Whose user namespace it is in; open means ours.
+    pub users: Option<UserSpace>,
     /// Host directories and files to mount.
     pub volumes: Vec<Volume>,
+}
+
+/// Whose user namespace a command is in. The files of a container have the ids of the image in any.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UserSpace {
+    /// Ours.
+    #[default]
+    Host,
+    /// The command's own, with these maps.
+    Private(IdMaps),
+    /// The one this file shows, e.g. `/proc/4711/ns/user`.
+    Path(PathBuf),
+}
+
+impl UserSpace {
+    /// The namespace, made or opened; none if it is ours.
+    pub(super) fn open(&self) -> Result<Option<Users>> {
+        match self {
+            UserSpace::Host => Ok(None),
+            UserSpace::Private(maps) => Users::new(maps).map(Some),
+            UserSpace::Path(path) => Users::of_file(path).map(Some),
+        }
+    }
 }
 
 /// A line of `/etc/hosts`.
@@ -158,6 +193,13 @@ pub enum Seccomp {
 }
 
 impl RunSettings {
+    /// Refuses words that no command could be run with: names of capabilities that there are not.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut named =
+            self.cap_add.iter().chain(&self.cap_drop).filter(|name| !name.eq_ignore_ascii_case("all"));
+        named.try_for_each(|name| sandbox::parse_capability(name).map(drop))
+    }
+
     /// These settings, and where they leave something open those of `kept`. Lists are joined, the kept ones first.
     #[must_use]
     pub fn over(&self, kept: &RunSettings) -> RunSettings {
@@ -169,6 +211,7 @@ impl RunSettings {
             cap_add: joined(old.cap_add, new.cap_add),
             cap_drop: joined(old.cap_drop, new.cap_drop),
             devices: joined(old.devices, new.devices),
+            cdi_dirs: if new.cdi_dirs.is_empty() { old.cdi_dirs } else { new.cdi_dirs },
             dns: new.dns.over(old.dns),
             env: joined(old.env, new.env),
             groups: joined(old.groups, new.groups),
@@ -188,6 +231,9 @@ impl RunSettings {
             no_hostname: new.no_hostname || old.no_hostname,
             security: new.security.over(old.security),
             shm_size: new.shm_size.or(old.shm_size),
+            sysctls: joined(old.sysctls, new.sysctls),
+            umask: new.umask.or(old.umask),
+            users: new.users.or(old.users),
             volumes: joined(old.volumes, new.volumes),
         }
     }

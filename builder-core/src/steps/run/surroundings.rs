@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::sandbox::{self, Facts, File, Mount, Network};
+use crate::sandbox::{self, Facts, File, Mount, Network, SlirpOptions};
 use crate::steps::run::settings::HostAddress;
 use crate::steps::run::{Run, RunConfig};
 use crate::tree::users::User;
@@ -112,11 +112,14 @@ impl Run {
         let host = host.unwrap_or_default();
         let mut servers = dns.servers.clone();
         let unreachable = |text: &str| text.parse::<IpAddr>().is_ok_and(|server| server.is_loopback());
-        if matches!(network, Network::Private { .. })
-            && servers.is_empty()
-            && sandbox::name_servers(&host).any(unreachable)
-        {
-            servers.push(sandbox::NAME_SERVER.parse().expect("it is an address"));
+        // An address that the helper passes on to the host's own name server.
+        let of_helper = match network {
+            Network::Private { .. } => Some(sandbox::NAME_SERVER.parse().expect("it is an address")),
+            Network::Slirp { options } => Some(IpAddr::V4(SlirpOptions::parse(options)?.name_server())),
+            Network::Host | Network::None | Network::Path(_) => None,
+        };
+        if servers.is_empty() && sandbox::name_servers(&host).any(unreachable) {
+            servers.extend(of_helper);
         }
         Ok(Some(sandbox::resolver(&host, &servers, &dns.search, &dns.options)))
     }
@@ -139,6 +142,11 @@ fn gateway(network: &Network) -> Result<IpAddr> {
         Network::Private { .. } => {
             Err(fault("this network has no way to the host".into()).hint("use `--network pasta:--map-gw`"))
         }
+        Network::Slirp { options } => match SlirpOptions::parse(options)?.host() {
+            Some(address) => Ok(address.into()),
+            None => Err(fault("this network has no way to the host".into())
+                .hint("use `--network slirp4netns:allow_host_loopback=true`")),
+        },
         Network::None | Network::Path(_) => Err(fault("this network is not the host's".into())),
     }
 }

@@ -50,6 +50,7 @@ impl Image {
             facts: &facts,
             reporter: &Silent,
             streams: [None, None, None],
+            users: None,
             store: None,
         };
         run.perform(rootfs, config, None, scene)

@@ -10,10 +10,12 @@ use rustix::mount::OpenTreeFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::host::Users;
 use crate::sandbox::Mount;
 use crate::steps::run::labels::Confinement;
 use crate::steps::run::options::{MountOptions, Refused, give};
 use crate::steps::run::{Scene, overlaid};
+use crate::sys::mount_attr;
 
 /// A host directory or file to be mounted into a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,18 +60,13 @@ impl FromStr for Volume {
         let mut chosen = MountOptions::default();
         for option in options.split(',').filter(|option| !option.is_empty()) {
             chosen.add(option).map_err(|refused| match refused {
-                Refused::Unknown => invalid()
-                    .because(format!("there is no option `{option}`"))
-                    .hint("use ro, rw, O, z, Z, U, noexec, nosuid, nodev, bind or [r]private, slave, shared"),
+                Refused::Unknown => invalid().because(format!("there is no option `{option}`")).hint(
+                    "use ro, rw, O, z, Z, U, idmap, noexec, nosuid, nodev, bind or [r]private, slave, shared",
+                ),
                 Refused::Contradicts => {
                     invalid().because(format!("`{option}` contradicts another of its options"))
                 }
             })?;
-        }
-        if chosen.has("idmap") {
-            return Err(Error::new(Kind::Unsupported, format!("cannot use the volume `{text}`"))
-                .because("`idmap` is not supported")
-                .hint("use `U` to give the files to the container's user"));
         }
         Ok(Volume { source: source.into(), target: target.into(), options: chosen })
     }
@@ -152,6 +149,19 @@ impl Volume {
             }
             false => source,
         };
+        if self.options.has("idmap") {
+            let Some(users) = &scene.users else {
+                return Err(Error::invalid(format!("cannot use the volume `{self}`"))
+                    .because("`idmap` shows the ids of a user namespace, and the command has none of its own")
+                    .hint("add --userns-uid-map, or use `U` to give the files to the container's user"));
+            };
+            if let Some(namespace) = users.shows() {
+                let refused = |errno: rustix::io::Errno| {
+                    Users::refusal(&format!("`{show}`"), std::io::Error::from(errno))
+                };
+                mount_attr::map_ids(&source, namespace).map_err(refused)?;
+            }
+        }
         let source = self.options.apply(source, false).cannot("mount", &show)?;
         Ok(Mount { source, is_dir, at: self.target.clone() })
     }

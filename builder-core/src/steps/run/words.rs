@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::{Error, Kind, Result};
-use crate::sandbox::{Network, Resources, Space};
+use crate::sandbox::{Network, Resources, SlirpOptions, Space};
 use crate::steps::run::settings::{Dns, HostAddress, HostEntry, Isolation, Limit, Seccomp, Security};
 
 /// Longer than any word that makes sense here; what is longer is not repeated in a message.
@@ -196,15 +196,15 @@ impl Resources {
             }
         }
         let parent = self.parent.as_deref().unwrap_or("group");
-        if parent.is_empty()
-            || parent.split('/').any(|part| part == ".." || part == ".")
-            || parent.contains('\n')
-        {
+        let fits = |part: &str| {
+            !matches!(part, "" | "." | "..") && part.len() <= 255 && !part.contains(char::is_control)
+        };
+        if parent.len() > MAX_WORD || !parent.strip_prefix('/').unwrap_or(parent).split('/').all(fits) {
             return Err(Error::invalid(format!(
                 "cannot use the control group `{}`",
                 short(parent).escape_debug()
             ))
-            .because("it leads out of where control groups are")
+            .because("it leads out of where control groups are, or is no path of one")
             .hint("write for example `--cgroup-parent /builds`"));
         }
         Ok(())
@@ -247,7 +247,7 @@ impl Space {
 impl FromStr for Network {
     type Err = Error;
 
-    /// Takes `host`, `none`, `private`, `pasta` (with options after a colon), `ns:PATH`.
+    /// Takes `host`, `none`, `private`, `pasta` and `slirp4netns` (with options after a colon), `ns:PATH`.
     fn from_str(text: &str) -> Result<Self> {
         let fault = |kind, because: &str| {
             Error::new(kind, format!("cannot use the network `{}`", short(text))).because(because.to_owned())
@@ -265,8 +265,12 @@ impl FromStr for Network {
             _ if text.starts_with('/') => Ok(Network::Path(text.into())),
             ("ns", _) => Err(fault(Kind::Invalid, "the path of a namespace starts with a slash")
                 .hint("write for example `--network ns:/run/netns/blue`")),
-            ("slirp4netns", _) => Err(fault(Kind::Unsupported, "slirp4netns is not used")
-                .hint("use --network pasta, which needs the program `pasta` of the package passt")),
+            ("slirp4netns", options) => {
+                let words = options.split(',').filter(|word| !word.is_empty()).map(str::to_owned);
+                let options: Vec<String> = words.collect();
+                SlirpOptions::parse(&options)?;
+                Ok(Network::Slirp { options })
+            }
             _ => Err(fault(Kind::NotFound, "there are no named networks")
                 .hint("use --network host, none, private or ns:PATH")),
         }

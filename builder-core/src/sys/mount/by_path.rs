@@ -37,6 +37,11 @@ pub(super) fn in_own_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + S
 
 /// As [`super::overlay`].
 pub(super) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
+    in_own_namespace(|| overlay_here(overlay))
+}
+
+/// As [`overlay`], in the mount namespace of this thread, which is nobody else's.
+pub(super) fn overlay_here(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
     if let Some((_, work)) = overlay.upper {
         // Where only `fsmount` is refused there was a volatile mount for a moment, and this tells of it.
         match std::fs::remove_dir_all(work.join("work/incompat")) {
@@ -44,39 +49,37 @@ pub(super) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
             _ => {}
         }
     }
-    in_own_namespace(|| {
-        // By number and relative to where the numbers are: short, so that as many layers as overlay takes fit in the
-        // page, and without characters that would have to be escaped. Opened here, for overlay takes no directory of
-        // another namespace.
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open = |path: &Path| rustix::fs::open(&path_of_handle(path)?, flags, Mode::empty());
-        let lowers = overlay.lowers.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
-        let numbers: Vec<String> = lowers.iter().map(|lower| lower.as_raw_fd().to_string()).collect();
-        let mut options = format!("lowerdir={}", numbers.join(":")).into_bytes();
-        if let Some((upper, work)) = overlay.upper {
-            // By path: who looks whether a container is mounted finds its upper in the list of mounts.
-            for (key, path) in [("upperdir", upper), ("workdir", work)] {
-                options.extend_from_slice(format!(",{key}=").as_bytes());
-                options.extend_from_slice(&escaped(path));
-            }
-            options.extend_from_slice(b",volatile");
+    // By number and relative to where the numbers are: short, so that as many layers as overlay takes fit in the
+    // page, and without characters that would have to be escaped. Opened here, for overlay takes no directory of
+    // another namespace.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let open = |path: &Path| rustix::fs::open(&path_of_handle(path)?, flags, Mode::empty());
+    let lowers = overlay.lowers.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
+    let numbers: Vec<String> = lowers.iter().map(|lower| lower.as_raw_fd().to_string()).collect();
+    let mut options = format!("lowerdir={}", numbers.join(":")).into_bytes();
+    if let Some((upper, work)) = overlay.upper {
+        // By path: who looks whether a container is mounted finds its upper in the list of mounts.
+        for (key, path) in [("upperdir", upper), ("workdir", work)] {
+            options.extend_from_slice(format!(",{key}=").as_bytes());
+            options.extend_from_slice(&escaped(path));
         }
-        let marks = if overlay.userxattr { ",userxattr" } else { ",metacopy=off,redirect_dir=off" };
-        if let Some(label) = overlay.label {
-            // Quoted, for it has commas.
-            options.extend_from_slice(format!(",context=\"{label}\"").as_bytes());
+        options.extend_from_slice(b",volatile");
+    }
+    let marks = if overlay.userxattr { ",userxattr" } else { ",metacopy=off,redirect_dir=off" };
+    if let Some(label) = overlay.label {
+        // Quoted, for it has commas.
+        options.extend_from_slice(format!(",context=\"{label}\"").as_bytes());
+    }
+    let index = if overlay.probe { "on" } else { "off" };
+    options.extend_from_slice(format!(",index={index},xino=off{marks}").as_bytes());
+    rustix::process::chdir(c"/proc/self/fd")?;
+    // Known since 6.6; the mount is the same without.
+    match mount("kiln", c"overlay", &[&options[..], b",uuid=null"].concat(), MountFlags::empty()) {
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
+            mount("kiln", c"overlay", &options, MountFlags::empty())
         }
-        let index = if overlay.probe { "on" } else { "off" };
-        options.extend_from_slice(format!(",index={index},xino=off{marks}").as_bytes());
-        rustix::process::chdir(c"/proc/self/fd")?;
-        // Known since 6.6; the mount is the same without.
-        match mount("kiln", c"overlay", &[&options[..], b",uuid=null"].concat(), MountFlags::empty()) {
-            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
-                mount("kiln", c"overlay", &options, MountFlags::empty())
-            }
-            made => made,
-        }
-    })
+        made => made,
+    }
 }
 
 /// The path of what is named by the number of a handle; any other path stays as it is. The handle itself is of another

@@ -143,7 +143,10 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             rustix::process::chdir(c"/")
         }
         Step::Loopback => loopback(),
-        Step::Hostname(name) => rustix::system::sethostname(name.as_bytes()),
+        Step::Hostname { name, required } => match rustix::system::sethostname(name.as_bytes()) {
+            Err(Errno::PERM | Errno::NOSYS) if !required => Ok(()),
+            set => set,
+        },
         Step::Directory(path) => {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let root = rustix::fs::open(c"/", flags, Mode::empty())?;
@@ -169,8 +172,8 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             let sets = CapabilitySets { effective: *sets, permitted: *sets, inheritable };
             rustix::thread::set_capabilities(None, sets)
         }
-        Step::Label { path, value } => {
-            let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        Step::Label { path, value } | Step::Set { path, value } => {
+            let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             let file = rustix::fs::openat(CWD, path.as_c_str(), flags, Mode::empty())?;
             rustix::io::write(&file, value.to_bytes()).map(drop)
         }
@@ -371,7 +374,7 @@ impl From<Errno> for Failure {
 }
 
 fn exec(command: &Command, say: &OwnedFd) -> Failure {
-    if let Err(errno) = prepare(say) {
+    if let Err(errno) = prepare(say, command.umask) {
         return errno.into();
     }
     let mut answer = Errno::NOENT;
@@ -398,8 +401,8 @@ fn exists(path: &CString) -> bool {
 }
 
 /// What a process inherits and should not.
-fn prepare(say: &OwnedFd) -> Answer {
-    rustix::process::umask(Mode::from_raw_mode(0o022));
+fn prepare(say: &OwnedFd, umask: u32) -> Answer {
+    rustix::process::umask(Mode::from_raw_mode(umask));
     crate::sys::signals::reset();
     // Changing the user clears it, so it is set last. If the parent is gone already nobody will end us.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;

@@ -50,7 +50,7 @@ fn the_step_that_fails_is_named_and_none_comes_after_it() {
     if !can_run("the_step_that_fails_is_named_and_none_comes_after_it") {
         return;
     }
-    let hostname = || Step::Hostname(CString::new("box").unwrap());
+    let hostname = || Step::Hostname { name: CString::new("box").unwrap(), required: true };
     let nowhere = Step::Directory(CString::new("/no/such/directory").unwrap());
     let (notices, code) = perform(vec![Step::Private, hostname(), nowhere, command(&["sh", "-c", "exit 3"])]);
     assert_eq!((notices, code), (vec![Notice::Failed(2, libc::ENOENT)], 125));

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::layer::{Compression, decode};
+use crate::layer::decode;
 use crate::name::{Pick, Reference};
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, MAX_MANIFEST, Manifest, media_type};
 use crate::transport::files::Files;
@@ -71,7 +71,7 @@ impl DockerArchiveSource {
         let mut layers = Vec::new();
         let mut entries = BTreeMap::new();
         for (entry, diff_id) in item.layers.iter().zip(diff_ids) {
-            let size = plain_size(&*files, entry).cannot("read the layer", entry)?;
+            let size = files.plain_size(entry).cannot("read the layer", entry)?;
             layers.push(Descriptor::new(media_type::DOCKER_LAYER, *diff_id, size));
             entries.insert(*diff_id, entry.clone());
         }
@@ -121,16 +121,6 @@ fn find<'a>(items: &'a [Item], place: &str, pick: &Pick) -> Result<&'a Item> {
             .because(format!("it has {count}{list}"))
             .hint(format!("name one of them: {place}{first}"))
     })
-}
-
-/// How many bytes a layer has when it is not compressed; compressed ones, which are rare, are read for it.
-fn plain_size(files: &dyn Files, entry: &str) -> io::Result<u64> {
-    let (reader, size) = files.open(entry)?;
-    let mut plain = decode(reader)?;
-    if plain.compression() == Some(Compression::None) {
-        return Ok(size);
-    }
-    io::copy(&mut plain, &mut io::sink())
 }
 
 impl Source for DockerArchiveSource {

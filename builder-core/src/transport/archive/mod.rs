@@ -9,11 +9,11 @@ mod layout_write;
 mod read;
 mod write;
 
-pub(crate) use docker_read::{DockerArchiveSource, items as docker_items};
+pub(crate) use docker_read::{DockerArchiveSource, Item as DockerItem, items as docker_items};
 pub(crate) use docker_write::DockerArchiveSink;
 pub(crate) use layout_write::LayoutArchiveSink;
 pub(crate) use read::{ArchiveFiles, Kept};
-pub(crate) use write::Output;
+pub(crate) use write::{BLOCK, Output, header};
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use crate::layer::pour;
 use crate::transport::unfinished::Unfinished;
 
 /// The unit of a tar.
-const BLOCK: u64 = 512;
+pub(crate) const BLOCK: u64 = 512;
 
 /// Where an archive goes.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ fn parent(path: &Path) -> &Path {
 }
 
 /// A regular file of root's, of 1970, for everyone to read. The names here are short.
-fn header(name: &str, size: u64) -> [u8; BLOCK as usize] {
+pub(crate) fn header(name: &str, size: u64) -> [u8; BLOCK as usize] {
     let mut header = tar::Header::new_ustar();
     header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
     header.set_mode(0o444);

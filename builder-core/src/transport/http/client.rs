@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, BodyReader, Proxy, ProxyProtocol, SendBody};
 
+use super::socket::SocketConnector;
 use super::tls::TlsConnector;
 use super::{Failure, Tls, Url, failure};
 use crate::error::{Error, Kind, Result};
@@ -156,6 +158,8 @@ pub(super) fn cut(url: &Url, error: &io::Error) -> Failure {
 pub(crate) struct Client {
     tls: Tls,
     proxies: Proxies,
+    /// The one socket that all requests go to, whatever host they name.
+    socket: Option<PathBuf>,
     /// By whether the client certificate is shown, and the proxy.
     agents: Mutex<BTreeMap<(bool, Option<String>), Agent>>,
 }
@@ -169,7 +173,12 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client; nothing is read or connected before the first request.
     pub fn new(tls: Tls, proxies: Proxies) -> Self {
-        Client { tls, proxies, agents: Mutex::new(BTreeMap::new()) }
+        Client { tls, proxies, socket: None, agents: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// A client of whoever listens on a socket of this machine.
+    pub fn of_socket(path: PathBuf) -> Self {
+        Client { socket: Some(path), ..Client::new(Tls::default(), Proxies::default()) }
     }
 
     /// Sends a request without body and follows redirects. To another server go no credentials, `https` never becomes
@@ -211,7 +220,10 @@ impl Client {
     /// Sends one request to exactly its address: a redirect is an answer like any other.
     pub fn send(&self, request: Request<'_>) -> Result<Response, Failure> {
         let Request { method, url, headers, authorization, stranger, body } = request;
-        let host = format!("{}:{}", url.host(), url.port());
+        let host = match &self.socket {
+            Some(path) => path.display().to_string(),
+            None => format!("{}:{}", url.host(), url.port()),
+        };
         let agent = self.agent(&url, !stranger)?;
         let mut built = http::Request::builder().method(method.http()).uri(url.uri().clone());
         for (name, value) in &headers {
@@ -265,10 +277,14 @@ impl Client {
             .max_response_header_size(MAX_HEADERS)
             .max_idle_connections_per_host(16)
             .build();
-        let chain = ().chain(ConnectProxyConnector::default());
-        let chain = chain.chain(TcpConnector::default());
-        let chain = chain.chain(TlsConnector::new(self.tls.clone(), identify));
-        let agent = Agent::with_parts(config, chain, DefaultResolver::default());
+        let agent = if let Some(path) = &self.socket {
+            Agent::with_parts(config, SocketConnector(path.clone()), DefaultResolver::default())
+        } else {
+            let chain = ().chain(ConnectProxyConnector::default());
+            let chain = chain.chain(TcpConnector::default());
+            let chain = chain.chain(TlsConnector::new(self.tls.clone(), identify));
+            Agent::with_parts(config, chain, DefaultResolver::default())
+        };
         agents.insert((identify, proxy), agent.clone());
         Ok(agent)
     }

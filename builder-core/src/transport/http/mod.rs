@@ -9,6 +9,7 @@ mod download;
 mod failure;
 mod proxy;
 mod retry;
+mod socket;
 mod tls;
 mod trust;
 mod url;

@@ -234,3 +234,51 @@ fn what_passes_is_tried_again_and_what_lasts_is_not() {
     assert_eq!(doubling.wait(1, Some(Duration::from_secs(7))), Duration::from_secs(7));
     assert!(doubling.wait(1, Some(Duration::from_secs(1 << 40))) <= Duration::from_secs(120));
 }
+
+#[test]
+fn a_socket_that_falls_silent_is_given_up() {
+    use std::os::unix::net::UnixListener;
+    use ureq::unversioned::resolver::DefaultResolver;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        let beginnings = ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"];
+        // Kept open until the test ends.
+        let kept = beginnings.map(|beginning| {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(beginning.as_bytes()).unwrap();
+            stream
+        });
+        std::thread::park();
+        drop(kept);
+    });
+    let limit = Some(Duration::from_millis(50));
+    let config = ureq::Agent::config_builder().timeout_recv_response(limit).timeout_per_read(limit).build();
+    let agent = ureq::Agent::with_parts(config, socket::SocketConnector(path), DefaultResolver::default());
+    let silent = agent.get("http://127.0.0.1/").call().unwrap_err();
+    assert!(matches!(silent, ureq::Error::Timeout(_)), "{silent:?}");
+    let body = agent.get("http://127.0.0.1/").call().unwrap().into_body();
+    let mut bytes = Vec::new();
+    let cut = body.into_reader().read_to_end(&mut bytes).unwrap_err();
+    assert_eq!((bytes.as_slice(), failure::of_read(&cut).as_str()), (b"half".as_slice(), "it fell silent"));
+}
+
+#[test]
+fn the_certificates_of_a_daemon_are_read_as_docker_names_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let read = || {
+        let mut found = trust::Found::default();
+        trust::client_directory(dir.path(), &mut found)
+            .map(|()| (found.authorities.len(), found.identity.is_some()))
+    };
+    assert_eq!(read().unwrap(), (0, false));
+    // A key alone shows nothing.
+    std::fs::write(dir.path().join("key.pem"), "no key").unwrap();
+    assert_eq!(read().unwrap(), (0, false));
+    for name in ["cert.pem", "ca.pem"] {
+        std::fs::write(dir.path().join(name), "no certificate").unwrap();
+        let error = read().unwrap_err();
+        assert!(error.to_string().contains(name), "{error:?}");
+    }
+}

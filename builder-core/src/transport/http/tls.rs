@@ -29,6 +29,8 @@ pub struct Tls {
     pub unchecked: bool,
     /// Directories with more authorities and a client certificate, as `certs.d` has them.
     pub directories: Vec<PathBuf>,
+    /// A directory with `ca.pem`, `cert.pem` and `key.pem`, each if it is there, as Docker's daemon has them.
+    pub client_directory: Option<PathBuf>,
     /// The file with the system's authorities; the usual places if there is none.
     pub bundle: Option<PathBuf>,
     /// Directories of authorities in place of the usual file.
@@ -62,6 +64,9 @@ impl TlsConnector {
         let mut found = Found::default();
         for dir in &self.options.directories {
             trust::directory(dir, &mut found)?;
+        }
+        if let Some(dir) = &self.options.client_directory {
+            trust::client_directory(dir, &mut found)?;
         }
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()

@@ -1,6 +1,6 @@
 //! Certificates and keys from files: the system's authorities, and directories in the manner of `certs.d`.
 //!
-//! In such a directory `*.crt` are authorities, `NAME.cert` with `NAME.key` is what a client shows
+//! In one of those `*.crt` are authorities, `NAME.cert` with `NAME.key` is what a client shows
 //! (containers-certs.d(5)).
 
 use std::fs;
@@ -88,6 +88,18 @@ pub(super) fn directory(dir: &Path, found: &mut Found) -> Result<()> {
             }
             _ => {}
         }
+    }
+    Ok(())
+}
+
+/// Reads a directory in the manner of `DOCKER_CERT_PATH`; a file that is not there says nothing.
+pub(super) fn client_directory(dir: &Path, found: &mut Found) -> Result<()> {
+    let [ca, chain, key] = ["ca.pem", "cert.pem", "key.pem"].map(|name| dir.join(name));
+    if ca.exists() {
+        found.authorities.extend(certificates(&ca)?);
+    }
+    if chain.exists() && key.exists() {
+        found.identity = Some(Identity { chain: certificates(&chain)?, key: private_key(&key)? });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::layer::Checked;
+use crate::layer::{Checked, pour};
 use crate::oci::{Descriptor, Digest, Format};
 use crate::rootfs::trees;
 use crate::store::{Store, Work};
@@ -84,11 +84,16 @@ impl Sink for StoreSink<'_> {
     }
 
     fn put_blob(&self, blob: &mut Outgoing<'_>, part: Part<'_>) -> Result<()> {
-        let (Part::Layer(chain), Some(known)) = (part, blob.known().cloned()) else {
+        let Part::Layer(chain) = part else {
             // A config came with `begin`.
             return blob.finish().map(drop);
         };
         let mut kept = self.store().blob_writer(self.work)?;
+        let Some(known) = blob.known().cloned() else {
+            // What it is shows at its end; it is unpacked when it is first needed.
+            pour(blob, &mut kept).cannot("copy", "the layer")?;
+            return self.store().publish_blob(self.work, kept, blob.finish()?.digest);
+        };
         let mut tee = Tee { source: blob, copy: &mut kept };
         if !self.has_tree(chain)? {
             let diff_id = *chain.last().expect("a layer is in its own chain");

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result};
-use crate::name::Location;
+use crate::name::{DaemonImage, Location};
 use identity::Identity;
 
 /// What is asked of images.
@@ -117,7 +117,8 @@ fn scopes(location: &Location) -> (&'static str, Vec<String>) {
             .collect::<Vec<_>>()
     };
     match location {
-        Location::Registry(name) => {
+        Location::Registry(name) | Location::Daemon(DaemonImage::Name(name)) => {
+            let transport = if matches!(location, Location::Daemon(_)) { "docker-daemon" } else { "docker" };
             let mut scopes = vec![name.to_string()];
             let repository = name.repository();
             let above = std::iter::successors(Some(repository.as_str()), |scope| {
@@ -127,8 +128,9 @@ fn scopes(location: &Location) -> (&'static str, Vec<String>) {
             let host = name.host().split(':').next().unwrap_or_default();
             let domains = std::iter::successors(host.split_once('.'), |(_, domain)| domain.split_once('.'));
             scopes.extend(domains.map(|(_, domain)| format!("*.{domain}")));
-            ("docker", scopes)
+            (transport, scopes)
         }
+        Location::Daemon(DaemonImage::Id(_)) => ("docker-daemon", Vec::new()),
         Location::Oci { dir, pick } => {
             let mut scopes = below(dir);
             if let (crate::name::Pick::Name(name), Some(first)) = (pick, scopes.first().cloned()) {

@@ -18,6 +18,8 @@ pub struct Access {
     pub auth_file: Option<PathBuf>,
     /// The directory with certificates and keys, in place of `certs.d`.
     pub cert_dir: Option<PathBuf>,
+    /// Where Docker's daemon is, in place of what the environment says.
+    pub daemon_host: Option<String>,
     /// How often what failed is tried again.
     pub retry: Retry,
     /// The signature policy, in place of the usual file.

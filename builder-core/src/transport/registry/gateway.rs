@@ -119,6 +119,7 @@ impl<'a> Gateway<'a> {
                 directories: self.cert_dirs(host),
                 bundle: self.settings.bundle.clone(),
                 bundle_dirs: self.settings.bundle_dirs.clone(),
+                ..Tls::default()
             };
             let client = Client::new(tls, self.settings.proxies.clone());
             Arc::new(Server::new(host.to_owned(), name::api_host(host), client, insecure))

@@ -77,7 +77,9 @@ fn idmapped(dir: &Path) -> Check {
     match trial::idmapped_mount(dir) {
         Ok(()) => Check::works(NAME, ""),
         Err(error) => {
-            let detail = format!("{error}; nothing but `idmap` of a mount needs them");
+            let detail = format!(
+                "{error}; nothing but --userns-uid-map and its kin, and `idmap` of a volume, needs them"
+            );
             Check::new(NAME, State::Limited, detail).fix(Knob::IdmappedMounts)
         }
     }

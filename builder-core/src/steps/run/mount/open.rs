@@ -1,6 +1,7 @@
 //! How a `--mount` becomes a mount, a file or a variable of one run.
 
 use std::fmt;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use rustix::fs::{FileType, Gid, Mode, OFlags, Uid};
 use rustix::mount::MountAttrFlags;
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::host::Users;
 use crate::sandbox::{DeviceNode, Facts, File, Mount};
 use crate::steps::run::labels::Confinement;
 use crate::steps::run::mount::{MountKind, RunMount, Sharing};
@@ -16,6 +18,7 @@ use crate::steps::run::secrets::Secret;
 use crate::steps::run::{Run, Scene, overlaid};
 use crate::store::CacheUse;
 use crate::sys::mount::file_system;
+use crate::sys::mount_attr;
 use crate::tree::users::User;
 use crate::tree::{self, Apply, Devices, Marks, RelPath, Root};
 
@@ -48,6 +51,8 @@ pub(in crate::steps::run) struct Opened {
     pub env: Vec<(String, String)>,
     /// To be lent.
     pub devices: Vec<DeviceNode>,
+    /// What a runtime is to start around the command: the stage, and the hook.
+    pub hooks: Vec<(String, serde_json::Value)>,
     /// What must stay until the run has ended: caches, containers, agents.
     pub kept: Vec<Box<dyn fmt::Debug>>,
     /// How many agents are among them.
@@ -91,7 +96,7 @@ impl Place<'_> {
                     true => PathBuf::from(format!("/run/buildkit/ssh_agent.{number}")),
                     false => at,
                 };
-                let agent = agent.serve(&scratch, *mode, *owner)?;
+                let agent = agent.serve(&scratch, *mode, self.scene.outside(*owner))?;
                 let source = overlaid::clone(rustix::fs::CWD, agent.path(), false);
                 let source = source.cannot("mount the SSH agent", id)?;
                 into.env.push(("SSH_AUTH_SOCK".into(), at.display().to_string()));
@@ -101,7 +106,7 @@ impl Place<'_> {
             }
         };
         if mount.options.has("U") {
-            let owner = (self.user.uid, self.user.gid);
+            let owner = self.scene.outside((self.user.uid, self.user.gid));
             give(source.as_fd(), owner).cannot("give to the container's user", at.display())?;
         }
         let source = mount.options.apply(source, mount.read_only).cannot("mount", at.display())?;
@@ -211,8 +216,15 @@ impl Place<'_> {
         let opened =
             root.open(part, OFlags::PATH, Mode::empty()).cannot("find in the cache", source.display())?;
         into.kept.push(Box::new(cache));
-        overlaid::clone(opened.as_fd(), Path::new(""), mount.options.recursive())
-            .cannot("mount the cache", &id)
+        let mounted = overlaid::clone(opened.as_fd(), Path::new(""), mount.options.recursive())
+            .cannot("mount the cache", &id)?;
+        if let Some(namespace) = self.scene.users.as_ref().and_then(Users::shows) {
+            let refused = |errno: rustix::io::Errno| {
+                Users::refusal(&format!("the cache `{id}`"), io::Error::from(errno))
+            };
+            mount_attr::map_ids(&mounted, namespace).map_err(refused)?;
+        }
+        Ok(mounted)
     }
 
     fn tmpfs(&self, at: &Path, size: Option<u64>, mode: u32, copy_up: bool) -> Result<OwnedFd> {
@@ -222,9 +234,15 @@ impl Place<'_> {
         options.extend(size.as_deref().map(|size| (c"size", size)));
         let safe = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
         let made = file_system(c"tmpfs", &options, safe).cannot("make a file system for", at.display())?;
+        let (uid, gid) = self.scene.outside((0, 0));
+        if (uid, gid) != (0, 0) {
+            let top = rustix::fs::openat(&made, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+            top.and_then(|top| rustix::fs::fchown(top, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))))
+                .cannot("give to the container's root", at.display())?;
+        }
         if copy_up {
             match self.tree.subroot(at) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 below => {
                     let below = below.cannot("open", at.display())?;
                     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;

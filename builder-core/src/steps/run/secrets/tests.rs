@@ -30,6 +30,12 @@ fn a_secret_is_a_file_or_a_variable() {
     ] {
         assert!(Secret::parse(text, &none).is_err(), "{text}");
     }
+    let keyed = |text: &str| Secret::parse(text, &variable).map(|secret| secret.keyed).ok();
+    assert_eq!(
+        ["id=TOKEN", "id=TOKEN,keyed", "keyed=true,id=TOKEN"].map(keyed),
+        [false, true, true].map(Some)
+    );
+    assert_eq!(["id=TOKEN,keyed=false", "id=TOKEN,keyed=x"].map(keyed), [Some(false), None]);
     let secret = Secret::parse("id=TOKEN", &variable).unwrap();
     assert!(!format!("{secret:?}").contains("value"), "{secret:?}");
 }
@@ -38,13 +44,13 @@ fn a_secret_is_a_file_or_a_variable() {
 fn a_secret_is_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
-    let secret = Secret { id: "s".into(), value: SecretValue::File(path.clone()) };
+    let secret = Secret { id: "s".into(), value: SecretValue::File(path.clone()), keyed: false };
     assert_eq!(secret.read().unwrap_err().kind(), Kind::NotFound);
     std::fs::write(&path, "x").unwrap();
     assert_eq!(secret.read().unwrap(), b"x");
     std::fs::write(&path, vec![0; (MAX_SECRET + 1) as usize]).unwrap();
     assert_eq!(secret.read().unwrap_err().kind(), Kind::Corrupt);
-    let directory = Secret { id: "s".into(), value: SecretValue::File(dir.path().into()) };
+    let directory = Secret { id: "s".into(), value: SecretValue::File(dir.path().into()), keyed: false };
     assert!(directory.read().is_err());
 }
 

@@ -164,7 +164,8 @@ fn networks_are_named() {
     refused(parse("podman"), "podman");
     refused(parse("ns:x"), "ns:x");
     refused(parse("host:x"), "host:x");
-    refused(parse("slirp4netns"), "slirp4netns");
+    assert!(matches!(parse("slirp4netns:mtu=1500").unwrap(), Network::Slirp { .. }));
+    refused(parse("slirp4netns:nosuch=1"), "nosuch=1");
 }
 
 #[test]

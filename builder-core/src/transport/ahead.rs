@@ -1,0 +1,43 @@
+//! Layers that come before anything says what they are: hashed, brought into form and sent in one pass. The image that
+//! has them is copied afterwards, and then finds them sent.
+
+use std::io::Write;
+
+use crate::error::{Context, Result};
+use crate::event::Reporter;
+use crate::layer::{Compression, Digesting, pour};
+use crate::oci::{Digest, Format};
+use crate::transport::blobs::Sender;
+use crate::transport::convert;
+use crate::transport::copy::{CopyOptions, wanted};
+use crate::transport::sink::{Part, Sink};
+use crate::transport::source::{Ahead, SentAhead, Source};
+
+/// Has a source that is a stream send what comes first in it; any other sends nothing.
+pub(super) fn send(
+    source: &dyn Source,
+    sink: &dyn Sink,
+    options: &CopyOptions,
+    reporter: &dyn Reporter,
+) -> Result<()> {
+    let recompress = options.recompress;
+    let send: &mut Ahead<'_> = &mut |layer| {
+        // Streams are archives of Docker's, and so is the manifest that is made up for them.
+        let format = convert::choose_format(options.format, Format::Docker, sink.formats(), recompress)?;
+        let wants = wanted(sink, options.wants);
+        let plain = convert::layer_type(format, Compression::None);
+        let form = recompress.change(plain, wants, format).unwrap_or(Compression::None);
+        let sender = Sender { sink, reporter, recompress, wants, format };
+        let mut found = None;
+        let blob = sender.send_made(form, Part::Layer(&[]), |out: &mut dyn Write| {
+            let mut digesting = Digesting::new(out);
+            pour(layer, &mut digesting).cannot("read", "the layer")?;
+            let (_, digest, size) = digesting.finish().cannot("read", "the layer")?;
+            found = Some((Digest::from_bytes(digest), size));
+            Ok(())
+        })?;
+        let (diff_id, size) = found.expect("a layer that was sent was read");
+        Ok(SentAhead { diff_id, size, blob })
+    };
+    source.send_ahead(send)
+}

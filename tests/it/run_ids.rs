@@ -1,0 +1,194 @@
+//! Stories of containers with ids of their own: what their commands see, and that files keep the ids of the image.
+
+use crate::support::{Need, needs, tell, with_container, with_container_for_user};
+
+#[test]
+fn commands_have_ids_of_their_own_and_files_those_of_the_image() {
+    let test = "commands_have_ids_of_their_own_and_files_those_of_the_image";
+    if !needs(test, &[Need::IdmappedMounts]) {
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from -q --name u --userns-uid-map 0:100000:65536 --userns-gid-map 0:200000:65536 localhost/base
+u
+$ kiln run u sh -c 'cat /proc/self/uid_map /proc/self/gid_map | busybox xargs; id'
+0 100000 65536 0 200000 65536
+uid=0(root) gid=0(root) groups=0(root)
+$ kiln run u sh -c 'touch /made; chown 33:44 /made; mkdir /d; stat -c "%n %u:%g" / /made /d /etc/passwd /dev /dev/null /dev/shm /etc/hosts'
+/ 0:0
+/made 33:44
+/d 0:0
+/etc/passwd 0:0
+/dev 0:0
+/dev/null 0:0
+/dev/shm 0:0
+/etc/hosts 0:0
+$ kiln run --user user u sh -c 'id -u; touch /tmp/mine; stat -c %u:%g /tmp/mine; echo x >/etc/x'
+1000
+1000:1000
+! sh: can't create /etc/x: Permission denied
+[1]
+$ kiln run --workingdir /new/dir u sh -c 'stat -c %u:%g . ..; touch here'
+0:0
+0:0
+$ mkdir -m 777 open; kiln run -v "$PWD/open:/open" u sh -c 'touch /open/f; stat -c %u:%g /open/f'; stat -c %u:%g open/f
+0:0
+100000:200000
+$ chown 5:6 open/f; kiln run -v "$PWD/open:/open:idmap" u stat -c %u:%g /open/f; kiln run -v "$PWD/open:/open" u stat -c %u:%g /open/f
+5:6
+65534:65534
+$ kiln run -v "$PWD/open:/open:U" u stat -c %u:%g /open/f; stat -c %u:%g open/f
+0:0
+100000:200000
+$ kiln run -v "$PWD/open:/open:idmap" c true
+! Error: cannot use the volume `<dir>/files/open:/open:idmap`: `idmap` shows the ids of a user namespace, and the command has none of its own
+! hint: add --userns-uid-map, or use `U` to give the files to the container's user
+[125]
+$ kiln run --mount type=tmpfs,dst=/t --mount type=cache,dst=/k u sh -c 'stat -c %u:%g /t /k; touch /t/x /k/x; ls /k'
+0:0
+0:0
+x
+$ kiln run --tty u sh -c 'stat -c %u:%g "$(busybox tty)"' | tr -d '\r'
+0:5
+$ echo file >file; kiln copy -q --chown 7:8 u file /srv/file; kiln run u sh -c 'stat -c %u:%g /srv/file; cat /srv/file'
+7:8
+file
+$ stat -c '%u:%g' "$KILN_ROOT"/containers/*/upper/fs/made "$KILN_ROOT"/containers/*/upper/fs/srv/file
+33:44
+7:8
+$ kiln commit -q u made | wc -l; kiln from -q --name plain made
+1
+plain
+$ kiln run plain sh -c 'stat -c "%n %u:%g" /made /d /new/dir /new/dir/here /tmp/mine /srv/file'
+/made 33:44
+/d 0:0
+/new/dir 0:0
+/new/dir/here 0:0
+/tmp/mine 1000:1000
+/srv/file 7:8
+$ # What `mount` shows has the ids of the image; a command could not be beside it.
+> mount=$(kiln mount u); stat -c %u:%g "$mount/made"; kiln run u true || kiln umount u | wc -l
+33:44
+1
+! Error: cannot run in the mounted container `u`: its commands have ids of their own, and its mount shows those of the image
+! hint: unmount it first: kiln umount u
+$ kiln run u true; kiln run --userns host u busybox wc -l </proc/self/uid_map
+1
+$ kiln rm u plain | wc -l
+2
+"#,
+    );
+}
+
+#[test]
+fn maps_come_from_flags_of_all_sorts() {
+    let test = "maps_come_from_flags_of_all_sorts";
+    if !needs(test, &[Need::IdmappedMounts]) {
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    tell(
+        &env,
+        r#"
+$ kiln --userns-gid-map 0:300000:10,10:400000:5 from -q --name g localhost/base
+g
+$ kiln run g sh -c 'cat /proc/self/uid_map /proc/self/gid_map | busybox xargs'
+0 300000 10 10 400000 5 0 300000 10 10 400000 5
+$ kiln --userns-uid-map 0:300000:10 from -q --name own --userns-uid-map 0:500000:10 localhost/base; kiln run own sh -c 'busybox xargs </proc/self/uid_map'
+own
+0 500000 10
+$ kiln run --userns-uid-map 0:600000:10 c sh -c 'busybox xargs </proc/self/uid_map; id -u; busybox id -u; touch /f; chown 20:20 /f'
+0 600000 10
+0
+0
+! chown: /f: Invalid argument
+[1]
+$ kiln run --userns private c sh -c 'busybox xargs </proc/self/uid_map; stat -c %u:%g /etc/passwd'
+0 0 4294967295
+0:0
+$ unshare -U --map-root-user sleep 2 >/dev/null 2>&1 & sleep 0.3; kiln run --userns /proc/$!/ns/user c sh -c 'busybox xargs </proc/self/uid_map; id -u'
+0 0 1
+0
+$ kiln run --userns ns:/etc/passwd c true
+! Error: cannot join the user namespace `/etc/passwd`: Invalid argument (os error 22)
+! hint: name that of a process that you have started: /proc/PID/ns/user; root may join any
+[125]
+$ kiln run --userns /proc/self/ns/user c true
+! Error: cannot join the user namespace `/proc/self/ns/user`: Invalid argument (os error 22)
+! hint: name that of a process that you have started: /proc/PID/ns/user; root may join any
+[125]
+$ kiln run --userns bogus c true
+! Error: cannot use `--userns bogus`: it is no namespace
+! hint: use host, private, or the path of one: /proc/PID/ns/user
+[125]
+$ kiln run --userns auto c true
+! Error: cannot use `--userns auto`: which ids are free is known to nobody here
+! hint: name them: --userns-uid-map 0:100000:65536, or --userns-uid-map-user USER
+[125]
+$ kiln run --userns host --userns-uid-map 0:1:1 c true
+! Error: cannot use `--userns host`: ids are mapped by a user namespace of the container's own
+! hint: leave --userns away, or the maps
+[125]
+$ kiln run --userns /proc/self/ns/user --userns-uid-map 0:1:1 c true
+! Error: cannot use `--userns /proc/self/ns/user`: a namespace that exists has maps already
+! hint: leave the maps away
+[125]
+$ kiln from --userns-uid-map 0:100000 localhost/base
+! Error: cannot use `--userns-uid-map 0:100000`: it is not three numbers, the last above zero, of ids below 4294967295
+! hint: write INSIDE:OUTSIDE:LENGTH, for example `--userns-uid-map 0:100000:65536`
+[125]
+$ kiln from --userns-uid-map 0:100000:0 localhost/base
+! Error: cannot use `--userns-uid-map 0:100000:0`: it is not three numbers, the last above zero, of ids below 4294967295
+! hint: write INSIDE:OUTSIDE:LENGTH, for example `--userns-uid-map 0:100000:65536`
+[125]
+$ kiln from --userns-gid-map 0:1:5,4:9:1 localhost/base
+! Error: cannot use `--userns-gid-map 4:9:1`: an id in it is in another range, too
+[125]
+$ kiln from --userns-uid-map-user nosuch localhost/base
+! Error: cannot map the ids of `nosuch`: /etc/subuid has no line for `nosuch`
+! hint: as root: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 nosuch` (a range no other user has)
+[125]
+$ kiln run --runtime runc --userns-uid-map 0:100000:65536 c true
+! Error: cannot use the runtime `runc` with mapped ids: it looks for the container's files with the ids inside, and the store is closed to them
+! hint: leave --runtime away: Kiln itself makes the user namespace
+[125]
+$ kiln run --storage-driver vfs --userns-uid-map 0:100000:65536 c stat -c %u:%g /etc/passwd
+0:0
+$ kiln rm g own c | wc -l
+3
+"#,
+    );
+}
+
+#[test]
+fn an_ordinary_user_maps_each_id_to_itself() {
+    let Some(env) = with_container_for_user("an_ordinary_user_maps_each_id_to_itself") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln run --userns private c sh -c 'id -u; touch /f; chown 33:44 /f; stat -c %u:%g /f /etc/passwd'
+0
+33:44
+0:0
+$ kiln run --userns-uid-map 0:0:100 --user user c id -u
+! Error: cannot become user 1000:1000: Invalid argument (os error 22)
+! hint: only ids of /proc/self/uid_map exist here: use a lower one, or get more as root: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER` (a range no other user has)
+[125]
+$ kiln run --userns-uid-map 0:0:100 c sh -c 'chown 7 /f; busybox xargs </proc/self/uid_map'
+0 0 1 1 1 99
+$ kiln run --userns-uid-map 0:1:100 c true
+! Error: cannot show the files of the container `c` with other owners: Operation not permitted (os error 1)
+! hint: boot Linux 5.19 or newer, with the files on ext4, xfs, btrfs or tmpfs; of a file system that the machine has mounted only root can have one
+[125]
+$ kiln run --userns-uid-map 0:100000:65536 c true
+! Error: cannot make a user namespace for commands: Operation not permitted (os error 1)
+! hint: map to ids that you have: `cat /proc/self/uid_map`; root has all of them
+[125]
+$ kiln rm c | wc -l
+1
+"#,
+    );
+}
