@@ -168,7 +168,11 @@ pub fn command(verbs: Verbs) -> Command {
         .arg_required_else_help(true)
         .subcommand_required(true)
         .disable_help_subcommand(true)
-        .after_help("`kiln VERB --help` tells what a verb takes.");
+        .after_help(
+            "`kiln VERB --help` tells what a verb takes.\n\nWith KILN_PODMAN=1, and called as buildah, images are also \
+             where Podman looks; KILN_PODMAN=0\nkeeps them in Kiln's store. KILN_STORAGE_WAIT=SECONDS says how long a \
+             lock there is waited for (300).",
+        );
     tune(command).subcommands(commands(verbs))
 }
 

@@ -2,10 +2,11 @@
 //! the environment. A file is read when a verb needs what is in it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use builder_core::{Error, Host, Kind, RegistrySettings, Result, Settings};
+use builder_core::{Error, Host, Kind, MachineStorage, RegistrySettings, Result, Settings};
 
 use crate::args::Globals;
 
@@ -119,6 +120,7 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
     let root = std::path::absolute(&root).map_err(|cause| {
         Error::new(Kind::Io, format!("cannot use the store `{}`", root.display())).because(cause)
     })?;
+    let (root, machine) = beside(root, storage.machine, globals, host)?;
     crate::ui::debug(format_args!("the store is {}", root.display()));
     Ok(Settings {
         root,
@@ -128,8 +130,63 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         read_only_stores: storage.read_only_stores,
         ignore_chown_errors: storage.ignore_chown_errors,
         registries: registries::look(globals),
+        machine,
         search_path: Environment::get("PATH"),
     })
+}
+
+/// The storage that other tools of this machine share; see [`settings`].
+pub fn machine(globals: &Globals, host: Host) -> Result<MachineStorage> {
+    settings(globals, host).map(|settings| settings.machine)
+}
+
+/// The storage that other tools of this machine share, and where Kiln's store is beside it.
+///
+/// `KILN_PODMAN` says whether verbs act on it too: 1 yes, 0 no, and nothing is known of it then. Unless it is set they
+/// do where we are called as Buildah. There the directory of `--root` is that storage's, and Kiln's store is in it.
+fn beside(
+    root: PathBuf,
+    conf: storage_conf::Machine,
+    globals: &Globals,
+    host: Host,
+) -> Result<(PathBuf, MachineStorage)> {
+    let said = Environment::text("KILN_PODMAN");
+    let acts = match said.as_deref() {
+        None => is_buildah(),
+        Some("1" | "true") => true,
+        Some("0" | "false") => return Ok((root, MachineStorage::default())),
+        Some(other) => {
+            return Err(Error::invalid(format!("cannot use KILN_PODMAN=`{other}`"))
+                .because("it is neither 0 nor 1")
+                .hint(
+                    "KILN_PODMAN=1 lets images be where Podman looks too, KILN_PODMAN=0 only in Kiln's store",
+                ));
+        }
+    };
+    let named = globals.root.as_ref().filter(|named| acts && is_shared(named));
+    let (root, shared) = match (named, conf.root) {
+        (Some(named), _) if named.join("version").exists() => (root, named.clone()),
+        (Some(named), _) => (root.join("kiln"), named.clone()),
+        (None, Some(shared)) => (root, shared),
+        (None, None) if !host.is_rootless() => (root, PathBuf::from("/var/lib/containers/storage")),
+        (None, None) => (root, user_data()?.join("containers/storage")),
+    };
+    let mut machine = MachineStorage {
+        root: shared,
+        driver: conf.driver,
+        additional: conf.additional,
+        beside: acts,
+        ..MachineStorage::default()
+    };
+    if let Some(seconds) = Environment::seconds("KILN_STORAGE_WAIT")? {
+        machine.patience = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    }
+    Ok((root, machine))
+}
+
+/// Whether a directory is a storage of the other tools.
+fn is_shared(root: &Path) -> bool {
+    ["overlay-images", "vfs-images"].iter().any(|images| root.join(images).is_dir())
 }
 
 fn user_data() -> Result<PathBuf> {
@@ -147,5 +204,5 @@ fn user_data() -> Result<PathBuf> {
 /// Whether we were called by the name of Buildah.
 pub fn is_buildah() -> bool {
     let name = std::env::args_os().next().map(PathBuf::from);
-    name.as_deref().and_then(std::path::Path::file_stem).is_some_and(|name| name == "buildah")
+    name.as_deref().and_then(Path::file_stem).is_some_and(|name| name == "buildah")
 }

@@ -31,13 +31,13 @@ pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
 pub use host::{Host, IdMaps, IdRange};
 pub use layer::{Compression, Times};
-pub use name::{DaemonImage, Location, Pick, Reference};
+pub use name::{DaemonImage, Location, Pick, Reference, StorageSpec};
 pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
-pub use settings::{DaemonSettings, Driver, Proxies, RegistrySettings, Settings};
+pub use settings::{DaemonSettings, Driver, MachineStorage, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where things are and which defaults hold.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,8 @@ pub struct Settings {
     pub ignore_chown_errors: bool,
     /// Where what concerns registries is written, and how they are reached.
     pub registries: RegistrySettings,
+    /// The storage that Podman and others of this machine share.
+    pub machine: MachineStorage,
     /// Where programs that help are looked for, in the form of the variable `PATH`.
     pub search_path: Option<OsString>,
 }
@@ -38,6 +41,35 @@ impl Settings {
     /// The program that serves overlays in the kernel's place: the one named, or fuse-overlayfs if it is there.
     pub(crate) fn mount_program(&self) -> Option<PathBuf> {
         self.mount_program.clone().or_else(|| self.find_program("fuse-overlayfs"))
+    }
+}
+
+/// The storage that Podman, Buildah, Skopeo and CRI-O of a machine share. Nothing there is read or made before it is
+/// asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineStorage {
+    /// Its directory, `graphroot`; none is known if it is empty.
+    pub root: PathBuf,
+    /// Its driver; the one that it has images of, unless given.
+    pub driver: Option<String>,
+    /// Further ones, whose images are seen and never written.
+    pub additional: Vec<PathBuf>,
+    /// How long another process may hold its locks before that is an error.
+    pub patience: Duration,
+    /// Whether verbs act on it beside Kiln's own store, where it exists.
+    pub beside: bool,
+}
+
+impl Default for MachineStorage {
+    fn default() -> Self {
+        MachineStorage {
+            root: PathBuf::new(),
+            driver: None,
+            additional: Vec::new(),
+            // As long as the pull of a large image holds the lock in other programs.
+            patience: Duration::from_secs(300),
+            beside: false,
+        }
     }
 }
 

@@ -8,10 +8,12 @@ pub mod sync;
 pub mod tags;
 pub mod verify;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use builder_core::{Access, Builder, RegistrySettings, Reporter, Result, Retry, Surroundings, Wanted};
+use builder_core::{
+    Access, Builder, MachineStorage, RegistrySettings, Reporter, Result, Retry, Surroundings, Wanted,
+};
 
 use crate::args::duration;
 use crate::cli::Context;
@@ -90,6 +92,7 @@ pub struct Tool<'a> {
     context: &'a Context,
     globals: Globals,
     registries: RegistrySettings,
+    machine: MachineStorage,
     scratch: PathBuf,
 }
 
@@ -102,7 +105,7 @@ impl Args {
 
 /// Does one verb; `failed` is how the process ends that takes too long.
 pub fn perform(verb: Verb, globals: Globals, context: &Context, failed: u8) -> Result<Exit> {
-    let tool = Tool::new(context, globals, failed);
+    let tool = Tool::new(context, globals, failed)?;
     match verb {
         Verb::Copy(args) => args.run(&tool),
         Verb::Delete(args) => args.run(&tool),
@@ -114,7 +117,7 @@ pub fn perform(verb: Verb, globals: Globals, context: &Context, failed: u8) -> R
 }
 
 impl<'a> Tool<'a> {
-    fn new(context: &'a Context, globals: Globals, failed: u8) -> Self {
+    fn new(context: &'a Context, globals: Globals, failed: u8) -> Result<Self> {
         let mut registries = settings::registries(&context.globals);
         registries.signature_dirs =
             globals.registries_d.clone().map_or(registries.signature_dirs, |dir| vec![dir]);
@@ -132,7 +135,8 @@ impl<'a> Tool<'a> {
                 std::process::exit(failed.into());
             });
         }
-        Tool { context, globals, registries, scratch }
+        let machine = settings::machine(&context.globals, context.host)?;
+        Ok(Tool { context, globals, registries, machine, scratch })
     }
 
     /// The platform that is chosen of an index.
@@ -164,15 +168,15 @@ impl<'a> Tool<'a> {
         work: impl FnOnce(&Surroundings<'_>) -> Result<T>,
     ) -> Result<T> {
         let builder = if needs_store { Some(self.context.privileged(talk)?) } else { None };
-        work(&surroundings(builder.as_ref(), &self.scratch, &self.registries, talk))
+        work(&surroundings(builder.as_ref(), self, talk))
     }
 }
 
 fn surroundings<'a>(
     builder: Option<&'a Builder<'a>>,
-    scratch: &'a Path,
-    registries: &'a RegistrySettings,
+    tool: &'a Tool<'_>,
     reporter: &'a dyn Reporter,
 ) -> Surroundings<'a> {
-    Surroundings { builder, scratch, registries, reporter }
+    let Tool { scratch, registries, machine, .. } = tool;
+    Surroundings { builder, scratch, registries, reporter, machine }
 }

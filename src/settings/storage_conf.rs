@@ -3,7 +3,8 @@
 //! Kiln's store has a form of its own and never is the directory of another tool's. Of storage.conf(5) these concern
 //! it: `driver`; `graphroot`, or `rootless_storage_path` for an ordinary user, where it is not the usual directory:
 //! then Kiln's store is the directory `kiln` in it; `additionalimagestores`, of which those are used that are stores
-//! of Kiln; `mount_program` and `ignore_chown_errors`.
+//! of Kiln; `mount_program` and `ignore_chown_errors`. The rest says where the storage is that Podman and others share,
+//! for those who name it.
 
 use std::path::{Path, PathBuf};
 
@@ -24,8 +25,23 @@ pub struct StorageConf {
     pub mount_program: Option<PathBuf>,
     /// Stores whose images are seen and never written.
     pub read_only_stores: Vec<PathBuf>,
+    /// The storage that other tools of the machine share.
+    pub machine: Machine,
     /// Whether an owner that cannot be set is given up.
     pub ignore_chown_errors: bool,
+}
+
+/// What the file says of the storage that other tools of the machine share.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Its directory; the usual one, unless given.
+    pub root: Option<PathBuf>,
+    /// What it is for ordinary users, where another file than their own says so.
+    rootless_root: Option<PathBuf>,
+    /// Its driver, as it is called there.
+    pub driver: Option<String>,
+    /// Further ones, which are not Kiln's.
+    pub additional: Vec<PathBuf>,
 }
 
 /// What the command line says of the store; it wins over variables, and these over the file.
@@ -113,7 +129,12 @@ pub fn load(places: &Places, rootless: bool, flags: StorageFlags<'_>) -> Result<
         Some(path) => {
             let users = places.user.as_deref().is_some_and(|dir| path.starts_with(dir));
             // A driver named elsewhere wins, so that the file's need not be one of ours.
-            from_file(path, rootless, is_ours && said.is_none(), is_ours || users)?
+            let mut conf = from_file(path, rootless, is_ours && said.is_none(), is_ours || users)?;
+            if rootless && !users {
+                // For an ordinary user Podman takes `graphroot` from his own file only.
+                conf.machine.root.clone_from(&conf.machine.rootless_root);
+            }
+            conf
         }
         None => StorageConf::default(),
     };
@@ -130,12 +151,20 @@ pub fn load(places: &Places, rootless: bool, flags: StorageFlags<'_>) -> Result<
 fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Result<StorageConf> {
     let File { storage } = files::typed(path, files::read_toml(path)?)?;
     let Options { additionalimagestores, mount_program, ignore_chown_errors, overlay, vfs } = storage.options;
+    let rootless_root = storage.rootless_storage_path.as_deref().map(expand).filter(|root| !is_empty(root));
     let root = match (rootless, moves_root) {
         (true, false) => storage.rootless_storage_path,
         (true, true) => storage.graphroot.or(storage.rootless_storage_path),
         (false, _) => storage.graphroot,
     };
-    let root = root.map(|text| expand(&text)).filter(|root| !is_usual(root));
+    let shared = root.map(|text| expand(&text)).filter(|root| !is_empty(root));
+    let root = shared.clone().filter(|root| !is_usual(root));
+    let machine = Machine {
+        root: shared,
+        rootless_root,
+        driver: storage.driver.clone().filter(|driver| !driver.is_empty()),
+        additional: additionalimagestores.iter().filter(|path| !is_store(path)).cloned().collect(),
+    };
     let driver = match storage.driver.as_deref() {
         None | Some("") => None,
         Some(text) => match driver(&format!("driver of {}", path.display()), text) {
@@ -150,6 +179,7 @@ fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Resu
         root: root.map(|root| root.join("kiln")),
         driver,
         mount_program: of_driver.mount_program.or(mount_program).filter(|path| !path.as_os_str().is_empty()),
+        machine,
         read_only_stores: additionalimagestores.into_iter().filter(|path| is_store(path)).collect(),
         ignore_chown_errors: ignores.is_some_and(|Truth(ignores)| ignores),
     })
@@ -157,7 +187,11 @@ fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Resu
 
 /// The directory that is every tool's default says nothing about Kiln's.
 fn is_usual(root: &Path) -> bool {
-    root.as_os_str().is_empty() || root.ends_with("containers/storage")
+    is_empty(root) || root.ends_with("containers/storage")
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 /// Whether a store of Kiln's is there, and not another tool's.

@@ -33,6 +33,7 @@ mod inspect;
 mod interop;
 mod interop_buildah;
 mod interop_places;
+mod interop_storage;
 mod log;
 mod login;
 mod logout;

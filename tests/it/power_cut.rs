@@ -30,14 +30,23 @@ const WORTH_AGAIN: &str = "kiln commit -q --timestamp 1000000000 c worth
 /// What a container is worth: the image it would make.
 const WORTH: &str = "kiln commit -q --timestamp 1000000000 c worth";
 
+/// Makes the stories' image in Podman's storage.
+const SHARED: &str = "skopeo --insecure-policy copy -q oci:layout:base containers-storage:localhost/base\n";
+/// A container of that image, its layers where they are, with something in it that was not committed.
+const IN_PLACE: &str = "kiln from --name c localhost/base >/dev/null; kiln run c -- sh -c 'mkdir /d; echo one > /d/one; rm -r /home'\n";
+/// What Podman sees.
+const PODMANS: &str = "podman images --no-trunc --format '{{.Repository}} {{.ID}} {{.Digest}}' | sort";
+
 /// One test per verb, so that they run side by side and fail by name.
 macro_rules! cut {
     ($($test:ident: $story:expr;)*) => {$(
         #[test]
         fn $test() {
             let name = concat!("power_cut::", stringify!($test));
-            if needs(name, &[Need::Root, Need::Busybox]) {
-                play(stringify!($test), &$story);
+            let story = $story;
+            let podman = if story.shared { [Need::Program("podman"), Need::Program("skopeo")] } else { [Need::Root; 2] };
+            if needs(name, &[Need::Root, Need::Busybox]) && needs(name, &podman) {
+                play(stringify!($test), &story);
             }
         }
     )*};
@@ -213,6 +222,49 @@ cut! {
         verb: &["pull", "-q", "oci:other:first"],
         finish: "kiln from --name c localhost/first; kiln commit -q --timestamp 1000000000 c worth",
         again: true,
+        ..Story::default()
+    };
+    commit_beside_podman: Story {
+        setup: &[SHARED, IN_PLACE],
+        verb: &["commit", "-q", "--timestamp", "1000000000", "c", "made"],
+        view: PODMANS,
+        finish: "kiln commit -q --timestamp 1000000000 c worth; rm -f saved.tar; podman save -q -o saved.tar made
+            tar -xOf saved.tar --wildcards '*.tar' | sha256sum",
+        again: true,
+        shared: true,
+        ..Story::default()
+    };
+    copy_into_podmans: Story {
+        setup: &[SHARED, "kiln push -q localhost/base oci:other:other; podman rmi -a >/dev/null"],
+        verb: &["image", "copy", "-q", "oci:other:other", "containers-storage:localhost/made"],
+        view: PODMANS,
+        finish: "rm -f saved.tar; podman save -q -o saved.tar made; tar -xOf saved.tar --wildcards '*.tar' | sha256sum",
+        again: true,
+        shared: true,
+        ..Story::default()
+    };
+    from_podmans: Story {
+        setup: &[SHARED],
+        verb: &["from", "--name", "c", "localhost/base"],
+        view: "kiln containers --format '{{.ContainerName}}'; podman images -q",
+        finish: "kiln rm c >/dev/null; podman ps -a --external; podman rmi localhost/base",
+        shared: true,
+        ..Story::default()
+    };
+    rm_of_podmans: Story {
+        setup: &[SHARED, IN_PLACE],
+        verb: &["rm", "c"],
+        view: "kiln containers --format '{{.ContainerName}}'",
+        finish: "podman ps -a --external; podman rmi localhost/base",
+        shared: true,
+        ..Story::default()
+    };
+    rmi_beside_podman: Story {
+        setup: &[SHARED, IN_PLACE, "kiln commit -q --timestamp 1000000000 c made >/dev/null"],
+        verb: &["rmi", "made"],
+        view: PODMANS,
+        finish: "podman images --format '{{.Repository}}'",
+        shared: true,
         ..Story::default()
     };
     tag: Story {

@@ -12,6 +12,7 @@ mod pax;
 mod read;
 mod scan;
 mod sparse;
+pub(crate) mod split;
 mod write;
 
 pub(crate) use index::TarIndex;

@@ -38,8 +38,29 @@ pub enum Location {
     Registry(Reference),
     /// `docker-daemon:NAME[:TAG]`: an image of a Docker daemon.
     Daemon(DaemonImage),
-    /// A name in the store; also `containers-storage:NAME`.
+    /// A name in the store.
     Store(Reference),
+    /// `containers-storage:[[DRIVER@]DIRECTORY[+RUNROOT][:OPTIONS]]NAME|@ID`: the storage that Podman and others of a
+    /// machine share.
+    ContainersStorage {
+        /// Which one; the machine's, unless given.
+        storage: Option<StorageSpec>,
+        /// The image, by name or, after `@`, by id.
+        image: String,
+    },
+}
+
+/// Which storage a location names, in brackets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StorageSpec {
+    /// Its driver: `overlay` or `vfs`.
+    pub driver: Option<String>,
+    /// Its directory.
+    pub root: Option<PathBuf>,
+    /// Where its programs keep what need not survive a reboot.
+    pub run: Option<PathBuf>,
+    /// Options of the driver. None changes what is read or written.
+    pub options: Vec<String>,
 }
 
 /// Which of the images in one place.
@@ -201,12 +222,75 @@ fn parse_docker_archive(text: &str, rest: &str) -> Result<Location> {
 }
 
 fn parse_storage(text: &str, rest: &str) -> Result<Location> {
-    if rest.starts_with('[') {
-        return Err(Error::new(Kind::Unsupported, format!("cannot use `{text}`"))
-            .because("it names another store inside the location")
-            .hint("name the store with --root DIR, and the image with containers-storage:NAME"));
+    const FORM: &str = "containers-storage:[overlay@DIRECTORY+RUNROOT]NAME";
+    let (storage, image) = match rest.strip_prefix('[') {
+        None => (None, rest),
+        Some(rest) => {
+            let (spec, image) =
+                rest.split_once(']').ok_or_else(|| refused(text, "a `]` is missing", FORM))?;
+            (Some(parse_spec(text, spec, FORM)?), image)
+        }
+    };
+    // What has an id after a name is meant by the id.
+    let image = match image.rsplit_once('@') {
+        Some((_, id)) if is_id(id) => format!("@{id}"),
+        Some(("", _)) => return Err(refused(text, "what follows the `@` is no id", FORM)),
+        _ if image.is_empty() => return Err(refused(text, "it names no image", FORM)),
+        _ => {
+            image.parse::<Reference>()?;
+            image.to_owned()
+        }
+    };
+    Ok(Location::ContainersStorage { storage, image })
+}
+
+/// Whether a text may be the beginning of an image id.
+fn is_id(text: &str) -> bool {
+    (3..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// `[DRIVER@]DIRECTORY[+RUNROOT][:OPTION,OPTION]`, without the brackets.
+fn parse_spec(text: &str, spec: &str, form: &str) -> Result<StorageSpec> {
+    let (driver, rest) = match spec.split_once('@') {
+        Some((driver, rest)) => (Some(driver.to_owned()), rest),
+        None => (None, spec),
+    };
+    let (places, options) = rest.split_once(':').unwrap_or((rest, ""));
+    let (root, run) = match places.split_once('+') {
+        Some((root, run)) => (root, Some(PathBuf::from(run))),
+        None => (places, None),
+    };
+    if root.is_empty() && driver.as_deref().is_none_or(str::is_empty) {
+        return Err(refused(text, "there is nothing in the brackets", form));
     }
-    Ok(Location::Store(rest.trim_start_matches('@').parse()?))
+    if !root.is_empty() && !root.starts_with('/') {
+        return Err(refused(text, "the directory is no absolute path", form));
+    }
+    Ok(StorageSpec {
+        driver: driver.filter(|driver| !driver.is_empty()),
+        root: (!root.is_empty()).then(|| PathBuf::from(root)),
+        run,
+        options: options.split(',').filter(|option| !option.is_empty()).map(str::to_owned).collect(),
+    })
+}
+
+impl fmt::Display for StorageSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        if let Some(driver) = &self.driver {
+            write!(f, "{driver}@")?;
+        }
+        if let Some(root) = &self.root {
+            write!(f, "{}", root.display())?;
+        }
+        if let Some(run) = &self.run {
+            write!(f, "+{}", run.display())?;
+        }
+        if !self.options.is_empty() {
+            write!(f, ":{}", self.options.join(","))?;
+        }
+        f.write_str("]")
+    }
 }
 
 impl fmt::Display for Location {
@@ -219,6 +303,11 @@ impl fmt::Display for Location {
             Location::Registry(name) => return write!(f, "docker://{name}"),
             Location::Daemon(image) => return write!(f, "docker-daemon:{image}"),
             Location::Store(name) => return name.fmt(f),
+            Location::ContainersStorage { storage, image } => {
+                f.write_str("containers-storage:")?;
+                storage.iter().try_for_each(|storage| storage.fmt(f))?;
+                return f.write_str(image);
+            }
         };
         write!(f, "{transport}:{}", path.display())?;
         match pick {

@@ -9,7 +9,7 @@ mod short_name;
 
 pub use daemon_image::DaemonImage;
 pub(crate) use hub::{api_host, hub, hub_alias, is_hub};
-pub use location::{Location, Pick};
+pub use location::{Location, Pick, StorageSpec};
 pub use reference::Reference;
 pub(crate) use registries::{Endpoint, Registries};
 pub(crate) use short_name::{Ask, Meant, resolve, with_alias};

@@ -60,6 +60,10 @@ fn locations_are_read_and_written() {
         "docker-archive:a.tar:registry.example/a:1".to_owned(),
         "docker-archive:a.tar@12".to_owned(),
         "dir:/a:b@c".to_owned(),
+        "containers-storage:a".to_owned(),
+        "containers-storage:@0123456789ab".to_owned(),
+        "containers-storage:[overlay@/x+/run/x:a=b,c]a:1".to_owned(),
+        "containers-storage:[/x]registry.example/a".to_owned(),
         "docker://registry.example:5000/a/b:1".to_owned(),
     ];
     for text in same {
@@ -70,7 +74,16 @@ fn locations_are_read_and_written() {
     assert_eq!(parse("oci:d:x/y:1"), Location::Oci { dir: "d".into(), pick: Pick::Name("x/y:1".into()) });
     assert_eq!(parse("oci:d@3"), Location::Oci { dir: "d".into(), pick: Pick::Index(3) });
     assert_eq!(parse("oci:d:"), Location::Oci { dir: "d".into(), pick: Pick::Only });
-    assert_eq!(parse("containers-storage:a"), parse("a"));
+    let in_storage = |text: &str| match parse(text) {
+        Location::ContainersStorage { storage, image } => (storage.unwrap_or_default(), image),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(in_storage("containers-storage:a"), (StorageSpec::default(), "a".to_owned()));
+    assert_eq!(in_storage("containers-storage:a@0123456789ab").1, "@0123456789ab");
+    let (spec, image) = in_storage("containers-storage:[overlay@/x+/run/x:a=b,c]registry.example:5000/a:1");
+    assert_eq!((spec.driver.as_deref(), image.as_str()), (Some("overlay"), "registry.example:5000/a:1"));
+    assert_eq!((spec.root.unwrap(), spec.run.unwrap()), ("/x".into(), "/run/x".into()));
+    assert_eq!(spec.options, ["a=b", "c"]);
     assert_eq!(parse("docker:27"), Location::Store("docker:27".parse().unwrap()));
 }
 
@@ -97,7 +110,14 @@ fn bad_locations_are_refused() {
         "docker-daemon:sha256:00",
         "docker-daemon:sha256:",
         "docker-daemon:0000000000000000000000000000000000000000000000000000000000000000",
-        "containers-storage:[overlay@/x]a",
+        "containers-storage:",
+        "containers-storage:@",
+        "containers-storage:@xyz",
+        "containers-storage:A",
+        "containers-storage:[overlay@/x",
+        "containers-storage:[]a",
+        "containers-storage:[overlay@/x]",
+        "containers-storage:[overlay@x]a",
         "ostree:a@b",
     ];
     for text in bad {

@@ -77,6 +77,7 @@ pub(crate) fn unpack(
         below: Vec::new(),
         diff_id: Digest::from_bytes(unpacked.digest),
         size: unpacked.size,
+        owners: None,
         blobs: vec![descriptor.clone()],
     };
     // To its end, where it is checked, whatever the decoder left over.

@@ -113,7 +113,7 @@ impl Store {
         for (place, layer) in image.manifest.layers.iter().enumerate() {
             let blob = fs::metadata(self.blob_path(layer.digest));
             let blob = blob.is_ok_and(|blob| blob.len() == layer.size);
-            if !blob && !self.has_layer(&diff_ids[..=place]) {
+            if !blob && !self.has_layer(&diff_ids[..=place]) && !self.has_lost_layer(diff_ids) {
                 return Err(Error::corrupt(format!("layer {} is neither a blob nor a tree", layer.digest)));
             }
         }

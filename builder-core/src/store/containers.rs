@@ -47,6 +47,9 @@ pub(crate) struct ContainerRecord {
     /// Whether each verb is a step, taken from the cache where it is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cached: bool,
+    /// The storage of other programs that knows of it, because it has files there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leased: Option<PathBuf>,
 }
 
 /// What a new container is to be.
@@ -148,6 +151,7 @@ impl Store {
             log,
             cached,
             run,
+            leased: None,
         };
         write_record(&making, &record)?;
         // The name first: one whose container does not exist is free, so nothing is lost between the two.
@@ -313,7 +317,7 @@ impl Store {
         }
         let base = guard.record.base.as_ref().map(|base| base.layers.as_slice()).unwrap_or_default();
         let below = self.top_below(base, &guard.record.frozen);
-        let looks = |dir: &Path| fs::symlink_metadata(dir).map(|meta| (meta.mode(), meta.uid(), meta.gid()));
+        let looks = |dir: &Path| fs::metadata(dir).map(|meta| (meta.mode(), meta.uid(), meta.gid()));
         Ok(looks(&upper).cannot("read", upper.display())? == looks(&below).cannot("read", below.display())?)
     }
 
@@ -386,7 +390,8 @@ pub(crate) fn frozen_of(log: &[LogEntry]) -> Vec<TreeId> {
 /// Gives `made` the owner, mode and modification time of the directory `like`.
 fn copy_looks(like: &Path, made: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let looks = fs::symlink_metadata(like)?;
+    // A layer's top may be a link to files that are in another storage.
+    let looks = fs::metadata(like)?;
     std::os::unix::fs::lchown(made, Some(looks.uid()), Some(looks.gid()))?;
     fs::set_permissions(made, fs::Permissions::from_mode(looks.mode() & 0o7777))?;
     fs::File::open(made)?.set_modified(looks.modified()?)

@@ -81,6 +81,7 @@ impl TreeLayer {
             below: self.below.clone(),
             diff_id: Digest::from_bytes(digest),
             size,
+            owners: None,
             blobs: Vec::new(),
         })
     }

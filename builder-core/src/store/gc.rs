@@ -32,6 +32,7 @@ impl Store {
     /// Takes away what no image, container or lease names.
     pub fn gc(&self) -> Result<Reclaimed> {
         self.sweep()?;
+        self.forget_lost()?;
         let mut taken = Reclaimed::default();
         {
             let _alone = self.lock(Mode::Exclusive)?;

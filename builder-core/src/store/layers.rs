@@ -4,6 +4,7 @@
 //! newest first: the frozen parts of a container whose merge is one layer. Which tree a layer has is kept in
 //! `cache/diff` (a tree that means the same over any base) and `cache/chain` (one that is bound to the layers below).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,10 @@ pub(crate) struct LayerRecord {
     /// What it is by content, once that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<TreeContent>,
+    /// The tar-split of the tar it was unpacked from, where another storage has both; its `fs` is then a symlink to the
+    /// files there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<PathBuf>,
     /// Whether a power cut may have damaged it and nothing can tell: such a tree is nothing to build on from the cache.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub doubted: bool,
@@ -87,9 +92,21 @@ pub(crate) struct Export {
     pub diff_id: Digest,
     /// The length of the tar, bytes.
     pub size: u64,
+    /// Whose files are in it, where its tar-split is beside the tree: see [`Store::split_path`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owners: Option<Owners>,
     /// Compressed forms of it that were made: so that a target that has one is not sent it again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blobs: Vec<Descriptor>,
+}
+
+/// Every user and group that owns something in a layer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owners {
+    /// User ids.
+    pub uids: BTreeSet<u32>,
+    /// Group ids.
+    pub gids: BTreeSet<u32>,
 }
 
 /// The chain id of `layers`, the lowest first, as the OCI image specification defines it; `None` for no layer.
@@ -114,6 +131,11 @@ impl Store {
         self.root.join("empty")
     }
 
+    /// The tar-split of a tree as the layer `diff_id`, if it was recorded: for storages that want one beside its files.
+    pub fn split_path(&self, tree: &TreeId, diff_id: Digest) -> PathBuf {
+        self.tree_dir(tree).join(format!("split-{}", diff_id.hex()))
+    }
+
     /// What is known of a tree.
     pub fn tree(&self, tree: &TreeId) -> Result<LayerRecord> {
         let path = self.tree_dir(tree).join("meta.json");
@@ -136,9 +158,9 @@ impl Store {
         Ok(if self.compound(&[]).as_ref() == Some(tree) { Vec::new() } else { self.parts(tree)? })
     }
 
-    /// Whether the tree is here and whole.
+    /// Whether the tree is here and whole. One whose files are in another storage may have gone there.
     pub fn has_tree(&self, tree: &TreeId) -> bool {
-        self.tree_dir(tree).join("meta.json").exists()
+        self.tree_dir(tree).join("meta.json").exists() && !self.is_lost(tree)
     }
 
     /// All trees, by name.
@@ -193,7 +215,11 @@ impl Store {
     }
 
     fn pointer(&self, path: &Path) -> Option<TreeId> {
-        let text = fs::read_to_string(path).ok()?;
-        TreeId::parse(text.trim()).filter(|tree| self.has_tree(tree))
+        read_pointer(path).filter(|tree| self.has_tree(tree))
     }
+}
+
+/// The tree that a file of `cache/diff` or `cache/chain` names.
+pub(super) fn read_pointer(path: &Path) -> Option<TreeId> {
+    TreeId::parse(fs::read_to_string(path).ok()?.trim())
 }

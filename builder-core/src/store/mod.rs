@@ -5,6 +5,7 @@
 //! `builder-core/README.md`.
 
 mod blobs;
+mod borrowed;
 mod cache_mounts;
 mod check;
 mod compound;

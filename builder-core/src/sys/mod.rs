@@ -12,6 +12,7 @@ pub(crate) mod lock;
 pub(crate) mod mount;
 pub(crate) mod mount_attr;
 pub(crate) mod random;
+pub(crate) mod record_lock;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod threads;

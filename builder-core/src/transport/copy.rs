@@ -240,7 +240,7 @@ impl Copy<'_> {
             });
         }
         blobs.config(&manifest.config, &config)?;
-        let layers = blobs.layers(&manifest.layers, &diff_ids)?;
+        let layers = blobs.layers(&self.at_hand(&manifest), &diff_ids)?;
         let written = convert::rewrite(&manifest, layers, format)?;
         let sent = if written == manifest {
             RawManifest { media_type: raw.media_type.clone(), bytes: raw.bytes.clone() }
@@ -276,6 +276,15 @@ impl Copy<'_> {
         }
         self.signatures(raw, &sent)?;
         Ok(Some(sent))
+    }
+
+    /// The layers as the source has them.
+    fn at_hand(&self, manifest: &Manifest) -> Vec<Descriptor> {
+        let Some(plain) = self.source.plain_layers() else { return manifest.layers.clone() };
+        let same = |(named, plain): (&Descriptor, Descriptor)| {
+            if named.digest == plain.digest { named.clone() } else { plain }
+        };
+        manifest.layers.iter().zip(plain).map(same).collect()
     }
 
     fn would_change(&self, why: &str) -> Error {

@@ -1,4 +1,5 @@
-//! Moving images between places: the store, OCI layouts, archives, directories, registries, daemons.
+//! Moving images between places: the store, the machine's containers-storage, OCI layouts, archives, directories,
+//! registries, daemons.
 //!
 //! A place is a [`Source`] or a [`Sink`]; [`copy_image`] is the one engine for all pairs. Layers that are a tree are
 //! written, compressed and digested in one pass; layers that are a blob move byte for byte unless another form was
@@ -7,6 +8,7 @@
 mod ahead;
 pub(crate) mod archive;
 mod blobs;
+pub(crate) mod containers_storage;
 mod convert;
 pub(crate) mod copy;
 pub(crate) mod daemon;

@@ -6,11 +6,12 @@ use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
 use crate::name::{Location, Pick, Reference};
-use crate::settings::RegistrySettings;
+use crate::settings::{MachineStorage, RegistrySettings};
 use crate::store::Work;
 use crate::transport::archive::{
     ArchiveFiles, DockerArchiveSink, DockerArchiveSource, Kept, LayoutArchiveSink, Output,
 };
+use crate::transport::containers_storage;
 use crate::transport::daemon::{Daemon, DaemonSink, DaemonSource};
 use crate::transport::directory::{DirSink, DirSource};
 use crate::transport::layout::{LayoutSink, LayoutSource};
@@ -31,16 +32,22 @@ pub(crate) struct Places<'a> {
     pub access: &'a Access,
     /// Who is told.
     pub reporter: &'a dyn Reporter,
+    /// The storage that other programs of this machine share.
+    pub machine: &'a MachineStorage,
+    /// The store, where it is open: what is written with owners and marks needs who we are.
+    pub builder: Option<&'a Builder<'a>>,
 }
 
 impl<'a> Places<'a> {
     /// As a builder has them.
-    pub fn of(builder: &'a Builder<'_>, work: &'a Work, access: &'a Access) -> Self {
+    pub fn of(builder: &'a Builder<'a>, work: &'a Work, access: &'a Access) -> Self {
         Places {
             scratch: work.dir(),
             registries: &builder.settings.registries,
             access,
             reporter: builder.reporter(),
+            machine: &builder.settings.machine,
+            builder: Some(builder),
         }
     }
 }
@@ -73,6 +80,10 @@ fn unguarded<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Sour
         Location::Registry(name) => {
             let gateway = Gateway::open(places.registries, places.access, places.reporter)?;
             Ok(Box::new(RegistrySource::open(&gateway, name, places.reporter)?))
+        }
+        Location::ContainersStorage { storage, image } => {
+            let (builder, machine) = (places.builder, places.machine);
+            containers_storage::source(builder, places.scratch, machine, storage.as_ref(), image)
         }
         Location::Daemon(image) => {
             let daemon = Daemon::find(&places.registries.daemon, places.access)?;
@@ -117,6 +128,13 @@ pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dy
         Location::Registry(name) => {
             let gateway = Gateway::open(places.registries, places.access, places.reporter)?;
             Ok(Box::new(RegistrySink::open(&gateway, name)?))
+        }
+        Location::ContainersStorage { storage, image } => {
+            let builder = places.builder.ok_or_else(|| {
+                Error::invalid(format!("cannot write to `{location}`")).because("the store is not open")
+            })?;
+            let names = containers_storage::names_to_give(image)?;
+            containers_storage::sink(builder, places.scratch, places.machine, storage.as_ref(), names)
         }
         Location::Daemon(image) => daemon_sink(places, location, vec![image.to_write()?]),
         _ => Err(not_a_place(location)),

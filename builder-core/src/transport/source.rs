@@ -20,6 +20,12 @@ pub(crate) trait Source: Sync {
     /// What the location names: a manifest, or an index. At most [`crate::oci::MAX_MANIFEST`] bytes.
     fn manifest(&self) -> Result<RawManifest>;
 
+    /// The layers in the form they can be read in, the lowest first, where that need not be the one the manifest names:
+    /// a place that keeps files and no blobs has none of those.
+    fn plain_layers(&self) -> Option<Vec<Descriptor>> {
+        None
+    }
+
     /// A manifest that an index names. The digest is checked by the caller.
     fn instance(&self, descriptor: &Descriptor) -> Result<RawManifest>;
 

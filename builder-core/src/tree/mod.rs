@@ -19,6 +19,7 @@ mod resolve;
 mod root;
 mod stamp;
 mod survey;
+mod twin;
 pub(crate) mod users;
 mod walk;
 
@@ -33,4 +34,5 @@ pub(crate) use owners::give_up_owners;
 pub use root::Root;
 pub(crate) use stamp::Stamp;
 pub(crate) use survey::{Changes, Survey};
+pub(crate) use twin::twin;
 pub(crate) use walk::{attributes_of, entry_at, is_carried, plain_capability, walk, walk_lazily};

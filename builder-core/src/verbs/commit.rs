@@ -18,10 +18,12 @@ use crate::steps::{container, history, timeline};
 use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
+use crate::transport::containers_storage::to_write;
 use crate::transport::registry::Access;
 use crate::transport::{
     CopyOptions, Others, Places, Recompress, StoreSource, Wants, copy_image, open, send_layer,
 };
+use crate::verbs::beside;
 use by_step::ByStep;
 
 /// The length of a tar without entries: its end mark, two blocks of zeros.
@@ -84,6 +86,7 @@ impl Commit {
     /// Freezes what changed, hashes it unless that is known, and publishes the image.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Committed> {
         let target = self.image.as_deref().map(Location::parse).transpose()?;
+        let target = target.map(|target| to_write(target, &builder.settings.machine));
         if let Some(Location::Store(name)) = &target
             && name.digest().is_some()
         {
@@ -126,7 +129,10 @@ impl Commit {
                 let format = format.unwrap_or(sink.formats()[0]);
                 let mut options = CopyOptions { format: Some(format), ..CopyOptions::default() };
                 let others = if self.force_compression { Others::Change } else { Others::Stay };
-                options.recompress = Recompress { to: Some(self.compression), level: self.level, others };
+                // A storage keeps files: it would only be decompressed again.
+                let keeps_files = matches!(location, Location::ContainersStorage { .. });
+                let form = if keeps_files { Compression::None } else { self.compression };
+                options.recompress = Recompress { to: Some(form), level: self.level, others };
                 let export = match sink.wants() {
                     // Its size stands in front of it there, and is known when it has been read once.
                     Wants::Unchanged => layer.describe(store, self.times)?,
@@ -142,7 +148,7 @@ impl Commit {
                 Committed { id, manifest: copied.manifest.digest, name: None }
             }
             named => {
-                let export = layer.describe(store, self.times)?;
+                let export = beside::describe(builder, &work, &layer, self.times)?;
                 remember(store, &layer, &tree, &export)?;
                 let format = self.format.unwrap_or(record.format);
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;
@@ -150,7 +156,7 @@ impl Commit {
                     Some(Location::Store(name)) => Some(name),
                     _ => None,
                 };
-                self.publish(store, &work, &config, &manifest, name.as_ref())?
+                self.publish(builder, &work, &config, &manifest, name.as_ref())?
             }
         };
         if self.rm {
@@ -188,15 +194,17 @@ impl Commit {
 
     fn publish(
         &self,
-        store: &Store,
+        builder: &Builder<'_>,
         work: &Work,
         config: &[u8],
         manifest: &Manifest,
         name: Option<&Reference>,
     ) -> Result<Committed> {
+        let store = &builder.store;
         let names: Vec<String> = name.iter().map(ToString::to_string).collect();
         let bytes = manifest.to_bytes();
         let id = store.publish_image(work, config, &bytes, manifest.format().manifest(), &names)?;
+        beside::publish(builder, work, id, &names)?;
         Ok(Committed { id, manifest: Digest::of(&bytes), name: names.into_iter().next() })
     }
 }

@@ -7,6 +7,7 @@ use crate::oci::{Digest, MAX_MANIFEST};
 use crate::rootfs;
 use crate::steps::container;
 use crate::sys::lock::{self, Mode};
+use crate::verbs::beside;
 use crate::verbs::mount::Mounted;
 
 /// What a list says of a container.
@@ -169,6 +170,8 @@ impl Rm {
         rootfs::take_down(&guard)?;
         let id = guard.record.id.clone();
         let has_parts = !guard.record.frozen.is_empty() || guard.record.base.is_some();
+        // First: without its container a note would keep the image for ever.
+        beside::release(builder, &guard.record);
         builder.store.remove_container(&guard)?;
         drop(guard);
         if has_parts {

@@ -8,9 +8,10 @@ use crate::event::Reporter;
 use crate::layer::Compression;
 use crate::name::{DaemonImage, Location, Pick, Reference};
 use crate::oci::{Digest, Format, Wanted};
-use crate::settings::RegistrySettings;
+use crate::settings::{MachineStorage, RegistrySettings};
 use crate::store::Work;
 use crate::transport::archive::{DockerArchiveSink, Output};
+use crate::transport::containers_storage::{to_read, to_write};
 use crate::transport::registry::Access;
 use crate::transport::{
     CopyOptions, Others, Places, Recompress, Sink, Source, StoreSink, StoreSource, Wants, Which, copy_image,
@@ -84,6 +85,8 @@ pub struct Surroundings<'a> {
     pub registries: &'a RegistrySettings,
     /// Who is told.
     pub reporter: &'a dyn Reporter,
+    /// The storage that other programs of this machine share.
+    pub machine: &'a MachineStorage,
 }
 
 impl Layers {
@@ -105,7 +108,7 @@ impl CopyImage {
     /// Whether the store has a part in it.
     #[must_use]
     pub fn needs_store(&self) -> bool {
-        [&self.source, &self.target].iter().any(|place| matches!(place, Location::Store(_)))
+        [&self.source, &self.target].iter().any(|place| is_storage(place))
     }
 
     /// Copies.
@@ -118,6 +121,8 @@ impl CopyImage {
             registries: surroundings.registries,
             access: &self.from,
             reporter,
+            machine: surroundings.machine,
+            builder: surroundings.builder,
         };
         let to = Places { access: &self.to, ..from };
         let (wants, recompress) = self.layers.options(self.level);
@@ -154,7 +159,7 @@ impl CopyImage {
         places: Places<'a>,
         store: Option<(&'a Builder<'a>, &Work)>,
     ) -> Result<Box<dyn Source + 'a>> {
-        match (&self.source, store) {
+        match (&to_read(self.source.clone(), places.machine), store) {
             (Location::Store(name), Some((builder, work))) => {
                 Ok(Box::new(StoreSource::new(builder, builder.store.hold_image(work, &name.to_string())?)))
             }
@@ -167,7 +172,7 @@ impl CopyImage {
         places: Places<'a>,
         store: Option<(&'a Builder<'a>, &'a Work)>,
     ) -> Result<Box<dyn Sink + 'a>> {
-        match (&self.target, store) {
+        match (&to_write(self.target.clone(), places.machine), store) {
             (Location::Store(name), Some((builder, work))) => {
                 Ok(Box::new(StoreSink::new(builder, work, vec![name.to_string()])))
             }
@@ -191,12 +196,20 @@ impl CopyImage {
     }
 }
 
+/// Whether a location is Kiln's store, or a storage that is written with owners and marks.
+fn is_storage(location: &Location) -> bool {
+    matches!(location, Location::Store(_) | Location::ContainersStorage { .. })
+}
+
 /// The same place under another name.
 fn renamed(target: &Location, tag: &str) -> Result<Location> {
     match target {
         Location::Oci { dir, .. } => Location::parse(&format!("oci:{}:{tag}", dir.display())),
         Location::Registry(_) => Ok(Location::Registry(Reference::on_registry(tag)?)),
         Location::Store(_) => Ok(Location::Store(tag.parse()?)),
+        Location::ContainersStorage { storage, .. } => {
+            Ok(Location::ContainersStorage { storage: storage.clone(), image: tag.to_owned() })
+        }
         other => Err(Error::invalid(format!("cannot give an image in `{other}` the name `{tag}` as well"))
             .because("there is one image of one name")
             .hint("leave out --additional-tag")),

@@ -6,6 +6,7 @@ use crate::steps::hand::{self, Cut};
 use crate::steps::{history, timeline};
 use crate::store::containers::frozen_of;
 use crate::store::{NewContainer, TreeId};
+use crate::verbs::beside;
 use crate::verbs::from::Made;
 
 /// Makes a container of another one's steps.
@@ -58,6 +59,7 @@ impl Fork {
             log,
         };
         let record = store.make_container(&work, new)?;
+        beside::lease(builder, &record)?;
         Ok(Made { name: record.name, id: record.id })
     }
 }

@@ -9,6 +9,9 @@ use crate::store::containers::Base;
 use crate::store::images::ImageEntry;
 use crate::store::{NewContainer, Work};
 use crate::transport::Access;
+use crate::transport::containers_storage::to_read;
+use crate::verbs::beside;
+use crate::verbs::containers::Rm;
 use crate::verbs::images::named_as;
 use crate::verbs::pull::{Policy, Pull};
 
@@ -60,6 +63,10 @@ impl From {
         let created = now_nanoseconds();
         let new = NewContainer { name, exact, base, format, run, created, cached, ..NewContainer::default() };
         let record = builder.store.make_container(&work, new)?;
+        if let Err(error) = beside::lease(builder, &record) {
+            Rm { container: record.id }.perform(builder)?;
+            return Err(error);
+        }
         if self.image == "scratch" {
             self.set_platform(builder, &record.id)?;
         }
@@ -94,7 +101,13 @@ impl From {
         // An image that is here is held by the name it was asked for by: it may be removed or made anew meanwhile.
         let plain = self.pull == Policy::Missing && self.platform == Wanted::default();
         let here = if plain && !Location::has_transport(&self.image) {
-            builder.store.hold_image(work, &self.image).map(Some)
+            match beside::hold(builder, work, &self.image)? {
+                None => builder.store.hold_image(work, &self.image).map(Some),
+                here => Ok(here),
+            }
+        } else if is_place {
+            let location = to_read(Location::parse(&self.image)?, &builder.settings.machine);
+            beside::hold_at(builder, work, &location)
         } else {
             Ok(None)
         };
@@ -104,7 +117,12 @@ impl From {
             Ok(None) | Err(_) => {
                 let pulled = pull.perform(builder)?;
                 let text = pulled.name.unwrap_or_else(|| self.image.clone());
-                (text, builder.store.hold_image(work, &pulled.id.hex())?)
+                let id = pulled.id.hex();
+                let image = match beside::hold(builder, work, &id)? {
+                    Some(image) => image,
+                    None => builder.store.hold_image(work, &id)?,
+                };
+                (text, image)
             }
         };
         let name = name_of(&image.entry, &text).unwrap_or(text);

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
-use crate::name::Reference;
+use crate::name::{Reference, StorageSpec};
 use crate::oci::{Digest, ImageConfig, Manifest};
 use crate::store::{Forgotten, Keep, images::ImageEntry, images::StoredImage};
+use crate::transport::containers_storage::{self, Storage, StorageSource};
+use crate::verbs::beside;
 
 pub use filter::Images;
 
@@ -62,6 +64,15 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
         found.push(image);
         elsewhere.push(read_only);
     }
+    for image in beside::images(builder)? {
+        match found.iter_mut().find(|known| known.entry.id == image.entry.id) {
+            Some(known) => known.entry.names = image.entry.names,
+            None => {
+                found.push(image);
+                elsewhere.push(false);
+            }
+        }
+    }
     let bases = bases(&found);
     let listed = found.iter().zip(elsewhere).map(|(image, read_only)| info(image, &bases, read_only));
     Ok(listed.chain(lists).collect())
@@ -114,7 +125,10 @@ pub struct ImageDetails {
 
 /// Looks at one image.
 pub fn inspect_image(builder: &Builder<'_>, text: &str) -> Result<ImageDetails> {
-    let image = builder.store.load_image(builder.store.find_image(text)?)?;
+    let image = match builder.store.find_image(text) {
+        Err(error) if error.kind() == Kind::NotFound => beside::look(builder, text)?.ok_or(error)?,
+        entry => builder.store.load_image(entry?)?,
+    };
     let read_only = builder.store.refuse_elsewhere("change", text, image.entry.id).is_err();
     let info = info(&image, &BTreeSet::new(), read_only);
     Ok(ImageDetails {
@@ -138,7 +152,6 @@ pub struct Tag {
 impl Tag {
     /// Adds all names, or none if one of them is no name.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<()> {
-        let entry = builder.store.find_image(&self.image)?;
         let names: Vec<Reference> = self.names.iter().map(|name| name.parse()).collect::<Result<_>>()?;
         for name in &names {
             if name.digest().is_some() {
@@ -146,8 +159,17 @@ impl Tag {
                     .because("a digest is not given, it follows from the content"));
             }
         }
+        let full: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let entry = match beside::tag(builder, &self.image, &full)? {
+            None => builder.store.find_image(&self.image)?,
+            Some(id) => match builder.store.find_image(&id.hex()) {
+                Err(error) if error.kind() == Kind::NotFound => return Ok(()),
+                found => found?,
+            },
+        };
         builder.store.refuse_elsewhere("tag", &self.image, entry.id)?;
-        builder.store.add_names(entry.id, &names)
+        builder.store.add_names(entry.id, &names)?;
+        beside::publish(builder, &builder.store.work()?, entry.id, &full)
     }
 }
 
@@ -170,9 +192,29 @@ pub struct Removed {
 }
 
 impl Rmi {
+    /// As [`Rmi::perform`], in a storage that other programs share; in Kiln's own store, where the machine has none.
+    pub fn at_storage(&self, builder: &Builder<'_>, storage: Option<&StorageSpec>) -> Result<Removed> {
+        let machine = &builder.settings.machine;
+        if storage.is_none() && !containers_storage::exists(machine) {
+            return self.perform(builder);
+        }
+        let storage = Storage::open(machine, storage)?;
+        beside::remove_at(builder, &storage, &self.image, self.force)
+    }
+
     /// Takes the name away, then the image if that was its last. What only it used goes too.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Removed> {
-        let entry = builder.store.find_image(&self.image)?;
+        let here = builder.store.find_image(&self.image);
+        // Ours that were made of it are told of before anything goes.
+        let there = beside::find(builder, &self.image)?;
+        if let Some(there) = there.filter(StorageSource::is_last_name) {
+            self.release(builder, there.id())?;
+        }
+        let beside = beside::remove(builder, &self.image, self.force)?;
+        let entry = match (here, beside) {
+            (Err(error), Some(removed)) if error.kind() == Kind::NotFound => return Ok(removed),
+            (here, _) => here?,
+        };
         builder.store.refuse_elsewhere("remove", &self.image, entry.id)?;
         let named = named_as(&entry, &self.image);
         if let Some(name) = named.as_ref().filter(|_| entry.names.len() > 1) {
@@ -184,7 +226,7 @@ impl Rmi {
                 .because(format!("it has several names: {}", entry.names.join(", ")))
                 .hint(format!("remove all of them with `kiln rmi --force {}`", self.image)));
         }
-        self.release(builder, &entry)?;
+        self.release(builder, entry.id)?;
         let known = entry.names.clone();
         // A name given meanwhile keeps the image: somebody wants it.
         builder.store.remove_image(entry.id, |now| now.names.iter().all(|name| known.contains(name)))?;
@@ -193,9 +235,9 @@ impl Rmi {
     }
 
     /// Refuses while containers were made of the image, or removes them where that is asked for.
-    fn release(&self, builder: &Builder<'_>, entry: &ImageEntry) -> Result<()> {
+    fn release(&self, builder: &Builder<'_>, image: Digest) -> Result<()> {
         let users: Vec<String> = (builder.store.containers()?.into_iter())
-            .filter(|container| container.base.as_ref().is_some_and(|base| base.id == entry.id))
+            .filter(|container| container.base.as_ref().is_some_and(|base| base.id == image))
             .map(|container| container.name)
             .collect();
         if users.is_empty() {
@@ -276,6 +318,7 @@ impl Prune {
             keep.since = Some(std::time::SystemTime::now());
         }
         pruned.forgotten = builder.store.shrink(keep)?;
+        beside::sweep(builder)?;
         Ok(pruned)
     }
 }

@@ -5,6 +5,7 @@ use crate::name::{Location, Pick};
 use crate::oci::{Digest, ImageConfig, Manifest, Wanted};
 use crate::store::images::REF_NAME;
 use crate::transport::archive::{self, ArchiveFiles, Kept};
+use crate::transport::containers_storage::to_read;
 use crate::transport::copy::{choose, read_config};
 use crate::transport::files::Files;
 use crate::transport::layout::LayoutSource;
@@ -42,7 +43,7 @@ impl Look {
     /// Whether the store has a part in it.
     #[must_use]
     pub fn needs_store(&self) -> bool {
-        matches!(self.image, Location::Store(_))
+        matches!(self.image, Location::Store(_) | Location::ContainersStorage { storage: None, .. })
     }
 
     /// The manifest or the index that the location names, byte for byte.
@@ -66,14 +67,17 @@ impl Look {
         surroundings: &Surroundings<'_>,
         look: impl FnOnce(&dyn Source) -> Result<T>,
     ) -> Result<T> {
-        let Location::Store(name) = &self.image else {
+        let image = to_read(self.image.clone(), surroundings.machine);
+        let Location::Store(name) = &image else {
             let places = Places {
                 scratch: surroundings.scratch,
                 registries: surroundings.registries,
                 access: &self.access,
                 reporter: surroundings.reporter,
+                machine: surroundings.machine,
+                builder: surroundings.builder,
             };
-            return look(&*open::source(places, &self.image)?);
+            return look(&*open::source(places, &image)?);
         };
         let builder = surroundings.builder.ok_or_else(|| {
             Error::invalid(format!("cannot look at `{name}`")).because("the store is not open")

@@ -1,5 +1,6 @@
 //! All verbs that do not change a container's content: making and removing, committing, moving, listing, checking.
 
+pub(crate) mod beside;
 pub mod check;
 pub mod commit;
 pub mod containers;

@@ -6,8 +6,10 @@ use crate::event::Event;
 use crate::name::{DaemonImage, Location, Pick, Reference};
 use crate::oci::{Digest, Wanted};
 use crate::store::images::ImageEntry;
+use crate::transport::containers_storage::{StorageSource, to_read};
 use crate::transport::registry::{Access, Gateway};
 use crate::transport::{CopyOptions, Places, Source, StoreSink, copy_image, open};
+use crate::verbs::beside;
 use crate::verbs::copy_image::Surroundings;
 use crate::verbs::load::looks_like_a_tag;
 use crate::verbs::look::tags;
@@ -50,10 +52,17 @@ pub struct Pulled {
     pub name: Option<String>,
 }
 
+impl Pulled {
+    /// An image that is in the machine's storage already.
+    fn beside(source: &StorageSource) -> Result<Self> {
+        Ok(Pulled { id: source.id(), name: source.tags()?.into_iter().next() })
+    }
+}
+
 impl Pull {
     /// Copies what is missing, unpacks it, and names it.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Pulled> {
-        let location = Location::parse(&self.source)?;
+        let location = to_read(Location::parse(&self.source)?, &builder.settings.machine);
         let here = match &location {
             Location::Store(_) => builder.store.find_image(&self.source),
             Location::Registry(name) => builder.store.find_image(&name.to_string()),
@@ -70,7 +79,14 @@ impl Pull {
             Ok(entry) if self.platform != Wanted::default() => self.of_platform(builder, entry),
             here => here,
         };
+        let beside = match location {
+            Location::Store(_) | Location::Registry(_) if self.platform == Wanted::default() => {
+                beside::find(builder, &self.store_name(&location))?
+            }
+            _ => None,
+        };
         let here = match here {
+            _ if beside.is_some() => beside.map(|source| Pulled::beside(&source)).transpose()?,
             Ok(entry) => Some(Pulled { id: entry.id, name: entry.names.first().cloned() }),
             Err(error) if error.kind() == Kind::NotFound && self.policy != Policy::Never => None,
             Err(error) => return Err(error),
@@ -82,6 +98,14 @@ impl Pull {
                 Ok(here)
             }),
             _ => self.bring_any(builder, &location),
+        }
+    }
+
+    /// What an image of this location is called here.
+    fn store_name(&self, location: &Location) -> String {
+        match location {
+            Location::Registry(name) => name.to_string(),
+            _ => self.source.clone(),
         }
     }
 
@@ -117,6 +141,7 @@ impl Pull {
             scratch: work.dir(),
             registries: &builder.settings.registries,
             reporter: builder.reporter(),
+            machine: &builder.settings.machine,
         };
         if let Location::Registry(name) = &location {
             if self.source.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
@@ -186,6 +211,7 @@ impl Pull {
         let id = copied
             .config
             .ok_or_else(|| Error::corrupt("cannot pull the image").because("it has no config"))?;
+        beside::publish(builder, &work, id, &names)?;
         Ok(Pulled { id, name: names.into_iter().next() })
     }
 }
@@ -217,6 +243,7 @@ fn names_for(location: &Location, source: &dyn Source) -> Result<Vec<String>> {
         Location::Registry(name) | Location::Daemon(DaemonImage::Name(name)) => {
             return Ok(vec![name.to_string()]);
         }
+        Location::ContainersStorage { .. } => return source.tags(),
         _ => return Ok(Vec::new()),
     };
     let full = |text: &str| {

@@ -1,11 +1,14 @@
 //! `push`: takes an image out of the store.
 
 use crate::builder::Builder;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::name::{Location, Reference};
 use crate::oci::{Digest, Format};
+use crate::store::Work;
+use crate::transport::containers_storage::to_write;
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, StoreSource, copy_image, open};
+use crate::transport::{CopyOptions, Places, Source, StoreSource, copy_image, open};
+use crate::verbs::beside;
 use crate::verbs::copy_image::Layers;
 use crate::verbs::manifest::ManifestPush;
 
@@ -35,7 +38,14 @@ pub struct Push {
 impl Push {
     /// Writes what the target does not have, and gives the digest of the manifest there.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Digest> {
-        let entry = builder.store.find_image(&self.image)?;
+        let entry = match builder.store.find_image(&self.image) {
+            Err(error) if error.kind() == Kind::NotFound => {
+                let there = beside::find(builder, &self.image)?.ok_or(error)?;
+                let work = builder.store.work()?;
+                return self.send(builder, &work, &there, &there.tags()?);
+            }
+            entry => entry?,
+        };
         if entry.is_list() && self.all {
             return self.list().perform(builder);
         }
@@ -44,11 +54,25 @@ impl Push {
                 .because("--rm is for lists of images")
                 .hint("leave out --rm, and remove the image with `kiln rmi`"));
         }
-        let location = self.location(&entry.names)?;
         let work = builder.store.work()?;
         let image = builder.store.hold_image(&work, &self.image)?;
-        let source = StoreSource::new(builder, image);
-        let places = Places::of(builder, &work, &self.access);
+        let digest = self.send(builder, &work, &StoreSource::new(builder, image), &entry.names)?;
+        if self.rm {
+            super::manifest::remove_list(builder, &entry.id.hex())?;
+        }
+        Ok(digest)
+    }
+
+    /// Copies an image that is called so here.
+    fn send(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        source: &dyn Source,
+        names: &[String],
+    ) -> Result<Digest> {
+        let location = to_write(self.location(names)?, &builder.settings.machine);
+        let places = Places::of(builder, work, &self.access);
         let sink = open::sink(places, &location)?;
         let (wants, recompress) = self.layers.options(self.level);
         let options = CopyOptions {
@@ -58,10 +82,7 @@ impl Push {
             remove_signatures: self.remove_signatures,
             ..CopyOptions::default()
         };
-        let copied = copy_image(&source, &*sink, &options, builder.reporter())?;
-        if self.rm {
-            super::manifest::remove_list(builder, &entry.id.hex())?;
-        }
+        let copied = copy_image(source, &*sink, &options, builder.reporter())?;
         Ok(copied.manifest.digest)
     }
 

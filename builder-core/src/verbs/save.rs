@@ -9,7 +9,8 @@ use crate::oci::Format;
 use crate::transport::archive::{DockerArchiveSink, LayoutArchiveSink, Output};
 use crate::transport::directory::DirSink;
 use crate::transport::layout::LayoutSink;
-use crate::transport::{CopyOptions, Sink, StoreSource, Wants, add_image, copy_image};
+use crate::transport::{CopyOptions, Sink, Source, StoreSource, Wants, add_image, copy_image};
+use crate::verbs::beside;
 use crate::verbs::images::named_as;
 
 /// Writes images into an archive or a directory.
@@ -53,10 +54,17 @@ impl Save {
             None => Output::stdout(),
         };
         let options = self.options();
-        let source = |text: &str| -> Result<(StoreSource<'_>, Vec<String>)> {
-            let image = builder.store.hold_image(&work, text)?;
+        let source = |text: &str| -> Result<(Box<dyn Source + '_>, Vec<String>)> {
+            let image = match builder.store.hold_image(&work, text) {
+                Err(error) if error.kind() == Kind::NotFound => {
+                    let there = beside::find(builder, text)?.ok_or(error)?;
+                    let names = there.tags()?.into_iter().take(1).collect();
+                    return Ok((Box::new(there), names));
+                }
+                image => image?,
+            };
             let name = named_as(&image.entry, text);
-            Ok((StoreSource::new(builder, image), name.into_iter().collect()))
+            Ok((Box::new(StoreSource::new(builder, image)), name.into_iter().collect()))
         };
         let (first, mut names) = source(&self.images[0])?;
         if !self.several {
@@ -70,22 +78,22 @@ impl Save {
         match self.form {
             SaveForm::DockerArchive => {
                 let sink = DockerArchiveSink::begin(output()?, names, work.dir())?;
-                add_image(&first, &sink, &options, reporter)?;
+                add_image(&*first, &sink, &options, reporter)?;
                 for text in self.images[1..].iter().filter(|_| self.several) {
                     let (image, names) = source(text)?;
                     sink.next_is_called(names);
-                    add_image(&image, &sink, &options, reporter)?;
+                    add_image(&*image, &sink, &options, reporter)?;
                 }
                 sink.finish()
             }
             SaveForm::OciArchive => {
                 let sink = LayoutArchiveSink::begin(output()?, name, work.dir())?;
-                copy_image(&first, &sink, &options, reporter).map(drop)
+                copy_image(&*first, &sink, &options, reporter).map(drop)
             }
             SaveForm::OciDir => {
-                copy_image(&first, &LayoutSink::open(&path, name)?, &options, reporter).map(drop)
+                copy_image(&*first, &LayoutSink::open(&path, name)?, &options, reporter).map(drop)
             }
-            SaveForm::DockerDir => copy_image(&first, &DirSink::open(&path)?, &options, reporter).map(drop),
+            SaveForm::DockerDir => copy_image(&*first, &DirSink::open(&path)?, &options, reporter).map(drop),
         }
     }
 

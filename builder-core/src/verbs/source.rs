@@ -17,7 +17,7 @@ use crate::layer::tar::{Profile, is_archive, write};
 use crate::layer::{Compression, Digesting, Encoder, decode, pour};
 use crate::name::{Location, Pick, Reference};
 use crate::oci::{Descriptor, Digest, Format, Manifest, media_type};
-use crate::settings::RegistrySettings;
+use crate::settings::{MachineStorage, RegistrySettings};
 use crate::transport::layout::{LayoutSink, LayoutSource, blob_name};
 use crate::transport::source::RawManifest;
 use crate::transport::{Access, CopyOptions, Places, Source, copy_image, open};
@@ -94,7 +94,9 @@ impl SourceImage {
         reporter: &dyn Reporter,
     ) -> Result<Digest> {
         self.manifest()?;
-        let places = Places { scratch: &self.dir, registries, access, reporter };
+        let machine = MachineStorage::default();
+        let places =
+            Places { scratch: &self.dir, registries, access, reporter, machine: &machine, builder: None };
         let sink = open::sink(places, &Location::Registry(target.clone()))?;
         let copied = copy_image(&self.layout()?, &*sink, &CopyOptions::default(), reporter)?;
         Ok(copied.manifest.digest)
@@ -109,7 +111,9 @@ impl SourceImage {
         reporter: &dyn Reporter,
     ) -> Result<()> {
         self.must_be_new()?;
-        let places = Places { scratch: &self.dir, registries, access, reporter };
+        let machine = MachineStorage::default();
+        let places =
+            Places { scratch: &self.dir, registries, access, reporter, machine: &machine, builder: None };
         let location = Location::Registry(source.clone());
         let source = open::source(places, &location)?;
         manifest_of(&source.manifest()?, &location)?;

@@ -60,6 +60,7 @@ impl Try {
             run: None,
             log: Vec::new(),
             cached: false,
+            leased: None,
         })
     }
 

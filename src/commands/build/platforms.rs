@@ -162,11 +162,13 @@ impl Args {
     fn platforms_there(&self, context: &Context, builder: &Builder<'_>, image: &str) -> Result<Vec<String>> {
         let scratch = builder.scratch()?;
         let registries = settings::registries(&context.globals);
+        let machine = settings::machine(&context.globals, context.host)?;
         let surroundings = Surroundings {
             builder: Some(builder),
             scratch: scratch.path(),
             registries: &registries,
             reporter: &Silent,
+            machine: &machine,
         };
         let access = self.registry.access()?;
         let look = |image: Location| Look { image, platform: Wanted::default(), access: access.clone() };

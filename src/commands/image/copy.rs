@@ -15,7 +15,8 @@ use crate::ui::{self, Talk};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where it is: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, dir:DIR,
-    /// docker-daemon:NAME:TAG, or containers-storage:NAME for the store
+    /// docker-daemon:NAME:TAG, or containers-storage:[overlay@DIR]NAME for the storage that Podman and others share
+    /// (without brackets the machine's, by storage.conf; Kiln's own store where there is none)
     source: String,
     /// Where to, in the same form
     target: String,

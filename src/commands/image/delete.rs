@@ -34,6 +34,10 @@ impl Args {
                 let builder = tool.context.privileged(&talk)?;
                 Rmi { image: name.to_string(), force: false }.perform(&builder)?;
             }
+            Location::ContainersStorage { storage, image } => {
+                let builder = tool.context.privileged(&talk)?;
+                Rmi { image, force: false }.at_storage(&builder, storage.as_ref())?;
+            }
             other => {
                 return Err(Error::new(Kind::Unsupported, format!("cannot delete `{other}`"))
                     .because("it is a file or a directory, perhaps with other images in it")

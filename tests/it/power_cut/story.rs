@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::trace::{self, End};
 use crate::support::env::detach_below;
-use crate::support::{Env, images};
+use crate::support::{Env, images, podman};
 
 /// How many cuts a test run makes per verb; `KILN_POWER_CUT=all` makes all of them.
 const CUTS: usize = 20;
@@ -26,6 +26,8 @@ pub struct Story {
     pub again: bool,
     /// Whether the store is damaged until the verb has run.
     pub damaged: bool,
+    /// Whether Podman's storage is beside the store: in it, so that it is copied with it.
+    pub shared: bool,
 }
 
 impl Default for Story {
@@ -42,6 +44,7 @@ impl Default for Story {
             finish: "true",
             again: false,
             damaged: false,
+            shared: false,
         }
     }
 }
@@ -103,7 +106,10 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     fn new(story: &'a Story) -> Self {
-        let env = Env::new();
+        let mut env = Env::new();
+        if story.shared {
+            podman::share(&mut env);
+        }
         images::write_busybox(&env.path("layout"), "base").expect("a static busybox");
         env.shell(
             "mkdir -p tree/sub; echo a > tree/a; ln tree/a tree/b; ln -s a tree/c; echo x > tree/sub/x
@@ -174,6 +180,15 @@ impl<'a> Stage<'a> {
         self.env.shell("kiln rm -a; kiln rmi -a; kiln prune --all").expect_ok("the removal of everything");
         for below in ["layers", "containers", "tmp", "trash", "images/blobs/sha256"] {
             assert_eq!(names(&self.env.store().join(below)), [] as [String; 0], "what is left in {below}");
+        }
+        if self.story.shared {
+            self.env.shell("podman rmi -a -f").expect_ok("the removal of the rest");
+            let left = self.env.shell(
+                "ls -A $SHARED/overlay | grep -vx 'l\\|.has-mount-program'; ls -A $SHARED/overlay/l
+                ls -A $SHARED/overlay-layers $SHARED/overlay-images $SHARED/overlay-containers |
+                    grep -v '^/\\|^$\\|\\.json$\\|\\.lock$'; true",
+            );
+            assert_eq!(left.stdout, "", "what is left in Podman's storage");
         }
     }
 }

@@ -143,7 +143,8 @@ impl Env {
             .env("KILN_ROOT", self.store())
             .env("KILN", dir.join("bin/kiln"))
             .env("LC_ALL", "C.UTF-8")
-            // What the machine says of registries is not the story's.
+            // What the machine says of registries, and other tools' images on it, are not the story's.
+            .env("KILN_PODMAN", "0")
             .env("CONTAINERS_REGISTRIES_CONF", dir.join("home/registries.conf"))
             .current_dir(dir.join("files"))
             .stdin(Stdio::null());
@@ -217,6 +218,13 @@ impl Outcome {
     pub fn expect_ok(self, what: &str) -> String {
         assert_eq!(self.code, 0, "{what}: {self:#?}");
         self.stdout.strip_suffix('\n').unwrap_or(&self.stdout).to_owned()
+    }
+}
+
+impl Outcome {
+    /// Panics with everything said unless the command ended so.
+    pub fn expect_code(self, code: i32) {
+        assert_eq!(self.code, code, "{self:#?}");
     }
 }
 

@@ -5,6 +5,7 @@ pub mod env;
 pub mod fake;
 pub mod images;
 pub mod needs;
+pub mod podman;
 pub mod redact;
 pub mod refusal;
 pub mod registry;

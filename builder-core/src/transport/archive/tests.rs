@@ -8,8 +8,10 @@ use crate::event::Silent;
 use crate::layer::{Compression, Encoder};
 use crate::name::Location;
 use crate::oci::{Digest, ImageConfig};
+use crate::settings::{MachineStorage, RegistrySettings};
 use crate::transport::copy::{CopyOptions, copy_image};
 use crate::transport::open::{self, Places};
+use crate::transport::registry::Access;
 
 /// Writes an archive of one image, as Docker does; `layer` is the entry and its content. What leads out of it is only
 /// named, as no such entry can be written.
@@ -34,9 +36,18 @@ fn location(path: &Path, rest: &str) -> Location {
     Location::parse(&format!("docker-archive:{}{rest}", path.display())).unwrap()
 }
 
+fn places<'a>(
+    scratch: &'a Path,
+    registries: &'a RegistrySettings,
+    access: &'a Access,
+    machine: &'a MachineStorage,
+) -> Places<'a> {
+    Places { scratch, registries, access, reporter: &Silent, machine, builder: None }
+}
+
 fn copy(from: &Location, to: &Location, scratch: &Path) -> Result<Digest> {
-    let (registries, access) = Default::default();
-    let places = Places { scratch, registries: &registries, access: &access, reporter: &Silent };
+    let (registries, access, machine) = Default::default();
+    let places = places(scratch, &registries, &access, &machine);
     let (source, sink) = (open::source(places, from)?, open::sink(places, to)?);
     Ok(copy_image(&*source, &*sink, &CopyOptions::default(), &Silent)?.manifest.digest)
 }
@@ -62,8 +73,8 @@ fn an_image_goes_through_every_kind_of_place_and_comes_back_the_same() {
         copy(&from, &to, dir.path()).unwrap();
         from = to;
     }
-    let (registries, access) = Default::default();
-    let places = Places { scratch: dir.path(), registries: &registries, access: &access, reporter: &Silent };
+    let (registries, access, machine) = Default::default();
+    let places = self::places(dir.path(), &registries, &access, &machine);
     let last = open::source(places, &from).unwrap();
     let first = open::source(places, &location(&at("first.tar"), "@0")).unwrap();
     assert_eq!(last.manifest().unwrap(), first.manifest().unwrap());

@@ -106,7 +106,15 @@ fn settings(dir: &Path) -> RegistrySettings {
 
 fn copy(dir: &Path, from: &str, to: &str) -> Result<Digest> {
     let (registries, access) = (settings(dir), Access::default());
-    let places = Places { scratch: dir, registries: &registries, access: &access, reporter: &Silent };
+    let machine = crate::settings::MachineStorage::default();
+    let places = Places {
+        scratch: dir,
+        registries: &registries,
+        access: &access,
+        reporter: &Silent,
+        machine: &machine,
+        builder: None,
+    };
     let source = open::source(places, &Location::parse(from)?)?;
     let sink = open::sink(places, &Location::parse(to)?)?;
     Ok(copy_image(&*source, &*sink, &CopyOptions::default(), &Silent)?.manifest.digest)

@@ -1,17 +1,21 @@
 //! Images out of the store: blobs byte for byte, and layers that are trees written as they were hashed at commit.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::sync::OnceLock;
 
 use crate::builder::Builder;
-use crate::error::{Error, Result};
-use crate::layer::Times;
+use crate::error::{Context, Error, Result};
+use crate::layer::tar::split;
+use crate::layer::{Compression, Times};
 use crate::name::Reference;
-use crate::oci::{Descriptor, Digest, Manifest};
+use crate::oci::{Descriptor, Digest, Format, Manifest};
 use crate::store::export::{TreeLayer, profile_times};
 use crate::store::images::StoredImage;
 use crate::store::{Store, TreeId};
+use crate::transport::convert::layer_type;
 use crate::transport::source::{Content, RawManifest, Source};
+use crate::tree::Root;
 
 /// One image of the store, or one that was made and is not published. The caller holds leases on what it names.
 pub(crate) struct StoreSource<'a> {
@@ -81,7 +85,8 @@ impl<'a> StoreSource<'a> {
 
     /// The layers up to the one that has this blob.
     fn chain(&self, blob: Digest) -> Option<&[Digest]> {
-        let place = self.layers.iter().position(|layer| layer.digest == blob)?;
+        let named = self.layers.iter().position(|layer| layer.digest == blob);
+        let place = named.or_else(|| self.diff_ids.iter().position(|diff_id| *diff_id == blob))?;
         self.diff_ids.get(..=place)
     }
 
@@ -107,6 +112,15 @@ impl<'a> StoreSource<'a> {
         Ok((tree, times))
     }
 
+    /// A layer whose files, and what its tar was beside them, are in another storage.
+    fn borrowed(&self, chain: &[Digest]) -> Result<Option<Content<'_>>> {
+        let Some(tree) = self.store().layer_tree(chain) else { return Ok(None) };
+        let Some(split) = self.store().tree(&tree)?.split else { return Ok(None) };
+        let split = File::open(&split).cannot("open", split.display())?;
+        let files = Root::open_host(&self.store().tree_fs(&tree)).cannot("open the layer", &tree)?;
+        Ok(Some(Content::Made(Box::new(move |out| split::join(split, &files, out)))))
+    }
+
     /// The trees that are known to be a layer, whichever image they came with.
     fn trees_of(&self, diff_id: Digest) -> Option<TreeId> {
         let place = self.diff_ids.iter().position(|known| *known == diff_id)?;
@@ -123,6 +137,23 @@ impl Source for StoreSource<'_> {
         Ok(self.raw.clone())
     }
 
+    fn plain_layers(&self) -> Option<Vec<Descriptor>> {
+        let plain = |(place, named): (usize, &Descriptor)| {
+            let diff_id = *self.diff_ids.get(place)?;
+            if named.digest == diff_id || self.store().has_blob(named.digest) {
+                return Some(named.clone());
+            }
+            // Files of another storage, which keeps no blobs.
+            let tree = self.store().layer_tree(&self.diff_ids[..=place])?;
+            let record = self.store().tree(&tree).ok().filter(|record| record.split.is_some())?;
+            let size = record.exports.iter().find(|export| export.diff_id == diff_id)?.size;
+            let format = if named.media_type.contains("docker") { Format::Docker } else { Format::Oci };
+            Some(Descriptor::new(layer_type(format, Compression::None), diff_id, size))
+        };
+        let described = |item: (usize, &Descriptor)| plain(item).unwrap_or_else(|| item.1.clone());
+        Some(self.layers.iter().enumerate().map(described).collect())
+    }
+
     fn instance(&self, descriptor: &Descriptor) -> Result<RawManifest> {
         let bytes = self.store().read_blob(descriptor.digest, crate::oci::MAX_MANIFEST)?;
         Ok(RawManifest { media_type: descriptor.media_type.clone(), bytes })
@@ -134,6 +165,9 @@ impl Source for StoreSource<'_> {
         }
         match self.chain(blob.digest) {
             Some(chain) if !self.store().has_blob(blob.digest) => {
+                if let Some(made) = self.borrowed(chain)? {
+                    return Ok(made);
+                }
                 let (tree, times) = self.tree(chain)?;
                 let (diff_id, below) = chain.split_last().expect("a layer is in its own chain");
                 let (diff_id, store) = (*diff_id, self.store());

@@ -142,7 +142,7 @@ fn scopes(location: &Location) -> (&'static str, Vec<String>) {
         Location::OciArchive { path, .. } => ("oci-archive", below(path)),
         Location::DockerArchive { .. } => ("docker-archive", Vec::new()),
         Location::Dir(dir) => ("dir", below(dir)),
-        Location::Store(_) => ("containers-storage", Vec::new()),
+        Location::Store(_) | Location::ContainersStorage { .. } => ("containers-storage", Vec::new()),
     }
 }
 

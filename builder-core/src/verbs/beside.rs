@@ -1,0 +1,242 @@
+//! The storage that Podman and others of a machine share, beside Kiln's own store: what verbs find and do there too,
+//! where the settings say so.
+//!
+//! A name means there what it means to Podman: of an image that both have, the storage says what it is called.
+
+mod adopt;
+
+use crate::builder::Builder;
+use crate::error::{Context, Error, Kind, Result};
+use crate::event::{Event, Reporter};
+use crate::layer::Times;
+use crate::layer::tar::split::Recorder;
+use crate::name::{Location, Reference};
+use crate::oci::Digest;
+use crate::store::export::TreeLayer;
+use crate::store::images::StoredImage;
+use crate::store::layers::{Export, Owners};
+use crate::store::{ContainerRecord, Work};
+use crate::sys::random;
+use crate::transport::containers_storage::{self, Lease, Storage, StorageSource, exists};
+use crate::transport::{CopyOptions, Source, StoreSource, copy_image};
+use crate::verbs::images::Removed;
+
+/// The storage that verbs act on too, if there is one.
+pub(crate) fn storage(builder: &Builder<'_>) -> Result<Option<Storage>> {
+    let machine = &builder.settings.machine;
+    if !machine.beside || !exists(machine) {
+        return Ok(None);
+    }
+    match Storage::open(machine, None) {
+        // Images go there through Podman; what else is there, Kiln does not see.
+        Err(error) if error.kind() == Kind::Unsupported => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+/// The image that `text` names there; none if there is none, or no such storage.
+pub(crate) fn find(builder: &Builder<'_>, text: &str) -> Result<Option<StorageSource>> {
+    let Some(storage) = storage(builder)? else { return Ok(None) };
+    if Location::has_transport(text) {
+        return Ok(None);
+    }
+    match StorageSource::open(storage, text) {
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// All images there, as they would be in the store. One that is removed meanwhile, or cannot be read, is left out: it
+/// is for those to tell of whose it is.
+pub(crate) fn images(builder: &Builder<'_>) -> Result<Vec<StoredImage>> {
+    let Some(storage) = storage(builder)? else { return Ok(Vec::new()) };
+    let opened = |id: &String| StorageSource::open(storage.clone(), &format!("@{id}"));
+    let ids = storage.image_ids()?;
+    Ok(ids.iter().filter_map(|id| adopt::look(&opened(id).ok()?).ok()).collect())
+}
+
+/// The image that `text` names there, to be looked at.
+pub(crate) fn look(builder: &Builder<'_>, text: &str) -> Result<Option<StoredImage>> {
+    find(builder, text)?.map(|source| adopt::look(&source)).transpose()
+}
+
+/// The image that `text` names there, ready to be worked with: as it is in the store, or its files in place.
+pub(crate) fn hold(builder: &Builder<'_>, work: &Work, text: &str) -> Result<Option<StoredImage>> {
+    match find(builder, text)? {
+        Some(source) => adopt::adopt(builder, work, &source),
+        None => Ok(None),
+    }
+}
+
+/// As [`hold`], for a location in a storage, whatever the settings say.
+pub(crate) fn hold_at(
+    builder: &Builder<'_>,
+    work: &Work,
+    location: &Location,
+) -> Result<Option<StoredImage>> {
+    let Location::ContainersStorage { storage, image } = location else { return Ok(None) };
+    let storage = Storage::open(&builder.settings.machine, storage.as_ref())?;
+    adopt::adopt(builder, work, &StorageSource::open(storage, image)?)
+}
+
+/// Where a container has files in place in a storage, notes it there, so that they stay.
+pub(crate) fn lease(builder: &Builder<'_>, container: &ContainerRecord) -> Result<()> {
+    let Some(base) = &container.base else { return Ok(()) };
+    let Some(root) = adopt::lender(&builder.store, &base.layers) else { return Ok(()) };
+    if builder.settings.machine.additional.contains(&root) {
+        // Nobody removes what is in there.
+        return Ok(());
+    }
+    let storage = Storage::at(&builder.settings.machine, &root)?;
+    let image = base.id.hex();
+    let lease = Lease { id: &container.id, name: &container.name, image: &image };
+    storage.lease(lease, &Warnings(builder.reporter()))?;
+    let mut guard = builder.store.hold_container(&container.id)?;
+    guard.record.leased = Some(root);
+    guard.save()
+}
+
+/// Takes the note away again, as the container goes: what cannot be done is only told.
+pub(crate) fn release(builder: &Builder<'_>, container: &ContainerRecord) {
+    let Some(root) = &container.leased else { return };
+    let released = Storage::at(&builder.settings.machine, root)
+        .and_then(|storage| storage.release(&container.id, &Warnings(builder.reporter())));
+    if let Err(error) = released {
+        builder.report(Event::Warning {
+            message: format!("the storage `{}` still lists the container: {error:?}", root.display()),
+            hint: Some(format!("remove it there: podman rm {}", &container.id[..12])),
+        });
+    }
+}
+
+/// Puts an image of the store there as well, under `names`, or gives it these names if it is there.
+pub(crate) fn publish(builder: &Builder<'_>, work: &Work, id: Digest, names: &[String]) -> Result<()> {
+    let machine = &builder.settings.machine;
+    if !machine.beside || !exists(machine) {
+        return Ok(());
+    }
+    let reporter = Warnings(builder.reporter());
+    let image = builder.store.hold_image(work, &id.hex())?;
+    if image.entry.is_list() || image.entry.id != id {
+        return Ok(());
+    }
+    if let Some(storage) = storage(builder)?
+        && storage.is_overlay()
+        && storage.has_manifest(id, image.entry.manifest.digest)?
+        && storage.add_names(&id.hex(), names, &reporter)?
+    {
+        return Ok(());
+    }
+    let source = StoreSource::new(builder, image);
+    let mut tried = 0;
+    loop {
+        let sink = containers_storage::sink(builder, work.dir(), machine, None, names.to_vec())?;
+        match copy_image(&source, &*sink, &CopyOptions::default(), &reporter) {
+            // Another process removed a layer that was there: then it is sent.
+            Err(error) if error.kind() == Kind::NotFound && tried < 3 => tried += 1,
+            copied => return copied.map(drop),
+        }
+    }
+}
+
+/// What the layer's tar is: remembered, or hashed now, and then its tar-split is recorded in the same pass where the
+/// storage will want it.
+pub(crate) fn describe(
+    builder: &Builder<'_>,
+    work: &Work,
+    layer: &TreeLayer,
+    times: Times,
+) -> Result<Export> {
+    let store = &builder.store;
+    let remembered = layer.remembered(store, times)?;
+    let ([tree], None, Some(_)) = (layer.parts.as_slice(), &remembered, storage(builder)?) else {
+        return remembered.map_or_else(|| layer.describe(store, times), Ok);
+    };
+    let path = work.dir().join(random::hex(8));
+    let file = std::fs::File::create_new(&path).cannot("write", path.display())?;
+    let mut recorder = Recorder::new(std::io::BufWriter::new(file));
+    let mut export = layer.write(store, times, &mut recorder)?;
+    let (file, recorded) = recorder.finish().cannot("write", path.display())?;
+    file.into_inner().map_err(std::io::IntoInnerError::into_error).cannot("write", path.display())?;
+    let split = store.split_path(tree, export.diff_id);
+    std::fs::rename(&path, &split).cannot("write", split.display())?;
+    export.owners = Some(Owners { uids: recorded.uids, gids: recorded.gids });
+    Ok(export)
+}
+
+/// Gives the image that `text` names there more names. `false` if it names none there, or one that the store has too
+/// and that is named there.
+pub(crate) fn tag(builder: &Builder<'_>, text: &str, names: &[String]) -> Result<Option<Digest>> {
+    let (Some(source), Some(storage)) = (find(builder, text)?, storage(builder)?) else { return Ok(None) };
+    let id = source.id();
+    storage.add_names(&id.hex(), names, &Warnings(builder.reporter()))?;
+    // What the store calls so is another image now.
+    for name in names {
+        let other =
+            builder.store.find_image(name).is_ok_and(|entry| entry.names.contains(name) && entry.id != id);
+        if other {
+            builder.store.remove_name(name)?;
+        }
+    }
+    Ok(Some(id))
+}
+
+/// Takes the name `text` away there, or the image if that was its last. None if it names none there.
+pub(crate) fn remove(builder: &Builder<'_>, text: &str, force: bool) -> Result<Option<Removed>> {
+    match (find(builder, text)?, storage(builder)?) {
+        (Some(_), Some(storage)) => remove_at(builder, &storage, text, force).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// As [`remove`], in any storage.
+pub(crate) fn remove_at(
+    builder: &Builder<'_>,
+    storage: &Storage,
+    text: &str,
+    force: bool,
+) -> Result<Removed> {
+    let source = StorageSource::open(storage.clone(), text)?;
+    let (id, names) = (source.id(), source.tags()?);
+    let reporter = Warnings(builder.reporter());
+    let named = text.parse::<Reference>().ok().map(|name| name.to_string());
+    let named = named.and_then(|full| {
+        let tail = full.split_once('/').map_or(full.as_str(), |(_, tail)| tail).to_owned();
+        let exact = names.iter().find(|name| **name == full).cloned();
+        exact.or_else(|| names.iter().find(|name| name.ends_with(&format!("/{tail}"))).cloned())
+    });
+    match named {
+        Some(name) if names.len() > 1 => {
+            storage.remove_name(&name, &reporter)?;
+            Ok(Removed { untagged: vec![name], deleted: None })
+        }
+        None if names.len() > 1 && !force => {
+            Err(Error::new(Kind::InUse, format!("cannot remove the image `{text}`"))
+                .because(format!("it has several names: {}", names.join(", ")))
+                .hint(format!("remove all of them with `kiln rmi --force {text}`")))
+        }
+        _ => {
+            storage.remove_image(&id.hex(), &reporter)?;
+            Ok(Removed { untagged: names, deleted: Some(id) })
+        }
+    }
+}
+
+/// Ends there what killed processes of ours began.
+pub(crate) fn sweep(builder: &Builder<'_>) -> Result<()> {
+    match storage(builder)? {
+        Some(storage) => storage.sweep(&Warnings(builder.reporter())),
+        None => Ok(()),
+    }
+}
+
+/// Tells warnings only: that something is copied there, too, is nothing to talk of.
+struct Warnings<'a>(&'a dyn Reporter);
+
+impl Reporter for Warnings<'_> {
+    fn report(&self, event: Event) {
+        if matches!(event, Event::Warning { .. }) {
+            self.0.report(event);
+        }
+    }
+}
