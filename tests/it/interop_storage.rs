@@ -136,7 +136,7 @@ fn an_image_with_the_same_layer_twice_is_written() {
     let config = serde_json::json!({ "Cmd": ["/x"] });
     images::write_tars(&env.path("twice"), "twice", &[tar.clone(), tar.clone(), tar], &config);
     env.ok(["image", "copy", "-q", "oci:twice:twice", &format!("containers-storage:[{}]a", shared(&env))]);
-    env.shell("podman image exists a; podman save -q -o a.tar a; podman rmi a >/dev/null; ls $SHARED/overlay | grep -vx l")
+    env.shell("podman save -q -o a.tar a; podman rmi a >/dev/null; ls $SHARED/overlay | grep -vx l")
         .expect_code(1);
 }
 
@@ -153,10 +153,12 @@ fn what_is_not_written_here_podman_takes_in() {
     .expect_ok("an image into vfs and back");
     let images = "podman --root $PWD/vfs --runroot $PWD/v --storage-driver vfs images -q --no-trunc";
     assert_eq!(env.shell(images).expect_ok("podman's list"), format!("sha256:{id}"));
-    assert_eq!(
-        env.run("skopeo", ["inspect", "--config", "--format", "{{.config.Cmd}}", "oci:back:x"]),
-        "[/bin/sh]"
-    );
+    assert_eq!(sha256(&env.run("skopeo", ["inspect", "--config", "--raw", "oci:back:x"])), id);
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn shared(env: &Env) -> String {

@@ -33,7 +33,8 @@ const WORTH: &str = "kiln commit -q --timestamp 1000000000 c worth";
 /// Makes the stories' image in Podman's storage.
 const SHARED: &str = "skopeo --insecure-policy copy -q oci:layout:base containers-storage:localhost/base\n";
 /// A container of that image, its layers where they are, with something in it that was not committed.
-const IN_PLACE: &str = "kiln from --name c localhost/base >/dev/null; kiln run c -- sh -c 'mkdir /d; echo one > /d/one; rm -r /home'\n";
+const IN_PLACE: &str = "kiln from --name c localhost/base >/dev/null
+    kiln run c -- sh -c 'mkdir /d; echo one > /d/one; rm -r /home'\n";
 /// What Podman sees.
 const PODMANS: &str = "podman images --no-trunc --format '{{.Repository}} {{.ID}} {{.Digest}}' | sort";
 
@@ -44,8 +45,11 @@ macro_rules! cut {
         fn $test() {
             let name = concat!("power_cut::", stringify!($test));
             let story = $story;
-            let podman = if story.shared { [Need::Program("podman"), Need::Program("skopeo")] } else { [Need::Root; 2] };
-            if needs(name, &[Need::Root, Need::Busybox]) && needs(name, &podman) {
+            let podman: &[Need] = match story.shared {
+                true => &[Need::Program("podman"), Need::Program("skopeo")],
+                false => &[],
+            };
+            if needs(name, &[Need::Root, Need::Busybox]) && needs(name, podman) {
                 play(stringify!($test), &story);
             }
         }

@@ -72,7 +72,8 @@ impl<'a> StorageSink<'a> {
         }
     }
 
-    /// Takes a layer without reading it, where its tree is here alone, and its tar-split was recorded when it was hashed.
+    /// Takes a layer without reading it, where its tree is here alone, and its tar-split was recorded when it was
+    /// hashed.
     fn take_known(&self, chain: &[Digest]) -> Result<bool> {
         let store = &self.builder.store;
         let (Some(files), Some(diff_id)) = (self.tree(chain)?, chain.last()) else { return Ok(false) };

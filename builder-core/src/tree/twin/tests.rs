@@ -1,3 +1,5 @@
+//! Twins of trees, and where there can be none.
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 

@@ -1,3 +1,5 @@
+//! Tars taken apart and put together again, and those that are none.
+
 use std::io::Write as _;
 
 use super::crc::Crc;
