@@ -25,7 +25,7 @@ mod transport;
 mod tree;
 mod verbs;
 
-pub use auth::Credentials;
+pub use auth::{BearerToken, Credentials};
 pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
@@ -79,6 +79,7 @@ pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};
 pub use verbs::shell::{Moment, Shell};
 pub use verbs::source::SourceImage;
+pub use verbs::standalone::{StandaloneVerify, Verified};
 pub use verbs::step_cache::StepCache;
 pub use verbs::r#try::Try;
 pub use verbs::undo::Undo;

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use builder_core::{Copy, CopyFrom, Error, Kind, Result, Shown, Unpack};
+use builder_core::{
+    Builder, Copy, CopyFrom, Error, Kind, Policy, Pull, Result, Shown, Unpack, inspect_container,
+    inspect_image,
+};
 
-use crate::args::RegistryArgs;
+use crate::args::{PullArgs, RegistryArgs};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
@@ -77,6 +80,8 @@ pub struct Sources {
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
+    pull: PullArgs,
+    #[command(flatten)]
     registry: RegistryArgs,
     /// The time of everything copied, in seconds since 1970
     #[arg(long, value_name = "SECONDS")]
@@ -122,6 +127,12 @@ impl Sources {
             fetch: self.registry.fetch(&context.globals),
         };
         let builder = context.privileged(&talk)?;
+        let from = match from {
+            CopyFrom::Other(name) => {
+                CopyFrom::Other(brought(&builder, name, self.pull.policy()?, &self.registry)?)
+            }
+            from => from,
+        };
         let shown = match (self.created_by, show) {
             (true, _) => Shown::Layer(None),
             (false, true) => Shown::Line(None),
@@ -147,6 +158,23 @@ impl Sources {
         match named.or_else(own) {
             Some(path) => read_lines(&path),
             None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// What files are copied from: the container of that name, or else the image, which is pulled if it is not here.
+fn brought(builder: &Builder<'_>, name: String, policy: Policy, registry: &RegistryArgs) -> Result<String> {
+    let is_container = inspect_container(builder, &name).is_ok();
+    if is_container || policy == Policy::Never {
+        return Ok(name);
+    }
+    let pull = Pull { source: name.clone(), policy, access: registry.access()?, ..Pull::default() };
+    match pull.perform(builder) {
+        // What is here keeps the name it was called by: steps of a cached container are known by it.
+        Ok(_) if inspect_image(builder, &name).is_ok() => Ok(name),
+        Ok(pulled) => Ok(pulled.name.unwrap_or_else(|| pulled.id.hex())),
+        Err(error) => {
+            Err(Error::new(error.kind(), format!("cannot find a container or image `{name}`")).because(error))
         }
     }
 }

@@ -77,8 +77,8 @@ impl Args {
         }
         self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
-        let layers = match self.disable_compression {
-            true => builder_core::Layers::Kept,
+        let (layers, level) = match self.disable_compression {
+            true => (builder_core::Layers::Kept, None),
             false => self.compression.layers()?,
         };
         let push = Push {
@@ -86,7 +86,7 @@ impl Args {
             target: self.target,
             all: self.all,
             layers,
-            level: self.compression.level,
+            level,
             format: self.format,
             remove_signatures: self.remove_signatures,
             rm: self.rm,

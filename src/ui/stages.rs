@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use builder_core::{Event, Fate, Reporter};
+use builder_core::{Event, Fate, Reporter, Result};
 
 use super::lines::{self, Progress};
 use super::text;
@@ -271,6 +271,10 @@ impl Reporter for StepTalk<'_> {
             (Event::Ended { task }, Form::Terminal | Form::Json) => lines::ended(&task),
             _ => {}
         }
+    }
+
+    fn choose(&self, question: &str, options: &[String]) -> Result<Option<usize>> {
+        if super::is_terminal() { super::choose(question, options).map(Some) } else { Ok(None) }
     }
 
     fn output(&self, to_stderr: bool, bytes: &[u8]) -> bool {

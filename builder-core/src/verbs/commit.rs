@@ -19,7 +19,9 @@ use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, StoreSource, Wants, copy_image, open, send_layer};
+use crate::transport::{
+    CopyOptions, Others, Places, Recompress, StoreSource, Wants, copy_image, open, send_layer,
+};
 use by_step::ByStep;
 
 /// The length of a tar without entries: its end mark, two blocks of zeros.
@@ -123,9 +125,8 @@ impl Commit {
                 let format = self.format.filter(|format| sink.formats().contains(format));
                 let format = format.unwrap_or(sink.formats()[0]);
                 let mut options = CopyOptions { format: Some(format), ..CopyOptions::default() };
-                options.recompress.to = Some(self.compression);
-                options.recompress.level = self.level;
-                options.recompress.force = self.force_compression;
+                let others = if self.force_compression { Others::Change } else { Others::Stay };
+                options.recompress = Recompress { to: Some(self.compression), level: self.level, others };
                 let export = match sink.wants() {
                     // Its size stands in front of it there, and is known when it has been read once.
                     Wants::Unchanged => layer.describe(store, self.times)?,

@@ -25,6 +25,7 @@ pub mod remote;
 pub mod save;
 pub mod shell;
 pub mod source;
+pub mod standalone;
 pub mod step_cache;
 pub mod r#try;
 pub mod undo;
