@@ -262,8 +262,9 @@ impl Image<'_> {
         config.rootfs.diff_ids = self.diff_ids(layer, export);
         if let Some(by_step) = &self.by_step {
             let date = |at: i64| self.commit.created.unwrap_or(at);
+            let of_base = config.history.len();
             config.history.extend(by_step.history(self.leaves_out(export), date));
-            if let Some(last) = config.history.iter_mut().rfind(|entry| !entry.empty_layer) {
+            if let Some(last) = config.history[of_base..].iter_mut().rfind(|entry| !entry.empty_layer) {
                 last.comment = self.comment();
             }
         } else {

@@ -147,3 +147,18 @@ fn steps_are_kept_elsewhere() {
         assert!(error.contains(words), "{value}: {error}");
     }
 }
+
+#[test]
+fn what_the_base_says_of_its_layers_stays() {
+    let Some(env) = with_busybox("what_the_base_says_of_its_layers_stays") else { return };
+    let comments = |image: &str| {
+        let format = "{{range .OCIv1.History}}{{.Comment}}|{{end}}";
+        env.ok(["inspect", "--type", "image", "--format", format, image])
+    };
+    env.write("c/Dockerfile", "FROM localhost/base\nLABEL only=a-label\n");
+    env.ok(["build", "-q", "-t", "labelled", "c"]);
+    assert_eq!(comments("labelled"), "||");
+    env.write("c/Dockerfile", "FROM localhost/base\nRUN echo x >/x\n");
+    env.ok(["build", "-q", "-t", "changed", "c"]);
+    assert_eq!(comments("changed"), "|FROM localhost/base:latest|");
+}
