@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use builder_core::{
-    Builder, Commit, Config, ConfigEdit, Copy, CopyFrom, Error, From, Host, Result, Rm, Settings, Silent,
-    Times,
+    Builder, Commit, Config, ConfigEdit, Copy, CopyFrom, Error, From, Host, Result, Rm, Settings, Shown,
+    Silent, Times,
 };
 
 fn main() -> Result<()> {
@@ -27,7 +27,7 @@ fn main() -> Result<()> {
     // Every verb is a plain value, and is performed.
     let container = From { image: "scratch".into(), ..From::default() }.perform(&builder)?.name;
     let copy = Copy { sources: vec![file.clone()], destination: "/".into(), ..Copy::default() };
-    copy.perform_in(&builder, &container, &CopyFrom::Host(PathBuf::from("/")), false, false)?;
+    copy.perform_in(&builder, &container, &CopyFrom::Host(PathBuf::from("/")), false, &Shown::Nothing)?;
     let name = Path::new(file).file_name().unwrap_or_default().to_string_lossy();
     let edits = vec![ConfigEdit::Cmd(Some(vec![format!("/{name}")]))];
     Config { container: container.clone(), edits, history: Vec::new() }.perform(&builder)?;

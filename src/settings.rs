@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use builder_core::{Error, Host, Kind, RegistrySettings, Result, Settings};
 
@@ -14,7 +15,7 @@ mod mounts_conf;
 mod registries;
 mod storage_conf;
 
-pub use containers_conf::ContainersConf;
+pub use containers_conf::{ContainersConf, Engine};
 pub use files::Places;
 pub use mounts_conf::SecretMount;
 pub use storage_conf::StorageFlags;
@@ -66,6 +67,23 @@ impl Environment {
                 .hint(format!("{name} is a whole number of seconds since 1970"))
         })
     }
+}
+
+/// What containers.conf says of the tools themselves: of transfers and images. Read once.
+pub fn engine() -> Result<&'static Engine> {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine);
+    }
+    let engine = containers_conf(Host::look())?.engine;
+    Ok(ENGINE.get_or_init(|| engine))
+}
+
+/// An error about a key of the table `[engine]` in containers.conf.
+pub fn bad_engine_key(key: &str, value: &str, why: impl Into<String>) -> Error {
+    Error::invalid(format!("cannot use {key}=`{value}`"))
+        .because(why.into())
+        .hint("correct it in containers.conf, or name another file with CONTAINERS_CONF=FILE")
 }
 
 /// The defaults of containers.conf.

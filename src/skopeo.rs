@@ -43,7 +43,18 @@ enum Verb {
         /// The file
         manifest: PathBuf,
     },
+    #[command(hide = true)]
+    StandaloneSign(StandaloneSign),
+    StandaloneVerify(image::verify::Args),
     Sync(Box<image::sync::Args>),
+}
+
+/// Not here: sign a manifest
+#[derive(Debug, clap::Args)]
+struct StandaloneSign {
+    /// What Skopeo takes
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
 }
 
 /// Takes the words, does what they say, draws what comes of it.
@@ -81,6 +92,12 @@ fn perform(skopeo: Skopeo, context: &Context) -> Result<Exit> {
         Verb::Inspect(args) => image::Verb::Inspect(args),
         Verb::ListTags(args) => image::Verb::Tags(args),
         Verb::Sync(args) => image::Verb::Sync(args),
+        Verb::StandaloneVerify(args) => return args.run(),
+        Verb::StandaloneSign(StandaloneSign { words: _ }) => {
+            return Err(Error::new(builder_core::Kind::Unsupported, "cannot sign a manifest")
+                .because("Kiln signs nothing: it would have to keep keys")
+                .hint("sign it with a tool that keeps the keys: gpg --sign --output SIGNATURE STATEMENT"));
+        }
         Verb::Login(args) => return args.run(context),
         Verb::Logout(args) => return args.run(context),
         Verb::ManifestDigest { manifest } => {
@@ -92,5 +109,5 @@ fn perform(skopeo: Skopeo, context: &Context) -> Result<Exit> {
             return Ok(Exit::Success);
         }
     };
-    image::perform(verb, skopeo.globals, context)
+    image::perform(verb, skopeo.globals, context, FAILED)
 }

@@ -6,14 +6,25 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::error::Result;
 use crate::event::{Event, Reporter};
 use crate::host::Host;
+use crate::oci::Digest;
 use crate::settings::Settings;
 use crate::store::{Store, Work};
+
+/// Where steps are known that this store does not know.
+pub(crate) trait Exchange: Sync {
+    /// Records the step with this key here, if it is known there. What cannot be reached knows nothing.
+    fn fetch(&self, builder: &Builder<'_>, key: Digest) -> bool;
+}
 
 /// An opened store and its surroundings. Verbs are plain values that are performed with one of these.
 pub struct Builder<'a> {
     pub(crate) store: Store,
     pub(crate) host: Host,
     pub(crate) settings: Settings,
+    /// Steps that were recorded before this time, seconds since the epoch, are performed anew.
+    pub(crate) anew_before: i64,
+    /// Who is asked for steps that are not known here.
+    pub(crate) exchange: Option<&'a dyn Exchange>,
     reporter: &'a dyn Reporter,
 }
 
@@ -24,7 +35,25 @@ impl<'a> Builder<'a> {
             crate::tree::give_up_owners();
         }
         let store = Store::open(settings, host.marks())?;
-        Ok(Builder { store, host, settings: settings.clone(), reporter })
+        Ok(Builder {
+            store,
+            host,
+            settings: settings.clone(),
+            anew_before: i64::MIN,
+            exchange: None,
+            reporter,
+        })
+    }
+
+    /// Performs steps anew that were recorded before this time, seconds since the epoch; what they do is recorded.
+    #[must_use]
+    pub fn anew_before(self, time: i64) -> Self {
+        Builder { anew_before: time, ..self }
+    }
+
+    /// Asks somebody for steps that are not known here.
+    pub(crate) fn asking(self, exchange: &'a dyn Exchange) -> Self {
+        Builder { exchange: Some(exchange), ..self }
     }
 
     /// A directory for what is only needed meanwhile; gone when dropped, or swept after a death.

@@ -1,5 +1,7 @@
 //! What the library tells while it works. It never prints: whoever called draws these.
 
+use crate::error::Result;
+
 /// Something worth telling while a verb works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -74,6 +76,15 @@ impl Event {
 pub trait Reporter: Sync {
     /// Takes one event; must not block for long.
     fn report(&self, event: Event);
+
+    /// Has someone choose one of `options`, by its place; `None` where nobody can be asked.
+    ///
+    /// # Errors
+    /// Whoever was asked chose none.
+    fn choose(&self, question: &str, options: &[String]) -> Result<Option<usize>> {
+        let _ = (question, options);
+        Ok(None)
+    }
 
     /// Takes what a command of a cached container prints, to standard error or else to standard output, as it comes.
     /// `false` says that nobody reads it any more, as a closed pipe does.

@@ -25,7 +25,7 @@ mod transport;
 mod tree;
 mod verbs;
 
-pub use auth::Credentials;
+pub use auth::{BearerToken, Credentials};
 pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
@@ -41,7 +41,7 @@ pub use settings::{DaemonSettings, Driver, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
-    Spaces, SshAgent, Unpack, UserSpace, Volume, is_git, is_remote, parse_size, unpack_archive,
+    Shown, Spaces, SshAgent, Unpack, UserSpace, Volume, is_git, is_remote, parse_size, unpack_archive,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
 pub use transport::http::Tls;
@@ -56,6 +56,7 @@ pub use verbs::copy_image::{CopiedImage, CopyImage, Layers, Surroundings};
 pub use verbs::diff::{Change, Diff, Difference};
 pub use verbs::doctor::{Check, State as CheckState, doctor};
 pub use verbs::du::du;
+pub use verbs::export::{Export, ExportTo};
 pub use verbs::fork::Fork;
 pub use verbs::from::{From, Made};
 pub use verbs::history::{HistoryLine, history};
@@ -78,5 +79,7 @@ pub use verbs::remote::Remote;
 pub use verbs::save::{Save, SaveForm};
 pub use verbs::shell::{Moment, Shell};
 pub use verbs::source::SourceImage;
+pub use verbs::standalone::{StandaloneVerify, Verified};
+pub use verbs::step_cache::StepCache;
 pub use verbs::r#try::Try;
 pub use verbs::undo::Undo;

@@ -32,6 +32,8 @@ pub struct Build<'b> {
     pub given: &'b Given,
     /// How many stages are built at once; 0 for all.
     pub jobs: usize,
+    /// Whether stages before the target are built too that it needs nothing of.
+    pub all: bool,
 }
 
 /// The container that becomes the image.
@@ -74,7 +76,8 @@ pub fn execute<V: Verbs>(build: Build<'_>, verbs: &V) -> Result<Built, Failed<V:
             let _ = global.declare(Words::new(build.dockerfile.directives.escape), argument);
         }
     }
-    let needed = build.graph.needed();
+    let target = build.graph.target;
+    let needed = if build.all { (0..=target).collect() } else { build.graph.needed() };
     let board = Board { state: Mutex::new(State::default()), changed: Condvar::new() };
     let worker = Worker { build, verbs, global: &global, needed: &needed, board: &board };
     let workers = if build.jobs == 0 { needed.len() } else { build.jobs.min(needed.len()) };
@@ -85,7 +88,7 @@ pub fn execute<V: Verbs>(build: Build<'_>, verbs: &V) -> Result<Built, Failed<V:
         worker.work();
     });
     let mut state = board.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match (state.failed.take(), state.done.remove(&build.graph.target)) {
+    match (state.failed.take(), state.done.remove(&target)) {
         (None, Some(built)) => Ok(built),
         (Some(failed), _) => Err(failed),
         (None, None) => unreachable!("a stage is done or failed"),
@@ -196,22 +199,23 @@ impl<V: Verbs> Worker<'_, V> {
             error,
         };
         let begun = self.verbs.begin(&name, &base).map_err(failed)?;
-        let Begun { container, env, workdir, shell, on_build } = begun;
+        let Begun { container, env, workdir, user, shell, on_build } = begun;
         let lowering = Lowering {
             scope: Scope::new(self.global, env),
             shell,
             workdir,
+            user,
             cmd_set: false,
             escape,
             containers: BTreeMap::new(),
         };
         let mut running =
             Running { worker: self, name: &name, place, lowering, container, last: None, number: 1 };
-        if !running.triggers(&on_build, stage.span)? {
+        if !running.triggers(&on_build, stage.span, instructions.is_empty())? {
             return Ok(None);
         }
-        for instruction in instructions {
-            if !running.step(instruction, source)? {
+        for (place, instruction) in instructions.iter().enumerate() {
+            if !running.step(instruction, source, place + 1 == instructions.len())? {
                 return Ok(None);
             }
         }
@@ -232,7 +236,12 @@ struct Running<'r, V: Verbs> {
 
 impl<V: Verbs> Running<'_, V> {
     /// Performs one instruction; `false` if another stage failed meanwhile.
-    fn step(&mut self, instruction: &Instruction, source: &Source) -> Result<bool, Failed<V::Error>> {
+    fn step(
+        &mut self,
+        instruction: &Instruction,
+        source: &Source,
+        last: bool,
+    ) -> Result<bool, Failed<V::Error>> {
         self.number += 1;
         for text in crate::graph::references(&instruction.body) {
             let stages = &self.worker.build.graph.stages[self.place];
@@ -244,11 +253,12 @@ impl<V: Verbs> Running<'_, V> {
         if self.worker.board.lock().failed.is_some() {
             return Ok(false);
         }
-        let step = self.lowering.step(instruction, source, self.name, self.number).map_err(|error| {
-            let mut faults = Diagnostics::new(source);
-            faults.error(instruction.span, None, error.to_string());
-            Failed::Words(faults.into_found())
-        })?;
+        let step =
+            self.lowering.step(instruction, source, self.name, (self.number, last)).map_err(|error| {
+                let mut faults = Diagnostics::new(source);
+                faults.error(instruction.span, None, error.to_string());
+                Failed::Words(faults.into_found())
+            })?;
         self.perform(step)?;
         Ok(true)
     }
@@ -265,21 +275,22 @@ impl<V: Verbs> Running<'_, V> {
         Ok(())
     }
 
-    /// Performs what the base has for builds on it, and takes that away.
-    fn triggers(&mut self, lines: &[String], span: Span) -> Result<bool, Failed<V::Error>> {
+    /// Performs what the base has for builds on it, and takes that away; `alone` if the stage has nothing else.
+    fn triggers(&mut self, lines: &[String], span: Span, alone: bool) -> Result<bool, Failed<V::Error>> {
         if lines.is_empty() {
             return Ok(true);
         }
         let clear = Step {
             stage: self.name.clone(),
             number: 1,
+            last: false,
             span,
             text: "ONBUILD".to_owned(),
             verbs: vec![Verb::Config(vec![Edit::ClearOnBuild])],
             history: String::new(),
         };
         self.perform(clear)?;
-        for line in lines {
+        for (place, line) in lines.iter().enumerate() {
             // A stage around it, since the parser reads whole files.
             let text = format!("FROM scratch\n{line}\n");
             let source =
@@ -289,7 +300,7 @@ impl<V: Verbs> Running<'_, V> {
                 return Err(Failed::Words(parsed.diagnostics));
             }
             for instruction in &parsed.dockerfile.instructions[1..] {
-                if !self.step(instruction, &source)? {
+                if !self.step(instruction, &source, alone && place + 1 == lines.len())? {
                     return Ok(false);
                 }
             }

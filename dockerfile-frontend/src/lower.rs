@@ -19,12 +19,16 @@ use crate::words::{WordError, Words};
 /// The shell of shell forms unless the image or the file names another.
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];
 
+/// What is wrong with a port that is none.
+const NO_PORT: &str = "no port, which is a number up to 65535 or a range, and tcp, udp or sctp after a slash";
+
 /// A stage so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Lowering<'g> {
     pub scope: Scope<'g>,
     pub shell: Vec<String>,
     pub workdir: String,
+    pub user: String,
     /// Whether the file gave a command since the stage began.
     pub cmd_set: bool,
     pub escape: char,
@@ -57,7 +61,7 @@ impl Lowering<'_> {
         instruction: &Instruction,
         source: &Source,
         stage: &StageName,
-        number: usize,
+        (number, last): (usize, bool),
     ) -> Result<Step, WordError> {
         let span = instruction.span;
         let text = one_line(source, span, self.escape);
@@ -67,7 +71,7 @@ impl Lowering<'_> {
             Body::Run(_) => format!("/bin/sh -c {rest}"),
             _ => format!("/bin/sh -c #(nop) {text}"),
         };
-        Ok(Step { stage: stage.clone(), number, span, text, verbs, history })
+        Ok(Step { stage: stage.clone(), number, last, span, text, verbs, history })
     }
 
     fn verbs(&mut self, body: &Body) -> Result<Vec<Verb>, WordError> {
@@ -79,7 +83,8 @@ impl Lowering<'_> {
                 let path = self.word(&value.value)?;
                 self.workdir = join(&self.workdir, &path);
                 let workdir = self.workdir.clone();
-                vec![Verb::Config(vec![Edit::Workdir(workdir.clone())]), Verb::MakeDirectory(workdir)]
+                let made = Verb::MakeDirectory { path: workdir.clone(), owner: self.user.clone() };
+                vec![Verb::Config(vec![Edit::Workdir(workdir)]), made]
             }
             Body::From(_) => Vec::new(),
             _ => match self.edits(body)? {
@@ -112,7 +117,10 @@ impl Lowering<'_> {
             Body::Volume(volume) => {
                 volume.paths.iter().map(|path| self.word(path).map(Edit::Volume)).collect::<Result<_, _>>()?
             }
-            Body::User(value) => vec![Edit::User(self.word(&value.value)?)],
+            Body::User(value) => {
+                self.user = self.word(&value.value)?;
+                vec![Edit::User(self.user.clone())]
+            }
             Body::StopSignal(value) => vec![Edit::StopSignal(self.word(&value.value)?)],
             Body::Maintainer(value) => vec![Edit::Author(self.word(&value.value)?)],
             Body::Shell(shell) => {
@@ -159,19 +167,24 @@ impl Lowering<'_> {
         words
     }
 
-    /// Ports with their protocol; a range is all that is in it.
+    /// Ports with their protocol; a range is all that is in it. What is before a colon is the host's, and no part of an
+    /// image.
     fn ports(&self, texts: &[String]) -> Result<Vec<Edit>, WordError> {
         let mut edits = Vec::new();
         for text in texts {
             for port in self.split(text)? {
+                let senseless = || WordError::Senseless(port.clone(), NO_PORT);
                 let (numbers, protocol) = port.split_once('/').unwrap_or((&port, "tcp"));
+                let protocol = protocol.to_ascii_lowercase();
+                let numbers = numbers.rsplit(':').next().unwrap_or_default();
                 let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
                 match (first.parse::<u16>(), last.parse::<u16>()) {
-                    (Ok(first), Ok(last)) if first <= last => {
+                    (Ok(first), Ok(last))
+                        if first <= last && matches!(protocol.as_str(), "tcp" | "udp" | "sctp") =>
+                    {
                         edits.extend((first..=last).map(|number| Edit::Port(format!("{number}/{protocol}"))));
                     }
-                    // Whoever keeps it says what is wrong with it.
-                    _ => edits.push(Edit::Port(port.clone())),
+                    _ => return Err(senseless()),
                 }
             }
         }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
-use crate::ast::NetworkMode;
+use crate::ast::{NetworkMode, Security};
+use crate::execute::Built;
 use crate::verbs::{Base, Begun, Copy, Edit, Origin, Run, StageName, Step, Verb, Verbs};
 
 /// Where things are for the script.
@@ -17,6 +18,35 @@ pub struct Places {
     pub ignorefile: Option<String>,
     /// Whether every step that may change files is a layer.
     pub layers: bool,
+    /// Build contexts with a name.
+    pub named: BTreeMap<String, Named>,
+}
+
+/// What a build context with a name is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// A directory.
+    Directory(String),
+    /// An image.
+    Image(String),
+}
+
+impl Places {
+    /// The image that `name` is, in the words of a build context or its own.
+    fn image<'n>(&'n self, name: &'n str) -> &'n str {
+        match self.named.get(name) {
+            Some(Named::Image(image)) => image,
+            _ => name,
+        }
+    }
+
+    /// The directory that `name` is.
+    fn directory(&self, name: &str) -> Option<&str> {
+        match self.named.get(name) {
+            Some(Named::Directory(dir)) => Some(dir),
+            _ => None,
+        }
+    }
 }
 
 /// Knows what an image's config has, by the image's name and platform.
@@ -44,14 +74,15 @@ impl<'s, E: Send> Script<'s, E> {
         Script { places, look, state: Mutex::default() }
     }
 
-    /// The whole script, of which `container` becomes the image.
-    pub fn finish(self, container: &str) -> String {
+    /// The whole script, of which the stage that was built last becomes the image.
+    pub fn finish(self, built: &Built) -> String {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let layer = if self.places.layers { LAYER } else { "" };
-        let omit = if self.places.layers { " --omit-empty-layer" } else { "" };
+        // A stage without instructions adds nothing to what it stands on.
+        let omit = if self.places.layers || built.last.is_none() { " --omit-empty-layer" } else { "" };
         let containers: Vec<String> = state.begun.keys().map(|name| format!("\"${name}\"")).collect();
+        let container = &built.container;
         format!(
-            "{HEAD}{layer}{}\nkiln commit -q{omit} \"${container}\" ${{2:+\"$2\"}}\nkiln rm {} >/dev/null\n",
+            "{HEAD}{}\nkiln commit -q --layers{omit} \"${container}\" ${{2:+\"$2\"}}\nkiln rm {} >/dev/null\n",
             state.text,
             containers.join(" ")
         )
@@ -62,10 +93,6 @@ impl<'s, E: Send> Script<'s, E> {
 const HEAD: &str = "#!/bin/sh\n# usage: script [CONTEXT [IMAGE]]\nset -eu\ncontext=${1:-.}\n\
                     scratch=$(mktemp -d)\ntrap 'rm -rf \"$scratch\"' EXIT\nmkdir \"$scratch/empty\"\n";
 
-/// Makes a layer of what changed, and a container on it.
-const LAYER: &str = "layer() {\n    image=$(kiln commit -q --omit-empty-layer \"$1\")\n    \
-                     kiln rm \"$1\" >/dev/null\n    kiln from -q --pull=never \"$image\"\n}\n";
-
 impl<E: Send> Verbs for Script<'_, E> {
     type Error = E;
 
@@ -73,7 +100,7 @@ impl<E: Send> Verbs for Script<'_, E> {
         let container = format!("c{}", stage.index);
         let mut begun = match base {
             Base::Scratch => Begun::default(),
-            Base::Image { name, platform } => (self.look)(name, platform.as_deref())?,
+            Base::Image { name, platform } => (self.look)(self.places.image(name), platform.as_deref())?,
             Base::Container(other) => {
                 let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
                 state.begun.get(other).cloned().unwrap_or_default()
@@ -87,14 +114,12 @@ impl<E: Send> Verbs for Script<'_, E> {
             Base::Scratch => "scratch".to_owned(),
             Base::Image { name, platform } => {
                 let platform = platform.as_ref().map(|text| format!("--platform {} ", quote(text)));
-                format!("{}{}", platform.unwrap_or_default(), quote(name))
+                format!("{}{}", platform.unwrap_or_default(), quote(self.places.image(name)))
             }
-            Base::Container(other) => {
-                let omit = if self.places.layers { " --omit-empty-layer" } else { "" };
-                format!("--pull=never \"$(kiln commit -q{omit} \"${other}\")\"")
-            }
+            Base::Container(other) => format!("\"${other}\""),
         };
-        let _ = writeln!(state.text, "{container}=$(kiln from -q {from})");
+        let verb = if matches!(base, Base::Container(_)) { "fork" } else { "from -q --cached" };
+        let _ = writeln!(state.text, "{container}=$(kiln {verb} {from})");
         if !begun.env.iter().any(|(name, _)| name == "PATH") {
             begun.env.insert(0, ("PATH".to_owned(), DEFAULT_PATH.to_owned()));
             let _ = writeln!(state.text, "kiln config --env PATH={DEFAULT_PATH} \"${container}\"");
@@ -106,21 +131,25 @@ impl<E: Send> Verbs for Script<'_, E> {
     fn perform(&self, container: &str, step: &Step) -> Result<String, E> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = writeln!(state.text, "# {}", step.text);
-        let layer = self.places.layers && step.verbs.iter().any(|verb| !matches!(verb, Verb::Config(_)));
-        let own = layer || (!self.places.layers && step.number == step.stage.steps);
+        let changes = || step.verbs.iter().any(|verb| !matches!(verb, Verb::Config(_)));
+        let own = if self.places.layers { changes() } else { step.last };
         let mut said = false;
         for verb in &step.verbs {
             match verb {
-                Verb::Run(run) => state.run(container, run),
+                Verb::Run(run) => state.run(container, run, &self.places),
                 Verb::Copy(copy) => {
                     state.copy(container, copy, &self.places, own);
                     said = true;
                 }
-                Verb::MakeDirectory(path) => {
+                Verb::MakeDirectory { path, owner } => {
                     let path = quote(&format!("{path}/"));
+                    let owner = match owner.as_str() {
+                        "" => String::new(),
+                        owner => format!("--chown {} ", quote(owner)),
+                    };
                     let _ = writeln!(
                         state.text,
-                        "kiln copy -q --chmod 755 --timestamp \"${{SOURCE_DATE_EPOCH:-0}}\" \
+                        "kiln copy -q {owner}--chmod 755 --timestamp \"${{SOURCE_DATE_EPOCH:-0}}\" \
                          --contextdir \"$scratch/empty\" \"${container}\" . {path}"
                     );
                 }
@@ -132,9 +161,6 @@ impl<E: Send> Verbs for Script<'_, E> {
             let line = quote(&step.history);
             let _ = writeln!(state.text, "kiln config {flag} {line} \"${container}\"");
         }
-        if layer {
-            let _ = writeln!(state.text, "{container}=$(layer \"${container}\")");
-        }
         Ok(container.to_owned())
     }
 }
@@ -143,7 +169,7 @@ impl<E: Send> Verbs for Script<'_, E> {
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl State {
-    fn run(&mut self, container: &str, run: &Run) {
+    fn run(&mut self, container: &str, run: &Run, places: &Places) {
         let mut line = "kiln run --terminal=false".to_owned();
         for (name, value) in &run.env {
             let _ = write!(line, " --env {}", quote(&format!("{name}={value}")));
@@ -151,18 +177,34 @@ impl State {
         for (mount, origin) in &run.mounts {
             let from = match origin {
                 Origin::Context => String::new(),
-                Origin::Named(name) => quote(&format!(",from={name}")),
+                Origin::Named(name) if places.directory(name).is_some() => String::new(),
+                Origin::Named(name) => {
+                    self.pull(places.image(name));
+                    quote(&format!(",from={}", places.image(name)))
+                }
                 Origin::Container(other) => format!(",from=\"${other}\""),
             };
             let _ = write!(line, " --mount {}{from}", quote(mount));
         }
-        if run.mounts.iter().any(|(_, origin)| *origin == Origin::Context) {
+        let directory = run.mounts.iter().find_map(|(_, origin)| match origin {
+            Origin::Named(name) => places.directory(name).map(quote),
+            _ => None,
+        });
+        if let Some(directory) = directory {
+            let _ = write!(line, " --contextdir {directory}");
+        } else if run.mounts.iter().any(|(_, origin)| *origin == Origin::Context) {
             line.push_str(" --contextdir \"$context\"");
         }
         match run.network {
             Some(NetworkMode::None) => line.push_str(" --network none"),
             Some(NetworkMode::Host) => line.push_str(" --network host"),
             _ => {}
+        }
+        for (device, _) in run.devices.iter().filter(|(_, required)| *required) {
+            let _ = write!(line, " --device {}", quote(device));
+        }
+        if run.security == Some(Security::Insecure) {
+            line.push_str(" --cap-add all --security-opt seccomp=unconfined --security-opt unmask=ALL");
         }
         let mut args: Vec<String> = run.args.iter().map(|word| quote(word)).collect();
         if let Some(script) = &run.script {
@@ -172,6 +214,11 @@ impl State {
             args = vec!["/dev/pipes/script".to_owned()];
         }
         let _ = writeln!(self.text, "{line} \"${container}\" -- {} </dev/null", args.join(" "));
+    }
+
+    /// Has an image that files are taken of in the store.
+    fn pull(&mut self, image: &str) {
+        let _ = writeln!(self.text, "kiln pull -q --policy missing {} >/dev/null", quote(image));
     }
 
     /// Writes a file among the script's own and gives its place, quoted.
@@ -212,7 +259,11 @@ impl State {
                 let _ = writeln!(self.text, "printf %s {} >{place}; chmod 644 {place}", quote(text));
                 let _ = write!(names, " {}", quote(name));
             }
-            let line = line.replacen("kiln add", "kiln copy", 1);
+            let mut line = line.replacen("kiln add", "kiln copy", 1);
+            if !copy.sources.is_empty() {
+                // The line of the files that follow is that of both.
+                line = line.replacen(if own { " --created-by" } else { " --add-history" }, "", 1);
+            }
             let flags = "--allow-wildcard=false --contextdir";
             let _ = writeln!(self.text, "{line} {flags} \"{dir}\" \"${container}\"{names} {destination}");
         }
@@ -226,9 +277,15 @@ impl State {
                     let _ = write!(line, " --ignorefile {}", quote(file));
                 }
             }
-            Origin::Named(name) => {
-                let _ = write!(line, " --from {}", quote(name));
-            }
+            Origin::Named(name) => match places.directory(name) {
+                Some(dir) => {
+                    let _ = write!(line, " --contextdir {}", quote(dir));
+                }
+                None => {
+                    self.pull(places.image(name));
+                    let _ = write!(line, " --from {}", quote(places.image(name)));
+                }
+            },
             Origin::Container(other) => {
                 let _ = write!(line, " --from \"${other}\"");
             }
@@ -257,6 +314,7 @@ fn note(begun: &mut Begun, edit: &Edit) {
             None => begun.env.push((name.clone(), value.clone())),
         },
         Edit::Workdir(path) => begun.workdir.clone_from(path),
+        Edit::User(user) => begun.user.clone_from(user),
         Edit::Shell(words) => begun.shell.clone_from(words),
         Edit::OnBuild(text) => begun.on_build.push(text.clone()),
         Edit::ClearOnBuild => begun.on_build.clear(),

@@ -61,6 +61,8 @@ pub struct Begun {
     pub env: Vec<(String, String)>,
     /// The working directory; may be empty.
     pub workdir: String,
+    /// The user; empty for root.
+    pub user: String,
     /// The shell of shell forms; empty for `/bin/sh -c`.
     pub shell: Vec<String>,
     /// The instructions that the image has for builds on it.
@@ -74,6 +76,8 @@ pub struct Step {
     pub stage: StageName,
     /// Its place in the stage, from 2: `FROM` is 1.
     pub number: usize,
+    /// Whether it is the last of the stage.
+    pub last: bool,
     /// The lines it stands on.
     pub span: Span,
     /// The instruction in one line.
@@ -91,8 +95,13 @@ pub enum Verb {
     Run(Run),
     /// Copy files.
     Copy(Copy),
-    /// Make a directory, if it is not there.
-    MakeDirectory(String),
+    /// Make a directory and those above it, if they are not there.
+    MakeDirectory {
+        /// Its absolute path.
+        path: String,
+        /// `user[:group]` that what is made belongs to; root if empty.
+        owner: String,
+    },
     /// Change what the image says of itself.
     Config(Vec<Edit>),
 }

@@ -93,6 +93,8 @@ pub enum WordError {
         /// What its author has to say.
         message: String,
     },
+    /// A value that is known now and makes no sense: the value, and what it is not.
+    Senseless(String, &'static str),
     /// Nested deeper than [`MAX_DEPTH`].
     TooDeep,
     /// A result longer than [`MAX_RESULT`].
@@ -112,6 +114,7 @@ impl std::fmt::Display for WordError {
             }
             WordError::BadPattern(pattern) => write!(f, "invalid pattern ({pattern}) in a substitution"),
             WordError::Required { name, message } => write!(f, "{name}: {message}"),
+            WordError::Senseless(value, what) => write!(f, "`{value}` is {what}"),
             WordError::TooDeep => write!(f, "substitutions are nested more than {MAX_DEPTH} deep"),
             WordError::TooLong => write!(f, "the result is longer than {} MiB", MAX_RESULT >> 20),
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Access, Credentials, Error, Kind, Result};
+use builder_core::{Access, BearerToken, Credentials, Error, Kind, Result};
 
 use crate::args::registry::parse_bool;
 use crate::ui;
@@ -36,8 +36,8 @@ macro_rules! endpoint {
             #[arg(long = $tls, id = $tls, value_name = "BOOL", value_parser = parse_bool)]
             #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
             tls_verify: Option<bool>,
-            /// Not here: log in with a token
-            #[arg(long = $token, id = $token, value_name = "TOKEN", hide = true)]
+            /// Send this token to the registry in place of logging in
+            #[arg(long = $token, id = $token, value_name = "TOKEN", conflicts_with_all = [$creds, $user, $none])]
             registry_token: Option<String>,
             /// Where the Docker daemon is: unix://PATH, http://HOST:PORT or, with TLS, tcp://HOST:PORT (default:
             /// unix:///var/run/docker.sock) [env: DOCKER_HOST]
@@ -51,9 +51,6 @@ macro_rules! endpoint {
         impl $name {
             /// What the flags say; `authfile` is that of both ends.
             pub fn access(&self, authfile: Option<&PathBuf>) -> Result<Access> {
-                if self.registry_token.is_some() {
-                    return refuse($token, "log in with --creds, or with `kiln login`");
-                }
                 if self.shared_blob_dir.is_some() {
                     return refuse($shared, "leave it out: a layout then has all its blobs");
                 }
@@ -70,6 +67,7 @@ macro_rules! endpoint {
                     tls_verify: self.tls_verify,
                     credentials,
                     anonymous: self.no_creds,
+                    bearer: self.registry_token.clone().map(BearerToken),
                     auth_file: self.authfile.as_ref().or(authfile).cloned(),
                     cert_dir: self.cert_dir.clone(),
                     daemon_host: self.daemon_host.clone(),

@@ -29,7 +29,8 @@ pub struct Globals {
     #[arg(long, global = true, visible_alias = "loglevel", value_name = "LEVEL", default_value = "warn")]
     #[arg(value_parser = Level::parse)]
     pub log_level: Level,
-    /// How progress is told: auto, tty (moving lines), plain, or json (an object per line, for programs)
+    /// How progress is told: auto, tty (moving lines), plain, json or rawjson (an object per line, for programs), or
+    /// quiet (of a build the step that fails)
     #[arg(long, global = true, value_name = "FORM", default_value = "auto", hide_short_help = true)]
     #[arg(value_parser = Progress::parse)]
     pub progress: Progress,

@@ -8,6 +8,7 @@ mod globals;
 pub mod list;
 mod platform;
 mod pull;
+pub mod refused;
 mod registry;
 pub mod run_defaults;
 mod run_options;
@@ -20,10 +21,10 @@ use std::time::Duration;
 use builder_core::{Error, Kind, Result};
 
 pub use blob_cache::BlobCacheArgs;
-pub use compression::{CommitCompressionArgs, PushCompressionArgs};
+pub use compression::{CommitCompressionArgs, PushCompressionArgs, parse_form};
 pub use globals::Globals;
 pub use platform::PlatformArgs;
-pub use pull::PullArgs;
+pub use pull::{PullArgs, usual_policy};
 pub use registry::{RegistryArgs, parse_bool};
 pub use run_options::{RunOptions, proxies};
 

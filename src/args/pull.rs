@@ -3,12 +3,14 @@
 use builder_core::{Error, Policy, Result};
 
 use crate::commands::pull::parse_policy;
+use crate::settings;
 
 /// The flags of verbs that begin with images.
 #[derive(Debug, Default, clap::Args)]
 pub struct PullArgs {
     /// When a registry is asked for the image: always; missing, if it is not here; newer (or true, or no value), always
-    /// but the one that is here does where none can be reached; never (or false) [default: missing]
+    /// but the one that is here does where none can be reached; never (or false) (default:
+    /// pull_policy of containers.conf, else missing)
     #[arg(long, value_name = "POLICY", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(conflicts_with_all = ["pull_always", "pull_never"])]
     pull: Option<String>,
@@ -35,7 +37,15 @@ impl PullArgs {
             },
             None if self.pull_always => Ok(Policy::Always),
             None if self.pull_never => Ok(Policy::Never),
-            None => Ok(Policy::Missing),
+            None => usual_policy(),
         }
+    }
+}
+
+/// The policy where no flag says one: that of containers.conf, else a registry is asked for what is not here.
+pub fn usual_policy() -> Result<Policy> {
+    match settings::engine()?.pull_policy.as_deref() {
+        None | Some("") => Ok(Policy::Missing),
+        Some(name) => parse_policy(name).map_err(|why| settings::bad_engine_key("pull_policy", name, why)),
     }
 }

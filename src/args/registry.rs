@@ -27,10 +27,11 @@ pub struct RegistryArgs {
     /// registry in /etc/containers/certs.d)
     #[arg(long, value_name = "DIR")]
     pub cert_dir: Option<PathBuf>,
-    /// How often what failed is tried again
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub retry: u32,
-    /// How long is waited before that, e.g. 2s or 500ms (default: longer each time, or as long as the registry asks)
+    /// How often what failed is tried again (default: retry of containers.conf, else 3)
+    #[arg(long, value_name = "N")]
+    pub retry: Option<u32>,
+    /// How long is waited before that, e.g. 2s or 500ms (default: retry_delay of containers.conf, else longer each
+    /// time, or as long as the registry asks)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub retry_delay: Option<Duration>,
     /// The signature policy, in place of policy.json
@@ -47,21 +48,43 @@ impl RegistryArgs {
             tls_verify: self.tls_verify,
             credentials,
             anonymous: false,
+            bearer: None,
+            parallel: parallel()?,
             auth_file: self.authfile.clone(),
             cert_dir: self.cert_dir.clone(),
             daemon_host: None,
-            retry: Retry { times: self.retry, delay: self.retry_delay },
+            retry: self.retry()?,
             policy: self.signature_policy.clone(),
         })
     }
 }
 
+/// How many blobs move at a time at most, as containers.conf says; 0 leaves it to us.
+fn parallel() -> Result<Option<usize>> {
+    let copies = settings::engine()?.image_parallel_copies.filter(|copies| *copies > 0);
+    Ok(copies.and_then(|copies| usize::try_from(copies).ok()))
+}
+
 impl RegistryArgs {
+    /// How often what failed is tried again: as the flags say, else containers.conf.
+    fn retry(&self) -> Result<Retry> {
+        let usual = Retry::default();
+        if let (Some(times), Some(_)) = (self.retry, self.retry_delay) {
+            return Ok(Retry { times, delay: self.retry_delay });
+        }
+        let engine = settings::engine()?;
+        let written = engine.retry_delay.as_deref().filter(|text| !text.is_empty());
+        let written = written
+            .map(|text| duration(text).map_err(|why| settings::bad_engine_key("retry_delay", text, why)));
+        let times = self.retry.or(engine.retry).unwrap_or(usual.times);
+        Ok(Retry { times, delay: self.retry_delay.or(written.transpose()?) })
+    }
+
     /// How addresses are fetched that are no registry's.
     pub fn fetch(&self, globals: &Globals) -> Fetch {
         let settings = settings::registries(globals);
         Fetch {
-            retry: Retry { times: self.retry, delay: self.retry_delay },
+            retry: Retry { times: self.retry.unwrap_or(Retry::default().times), delay: self.retry_delay },
             tls: Tls {
                 unchecked: self.tls_verify == Some(false),
                 directories: self.cert_dir.iter().cloned().collect(),

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use builder_core::{Config, ConfigEdit, Copy, CopyFrom, Error, Kind, Result, Unpack};
+use builder_core::{
+    Builder, Copy, CopyFrom, Error, Kind, Policy, Pull, Result, Shown, Unpack, inspect_container,
+    inspect_image,
+};
 
-use crate::args::RegistryArgs;
+use crate::args::{PullArgs, RegistryArgs};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
@@ -43,7 +46,8 @@ pub struct Sources {
     /// Take sources from this directory and nothing outside it
     #[arg(long, value_name = "DIR")]
     contextdir: Option<PathBuf>,
-    /// Name it in the image's history as what made the next layer, in place of a line of its own
+    /// Name it in the image's history as what made the next layer, in place of a line of its own; with commit --layers
+    /// that layer ends here
     #[arg(long, conflicts_with = "add_history")]
     created_by: bool,
     /// Leave out what matches this pattern, by the path from --contextdir, from the root of --from, or from the
@@ -75,6 +79,8 @@ pub struct Sources {
     /// Do not print the digest
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    pull: PullArgs,
     #[command(flatten)]
     registry: RegistryArgs,
     /// The time of everything copied, in seconds since 1970
@@ -121,13 +127,18 @@ impl Sources {
             fetch: self.registry.fetch(&context.globals),
         };
         let builder = context.privileged(&talk)?;
-        let show = show && !self.created_by;
-        let print = !self.quiet || self.created_by;
-        let done = copy.perform_in(&builder, &self.container, &from, print, show)?;
-        if self.created_by {
-            let edits = vec![ConfigEdit::CreatedBy(copy.history(&done))];
-            Config { container: self.container.clone(), edits, history: Vec::new() }.perform(&builder)?;
-        }
+        let from = match from {
+            CopyFrom::Other(name) => {
+                CopyFrom::Other(brought(&builder, name, self.pull.policy()?, &self.registry)?)
+            }
+            from => from,
+        };
+        let shown = match (self.created_by, show) {
+            (true, _) => Shown::Layer(None),
+            (false, true) => Shown::Line(None),
+            (false, false) => Shown::Nothing,
+        };
+        let done = copy.perform_in(&builder, &self.container, &from, !self.quiet, &shown)?;
         if let Some(digest) = done.digest.filter(|_| !self.quiet) {
             ui::result(digest);
         }
@@ -147,6 +158,23 @@ impl Sources {
         match named.or_else(own) {
             Some(path) => read_lines(&path),
             None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// What files are copied from: the container of that name, or else the image, which is pulled if it is not here.
+fn brought(builder: &Builder<'_>, name: String, policy: Policy, registry: &RegistryArgs) -> Result<String> {
+    let is_container = inspect_container(builder, &name).is_ok();
+    if is_container || policy == Policy::Never {
+        return Ok(name);
+    }
+    let pull = Pull { source: name.clone(), policy, access: registry.access()?, ..Pull::default() };
+    match pull.perform(builder) {
+        // What is here keeps the name it was called by: steps of a cached container are known by it.
+        Ok(_) if inspect_image(builder, &name).is_ok() => Ok(name),
+        Ok(pulled) => Ok(pulled.name.unwrap_or_else(|| pulled.id.hex())),
+        Err(error) => {
+            Err(Error::new(error.kind(), format!("cannot find a container or image `{name}`")).because(error))
         }
     }
 }

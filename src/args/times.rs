@@ -1,6 +1,6 @@
 //! What `commit` and `build` do with times, from the same flags.
 
-use builder_core::{Error, Result, Times};
+use builder_core::{Error, Kind, Result, Times};
 
 use crate::settings::Environment;
 
@@ -21,4 +21,15 @@ pub fn times(fixed: Option<i64>, epoch: Option<i64>, rewrite: Option<bool>) -> R
             .hint("add --source-date-epoch SECONDS")),
         (epoch, _) => Ok((Times::Keep, epoch)),
     }
+}
+
+/// When a file was last changed, seconds since the epoch.
+pub fn changed_at(path: &std::path::Path) -> Result<i64> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path).map_err(|cause| {
+        Error::new(Kind::Io, format!("cannot use the time of `{}`", path.display()))
+            .because(cause)
+            .hint("name a file that is there, or give the time itself: --timestamp SECONDS")
+    })?;
+    Ok(found.mtime())
 }

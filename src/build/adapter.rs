@@ -1,33 +1,39 @@
 //! The front end's verbs, performed by the library.
 //!
-//! With layers every step that may change files is committed, and the next one begins on that image; without, all steps
-//! of a stage are on one container, which becomes one layer. The history says the same either way.
+//! A stage is one cached container, and one that stands on another begins as its fork. With layers the line of each
+//! step that may change files closes a layer in the container's log; without, only that of a stage's last step does.
+//! The commit at the end makes the layers, so nothing is in the store but the image.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+mod copy;
+mod run;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use builder_core::{
-    Access, Builder, Commit, Config, ConfigEdit, Copy, CopyFrom, Error, Fetch, Format, From, Host, Kind,
-    Network, Policy, Result, Rm, Run, RunMount, RunSettings, Secret, Settings, SshAgent, Times, Unpack,
-    Wanted, inspect_container,
+    Access, Builder, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Log, Policy, Pull,
+    Result, Rm, Run, RunMount, RunSettings, Settings, Shown, StepCache, Times, Wanted, inspect_container,
 };
-use dockerfile_frontend::ast::{NetworkMode, Security};
 use dockerfile_frontend::script::DEFAULT_PATH;
-use dockerfile_frontend::verbs::{self, Base, Begun, Edit, Origin, StageName, Step, Verb, Verbs};
+use dockerfile_frontend::verbs::{Base, Begun, Edit, StageName, Step, Verb, Verbs};
 
-use super::Contexts;
 use super::context::cannot;
-use crate::args::proxies;
-use crate::ui::StageTalk;
+use super::{Contexts, Rules};
+use crate::ui::{BuildTalk, StepTalk};
 
 /// How stages are built.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// One layer for each step that may change files.
     pub layers: bool,
-    /// Take what was done before from the cache.
-    pub cached: bool,
+    /// Steps that were recorded before this time, seconds since the epoch, are performed anew.
+    pub anew_before: i64,
+    /// The stages all steps of which are performed anew, by name or number.
+    pub anew: Vec<String>,
+    /// What a stage does not take over of what it stands on.
+    pub disinherited: Vec<ConfigEdit>,
+    /// Which images may be used.
+    pub rules: Rules,
     /// The format of images.
     pub format: Format,
     /// The times of files in layers.
@@ -38,24 +44,18 @@ pub struct Options {
     pub from: Option<String>,
     /// How commands run.
     pub settings: RunSettings,
-    /// What mounts may ask for.
-    pub secrets: Vec<Secret>,
-    /// What mounts may ask for.
-    pub ssh: Vec<SshAgent>,
-    /// The OCI runtime that runs commands.
-    pub runtime: Option<String>,
-    /// Options for that runtime.
-    pub runtime_flags: Vec<String>,
+    /// A command as the machine and the flags have it: what mounts may ask for, and who runs it.
+    pub command: Run,
+    /// Mounts of every command.
+    pub mounts: Vec<RunMount>,
+    /// Whether commands may ask for all privileges.
+    pub insecure: bool,
     /// When registries are asked for images.
     pub policy: Policy,
     /// The platform that images are of.
     pub wanted: Wanted,
-    /// Show what is done only where it fails.
-    pub quiet: bool,
-    /// Where what is told goes, in place of stderr.
-    pub logfile: Option<Arc<File>>,
-    /// Whether stages are built side by side, so that what they print must be kept apart.
-    pub parallel: bool,
+    /// Whether it is kept how much each step wrote.
+    pub sizes: bool,
 }
 
 /// Performs the verbs of a build.
@@ -68,43 +68,70 @@ pub struct Adapter<'a> {
     pub fetch: Fetch,
     /// How registries are reached.
     pub access: Access,
-    /// The containers made so far: all but the last are gone at the end.
-    pub made: Mutex<Vec<String>>,
-    /// The exit code of the command that failed, if one did.
-    pub exit: Mutex<Option<u8>>,
+    /// Who knows steps that are not known here.
+    pub cache: StepCache,
+    /// Who is told.
+    pub talk: BuildTalk,
+    /// The stages that were begun.
+    pub made: Mutex<Vec<MadeStage>>,
+    /// The command that failed, if one did.
+    pub failed: Mutex<Option<FailedCommand>>,
+}
+
+/// A stage that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeStage {
+    /// Its container, by id.
+    pub container: String,
+    /// What `AS` calls it, or its place in the file.
+    pub name: String,
+    /// The image it stands on, as it was asked for; or the container of the stage.
+    pub base: String,
+}
+
+/// A command that failed: where, and how.
+#[derive(Debug, Clone)]
+pub struct FailedCommand {
+    /// The stage's container.
+    pub container: String,
+    /// Its exit code.
+    pub code: u8,
 }
 
 impl Verbs for Adapter<'_> {
     type Error = Error;
 
     fn begin(&self, stage: &StageName, base: &Base) -> Result<Begun> {
-        let talk = self.talk(stage);
-        talk.step(1, &stage.text);
-        let builder = self.builder(&talk)?;
-        let mut wanted = self.options.wanted.clone();
-        let image = match base {
-            Base::Scratch => "scratch".to_owned(),
-            Base::Container(container) => {
-                wanted = Wanted::default();
-                self.commit(&builder, container, None)?
-            }
-            Base::Image { name, platform } => {
-                if let Some(platform) = platform {
-                    wanted = Wanted::parse(platform)?;
-                }
-                match (&self.options.from, self.contexts.find(name)) {
-                    (Some(other), _) if stage.index == 0 => other.clone(),
-                    (_, CopyFrom::Other(image)) => image,
-                    (_, _) => return Err(directory_as_base(name)),
-                }
-            }
-        };
-        let container = self.container(&builder, image, wanted.clone())?;
-        if *base == Base::Scratch {
-            edit(&builder, &container, platform_edits(&wanted), None)?;
+        let talk = self.talk.step((stage.number, stage.of), (1, stage.steps), &stage.text);
+        let begun = self.begin_told(&talk, stage, base);
+        match &begun {
+            Ok(_) => talk.end(0),
+            Err(_) => talk.fail(),
         }
-        let details = inspect_container(&builder, &container)?;
-        let mut config = details.draft.config.config;
+        begun
+    }
+
+    fn perform(&self, container: &str, step: &Step) -> Result<String> {
+        let text = if step.history.is_empty() { "" } else { &step.text };
+        let stage = &step.stage;
+        let talk = self.talk.step((stage.number, stage.of), (step.number, stage.steps), text);
+        let performed = self.perform_told(&talk, container, step);
+        match &performed {
+            Ok(size) => talk.end(*size),
+            Err(_) => talk.fail(),
+        }
+        performed.map(|_| container.to_owned())
+    }
+}
+
+impl Adapter<'_> {
+    fn begin_told(&self, talk: &StepTalk<'_>, stage: &StageName, base: &Base) -> Result<Begun> {
+        let builder = self.builder(talk, stage)?;
+        let container = self.container(&builder, stage, base)?;
+        if *base != Base::Scratch && !self.options.disinherited.is_empty() {
+            edit(&builder, &container, self.options.disinherited.clone(), None)?;
+        }
+        let mut config = inspect_container(&builder, &container)?.draft.config.config;
         if !config.env.iter().any(|entry| entry.starts_with("PATH=")) {
             // As other builders have it: without it hardly a command is found.
             let path = ConfigEdit::Env("PATH".to_owned(), DEFAULT_PATH.to_owned());
@@ -113,288 +140,160 @@ impl Verbs for Adapter<'_> {
         }
         let env = config.env.iter().map(|entry| entry.split_once('=').unwrap_or((entry, "")));
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        talk.end();
         Ok(Begun {
             container,
             env,
             workdir: config.working_dir,
+            user: config.user,
             shell: config.shell,
             on_build: config.on_build,
         })
     }
 
-    fn perform(&self, container: &str, step: &Step) -> Result<String> {
-        let talk = self.talk(&step.stage);
-        if !step.history.is_empty() {
-            talk.step(step.number, &step.text);
+    /// Performs a step, and gives how many bytes it wrote.
+    fn perform_told(&self, talk: &StepTalk<'_>, container: &str, step: &Step) -> Result<u64> {
+        let builder = self.builder(talk, &step.stage)?;
+        let before = self.size(&builder, container)?;
+        self.step(&builder, container, step)?;
+        self.cache.send(&builder, container)?;
+        Ok(self.size(&builder, container)?.saturating_sub(before))
+    }
+
+    /// What all steps of a container wrote, bytes; nothing where that is not kept.
+    fn size(&self, builder: &Builder<'_>, container: &str) -> Result<u64> {
+        if !self.options.sizes {
+            return Ok(0);
         }
-        let builder = self.builder(&talk)?;
-        let performed = self.step(&builder, container, step);
-        if performed.is_err() {
-            talk.fail();
-        }
-        talk.end();
-        performed
+        let log = Log { container: container.to_owned() };
+        Ok(log.perform(builder)?.iter().map(|line| line.size).sum())
     }
 }
 
+/// What a mutex has, also after a panic elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Adapter<'_> {
-    fn talk(&self, stage: &StageName) -> StageTalk {
-        let Options { quiet, parallel, logfile, .. } = &self.options;
-        let hold = (*quiet, *parallel);
-        StageTalk::new((stage.number, stage.of, stage.steps), hold, logfile.clone())
+    fn builder<'t>(&'t self, talk: &'t StepTalk<'t>, stage: &StageName) -> Result<Builder<'t>> {
+        let named = |text: &String| {
+            stage.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(text))
+                || *text == stage.index.to_string()
+        };
+        let anew = self.options.anew.iter().any(named);
+        let before = if anew { i64::MAX } else { self.options.anew_before };
+        let builder = Builder::open(&self.settings, self.host, talk)?.anew_before(before);
+        Ok(self.cache.serve(builder))
     }
 
-    fn builder<'t>(&self, talk: &'t StageTalk) -> Result<Builder<'t>> {
-        Builder::open(&self.settings, self.host, talk)
-    }
-
-    fn container(&self, builder: &Builder<'_>, image: String, platform: Wanted) -> Result<String> {
+    /// Makes the container of a stage.
+    fn container(&self, builder: &Builder<'_>, stage: &StageName, base: &Base) -> Result<String> {
+        let note = |container: &str, base: &str| {
+            let name = stage.name.clone().unwrap_or_else(|| stage.index.to_string());
+            let (container, base) = (container.to_owned(), base.to_owned());
+            lock(&self.made).push(MadeStage { container, name, base });
+        };
+        let mut wanted = self.options.wanted.clone();
+        let image = match base {
+            Base::Scratch => "scratch".to_owned(),
+            Base::Container(container) => {
+                let fork = Fork { container: container.clone(), at: None, name: None };
+                let made = fork.perform(builder)?;
+                note(&made.id, container);
+                return Ok(made.id);
+            }
+            Base::Image { name, platform } => {
+                if let Some(platform) = platform {
+                    wanted = Wanted::parse(platform)?;
+                }
+                match (&self.options.from, self.contexts.find(name)) {
+                    (Some(other), _) if stage.index == 0 => other.clone(),
+                    (_, CopyFrom::Other(image)) => self.options.rules.apply(&image)?,
+                    (_, _) => return Err(directory_as_base(name)),
+                }
+            }
+        };
         let from = From {
             image,
             format: self.options.format,
-            cached: self.options.cached,
+            cached: true,
             run: self.options.settings.clone(),
             access: self.access.clone(),
             pull: self.options.policy,
-            platform,
+            platform: wanted,
             ..From::default()
         };
         let made = from.perform(builder)?;
-        self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(made.id.clone());
+        note(&made.id, &from.image);
         Ok(made.id)
     }
 
-    /// Commits without a name; `line` is what made the layer.
-    fn commit(&self, builder: &Builder<'_>, container: &str, line: Option<String>) -> Result<String> {
-        if let Some(line) = line {
-            edit(builder, container, vec![ConfigEdit::CreatedBy(line)], None)?;
-        }
-        let commit = Commit {
-            container: container.to_owned(),
-            times: self.options.times,
-            created: self.options.created,
-            omit_empty: self.options.layers,
-            ..Commit::default()
+    /// Where `name` says that files come from. An image that is not here is pulled.
+    fn named(&self, builder: &Builder<'_>, name: &str) -> Result<CopyFrom> {
+        let CopyFrom::Other(image) = self.contexts.find(name) else { return Ok(self.contexts.find(name)) };
+        let pull = Pull {
+            source: self.options.rules.apply(&image)?,
+            access: self.access.clone(),
+            policy: self.options.policy,
+            platform: self.options.wanted.clone(),
+            ..Pull::default()
         };
-        Ok(commit.perform(builder)?.id.hex())
+        Ok(CopyFrom::Other(pull.perform(builder)?.id.hex()))
     }
 
-    fn step(&self, builder: &Builder<'_>, container: &str, step: &Step) -> Result<String> {
-        let layer = self.options.layers && changes_files(step);
-        let last = step.number == step.stage.steps;
-        // What becomes the layer's own line is not one more line.
-        let own = layer || (last && !self.options.layers);
-        let mut line = step.history.clone();
-        for verb in &step.verbs {
-            let said = match verb {
-                Verb::Run(run) => self.run(builder, container, run).map(|()| None)?,
-                Verb::Copy(copy) => self.copy(builder, container, copy)?,
-                Verb::MakeDirectory(path) => self.make_directory(builder, container, path).map(|()| None)?,
-                Verb::Config(edits) => {
-                    let edits = edits.iter().filter_map(config_edit).collect();
-                    edit(builder, container, edits, None).map(|()| None)?
-                }
-            };
-            if let Some(said) = said {
-                line = said;
+    /// What one instruction does. Its line of history goes with the last of its verbs.
+    fn step(&self, builder: &Builder<'_>, container: &str, step: &Step) -> Result<()> {
+        let closes = if self.options.layers { changes_files(step) } else { step.last };
+        let shown = |line: Option<String>| match (closes, line.as_deref()) {
+            // What a base had done in its stead is no instruction of the file.
+            (_, Some("")) => Shown::Nothing,
+            (true, _) => Shown::Layer(line),
+            (false, _) => Shown::Line(line),
+        };
+        let line = || Some(step.history.clone());
+        let Some((last, before)) = step.verbs.split_last() else {
+            return show(builder, container, Vec::new(), &shown(line()));
+        };
+        for verb in before {
+            self.verb(builder, container, verb, &Shown::Nothing)?;
+        }
+        // A copy knows what it copied.
+        let own = if matches!(last, Verb::Copy(_)) { None } else { line() };
+        self.verb(builder, container, last, &shown(own))
+    }
+
+    fn verb(&self, builder: &Builder<'_>, container: &str, verb: &Verb, shown: &Shown) -> Result<()> {
+        match verb {
+            Verb::Run(run) => self.run(builder, container, run, shown),
+            Verb::Copy(copy) => self.copy(builder, container, copy, shown),
+            Verb::MakeDirectory { path, owner } => {
+                self.make_directory(builder, container, (path, owner), shown)
             }
-        }
-        if !own {
-            if !line.is_empty() {
-                edit(builder, container, Vec::new(), Some(line))?;
-            }
-            return Ok(container.to_owned());
-        }
-        if !layer {
-            edit(builder, container, vec![ConfigEdit::CreatedBy(line)], None)?;
-            return Ok(container.to_owned());
-        }
-        let image = self.commit(builder, container, Some(line))?;
-        // Files of a stage are taken from its last container; those before are not needed any more.
-        Rm { container: container.to_owned() }.perform(builder)?;
-        self.container(builder, image, Wanted::default())
-    }
-
-    fn run(&self, builder: &Builder<'_>, container: &str, run: &verbs::Run) -> Result<()> {
-        let unsupported = |what: String, hint: &str| {
-            Error::new(Kind::Unsupported, what).because("this version cannot").hint(hint.to_owned())
-        };
-        if let Some((name, _)) = run.devices.iter().find(|(_, required)| *required) {
-            return Err(unsupported(format!("cannot use the device `{name}`"), "leave out --device"));
-        }
-        if run.security == Some(Security::Insecure) {
-            return Err(unsupported(
-                "cannot run with --security=insecure".to_owned(),
-                "allow what it needs: kiln build --cap-add CAPABILITY",
-            ));
-        }
-        let (mounts, contextdir) = self.mounts(&run.mounts)?;
-        let network = match run.network {
-            Some(NetworkMode::None) => Some(Network::None),
-            Some(NetworkMode::Host) => Some(Network::Host),
-            _ => None,
-        };
-        let mut settings = RunSettings { network, ..RunSettings::default() };
-        let mut args = run.args.clone();
-        let scratch = run.script.as_ref().map(|_| builder.scratch()).transpose()?;
-        if let (Some(script), Some(scratch)) = (&run.script, &scratch) {
-            let path = scratch.path().join("script");
-            write_script(&path, script)?;
-            settings.volumes.push(format!("{}:{SCRIPT}:ro", path.display()).parse()?);
-            args = vec![SCRIPT.to_owned()];
-        }
-        let command = Run {
-            args: args.clone(),
-            env: run.env.clone(),
-            proxies: proxies(),
-            mounts,
-            contextdir,
-            secrets: self.options.secrets.clone(),
-            ssh: self.options.ssh.clone(),
-            runtime: self.options.runtime.clone(),
-            runtime_flags: self.options.runtime_flags.clone(),
-            settings,
-            ..Run::default()
-        };
-        let exit = command.perform_in(builder, container, false)?;
-        match exit.code() {
-            0 => Ok(()),
-            code => {
-                self.exit.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(code);
-                Err(Error::new(Kind::Io, format!("cannot run `{}`", shown(&args)))
-                    .because(format!("it ends with exit code {code}")))
-            }
+            Verb::Config(edits) => show(builder, container, edits.iter().map(config_edit).collect(), shown),
         }
     }
 
-    /// The mounts of a command, and the directory that those of a build context are in.
-    fn mounts(&self, mounts: &[(String, Origin)]) -> Result<(Vec<RunMount>, Option<PathBuf>)> {
-        let (mut found, mut directory) = (Vec::new(), None);
-        for (text, origin) in mounts {
-            let from = match origin {
-                Origin::Context => CopyFrom::Context(self.contexts.main.clone()),
-                Origin::Container(container) => CopyFrom::Other(container.clone()),
-                Origin::Named(name) => self.contexts.find(name),
-            };
-            let text = match from {
-                CopyFrom::Other(name) => format!("{text},from={name}"),
-                CopyFrom::Context(dir) | CopyFrom::Host(dir) => {
-                    let is_bind = !text.contains("type=") || text.contains("type=bind");
-                    let dir = std::path::absolute(&dir).map_err(|cause| cannot("find", &dir, cause))?;
-                    if is_bind && directory.replace(dir.clone()).is_some_and(|other| other != dir) {
-                        return Err(Error::new(Kind::Unsupported, format!("cannot use the mount `{text}`"))
-                            .because("one command takes files of two build contexts")
-                            .hint("copy those of one into a stage, and mount them from there"));
-                    }
-                    text.clone()
-                }
-            };
-            found.push(text.parse::<RunMount>()?);
-        }
-        Ok((found, directory))
-    }
-
-    /// Copies, and gives the line for the history.
-    fn copy(&self, builder: &Builder<'_>, container: &str, copy: &verbs::Copy) -> Result<Option<String>> {
-        let unpack = match (copy.add, copy.unpack) {
-            (false, _) | (true, Some(false)) => Unpack::Nothing,
-            (true, None) => Unpack::Files,
-            (true, Some(true)) => Unpack::All,
-        };
-        let value = Copy {
-            sources: copy.sources.clone(),
-            destination: copy.destination.clone(),
-            chown: copy.chown.clone(),
-            chmod: copy.chmod.clone(),
-            excludes: copy.exclude.clone(),
-            parents: copy.parents,
-            unpack,
-            link: copy.link,
-            checksum: copy.checksum.clone(),
-            keep_git_dir: copy.keep_git_dir,
-            fetch: self.fetch.clone(),
-            ..Copy::default()
-        };
-        let mut line = None;
-        if !copy.inline.is_empty() {
-            let scratch = builder.scratch()?;
-            for (name, text) in &copy.inline {
-                write_inline(scratch.path(), name, text)?;
-            }
-            let sources = copy.inline.keys().cloned().collect();
-            let inline = Copy { sources, unpack: Unpack::Nothing, literal: true, ..value.clone() };
-            let from = CopyFrom::Context(scratch.path().join("inline"));
-            line = Some(perform_copy(builder, container, &inline, &from)?);
-        }
-        if !copy.sources.is_empty() {
-            let from = match &copy.origin {
-                Origin::Context => CopyFrom::Context(self.contexts.main.clone()),
-                Origin::Container(container) => CopyFrom::Other(container.clone()),
-                Origin::Named(name) => self.contexts.find(name),
-            };
-            let ignore = if copy.origin == Origin::Context { self.ignore.clone() } else { Vec::new() };
-            let keep_owners = matches!(from, CopyFrom::Other(_));
-            let files = Copy { ignore, keep_owners, ..value };
-            line = Some(perform_copy(builder, container, &files, &from)?);
-        }
-        Ok(line)
-    }
-
-    fn make_directory(&self, builder: &Builder<'_>, container: &str, path: &str) -> Result<()> {
-        let scratch = builder.scratch()?;
-        let empty = scratch.path().join("empty");
-        std::fs::create_dir(&empty).map_err(|cause| cannot("make", &empty, cause))?;
-        let copy = Copy {
-            sources: vec![".".to_owned()],
-            destination: format!("{path}/"),
-            chmod: Some("755".to_owned()),
-            // The directory itself would be as old as this build.
-            timestamp: Some(self.options.created.unwrap_or(0)),
-            ..Copy::default()
-        };
-        copy.perform_in(builder, container, &CopyFrom::Context(empty), true, false).map(drop)
-    }
-
-    /// Removes all containers of the build.
-    pub fn clean(&self, builder: &Builder<'_>) {
-        let mut made = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for container in made.drain(..) {
-            // Those that were followed by another are gone already.
+    /// Removes all containers of the build, but for the one to keep.
+    pub fn clean(&self, builder: &Builder<'_>, keep: Option<&str>) {
+        let made = lock(&self.made).drain(..).map(|made| made.container).collect::<Vec<_>>();
+        for container in made.into_iter().filter(|made| Some(made.as_str()) != keep) {
+            // What a killed command holds is swept with it.
             let _ = Rm { container }.perform(builder);
         }
     }
 }
 
-/// Where a script of a heredoc is mounted.
-const SCRIPT: &str = "/dev/pipes/script";
-
-fn perform_copy(builder: &Builder<'_>, container: &str, copy: &Copy, from: &CopyFrom) -> Result<String> {
-    let done = copy.perform_in(builder, container, from, true, false)?;
-    Ok(copy.history(&done))
-}
-
-fn write_inline(scratch: &Path, name: &str, text: &str) -> Result<()> {
-    let dir = scratch.join("inline");
-    let path: PathBuf = dir.join(name);
-    if name.contains('/') || matches!(name, "." | "..") {
-        return Err(Error::invalid(format!("cannot make a file called `{name}`"))
-            .because("it is no name of a file")
-            .hint("give the heredoc another name"));
-    }
-    std::fs::create_dir_all(&dir).map_err(|cause| cannot("make", &dir, cause))?;
-    std::fs::write(&path, text).map_err(|cause| cannot("write", &path, cause))?;
-    set_mode(&path, 0o644)
-}
-
-fn write_script(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).map_err(|cause| cannot("write", path, cause))?;
-    set_mode(path, 0o755)
-}
-
-fn set_mode(path: &Path, mode: u32) -> Result<()> {
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
-    std::fs::set_permissions(path, mode).map_err(|cause| cannot("set the mode of", path, cause))
+/// Edits a container, and says so in the history.
+fn show(builder: &Builder<'_>, container: &str, mut edits: Vec<ConfigEdit>, shown: &Shown) -> Result<()> {
+    let line = match shown {
+        Shown::Line(line) => line.clone(),
+        Shown::Layer(line) => {
+            edits.extend(line.clone().map(ConfigEdit::CreatedBy));
+            None
+        }
+        Shown::Nothing => None,
+    };
+    edit(builder, container, edits, line)
 }
 
 fn edit(builder: &Builder<'_>, container: &str, edits: Vec<ConfigEdit>, line: Option<String>) -> Result<()> {
@@ -402,26 +301,13 @@ fn edit(builder: &Builder<'_>, container: &str, edits: Vec<ConfigEdit>, line: Op
     Config { container: container.to_owned(), edits, history }.perform(builder)
 }
 
+fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(path, mode).map_err(|cause| cannot("set the mode of", path, cause))
+}
+
 fn changes_files(step: &Step) -> bool {
     step.verbs.iter().any(|verb| !matches!(verb, Verb::Config(_)))
-}
-
-/// The command as messages show it.
-fn shown(args: &[String]) -> String {
-    let line = match args {
-        [_, flag, line] if flag == "-c" => line.clone(),
-        args => args.join(" "),
-    };
-    let first = line.lines().next().unwrap_or_default();
-    first.chars().take(200).collect()
-}
-
-/// What an image from nothing says of a platform that is not this machine's.
-fn platform_edits(wanted: &Wanted) -> Vec<ConfigEdit> {
-    let Wanted { os, arch, variant } = wanted.clone();
-    let edits =
-        [os.map(ConfigEdit::Os), arch.map(ConfigEdit::Architecture), variant.map(ConfigEdit::Variant)];
-    edits.into_iter().flatten().collect()
 }
 
 fn directory_as_base(name: &str) -> Error {
@@ -430,9 +316,9 @@ fn directory_as_base(name: &str) -> Error {
         .hint(format!("give an image: --build-context {name}=docker-image://IMAGE"))
 }
 
-fn config_edit(edit: &Edit) -> Option<ConfigEdit> {
+fn config_edit(edit: &Edit) -> ConfigEdit {
     use ConfigEdit as C;
-    Some(match edit {
+    match edit {
         Edit::Env(name, value) => C::Env(name.clone(), value.clone()),
         Edit::Label(name, value) => C::Label(name.clone(), value.clone()),
         Edit::Cmd(words) => C::Cmd(words.clone()),
@@ -457,5 +343,5 @@ fn config_edit(edit: &Edit) -> Option<ConfigEdit> {
                 retries: i64::from(check.retries),
             }))
         }
-    })
+    }
 }

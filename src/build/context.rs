@@ -5,6 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use builder_core::{Builder, CopyFrom, Error, Fetch, Kind, Result, Scratch, is_remote, unpack_archive};
+use dockerfile_frontend::MAX_BYTES;
+
+use super::Found;
 
 /// As much as a context on standard input may have, in bytes.
 const MAX_STDIN: u64 = 16 << 30;
@@ -31,6 +34,36 @@ pub enum Named {
     Image(String),
 }
 
+impl Named {
+    /// What a value of `--build-context` names; none if it has to be fetched.
+    pub fn here(value: &str) -> Option<Self> {
+        for (scheme, location) in [
+            ("docker-image://", ""),
+            ("container-image://", ""),
+            ("docker://", "docker://"),
+            ("oci-layout://", "oci:"),
+        ] {
+            if let Some(rest) = value.strip_prefix(scheme) {
+                return Some(Named::Image(format!("{location}{rest}")));
+            }
+        }
+        if is_remote(value) {
+            return None;
+        }
+        let path = PathBuf::from(value.strip_prefix("file://").unwrap_or(value));
+        Some(if path.is_dir() { Named::Directory(path) } else { Named::Image(value.to_owned()) })
+    }
+}
+
+/// The name and the value of `--build-context`.
+pub fn name_and_value(text: &str) -> Result<(&str, &str)> {
+    text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+        Error::invalid(format!("cannot use the build context `{text}`"))
+            .because("it has no name")
+            .hint("write it as --build-context NAME=DIRECTORY")
+    })
+}
+
 impl Contexts {
     /// Makes the contexts ready. `dockerfile_elsewhere` says that standard input, if it is the context, is a tar.
     pub fn new(
@@ -53,12 +86,7 @@ impl Contexts {
                 .hint("name a directory, a repository, or `-` for standard input"));
         }
         for (number, text) in named.iter().enumerate() {
-            let (name, value) =
-                text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
-                    Error::invalid(format!("cannot use the build context `{text}`"))
-                        .because("it has no name")
-                        .hint("write it as --build-context NAME=DIRECTORY")
-                })?;
+            let (name, value) = name_and_value(text)?;
             let one = contexts.name(builder, value, fetch, number)?;
             contexts.named.insert(name.to_owned(), one);
         }
@@ -66,22 +94,11 @@ impl Contexts {
     }
 
     fn name(&self, builder: &Builder<'_>, value: &str, fetch: &Fetch, number: usize) -> Result<Named> {
-        for (scheme, location) in [
-            ("docker-image://", ""),
-            ("container-image://", ""),
-            ("docker://", "docker://"),
-            ("oci-layout://", "oci:"),
-        ] {
-            if let Some(rest) = value.strip_prefix(scheme) {
-                return Ok(Named::Image(format!("{location}{rest}")));
-            }
+        if let Some(named) = Named::here(value) {
+            return Ok(named);
         }
-        if is_remote(value) {
-            let dir = self.below(&format!("context-{number}"))?;
-            return self.unpacked(fetch.perform(builder, value, &dir)?).map(Named::Directory);
-        }
-        let path = PathBuf::from(value.strip_prefix("file://").unwrap_or(value));
-        if path.is_dir() { Ok(Named::Directory(path)) } else { Ok(Named::Image(value.to_owned())) }
+        let dir = self.below(&format!("context-{number}"))?;
+        self.unpacked(fetch.perform(builder, value, &dir)?).map(Named::Directory)
     }
 
     /// An empty directory among what is unfinished.
@@ -122,6 +139,18 @@ impl Contexts {
         }
         self.dockerfile = Some(std::fs::read(&path).map_err(|cause| cannot("read", &path, cause))?);
         Ok(dir)
+    }
+
+    /// A Dockerfile from an address.
+    pub fn dockerfile_of(&self, builder: &Builder<'_>, address: &str, fetch: &Fetch) -> Result<Found> {
+        let dir = self.below("dockerfile")?;
+        let path = fetch.perform(builder, address, &dir)?;
+        let file = std::fs::File::open(&path).map_err(|cause| cannot("read", &path, cause))?;
+        let mut bytes = Vec::new();
+        let read = file.take(MAX_BYTES as u64 + 4).read_to_end(&mut bytes);
+        read.map_err(|cause| cannot("read", &path, cause))?;
+        std::fs::remove_dir_all(&dir).map_err(|cause| cannot("remove", &dir, cause))?;
+        Ok((bytes, address.to_owned(), None))
     }
 
     /// The directory of an archive, or the directory itself.

@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use builder_core::{Error, Kind, Result};
+use builder_core::{Error, Kind, Result, is_git, is_remote};
 use dockerfile_frontend::MAX_BYTES;
 
 use super::context::cannot;
+use super::preprocess;
 
 /// What is looked for in a context.
 const NAMES: [&str; 2] = ["Containerfile", "Dockerfile"];
@@ -16,6 +17,9 @@ const MAX_IGNORE: u64 = 4 << 20;
 
 /// The Dockerfile's text, what messages call it, and where it is if it is a file.
 pub type Found = (Vec<u8>, String, Option<PathBuf>);
+
+/// Fetches a Dockerfile from an address.
+pub type Fetched<'f> = dyn Fn(&str) -> Result<Found> + 'f;
 
 /// Reads the Dockerfile: the one named, from here or from the context, `-` for standard input; else the usual ones.
 pub fn find(context: &Path, named: Option<&str>) -> Result<Found> {
@@ -44,6 +48,36 @@ pub fn find(context: &Path, named: Option<&str>) -> Result<Found> {
     let path = if here.is_file() { here } else { context.join(named) };
     let path = if path.is_dir() { path.join(NAMES[1]) } else { path };
     Ok((read(&path)?, named.to_owned(), Some(path)))
+}
+
+/// Reads the Dockerfiles that are named, one after the other, from here, from the context or from addresses.
+pub fn find_all(
+    context: &Path,
+    named: &[String],
+    cpp_flags: &[String],
+    fetch: &Fetched<'_>,
+) -> Result<Found> {
+    let (mut text, mut names, mut first) = (Vec::new(), Vec::new(), None);
+    let all: Vec<Option<&str>> = match named {
+        [] => vec![None],
+        named => named.iter().map(|name| Some(name.as_str())).collect(),
+    };
+    for one in all {
+        let (mut bytes, name, path) = match one {
+            Some(address) if is_remote(address) && !is_git(address) => fetch(address)?,
+            one => find(context, one)?,
+        };
+        if let Some(path) = path.as_deref().filter(|path| preprocess::is_source(path)) {
+            bytes = preprocess::preprocess(path, &bytes, cpp_flags)?;
+        }
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        text.append(&mut bytes);
+        names.push(name);
+        first = first.or(path);
+    }
+    Ok((text, names.join(" + "), first))
 }
 
 /// A symlink that leads out of a context, which may be anyone's, is no Dockerfile of it.

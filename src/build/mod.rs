@@ -4,7 +4,12 @@
 mod adapter;
 mod context;
 mod file;
+pub mod output;
+mod preprocess;
+mod rules;
 
-pub use adapter::{Adapter, Options};
-pub use context::{Contexts, cannot};
-pub use file::{Found, find, ignore_file, ignore_lines};
+pub use adapter::{Adapter, FailedCommand, MadeStage, Options};
+pub use context::{Contexts, Named, cannot, name_and_value};
+pub use file::{Found, find, find_all, ignore_file, ignore_lines};
+pub use output::Output;
+pub use rules::Rules;

@@ -1,299 +1,229 @@
-//! `kiln build`.
+//! `kiln build`: what is done in which order. The words are in `flags`, what they mean is in `options`.
 
+mod finish;
 mod flags;
+mod options;
+mod platforms;
+mod read;
 pub mod report;
+mod stages;
+mod times;
+mod verify;
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
-use builder_core::{
-    Builder, Commit, Config, ConfigEdit, Error, Existing, Kind, ManifestCreate, Result, Settings, Tag, Wanted,
-};
-use dockerfile_frontend::{Build, Built, Given, Graph, Parsed, Severity, Source, execute, lint, parse, scan};
+use builder_core::{Builder, Error, Kind, Log, Moment, Rename, Result, Rm, Settings, Shell, Wanted};
+use dockerfile_frontend::{Build, Built, Failed, execute};
 
-use crate::build::{Adapter, Contexts, Found, find, ignore_lines};
+use crate::args::endpoint::refuse;
+use crate::build::{Adapter, Contexts, FailedCommand, Found, Output, find_all, output};
 use crate::cli::Context;
-use crate::commands::write_file;
 use crate::exit::Exit;
+use crate::settings::{self, Environment};
 use crate::ui::{self, Talk};
+use finish::Image;
+use read::Read;
 
-pub use flags::{Args, arguments, platforms_of};
+pub use flags::Args;
+pub use options::arguments;
+pub use platforms::platforms_of;
 
-/// A Dockerfile that was read and found right.
-struct Read {
-    source: Source,
-    parsed: Parsed,
-    graph: Graph,
-    given: Given,
-    ignore: Vec<String>,
-    /// How many warnings there are, and whether they are errors.
-    warnings: (usize, bool),
+/// What the builds for all platforms share.
+struct Job<'a> {
+    context: &'a Context,
+    builder: &'a Builder<'a>,
+    settings: &'a Settings,
+    contexts: &'a Contexts,
+    outputs: Vec<Output>,
+    /// Whether images of several platforms are built.
+    several: bool,
 }
 
 impl Args {
     /// Builds, and prints the image id; of several platforms the ids.
     pub fn run(self, context: &Context) -> Result<Exit> {
-        let talk = Talk { quiet: self.quiet };
-        let platforms = self.platforms()?;
+        self.refused.check()?;
+        if !self.decryption_key.is_empty() {
+            return refuse("decryption-key", "begin with an image that is not encrypted");
+        }
+        let mut outputs: Vec<Output> =
+            self.output.iter().map(|text| Output::parse(text)).collect::<Result<_>>()?;
+        outputs.extend(self.push.then(output::push));
+        let to_stdout = outputs.iter().any(Output::is_stdout);
+        let talk = Talk { quiet: self.is_quiet() };
         let settings = context.entered()?;
+        self.blob_cache.make()?;
         let builder = Builder::open(&settings, context.host, &talk)?;
-        let elsewhere = self.file.as_deref().is_some_and(|file| file != "-");
+        let elsewhere = self.file.iter().any(|file| file != "-");
         let fetch = self.registry.fetch(&context.globals);
         let contexts = Contexts::new(&builder, &self.context, &self.build_context, &fetch, elsewhere)?;
-        let file = self.file(&contexts)?;
+        let file = self.file(&builder, context, &contexts)?;
+        let platforms = self.platforms(context, &builder, &contexts, &file)?;
+        let several = platforms.len() > 1;
+        let job =
+            Job { context, builder: &builder, settings: &settings, contexts: &contexts, outputs, several };
         let mut images = Vec::new();
-        for wanted in platforms {
-            let read = self.read(&contexts, &file, &wanted)?;
+        for wanted in &platforms {
+            let read = self.read(&contexts, &file, wanted)?;
             if let Some(exit) = self.answer(&read)? {
                 return Ok(exit);
             }
             if !self.stdin {
                 close_stdin()?;
             }
-            let adapter = self.adapter(context, settings.clone(), &contexts, &read, wanted)?;
-            match self.build(&builder, &adapter, &read) {
-                Ok(Ok(image)) => images.push(image),
-                Ok(Err(exit)) => return Ok(exit),
-                Err(error) => return Err(error),
+            match self.build(&job, &read, wanted)? {
+                Ok(image) => images.push(image),
+                Err(exit) => return Ok(exit),
             }
         }
-        if let Some(name) = self.manifest.clone() {
-            let existing = Existing::Amend;
-            ManifestCreate { name, images: images.clone(), existing, ..ManifestCreate::default() }
-                .perform(&builder)?;
+        self.list(&job, &images)?;
+        for image in &images {
+            match (to_stdout, self.iidfile.is_some() || self.iidfile_raw.is_some()) {
+                // What is there is the archive's.
+                (true, _) => ui::remark(&image.id),
+                // As Buildah has it: it is written there and nowhere else.
+                (false, true) => {}
+                (false, false) => ui::result(&image.id),
+            }
         }
-        images.iter().for_each(ui::result);
         Ok(Exit::Success)
     }
 
-    /// Builds for one platform and gives the image id, or the exit code of the command that failed.
-    fn build(
-        &self,
-        builder: &Builder<'_>,
-        adapter: &Adapter<'_>,
-        read: &Read,
-    ) -> Result<std::result::Result<String, Exit>> {
+    /// Builds for one platform and gives the image, or the exit code of the command that failed.
+    fn build(&self, job: &Job<'_>, read: &Read, wanted: &Wanted) -> Result<std::result::Result<Image, Exit>> {
+        let adapter = self.adapter(job, read, wanted)?;
+        let built = self.execute(&adapter, read, self.jobs);
+        let done = built.and_then(|built| self.finish(job, &adapter, &built, wanted));
+        let done = match (done, self.verify) {
+            (Ok(image), true) => self.verified(job, read, wanted, &adapter, image),
+            (done, _) => done,
+        };
+        if self.summary {
+            report::summary(&adapter.talk.rows());
+        }
+        match done {
+            Ok(image) => {
+                if self.rm {
+                    adapter.clean(job.builder, None);
+                    self.remove_failed(job.builder);
+                }
+                Ok(Ok(image))
+            }
+            Err(error) => self.fail(job, &adapter, error),
+        }
+    }
+
+    /// Performs all steps, and says where one failed.
+    fn execute(&self, adapter: &Adapter<'_>, read: &Read, jobs: usize) -> Result<Built> {
         let build = Build {
             dockerfile: &read.parsed.dockerfile,
             source: &read.source,
             graph: &read.graph,
             given: &read.given,
-            jobs: self.jobs,
+            jobs,
+            all: !self.stages.skip_unused_stages,
         };
-        let built = execute(build, adapter);
-        let done = built.map_err(|failed| report::failure(failed, &read.source));
-        let done = done.and_then(|built| self.finish(builder, adapter, &built));
-        if self.rm || done.is_err() {
-            adapter.clean(builder);
+        execute(build, adapter).map_err(|failed: Failed<Error>| {
+            let step = adapter.talk.take_failed().unwrap_or_default();
+            report::failure(failed, &read.source, &step)
+        })
+    }
+
+    /// Removes what a build that failed leaves, keeps the container of the command that did if that is wanted, and
+    /// gives that command's exit code.
+    fn fail(
+        &self,
+        job: &Job<'_>,
+        adapter: &Adapter<'_>,
+        error: Error,
+    ) -> Result<std::result::Result<Image, Exit>> {
+        let failed = adapter.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(FailedCommand { container, code }) = failed else {
+            adapter.clean(job.builder, None);
+            return Err(error);
+        };
+        let force = self.force_rm.unwrap_or_else(settings::is_buildah);
+        let what = self.on_fail.as_deref().unwrap_or(if force { "remove" } else { "keep" });
+        if what == "remove" {
+            adapter.clean(job.builder, None);
+            ui::show_error(&error);
+            return Ok(Err(Exit::Child(code)));
         }
-        let code = *adapter.exit.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match (done, code) {
-            (Ok(image), _) => Ok(Ok(image)),
-            (Err(error), Some(code)) => {
-                ui::show_error(&error);
-                Ok(Err(Exit::Child(code)))
-            }
-            (Err(error), None) => Err(error),
+        adapter.clean(job.builder, Some(&container));
+        self.remove_failed(job.builder);
+        let name = self.name_of_failed();
+        let name = match (Rename { container: container.clone(), name: name.clone() }).perform(job.builder) {
+            Ok(()) => name,
+            // Another container has that name.
+            Err(_) => container[..12].to_owned(),
+        };
+        ui::show_error(&error.hint(format!("look at what it left: kiln shell --failed {name}")));
+        if what == "shell" {
+            let terminal = ui::is_terminal();
+            let shell = Shell { container, moment: Moment::Failed, terminal, ..Shell::default() };
+            shell.perform(job.builder)?;
+        }
+        Ok(Err(Exit::Child(code)))
+    }
+
+    /// What the container of a command that failed is called: one name for each image, so that there is one container.
+    fn name_of_failed(&self) -> String {
+        let tag = self.tag.first().map(|tag| tag.rsplit('/').next().unwrap_or(tag).to_owned());
+        let place = || std::path::absolute(&self.context).ok()?.file_name()?.to_str().map(str::to_owned);
+        let base = tag.or_else(place).unwrap_or_default();
+        let base = base.split([':', '@']).next().unwrap_or_default();
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let base: String = base.chars().map(plain).take(60).collect();
+        match base.trim_matches('-') {
+            "" => "failed-build".to_owned(),
+            base => format!("failed-{base}"),
+        }
+    }
+
+    /// Removes the container that the last failure left, if it is one.
+    fn remove_failed(&self, builder: &Builder<'_>) {
+        let container = self.name_of_failed();
+        let is_failed = Log { container: container.clone() }
+            .perform(builder)
+            .is_ok_and(|lines| lines.last().is_some_and(|line| line.failed.is_some()));
+        if is_failed {
+            // One that is being looked into stays.
+            let _ = Rm { container }.perform(builder);
         }
     }
 
     /// The Dockerfile's text, its name, and where it is.
-    fn file(&self, contexts: &Contexts) -> Result<Found> {
-        match &contexts.dockerfile {
-            Some(bytes) if self.file.is_none() => Ok((bytes.clone(), "Dockerfile".to_owned(), None)),
-            _ => find(&contexts.main, self.file.as_deref()),
+    fn file(&self, builder: &Builder<'_>, context: &Context, contexts: &Contexts) -> Result<Found> {
+        if let Some(bytes) = contexts.dockerfile.as_ref().filter(|_| self.file.is_empty()) {
+            return Ok((bytes.clone(), "Dockerfile".to_owned(), None));
         }
-    }
-
-    /// Reads the Dockerfile and all that belongs to it, and shows what is wrong or hardly meant.
-    fn read(&self, contexts: &Contexts, (bytes, name, path): &Found, wanted: &Wanted) -> Result<Read> {
-        let source = match Source::new(name.as_str(), bytes) {
-            Ok(source) => source,
-            Err(fault) => return Err(report::faults(name, &[fault])),
-        };
-        let parsed = parse(&source);
-        let wrong = || parsed.diagnostics.iter().filter(|fault| fault.severity == Severity::Error);
-        if parsed.has_errors() {
-            let all: Vec<_> = wrong().cloned().collect();
-            return Err(report::faults(name, &all));
-        }
-        let given = self.given(wanted)?;
-        let graph = Graph::new(&parsed.dockerfile, &source, &given, self.target.as_deref())
-            .map_err(|faults| report::faults(name, &faults))?;
-        let ignore = ignore_lines(&contexts.main, path.as_deref(), self.ignorefile.as_deref())?;
-        let mut read = Read { source, parsed, graph, given, ignore, warnings: (0, false) };
-        read.warnings = self.warn(&read)?;
-        Ok(read)
-    }
-
-    /// Shows warnings and says how many there are, and whether they are errors.
-    fn warn(&self, read: &Read) -> Result<(usize, bool)> {
-        let dockerfile = &read.parsed.dockerfile;
-        let asked = dockerfile.directives.check.as_ref().map_or("", |check| check.value.as_str());
-        let checks = lint::Checks::parse(asked).map_err(|because| {
-            Error::invalid("cannot use the directive `check`")
-                .because(because)
-                .hint("# check=skip=JSONArgsRecommended;error=true")
-        })?;
-        let ignored = builder_core::Ignored::new(&read.ignore)?;
-        let statements = scan(&read.source).statements;
-        let found = lint::lint(&read.source, &statements, dockerfile, &read.given, &checks, &|path| {
-            ignored.leaves_out(path)
-        });
-        let parsed = read.parsed.diagnostics.iter().filter(|fault| checks.keeps(fault));
-        let all: Vec<_> = parsed.chain(&found).chain(&read.graph.warnings).collect();
-        let is_asked = self.check || self.call.as_deref() == Some("check");
-        if is_asked || (!self.quiet && self.call.is_none()) {
-            all.iter().take(report::MAX_SHOWN).for_each(ui::remark);
-        }
-        let mut declared: Vec<&str> = read.given.platform.keys().map(String::as_str).collect();
-        for instruction in &dockerfile.instructions {
-            if let dockerfile_frontend::ast::Body::Arg(arg) = &instruction.body {
-                declared.extend(arg.arguments.iter().map(|argument| argument.name.as_str()));
-            }
-        }
-        let unused = dockerfile_frontend::unused(&read.given, &declared);
-        if !unused.is_empty() && !self.quiet {
-            ui::remark(format_args!(
-                "warning: one or more build args were not consumed: [{}]",
-                unused.join(" ")
-            ));
-        }
-        Ok((all.len(), checks.error))
-    }
-
-    /// Answers `--check` and `--call`, which build nothing; and refuses to build where warnings are errors.
-    fn answer(&self, read: &Read) -> Result<Option<Exit>> {
-        let (warnings, are_errors) = read.warnings;
-        let call = if self.check { Some("check") } else { self.call.as_deref() };
-        match call {
-            Some("outline") => report::outline(&read.parsed.dockerfile, &read.graph),
-            Some("targets") => report::targets(&read.graph),
-            Some("check") if warnings == 0 => ui::result("Check complete, no warnings found."),
-            Some("check") => {
-                let plural = if warnings == 1 { "" } else { "s" };
-                ui::result(format_args!("Check complete, {warnings} warning{plural} found."));
-                return Ok(Some(Exit::Broken));
-            }
-            _ if are_errors && warnings > 0 => {
-                return Err(Error::invalid("cannot build with warnings")
-                    .because(format!("there are {warnings}, and the file says `check=error=true`"))
-                    .hint("mend what they are about, or skip them: # check=skip=NAMES"));
-            }
-            _ => return Ok(None),
-        }
-        Ok(Some(Exit::Success))
-    }
-
-    fn adapter<'a>(
-        &self,
-        context: &Context,
-        settings: Settings,
-        contexts: &'a Contexts,
-        read: &Read,
-        wanted: Wanted,
-    ) -> Result<Adapter<'a>> {
-        let parallel = self.jobs != 1 && read.graph.needed().len() > 1;
-        Ok(Adapter {
-            settings,
-            host: context.host,
-            options: self.options(parallel, wanted, &context.globals)?,
-            contexts,
-            ignore: read.ignore.clone(),
-            fetch: self.registry.fetch(&context.globals),
-            access: self.registry.access()?,
-            made: Mutex::default(),
-            exit: Mutex::default(),
+        let mut flags: Vec<String> = Environment::text("BUILDAH_CPPFLAGS")
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        flags.extend(self.cpp_flag.iter().cloned());
+        let fetch = self.registry.fetch(&context.globals);
+        find_all(&contexts.main, &self.file, &flags, &|address| {
+            contexts.dockerfile_of(builder, address, &fetch)
         })
     }
 
-    /// Makes the image of the container, names it, and tells its id.
-    fn finish(&self, builder: &Builder<'_>, adapter: &Adapter<'_>, built: &Built) -> Result<String> {
-        let edits = self.edits()?;
-        if !edits.is_empty() {
-            let container = built.container.clone();
-            Config { container, edits, history: Vec::new() }.perform(builder)?;
-        }
-        let mut names = self.tag.iter();
-        let first = names.next();
-        if !self.quiet {
-            let shown = first.map(|name| format!(" {name}")).unwrap_or_default();
-            ui::remark(format_args!("COMMIT{shown}"));
-        }
-        let commit = Commit {
-            container: built.container.clone(),
-            image: first.cloned(),
-            format: Some(self.format()?),
-            squash: self.squash,
-            times: adapter.options.times,
-            created: adapter.options.created,
-            omit_empty: adapter.options.layers,
-            omit_history: self.omit_history,
-            omit_created_annotation: self.created_annotation == Some(false),
-            ..Commit::default()
-        };
-        let made = commit.perform(builder)?;
-        let id = made.id.hex();
-        let more: Vec<String> = names.cloned().collect();
-        if !more.is_empty() {
-            Tag { image: id.clone(), names: more }.perform(builder)?;
-        }
-        if !self.quiet {
-            made.name.iter().for_each(|name| ui::remark(format_args!("Successfully tagged {name}")));
-        }
-        for target in &self.output {
-            report::export(builder, target, &id)?;
-        }
-        self.write_ids(&made)?;
-        Ok(id)
-    }
-
-    fn write_ids(&self, made: &builder_core::Committed) -> Result<()> {
-        if let Some(path) = &self.iidfile {
-            write_file(path, &made.id.to_string())?;
-        }
-        if let Some(path) = &self.iidfile_raw {
-            write_file(path, &made.id.hex())?;
-        }
-        if let Some(path) = &self.metadata_file {
-            let mut fields = BTreeMap::from([
-                ("containerimage.config.digest", made.id.to_string()),
-                ("containerimage.digest", made.manifest.to_string()),
-            ]);
-            fields.extend(made.name.clone().map(|name| ("image.name", name)));
-            write_file(path, &serde_json::to_string_pretty(&fields).expect("plain data"))?;
-        }
-        Ok(())
-    }
-
-    /// What the image says beyond what its file says.
-    fn edits(&self) -> Result<Vec<ConfigEdit>> {
-        let pair = |text: &str| {
-            let (name, value) = text.split_once('=').unwrap_or((text, ""));
-            (name.to_owned(), value.to_owned())
-        };
-        let mut edits = Vec::new();
-        for (name, value) in self.env_pairs() {
-            edits.push(ConfigEdit::Env(name, value));
-        }
-        edits.extend(self.unsetenv.iter().cloned().map(ConfigEdit::UnsetEnv));
-        if self.identity_label {
-            edits.push(ConfigEdit::Label("io.buildah.version".into(), super::version::BUILDAH.into()));
-        }
-        edits.extend(self.unsetannotation.iter().cloned().map(ConfigEdit::UnsetAnnotation));
-        edits.extend(self.unsetlabel.iter().cloned().map(ConfigEdit::UnsetLabel));
-        for label in &self.label {
-            let (name, value) = pair(label);
-            edits.push(ConfigEdit::Label(name, value));
-        }
-        for annotation in &self.annotation {
-            let (name, value) = pair(annotation);
-            edits.push(ConfigEdit::Annotation(name, value));
-        }
-        match edits.iter().any(|edit| matches!(edit, ConfigEdit::Label(name, _) if name.is_empty())) {
-            true => Err(Error::invalid("cannot use a label without a name").hint("--label NAME=VALUE")),
-            false => Ok(edits),
-        }
+    fn adapter<'a>(&self, job: &Job<'a>, read: &Read, wanted: &Wanted) -> Result<Adapter<'a>> {
+        let parallel = self.jobs != 1 && read.graph.needed().len() > 1;
+        Ok(Adapter {
+            settings: job.settings.clone(),
+            host: job.context.host,
+            options: self.options(job.context, wanted.clone())?,
+            contexts: job.contexts,
+            ignore: read.ignore.clone(),
+            fetch: self.registry.fetch(&job.context.globals),
+            access: self.registry.access()?,
+            cache: self.cache()?,
+            talk: self.talk(parallel, wanted)?,
+            made: Mutex::default(),
+            failed: Mutex::default(),
+        })
     }
 }
 

@@ -7,7 +7,8 @@ use builder_core::{
     Times,
 };
 
-use crate::args::times::times;
+use crate::args::refused::{RefusedArgs, refuse_first};
+use crate::args::times::{changed_at, times};
 use crate::args::{BlobCacheArgs, CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
 use crate::commands::{check_output, default_format, parse_format, write_file};
@@ -104,64 +105,27 @@ pub struct Args {
 /// What Kiln has not: said at once, and never ignored.
 #[derive(Debug, clap::Args)]
 struct Refused {
-    #[arg(long, hide = true)]
-    cw: Option<String>,
+    #[command(flatten)]
+    other: RefusedArgs,
     #[arg(long, hide = true)]
     encryption_key: Vec<String>,
     #[arg(long, hide = true)]
     encrypt_layer: Vec<String>,
-    #[arg(long, hide = true)]
-    sign_by: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pull: Option<String>,
-    #[arg(long, hide = true)]
-    sbom: Option<String>,
-    #[arg(long, hide = true)]
-    sbom_scanner_image: Option<String>,
-    #[arg(long, hide = true)]
-    sbom_scanner_command: Vec<String>,
-    #[arg(long, hide = true)]
-    sbom_merge_strategy: Option<String>,
-    #[arg(long, hide = true)]
-    sbom_output: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    sbom_image_output: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    sbom_purl_output: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    sbom_image_purl_output: Option<PathBuf>,
 }
 
 impl Refused {
     /// Refuses the first flag that was given.
     fn check(&self) -> Result<()> {
-        let scan = "scan the image afterwards: kiln push IMAGE oci:DIR, then a scanner on DIR";
         let crypt = "encrypt the layout it is pushed to: kiln push IMAGE oci:DIR, then a tool for that";
-        let flags = [
-            ("--cw", self.cw.is_some(), "make the workload of the committed image with a tool for that"),
+        let scan = "it is about the scanner of --sbom, which Kiln has not: leave it away";
+        refuse_first(&[
             ("--encryption-key", !self.encryption_key.is_empty(), crypt),
             ("--encrypt-layer", !self.encrypt_layer.is_empty(), crypt),
-            ("--sign-by", self.sign_by.is_some(), "sign it where it is pushed to, with a tool for that"),
-            (
-                "--pull",
-                self.pull.is_some(),
-                "it is about the scanner of --sbom, which Kiln has not: leave it away",
-            ),
-            ("--sbom", self.sbom.is_some(), scan),
-            ("--sbom-scanner-image", self.sbom_scanner_image.is_some(), scan),
-            ("--sbom-scanner-command", !self.sbom_scanner_command.is_empty(), scan),
-            ("--sbom-merge-strategy", self.sbom_merge_strategy.is_some(), scan),
-            ("--sbom-output", self.sbom_output.is_some(), scan),
-            ("--sbom-image-output", self.sbom_image_output.is_some(), scan),
-            ("--sbom-purl-output", self.sbom_purl_output.is_some(), scan),
-            ("--sbom-image-purl-output", self.sbom_image_purl_output.is_some(), scan),
-        ];
-        match flags.into_iter().find(|(_, given, _)| *given) {
-            None => Ok(()),
-            Some((flag, _, hint)) => Err(Error::new(Kind::Unsupported, format!("cannot use `{flag}`"))
-                .because("Kiln neither encrypts nor signs nor scans images")
-                .hint(hint)),
-        }
+            ("--pull", self.pull.is_some(), scan),
+        ])?;
+        self.other.check()
     }
 }
 
@@ -184,6 +148,7 @@ impl Args {
             format,
             squash: self.squash,
             layers: self.layers,
+            each_step: false,
             times,
             created,
             compression: self.compression.chosen(),
@@ -258,17 +223,6 @@ fn metadata(made: &Committed) -> serde_json::Value {
         told["image.name"] = name.as_str().into();
     }
     told
-}
-
-/// When a file was last changed, seconds since the epoch.
-fn changed_at(path: &std::path::Path) -> Result<i64> {
-    use std::os::unix::fs::MetadataExt;
-    let found = std::fs::metadata(path).map_err(|cause| {
-        Error::new(Kind::Io, format!("cannot use the time of `{}`", path.display()))
-            .because(cause)
-            .hint("name a file that is there, or give the time itself: --timestamp SECONDS")
-    })?;
-    Ok(found.mtime())
 }
 
 /// `FILE[:DESTINATION]`, the file by its absolute path.

@@ -36,7 +36,7 @@ pub struct Args {
     /// Set the image's comment
     #[arg(long, allow_hyphen_values = true)]
     comment: Option<String>,
-    /// Set what history names as the maker of the next layer
+    /// Set what history names as the maker of the next layer; with commit --layers that layer ends here
     #[arg(long, value_name = "COMMAND", allow_hyphen_values = true)]
     created_by: Option<String>,
     /// Set the domain name

@@ -3,8 +3,10 @@
 pub mod copy;
 pub mod delete;
 pub mod inspect;
+pub mod referrers;
 pub mod sync;
 pub mod tags;
+pub mod verify;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +15,7 @@ use builder_core::{Access, Builder, RegistrySettings, Reporter, Result, Retry, S
 
 use crate::args::duration;
 use crate::cli::Context;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::settings::{self, Environment};
 use crate::ui::{self, Talk};
 
@@ -33,6 +35,7 @@ pub enum Verb {
     Copy(Box<copy::Args>),
     Delete(delete::Args),
     Inspect(inspect::Args),
+    Referrers(referrers::Args),
     Sync(Box<sync::Args>),
     #[command(visible_alias = "list-tags")]
     Tags(tags::Args),
@@ -71,6 +74,17 @@ pub struct Globals {
     command_timeout: Option<Duration>,
 }
 
+/// How often what failed is tried again.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct RetryArgs {
+    /// How often what failed is tried again
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retry_times: u32,
+    /// How long is waited before that, e.g. 2s (default: longer each time, or as long as the registry asks)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    retry_delay: Option<Duration>,
+}
+
 /// What each of them is handed.
 pub struct Tool<'a> {
     context: &'a Context,
@@ -82,24 +96,25 @@ pub struct Tool<'a> {
 impl Args {
     /// Does what its own verb says.
     pub fn run(self, context: &Context) -> Result<Exit> {
-        perform(self.verb, self.globals, context)
+        perform(self.verb, self.globals, context, exit::FAILED)
     }
 }
 
-/// Does one verb.
-pub fn perform(verb: Verb, globals: Globals, context: &Context) -> Result<Exit> {
-    let tool = Tool::new(context, globals);
+/// Does one verb; `failed` is how the process ends that takes too long.
+pub fn perform(verb: Verb, globals: Globals, context: &Context, failed: u8) -> Result<Exit> {
+    let tool = Tool::new(context, globals, failed);
     match verb {
         Verb::Copy(args) => args.run(&tool),
         Verb::Delete(args) => args.run(&tool),
         Verb::Inspect(args) => args.run(&tool),
+        Verb::Referrers(args) => args.run(&tool),
         Verb::Sync(args) => args.run(&tool),
         Verb::Tags(args) => args.run(&tool),
     }
 }
 
 impl<'a> Tool<'a> {
-    fn new(context: &'a Context, globals: Globals) -> Self {
+    fn new(context: &'a Context, globals: Globals, failed: u8) -> Self {
         let mut registries = settings::registries(&context.globals);
         registries.signature_dirs =
             globals.registries_d.clone().map_or(registries.signature_dirs, |dir| vec![dir]);
@@ -113,9 +128,8 @@ impl<'a> Tool<'a> {
             std::thread::spawn(move || {
                 std::thread::sleep(limit);
                 ui::remark(format_args!("Error: cannot finish in {limit:?}"));
-                // Nothing half-done has a name: the signal may come at any time.
-                let _ =
-                    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
+                #[expect(clippy::disallowed_methods, reason = "nothing half-done has a name, and is swept")]
+                std::process::exit(failed.into());
             });
         }
         Tool { context, globals, registries, scratch }
@@ -134,9 +148,11 @@ impl<'a> Tool<'a> {
     }
 
     /// What one end's flags say, with what is said of both.
-    pub fn access(&self, mut access: Access, retry_times: u32) -> Access {
+    pub fn access(&self, mut access: Access, retry: &RetryArgs) -> Access {
         access.policy.clone_from(&self.globals.policy);
-        access.retry = Retry { times: retry_times, delay: None };
+        // As Skopeo has it, no time at all is the same as none given.
+        let delay = retry.retry_delay.filter(|delay| !delay.is_zero());
+        access.retry = Retry { times: retry.retry_times, delay };
         access
     }
 

@@ -3,7 +3,7 @@
 use builder_core::{Policy, Pull, Result};
 
 use crate::args::endpoint::refuse;
-use crate::args::{BlobCacheArgs, PlatformArgs, RegistryArgs};
+use crate::args::{BlobCacheArgs, PlatformArgs, RegistryArgs, usual_policy};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
@@ -11,14 +11,16 @@ use crate::ui::{self, Talk};
 /// Bring an image into the store and print its id
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Its name, or where it is: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, dir:DIR
+    /// Its name, or where it is: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE, docker-archive:FILE, dir:DIR,
+    /// docker-daemon:NAME:TAG (of the daemon that DOCKER_HOST names)
     image: String,
     /// All tags of the repository, or all images of the archive
     #[arg(long, short)]
     all_tags: bool,
-    /// When an image in the store will do: missing, always, never or newer
-    #[arg(long, value_name = "POLICY", value_parser = parse_policy, default_value = "missing")]
-    policy: Policy,
+    /// When an image in the store will do: missing, always, never or newer (default: pull_policy of containers.conf,
+    /// else missing)
+    #[arg(long, value_name = "POLICY", value_parser = parse_policy)]
+    policy: Option<Policy>,
     #[command(flatten)]
     platform: PlatformArgs,
     /// Leave signatures behind
@@ -46,7 +48,7 @@ impl Args {
         let talk = Talk { quiet: self.quiet };
         let pull = Pull {
             source: self.image,
-            policy: self.policy,
+            policy: self.policy.map_or_else(usual_policy, Ok)?,
             platform: self.platform.wanted()?,
             remove_signatures: self.remove_signatures,
             access: self.registry.access()?,

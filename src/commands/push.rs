@@ -17,7 +17,8 @@ use crate::ui::Talk;
 pub struct Args {
     /// The image, or a list of images, by name or id
     image: String,
-    /// Where to: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE:NAME, docker-archive:FILE:NAME, dir:DIR
+    /// Where to: docker://HOST/NAME:TAG, oci:DIR:NAME, oci-archive:FILE:NAME, docker-archive:FILE:NAME, dir:DIR,
+    /// docker-daemon:NAME:TAG (of the daemon that DOCKER_HOST names)
     /// (default: the registry of its name)
     target: Option<String>,
     /// Of a list, all of its images
@@ -76,8 +77,8 @@ impl Args {
         }
         self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
-        let layers = match self.disable_compression {
-            true => builder_core::Layers::Kept,
+        let (layers, level) = match self.disable_compression {
+            true => (builder_core::Layers::Kept, None),
             false => self.compression.layers()?,
         };
         let push = Push {
@@ -85,7 +86,7 @@ impl Args {
             target: self.target,
             all: self.all,
             layers,
-            level: self.compression.level,
+            level,
             format: self.format,
             remove_signatures: self.remove_signatures,
             rm: self.rm,

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, SshAgent};
+use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, Shown, SshAgent};
 
 use crate::args::{Globals, RunOptions, proxies, run_defaults};
 use crate::cli::Context;
@@ -78,11 +78,12 @@ impl Args {
     pub fn run(self, context: &Context) -> Result<Exit> {
         let talk = Talk { quiet: true };
         let history = self.add_history || Environment::wants_history();
+        let shown = if history { Shown::Line(None) } else { Shown::Nothing };
         let (container, valid) = (self.container.clone(), self.valid_exit_codes.clone());
         let mut run = self.value()?;
         run_defaults::fill(&mut run, context)?;
         let builder = context.privileged(&talk)?;
-        match run.perform_in(&builder, &container, history) {
+        match run.perform_in(&builder, &container, &shown) {
             Ok(exit) if valid.contains(&exit.code()) => Ok(Exit::Success),
             Ok(exit) => Ok(Exit::Child(exit.code())),
             // As an OCI runtime says it.

@@ -1,18 +1,21 @@
 //! `kiln script`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use builder_core::{Builder, Format, From, Host, Result, Rm, Settings, Wanted, inspect_container};
-use dockerfile_frontend::script::{Places, Script};
+use builder_core::{
+    Builder, Error, Format, From, Host, Kind, Result, Rm, Settings, Wanted, inspect_container,
+};
+use dockerfile_frontend::script::{self, Places, Script};
 use dockerfile_frontend::verbs::Begun;
 use dockerfile_frontend::{Build, Given, Graph, Severity, Source, execute, parse};
 
 use crate::args::{PullArgs, RegistryArgs};
-use crate::build::{find, ignore_file};
+use crate::build::{Named, find, ignore_file, name_and_value};
 use crate::cli::Context;
 use crate::commands::build::{arguments, platforms_of, report};
 use crate::exit::Exit;
-use crate::ui::{self, Talk};
+use crate::ui::{self, FailedStep, Talk};
 
 /// Write a Dockerfile as a shell script of Kiln's verbs
 ///
@@ -26,6 +29,10 @@ pub struct Args {
     /// Give an argument of the Dockerfile a value; NAME alone takes it from here
     #[arg(long, value_name = "NAME=VALUE")]
     build_arg: Vec<String>,
+    /// One more context, for --from of COPY and for FROM: NAME=DIRECTORY, NAME=docker-image://IMAGE,
+    /// NAME=oci-layout://DIR
+    #[arg(long, value_name = "NAME=VALUE")]
+    build_context: Vec<String>,
     /// The Dockerfile, `-` for standard input (default: Containerfile or Dockerfile of the context)
     #[arg(long, short, value_name = "FILE")]
     file: Option<String>,
@@ -63,16 +70,45 @@ impl Args {
             .map_err(|faults| report::faults(&name, &faults))?;
         let settings = context.entered()?;
         let beside = ignore_file(&dir, path.as_deref())?.filter(|file| file.parent() != Some(dir.as_path()));
-        let places =
-            Places { ignorefile: beside.map(|file| file.display().to_string()), layers: self.layers };
+        let ignorefile = beside.map(|file| file.display().to_string());
+        let places = Places { ignorefile, layers: self.layers, named: self.named()? };
         let host = context.host;
         let look = |image: &str, platform: Option<&str>| self.look(host, &settings, image, platform);
         let script = Script::new(places, &look);
-        let build =
-            Build { dockerfile: &parsed.dockerfile, source: &source, graph: &graph, given: &given, jobs: 1 };
-        let built = execute(build, &script).map_err(|failed| report::failure(failed, &source))?;
-        ui::result_bytes(script.finish(&built.container).as_bytes());
+        let build = Build {
+            dockerfile: &parsed.dockerfile,
+            source: &source,
+            graph: &graph,
+            given: &given,
+            jobs: 1,
+            all: false,
+        };
+        let built = execute(build, &script)
+            .map_err(|failed| report::failure(failed, &source, &FailedStep::default()))?;
+        ui::result_bytes(script.finish(&built).as_bytes());
         Ok(Exit::Success)
+    }
+
+    /// The build contexts with names.
+    fn named(&self) -> Result<BTreeMap<String, script::Named>> {
+        let mut named = BTreeMap::new();
+        for text in &self.build_context {
+            let (name, value) = name_and_value(text)?;
+            let one = match Named::here(value) {
+                Some(Named::Directory(dir)) => script::Named::Directory(dir.display().to_string()),
+                Some(Named::Image(image)) => script::Named::Image(image),
+                None => {
+                    return Err(Error::new(
+                        Kind::Unsupported,
+                        format!("cannot use the build context `{text}`"),
+                    )
+                    .because("a script does not fetch it")
+                    .hint("fetch it first, and name the directory"));
+                }
+            };
+            named.insert(name.to_owned(), one);
+        }
+        Ok(named)
     }
 
     /// What an image says of itself, which only whoever has it knows.
@@ -96,6 +132,7 @@ impl Args {
             container: String::new(),
             env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             workdir: config.working_dir,
+            user: config.user,
             shell: config.shell,
             on_build: config.on_build,
         })

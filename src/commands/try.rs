@@ -1,6 +1,6 @@
 //! `kiln try`.
 
-use builder_core::{Error, From, Isolation, Kind, Result, Run, RunMount, Try};
+use builder_core::{Error, From, Isolation, Kind, Network, Result, Run, RunMount, Try};
 
 use super::run::{checked_host, variable};
 use crate::args::{PlatformArgs, PullArgs, RegistryArgs, RunOptions, proxies, run_defaults};
@@ -40,6 +40,9 @@ pub struct Args {
     /// Mount something, as `kiln run --mount` does
     #[arg(long, value_name = "MOUNT")]
     mount: Vec<String>,
+    /// Its ports are the host's already: only HOST:CONTAINER with the same number twice can be had
+    #[arg(long, short, value_name = "PORTS", hide = true)]
+    publish: Vec<String>,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
@@ -106,6 +109,8 @@ impl Args {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
         }
+        let host = matches!(settings.network, None | Some(Network::Host));
+        self.publish.iter().try_for_each(|ports| published(ports, host))?;
         let variables: Vec<_> = self.env.iter().map(|entry| variable(entry)).collect::<Result<_>>()?;
         let terminal = self.tty.unwrap_or_else(ui::is_terminal);
         let run = Run {
@@ -134,6 +139,18 @@ impl Args {
             run,
             no_input: self.interactive == Some(false),
         })
+    }
+}
+
+/// Whether a port is where `[ADDRESS:]HOST:CONTAINER[/PROTOCOL]` wants it; `host`: whether the network is the host's.
+fn published(text: &str, host: bool) -> Result<()> {
+    let ports = text.split('/').next().unwrap_or_default();
+    let pair = ports.rsplit_once(':').map(|(outside, inside)| (outside.rsplit(':').next(), inside));
+    match pair {
+        Some((Some(outside), inside)) if host && outside == inside && !inside.is_empty() => Ok(()),
+        _ => Err(Error::new(Kind::Unsupported, format!("cannot publish `{text}`"))
+            .because("what is tried is on the host's network: its port 80 is the host's port 80")
+            .hint("leave --publish and --network away, and use the port it listens on")),
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Progress {
     Plain,
     /// An object per line: event, task, bytes.
     Json,
+    /// Nothing at all.
+    Quiet,
 }
 
 /// How long a line stands still at least.
@@ -35,8 +37,9 @@ impl Progress {
             "auto" => Ok(Progress::Auto),
             "tty" => Ok(Progress::Tty),
             "plain" => Ok(Progress::Plain),
-            "json" => Ok(Progress::Json),
-            _ => Err("progress is auto, tty, plain or json".into()),
+            "json" | "rawjson" => Ok(Progress::Json),
+            "quiet" | "none" => Ok(Progress::Quiet),
+            _ => Err("progress is auto, tty, plain, json (or rawjson) or quiet".into()),
         }
     }
 
@@ -45,7 +48,8 @@ impl Progress {
         let _ = FORM.set(self);
     }
 
-    fn now() -> Progress {
+    /// How it looks here.
+    pub fn now() -> Progress {
         match FORM.get().copied().unwrap_or_default() {
             Progress::Auto if std::io::stderr().is_terminal() => Progress::Tty,
             Progress::Auto => Progress::Plain,
@@ -70,6 +74,8 @@ struct Task {
     of: Option<u64>,
     bytes: u64,
     began: Instant,
+    /// Whether it is a step of a build, whose time is told.
+    is_step: bool,
 }
 
 /// A piece of work began.
@@ -79,10 +85,38 @@ pub fn began(task: &str, bytes: Option<u64>) {
         Progress::Tty => {
             let mut lines = lines();
             lines.began.get_or_insert_with(Instant::now);
-            lines.tasks.push(Task { name: capitalized(task), of: bytes, bytes: 0, began: Instant::now() });
+            let (name, began) = (capitalized(task), Instant::now());
+            lines.tasks.push(Task { name, of: bytes, bytes: 0, began, is_step: false });
             lines.draw(&[]);
         }
+        Progress::Quiet => {}
         _ => super::remark(capitalized(task)),
+    }
+}
+
+/// A step of a build began, which has a line that moves until it ends.
+pub fn step_began(name: &str) {
+    let mut lines = lines();
+    let (name, began) = (name.to_owned(), Instant::now());
+    lines.tasks.push(Task { name, of: None, bytes: 0, began, is_step: true });
+    lines.draw(&[]);
+}
+
+/// A step ended; `line` stays in the place of its own.
+pub fn step_ended(name: &str, line: Option<&str>) {
+    let mut lines = lines();
+    if let Some(place) = lines.tasks.iter().position(|task| task.is_step && task.name == name) {
+        lines.tasks.remove(place);
+    }
+    let above: Vec<String> = line.map(str::to_owned).into_iter().collect();
+    lines.draw(&above);
+}
+
+/// Draws what moves anew, for the times in it.
+pub fn tick() {
+    let mut lines = lines();
+    if !lines.tasks.is_empty() && lines.told.is_none_or(|told| told.elapsed() >= PAUSE) {
+        lines.draw(&[]);
     }
 }
 
@@ -155,7 +189,8 @@ fn lines() -> std::sync::MutexGuard<'static, Lines> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn json(event: &serde_json::Value) {
+/// Tells a program something.
+pub fn json(event: &serde_json::Value) {
     let _ = std::io::stderr().lock().write_all(format!("{event}\n").as_bytes());
 }
 
@@ -168,13 +203,19 @@ impl Lines {
     /// Draws `above`, which stays, and a line for each piece of work, over those drawn before.
     fn draw(&mut self, above: &[String]) {
         let width =
-            rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+            rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+        // Some terminals do not tell.
+        let width = if width == 0 { 80 } else { width };
         let mut screen = String::new();
         if self.drawn > 0 {
             // Up to the first line of ours, and everything below it away.
             screen.push_str(&format!("\x1b[{}A\x1b[J", self.drawn));
         }
-        for line in above.iter().cloned().chain(self.tasks.iter().map(|task| task.line(false))) {
+        for line in above {
+            screen.push_str(line);
+            screen.push('\n');
+        }
+        for line in self.tasks.iter().map(|task| task.line(false)) {
             // A line that wraps would be two.
             screen.extend(line.chars().take(width.max(20) - 1));
             screen.push('\n');
@@ -188,6 +229,9 @@ impl Lines {
 impl Task {
     fn line(&self, ended: bool) -> String {
         let seconds = self.began.elapsed().as_secs_f64();
+        if self.is_step {
+            return if seconds < 1.0 { self.name.clone() } else { format!("{}  {seconds:.0} s", self.name) };
+        }
         let size = match self.of {
             Some(of) if !ended => format!("{} of {}", text::size(self.bytes), text::size(of)),
             _ if self.bytes == 0 => return self.name.clone(),
@@ -210,12 +254,21 @@ mod tests {
     #[test]
     fn a_line_has_bytes_rate_and_time_left() {
         let began = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        let task = Task { name: "Copying blob 0".into(), of: Some(10_000_000), bytes: 4_000_000, began };
+        let task = Task {
+            name: "Copying blob 0".into(),
+            of: Some(10_000_000),
+            bytes: 4_000_000,
+            began,
+            is_step: false,
+        };
         let line = task.line(false);
         assert!(line.starts_with("Copying blob 0  4 MB of 10 MB  "), "{line}");
         assert!(line.contains("MB/s") && line.ends_with(" s left"), "{line}");
         assert!(!task.line(true).contains("left"));
-        let fresh = Task { name: "Writing layer".into(), of: None, bytes: 0, began: Instant::now() };
+        let fresh =
+            Task { name: "Writing layer".into(), of: None, bytes: 0, began: Instant::now(), is_step: false };
         assert_eq!(fresh.line(false), "Writing layer");
+        let step = Task { name: "STEP".into(), of: None, bytes: 0, began, is_step: true };
+        assert_eq!(step.line(false), "STEP  2 s");
     }
 }

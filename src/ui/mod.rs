@@ -16,8 +16,8 @@ pub use error::show_error;
 pub use level::{Level, debug};
 pub use lines::Progress;
 pub use progress::Talk;
-pub use secret::{ask, ask_secret};
-pub use stages::StageTalk;
+pub use secret::{ask, ask_secret, choose};
+pub use stages::{BuildTalk, FailedStep, Row, StepTalk};
 
 use std::io::Write;
 

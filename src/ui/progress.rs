@@ -1,6 +1,6 @@
 //! What verbs tell while they work, as lines on stderr.
 
-use builder_core::{Event, Fate, Reporter};
+use builder_core::{Event, Fate, Reporter, Result};
 
 use super::{lines, text};
 
@@ -27,6 +27,10 @@ impl Reporter for Talk {
             Event::Step(fate) => show_fate(fate),
             _ => {}
         }
+    }
+
+    fn choose(&self, question: &str, options: &[String]) -> Result<Option<usize>> {
+        if super::is_terminal() { super::choose(question, options).map(Some) } else { Ok(None) }
     }
 
     fn output(&self, to_stderr: bool, bytes: &[u8]) -> bool {

@@ -19,6 +19,33 @@ pub fn ask_secret(question: &str, instead: &str) -> Result<String> {
     read(question, instead, true)
 }
 
+/// How often one is asked again.
+const ATTEMPTS: usize = 3;
+
+/// Has one of `options` chosen by its number; an empty answer is the first.
+pub fn choose(question: &str, options: &[String]) -> Result<usize> {
+    let mut text = format!("{question}:\n");
+    for (place, option) in options.iter().enumerate() {
+        text.push_str(&format!("  {}) {option}\n", place + 1));
+    }
+    for _ in 0..ATTEMPTS {
+        let answer = ask(&format!("{text}Number [1]: "), "write the whole name")?;
+        text.clear();
+        match answer.trim() {
+            "" => return Ok(0),
+            number => {
+                let place = number.parse().ok().filter(|place| (1..=options.len()).contains(place));
+                if let Some(place) = place {
+                    return Ok(place - 1);
+                }
+            }
+        }
+    }
+    Err(Error::invalid("cannot tell which one is meant")
+        .because(format!("a number from 1 to {} was asked for", options.len()))
+        .hint(format!("write the whole name: {}", options[0])))
+}
+
 fn read(question: &str, instead: &str, secret: bool) -> Result<String> {
     let sentence = || format!("cannot ask for `{}`", question.trim_end_matches([':', ' ']).to_lowercase());
     let terminal =

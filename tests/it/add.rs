@@ -186,13 +186,14 @@ fn addresses_are_fetched() {
 }
 
 /// `git daemon` on a port of its own; ends with the test.
-struct Daemon {
+pub struct Daemon {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Daemon {
-    fn start(base: &std::path::Path) -> Self {
+    /// Serves the repositories below `base`.
+    pub fn start(base: &std::path::Path) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("an address").port();
         drop(free);

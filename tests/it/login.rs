@@ -12,7 +12,7 @@ fn one_logs_in_and_is_known() {
         &env,
         r#"
 $ kiln push -q --tls-verify=false base docker://$R/team/base
-! Error: cannot find the blob `sha256:<id-1>`: the registry wants a login that is good for it
+! Error: cannot find `<localhost>/team/base:latest`: the registry wants a login that is good for it
 ! hint: log in with `kiln login <localhost>`, or hand in --creds USER:PASSWORD
 [125]
 $ kiln login --tls-verify=false -u user -p secret $R
@@ -161,7 +161,7 @@ user
 $ kiln logout --authfile help.json $R
 Removed login credentials for <localhost>
 $ kiln push -q --tls-verify=false --authfile help.json base docker://$R/x
-! Error: cannot find the blob `sha256:<id-1>`: the registry wants a login that is good for it
+! Error: cannot find `<localhost>/x:latest`: the registry wants a login that is good for it
 ! hint: log in with `kiln login <localhost>`, or hand in --creds USER:PASSWORD
 [125]
 "#,

@@ -57,7 +57,7 @@ out/index.json:application/vnd.oci.image.index.v1+json
 out/index.json:application/vnd.oci.image.manifest.v1+json
 manifest:application/vnd.oci.image.manifest.v1+json
 manifest:application/vnd.oci.image.config.v1+json
-manifest:application/vnd.oci.image.layer.v1.tar+gzip
+manifest:application/vnd.oci.image.layer.v1.tar+zstd
 manifest:application/vnd.oci.image.layer.v1.tar+zstd
 out/index.json:application/vnd.oci.image.index.v1+json
 out/index.json:application/vnd.oci.image.manifest.v1+json
@@ -137,7 +137,7 @@ $ mkdir other; echo hi >other/file; kiln push -q base oci:other:x; ls other
 ! hint: name a new directory
 [125]
 $ kiln push --compression-format bzip2 base oci:out:x
-! Error: cannot use `--compression-format=bzip2`: write `gzip` or `zstd`
+! Error: cannot use `--compression-format=bzip2`: write `gzip`, `zstd` or `zstd:chunked`
 ! hint: see `kiln push --help`
 [125]
 $ kiln push --nosuch base oci:out:x

@@ -219,7 +219,7 @@ $ CONTAINERS_REGISTRIES_CONF= kiln pull nosuch
 [125]
 $ echo 'unqualified-search-registries = ["a.example", "b.example"]' >two; echo 'short-name-mode = "enforcing"' >>two
 $ kiln --registries-conf two pull nosuch
-! Error: cannot resolve the short name `nosuch`: it may be on a.example, b.example, and short-name-mode is enforcing
+! Error: cannot resolve the short name `nosuch`: it may be on a.example, b.example, short-name-mode is enforcing, and there is no terminal to ask on
 ! hint: write the whole name: a.example/nosuch
 [125]
 $ echo 'unqualified = [' >bad; kiln --registries-conf bad pull nosuch

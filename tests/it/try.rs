@@ -64,6 +64,16 @@ $ kiln try nosuch
 ! Error: cannot resolve the short name `nosuch`: there is no alias for it, and no registry to search in
 ! hint: write the whole name, HOST/nosuch, or set unqualified-search-registries in registries.conf
 [125]
+$ kiln try -p 80:80 -p 127.0.0.1:53:53/udp made
+up usual as user in /home/user, A=1
+$ kiln try -p 8080:80 made
+! Error: cannot publish `8080:80`: what is tried is on the host's network: its port 80 is the host's port 80
+! hint: leave --publish and --network away, and use the port it listens on
+[125]
+$ kiln try --network none -p 80:80 made
+! Error: cannot publish `80:80`: what is tried is on the host's network: its port 80 is the host's port 80
+! hint: leave --publish and --network away, and use the port it listens on
+[125]
 $ kiln try --rm=false made
 ! Error: cannot use `--rm=false`: what is tried has no container that could stay
 ! hint: make one: kiln from made
@@ -94,6 +104,10 @@ mine
 rm: can't remove '/mine': Permission denied
 1
 mine
+$ # Where someone is inside it is a copy of what is there at this moment.
+> cd "$(kiln mount c)"; echo more >more; kiln try --entrypoint cat c /more
+more
+! warning: the container `c` is in use, so its files are copied as they are at this moment
 $ kiln umount c >/dev/null; kiln try --user 0 --entrypoint rm c /mine; kiln run --user 0 c cat /mine
 mine
 $ kiln from -q --cached --name steps made; kiln run --user 0 steps touch /step 2>/dev/null; kiln try --user 0 --entrypoint rm steps /step

@@ -73,5 +73,15 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// A token that is sent to a registry as it is, in place of logging in. Not shown by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BearerToken(pub String);
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerToken(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,17 @@
 //! Compression of layers: gzip and zstd, by as many workers as there are, with the same bytes for any number of them.
 
+mod chunked;
 mod decode;
 mod deflate;
 mod gzip;
+mod pool;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use zstd::zstd_safe::CParameter;
 
+pub(crate) use chunked::TABLE_DIGEST;
 pub(crate) use decode::decode;
 
 /// How a layer is compressed.
@@ -20,6 +24,8 @@ pub enum Compression {
     Gzip,
     /// RFC 8878.
     Zstd,
+    /// The same with a table of contents, "zstd:chunked": files can be fetched one by one.
+    ZstdChunked,
 }
 
 impl Compression {
@@ -29,7 +35,7 @@ impl Compression {
         match self {
             Compression::None => 0,
             Compression::Gzip => 5,
-            Compression::Zstd => 3,
+            Compression::Zstd | Compression::ZstdChunked => 3,
         }
     }
 }
@@ -60,6 +66,8 @@ pub(crate) enum Encoder<W: Write> {
     Gzip(gzip::Parallel<W>),
     /// By zstd's own workers.
     Zstd(zstd::Encoder<'static, W>),
+    /// File by file; what is written must be a tar.
+    Chunked(Box<chunked::Chunked<W>>),
 }
 
 impl<W: Write> Encoder<W> {
@@ -84,16 +92,21 @@ impl<W: Write> Encoder<W> {
                 encoder.include_checksum(true)?;
                 Ok(Encoder::Zstd(encoder))
             }
+            Compression::ZstdChunked => {
+                Ok(Encoder::Chunked(Box::new(chunked::Chunked::new(out, level, workers)?)))
+            }
         }
     }
 
-    /// Writes the end and gives the sink back.
-    pub(crate) fn finish(self) -> io::Result<W> {
-        match self {
-            Encoder::Plain(out) => Ok(out),
-            Encoder::Gzip(encoder) => encoder.finish(),
-            Encoder::Zstd(encoder) => encoder.finish(),
-        }
+    /// Writes the end, and gives the sink back and what a layer's descriptor has to say of the form.
+    pub(crate) fn finish(self) -> io::Result<(W, BTreeMap<String, String>)> {
+        let out = match self {
+            Encoder::Plain(out) => out,
+            Encoder::Gzip(encoder) => encoder.finish()?,
+            Encoder::Zstd(encoder) => encoder.finish()?,
+            Encoder::Chunked(encoder) => return encoder.finish(),
+        };
+        Ok((out, BTreeMap::new()))
     }
 }
 
@@ -103,6 +116,7 @@ impl<W: Write> Write for Encoder<W> {
             Encoder::Plain(out) => out.write(bytes),
             Encoder::Gzip(encoder) => encoder.write(bytes),
             Encoder::Zstd(encoder) => encoder.write(bytes),
+            Encoder::Chunked(encoder) => encoder.write(bytes),
         }
     }
 
@@ -110,7 +124,7 @@ impl<W: Write> Write for Encoder<W> {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Encoder::Plain(out) => out.flush(),
-            Encoder::Gzip(_) | Encoder::Zstd(_) => Ok(()),
+            Encoder::Gzip(_) | Encoder::Zstd(_) | Encoder::Chunked(_) => Ok(()),
         }
     }
 }

@@ -14,7 +14,7 @@ mod unpack;
 
 pub(crate) use checked::Checked;
 pub use compress::Compression;
-pub(crate) use compress::{Encoder, decode};
+pub(crate) use compress::{Encoder, TABLE_DIGEST, decode};
 pub(crate) use diff::diff;
 pub(crate) use digest::Digesting;
 pub(crate) use pieces::Pieces;

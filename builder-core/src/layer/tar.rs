@@ -10,12 +10,14 @@ mod index;
 mod members;
 mod pax;
 mod read;
+mod scan;
 mod sparse;
 mod write;
 
 pub(crate) use index::TarIndex;
 pub(crate) use members::{Member, Members};
 pub(crate) use read::{is_archive, read, read_archive};
+pub(crate) use scan::{Passing, Scan, Watch};
 pub use write::Times;
 pub(crate) use write::{Profile, WRITER_VERSION, write};
 

@@ -12,7 +12,7 @@ pub(crate) use hub::{api_host, hub, hub_alias, is_hub};
 pub use location::{Location, Pick};
 pub use reference::Reference;
 pub(crate) use registries::{Endpoint, Registries};
-pub(crate) use short_name::{Meant, resolve};
+pub(crate) use short_name::{Ask, Meant, resolve, with_alias};
 
 #[cfg(test)]
 mod tests;

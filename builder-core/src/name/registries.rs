@@ -33,7 +33,7 @@ pub(crate) enum ShortNames {
     /// As enforcing; with nobody to ask, all of them in turn.
     #[default]
     Permissive,
-    /// All of them in turn, aliases left out.
+    /// All of them in turn.
     Disabled,
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod hand;
 pub(crate) mod history;
 mod key;
 pub(crate) mod run;
+mod shown;
 pub(crate) mod timeline;
 
 pub use add::{Fetch, Unpack, is_git, is_remote, unpack_archive};
@@ -19,3 +20,4 @@ pub use run::{
     RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, UserSpace, Volume,
     parse_size,
 };
+pub use shown::Shown;

@@ -75,7 +75,8 @@ where
     };
     let (definition, work) = (&asked.definition, asked.work);
     let mut claim = None;
-    if definition.never.is_none() && is_new(builder, guard, definition)? {
+    let alone_knows = builder.exchange.is_none();
+    if alone_knows && definition.never.is_none() && is_new(builder, guard, definition)? {
         claim = Some(Claim::wait(store, definition.key(place(&guard.record)))?);
         // Whoever had it may have done just this.
         if !is_new(builder, guard, definition)? {
@@ -88,10 +89,14 @@ where
         before = Some(files);
         if definition.never.is_none() {
             let key = definition.key(files);
-            let mut taken = take(store, work, key)?;
+            let mut taken = take(builder, work, key)?;
             if taken.is_none() {
                 claim = Some(Claim::wait(store, key)?);
-                taken = take(store, work, key)?;
+                taken = take(builder, work, key)?;
+                let asked = builder.exchange.filter(|_| taken.is_none() && builder.anew_before < i64::MAX);
+                if asked.is_some_and(|exchange| exchange.fetch(builder, key)) {
+                    taken = take(builder, work, key)?;
+                }
             }
             if let Some((value, record, printed)) = taken {
                 drop(claim);
@@ -215,13 +220,16 @@ fn place(record: &ContainerRecord) -> Digest {
     framed.finish()
 }
 
-/// The step with this key, if it was recorded, with what its verb returned.
+/// The step with this key, if it was recorded and may be taken, with what its verb returned.
 fn take<T: DeserializeOwned>(
-    store: &Store,
+    builder: &Builder<'_>,
     work: &Work,
     key: Digest,
 ) -> Result<Option<(T, StepRecord, Printed)>> {
-    let Some((record, printed)) = store.take_step(work, key)? else { return Ok(None) };
+    let Some((record, printed)) = builder.store.take_step(work, key)? else { return Ok(None) };
+    if record.created < builder.anew_before {
+        return Ok(None);
+    }
     Ok(serde_json::from_value(record.returned.clone()).ok().map(|value| (value, record, printed)))
 }
 

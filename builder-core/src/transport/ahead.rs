@@ -25,9 +25,8 @@ pub(super) fn send(
         // Streams are archives of Docker's, and so is the manifest that is made up for them.
         let format = convert::choose_format(options.format, Format::Docker, sink.formats(), recompress)?;
         let wants = wanted(sink, options.wants);
-        let plain = convert::layer_type(format, Compression::None);
-        let form = recompress.change(plain, wants, format).unwrap_or(Compression::None);
-        let sender = Sender { sink, reporter, recompress, wants, format };
+        let form = recompress.change_of(Compression::None, wants, format).unwrap_or(Compression::None);
+        let sender = Sender { sink, reporter, recompress, wants, format, precompute: None };
         let mut found = None;
         let blob = sender.send_made(form, Part::Layer(&[]), |out: &mut dyn Write| {
             let mut digesting = Digesting::new(out);

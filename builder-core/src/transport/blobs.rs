@@ -1,6 +1,8 @@
 //! The blobs of one image on their way: several at a time, each in one pass, whatever is done to it.
 
-use std::io::{self, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,9 +10,10 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
 use crate::layer::{Checked, Compression, Digesting, Encoder, Outlet, decode, pipe, pour};
 use crate::oci::{Descriptor, Digest, Format};
-use crate::transport::convert::{self, Recompress};
+use crate::transport::convert::{self, Others, Recompress};
 use crate::transport::sink::{Meter, Outgoing, Part, Sink, Wants};
 use crate::transport::source::{Content, Source};
+use crate::transport::unfinished::Unfinished;
 
 /// Compression workers at most: each holds a few megabytes, and memory has a bound on any machine.
 const MAX_WORKERS: usize = 8;
@@ -37,6 +40,9 @@ pub(crate) struct Sender<'a> {
     pub wants: Wants,
     /// The family of their media types.
     pub format: Format,
+    /// Where layers are made before they are sent, so that what the sink has need not be sent; none to send them while
+    /// they are made.
+    pub precompute: Option<&'a Path>,
 }
 
 impl Blobs<'_> {
@@ -85,6 +91,30 @@ impl Blobs<'_> {
         all.ok_or_else(|| Error::new(Kind::Io, "cannot copy the layers").because("a thread failed"))
     }
 
+    /// What each layer would be at the target; none where that shows only when it is made.
+    pub fn foresee(&self, layers: &[Descriptor], diff_ids: &[Digest]) -> Result<Option<Vec<Descriptor>>> {
+        if self.sender.recompress.level.is_some() || self.sender.recompress.others == Others::UnlessThere {
+            return Ok(None);
+        }
+        let mut foreseen = Vec::new();
+        for (place, layer) in layers.iter().enumerate() {
+            let change = match (self.keep, diff_ids.get(place)) {
+                (false, Some(diff_id)) => self.sender.change(layer).map(|form| (*diff_id, form)),
+                _ => None,
+            };
+            let Some((diff_id, form)) = change else {
+                foreseen.push(layer.clone());
+                continue;
+            };
+            let mut known = self.source.forms(diff_id)?.into_iter();
+            let Some(known) = known.find(|known| convert::form_of(known) == Some(form)) else {
+                return Ok(None);
+            };
+            foreseen.push(self.sender.known_as(known, form));
+        }
+        Ok(Some(foreseen))
+    }
+
     fn layer(&self, layer: &Descriptor, part: Part<'_>) -> Result<Descriptor> {
         let mut tried = 0;
         loop {
@@ -107,7 +137,7 @@ impl Blobs<'_> {
         }
         let change = match self.keep || part == Part::Other {
             true => None,
-            false => self.sender.recompress.change(&layer.media_type, self.sender.wants, self.sender.format),
+            false => self.sender.change(layer),
         };
         match (change, part) {
             (Some(form), Part::Layer(chain)) => self.reformed(layer, chain, form),
@@ -152,13 +182,21 @@ impl Blobs<'_> {
     /// In another form, unless the target has that already.
     fn reformed(&self, layer: &Descriptor, chain: &[Digest], form: Compression) -> Result<Descriptor> {
         let diff_id = *chain.last().expect("a layer is in its own chain");
-        let media_type = convert::layer_type(self.sender.format, form);
+        let spared = self.sender.recompress.others == Others::UnlessThere;
+        if spared
+            && convert::form_of(layer) != Some(Compression::None)
+            && form != Compression::None
+            && self.sender.sink.has_blob(layer, Part::Layer(chain))?
+        {
+            return Ok(layer.clone());
+        }
         if self.sender.recompress.level.is_none() {
             for known in self.source.forms(diff_id)? {
-                if convert::form_of(&known.media_type) != Some(form) {
+                let Some(known_form) = convert::form_of(&known) else { continue };
+                if known_form != form && !(spared && known_form != Compression::None) {
                     continue;
                 }
-                let known = Descriptor { media_type: media_type.into(), ..known };
+                let known = self.sender.known_as(known, known_form);
                 if self.sender.sink.has_blob(&known, Part::Layer(chain))? {
                     return Ok(known);
                 }
@@ -195,6 +233,16 @@ impl Blobs<'_> {
 }
 
 impl Sender<'_> {
+    /// The form that a layer gets; none if it stays as it is.
+    fn change(&self, layer: &Descriptor) -> Option<Compression> {
+        self.recompress.change(layer, self.wants, self.format)
+    }
+
+    /// A form of a layer, in the family of media types the target gets.
+    fn known_as(&self, known: Descriptor, form: Compression) -> Descriptor {
+        Descriptor { media_type: convert::layer_type(self.format, form).into(), ..known }
+    }
+
     /// Sends the layer that `write` writes: making, compressing, digesting and sending go on side by side.
     pub fn send_made(
         &self,
@@ -206,16 +254,47 @@ impl Sender<'_> {
         let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
         let media_type = convert::layer_type(self.format, form);
         let level = self.recompress.level(form);
+        let mut annotations = BTreeMap::new();
+        let said = &mut annotations;
         let compress = move |out: &mut dyn Write| {
             let mut encoder = Encoder::new(form, level, workers, out).cannot("compress", "the layer")?;
             write(&mut encoder)?;
-            encoder.finish().cannot("compress", "the layer").map(drop)
+            *said = encoder.finish().cannot("compress", "the layer")?.1;
+            Ok(())
         };
-        piped(compress, |reader| {
-            let mut blob = Outgoing::unknown(Box::new(reader), media_type, meter);
-            self.sink.put_blob(&mut blob, part)?;
-            blob.finish()
-        })
+        let sent = match self.precompute {
+            Some(dir) => self.send_computed(compress, dir, media_type, part, meter)?,
+            None => piped(compress, |reader| {
+                let mut blob = Outgoing::unknown(Box::new(reader), media_type, meter);
+                self.sink.put_blob(&mut blob, part)?;
+                blob.finish()
+            })?,
+        };
+        Ok(Descriptor { annotations, ..sent })
+    }
+
+    /// Makes a blob in a file in `dir`, and sends it unless it is there.
+    fn send_computed(
+        &self,
+        make: impl FnOnce(&mut dyn Write) -> Result<()>,
+        dir: &Path,
+        media_type: &str,
+        part: Part<'_>,
+        meter: Meter<'_>,
+    ) -> Result<Descriptor> {
+        let file = Unfinished::begin(dir).cannot("write a layer into", dir.display())?;
+        let mut digesting = Digesting::new(file);
+        make(&mut digesting)?;
+        let (file, digest, size) = digesting.finish().cannot("write a layer into", dir.display())?;
+        let made = Descriptor::new(media_type, Digest::from_bytes(digest), size);
+        if self.sink.has_blob(&made, part)? {
+            return Ok(made);
+        }
+        let mut file = file.into_file().cannot("read a layer in", dir.display())?;
+        file.seek(SeekFrom::Start(0)).cannot("read a layer in", dir.display())?;
+        let mut blob = Outgoing::known_as(Box::new(file), &made, meter);
+        self.sink.put_blob(&mut blob, part)?;
+        blob.finish()
     }
 }
 

@@ -4,9 +4,12 @@
 //! not known here, as artifacts have them, is never touched.
 
 use crate::error::{Error, Kind, Result};
-use crate::layer::Compression;
+use crate::layer::{Compression, TABLE_DIGEST};
 use crate::oci::{Descriptor, Format, Manifest, media_type};
 use crate::transport::sink::Wants;
+
+/// The annotation of an entry of an index whose image has zstd layers, so that who knows it prefers it.
+pub(crate) const ZSTD_MARK: &str = "io.github.containers.compression.zstd";
 
 /// How layers are to be compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,15 +18,30 @@ pub(crate) struct Recompress {
     pub to: Option<Compression>,
     /// The level; each form's usual one, unless given.
     pub level: Option<i32>,
-    /// Layers that are compressed already as well.
-    pub force: bool,
+    /// What becomes of layers that are compressed already, in another form.
+    pub others: Others,
 }
 
-/// The form of a layer by its media type; none if that is no layer's.
-pub(crate) fn form_of(media_type: &str) -> Option<Compression> {
-    match media_type {
+/// What becomes of layers that are compressed already, but not in the form that is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// They stay as they are.
+    #[default]
+    Stay,
+    /// They are compressed again, unless the target has them as they are.
+    UnlessThere,
+    /// They are compressed again.
+    Change,
+}
+
+/// The form of a layer by its media type and what is said of it; none if it is no layer.
+pub(crate) fn form_of(layer: &Descriptor) -> Option<Compression> {
+    match layer.media_type.as_str() {
         media_type::LAYER | media_type::DOCKER_LAYER => Some(Compression::None),
         media_type::LAYER_GZIP | media_type::DOCKER_LAYER_GZIP => Some(Compression::Gzip),
+        media_type::LAYER_ZSTD if layer.annotations.contains_key(TABLE_DIGEST) => {
+            Some(Compression::ZstdChunked)
+        }
         media_type::LAYER_ZSTD | media_type::DOCKER_LAYER_ZSTD => Some(Compression::Zstd),
         _ => None,
     }
@@ -34,7 +52,7 @@ pub(crate) fn layer_type(format: Format, form: Compression) -> &'static str {
     match (format, form) {
         (Format::Oci, Compression::None) => media_type::LAYER,
         (Format::Oci, Compression::Gzip) => media_type::LAYER_GZIP,
-        (_, Compression::Zstd) => media_type::LAYER_ZSTD,
+        (_, Compression::Zstd | Compression::ZstdChunked) => media_type::LAYER_ZSTD,
         (Format::Docker, Compression::None) => media_type::DOCKER_LAYER,
         (Format::Docker, Compression::Gzip) => media_type::DOCKER_LAYER_GZIP,
     }
@@ -46,22 +64,28 @@ pub(crate) fn is_foreign(layer: &Descriptor) -> bool {
 }
 
 impl Recompress {
-    /// The form that a layer of this media type gets; none if it stays as it is.
-    pub fn change(self, media_type: &str, wants: Wants, format: Format) -> Option<Compression> {
-        let now = form_of(media_type)?;
+    /// The form that a layer gets; none if it stays as it is.
+    pub fn change(self, layer: &Descriptor, wants: Wants, format: Format) -> Option<Compression> {
+        self.change_of(form_of(layer)?, wants, format)
+    }
+
+    /// The form that a layer gets which has the form `now`; none if it stays as it is.
+    pub fn change_of(self, now: Compression, wants: Wants, format: Format) -> Option<Compression> {
         let wanted = match (now, self.to) {
             _ if wants == Wants::Unchanged => now,
             (Compression::None, Some(to)) => to,
             (Compression::None, None) if wants == Wants::Compressed => Compression::Gzip,
             (Compression::None, None) => Compression::None,
-            (_, Some(to)) if self.force => to,
+            // With a table it is what was asked for, and more.
+            (Compression::ZstdChunked, Some(Compression::Zstd)) => now,
+            (_, Some(to)) if self.others != Others::Stay => to,
             (_, None) if wants == Wants::Plain => Compression::None,
             (now, _) => now,
         };
         let wanted = if wants == Wants::Plain { Compression::None } else { wanted };
         // Docker's media types have no word for it.
         let wanted = match (format, wanted) {
-            (Format::Docker, Compression::Zstd) => Compression::Gzip,
+            (Format::Docker, Compression::Zstd | Compression::ZstdChunked) => Compression::Gzip,
             (_, wanted) => wanted,
         };
         (wanted != now).then_some(wanted)
@@ -80,7 +104,7 @@ pub(crate) fn choose_format(
     taken: &[Format],
     recompress: Recompress,
 ) -> Result<Format> {
-    let has_zstd = recompress.to == Some(Compression::Zstd);
+    let has_zstd = matches!(recompress.to, Some(Compression::Zstd | Compression::ZstdChunked));
     if let Some(asked) = asked {
         if asked == Format::Docker && has_zstd {
             return Err(Error::new(Kind::Unsupported, "cannot compress the layers with `zstd`")

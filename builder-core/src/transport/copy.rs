@@ -4,13 +4,16 @@
 //! moves and changes its form, where it has to, in the same pass. What the target has is not sent, and what does not
 //! change keeps its bytes and with them its digest.
 
+use std::path::PathBuf;
+
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Reporter};
+use crate::layer::Compression;
 use crate::oci::Wanted;
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, Index, MAX_MANIFEST, Manifest};
 use crate::transport::ahead;
 use crate::transport::blobs::{Blobs, Sender};
-use crate::transport::convert::{self, Recompress};
+use crate::transport::convert::{self, Others, Recompress};
 use crate::transport::sink::{Role, Sink, Wants};
 use crate::transport::source::{Content, RawManifest, Source};
 
@@ -49,6 +52,10 @@ pub(crate) struct CopyOptions {
     pub preserve_digests: bool,
     /// Leaves signatures behind.
     pub remove_signatures: bool,
+    /// Layers that change their form are made in this directory first, so that a target which has one is not sent it.
+    pub precompute: Option<PathBuf>,
+    /// Forms of layers that each image of an index is sent in as well, where it does not have them.
+    pub also: Vec<Compression>,
 }
 
 /// What was copied.
@@ -80,7 +87,7 @@ pub(crate) fn add_image(
     options: &CopyOptions,
     reporter: &dyn Reporter,
 ) -> Result<Copied> {
-    let copy = Copy { source, sink, options, reporter };
+    let copy = Copy { source, sink, options, reporter, recompress: options.recompress };
     ahead::send(source, sink, options, reporter)?;
     let top = limited(source.manifest()?)?;
     match (top.is_index(), &options.which) {
@@ -184,6 +191,8 @@ struct Copy<'a> {
     sink: &'a dyn Sink,
     options: &'a CopyOptions,
     reporter: &'a dyn Reporter,
+    /// That of the options, or another one for an image that is sent once more.
+    recompress: Recompress,
 }
 
 impl Copy<'_> {
@@ -204,7 +213,7 @@ impl Copy<'_> {
                 self.options.format,
                 manifest.format(),
                 self.sink.formats(),
-                self.options.recompress,
+                self.recompress,
             )?,
             false => manifest.format(),
         };
@@ -217,12 +226,19 @@ impl Copy<'_> {
             sender: Sender {
                 sink: self.sink,
                 reporter: self.reporter,
-                recompress: self.options.recompress,
+                recompress: self.recompress,
                 wants: wanted(self.sink, self.options.wants),
                 format,
+                precompute: self.options.precompute.as_deref(),
             },
             keep: self.options.preserve_digests,
         };
+        if let Some(sent) = self.there_already(&blobs, raw, &manifest, &diff_ids, role)? {
+            return Ok(Copied {
+                manifest: sent.descriptor(),
+                config: is_image.then_some(manifest.config.digest),
+            });
+        }
         blobs.config(&manifest.config, &config)?;
         let layers = blobs.layers(&manifest.layers, &diff_ids)?;
         let written = convert::rewrite(&manifest, layers, format)?;
@@ -236,6 +252,30 @@ impl Copy<'_> {
         self.signatures(raw, &sent)?;
         self.sink.put_manifest(&sent, role)?;
         Ok(Copied { manifest: sent.descriptor(), config: is_image.then_some(manifest.config.digest) })
+    }
+
+    /// The manifest the target would get, where that is known before anything is sent and it has it.
+    fn there_already(
+        &self,
+        blobs: &Blobs<'_>,
+        raw: &RawManifest,
+        manifest: &Manifest,
+        diff_ids: &[Digest],
+        role: Role,
+    ) -> Result<Option<RawManifest>> {
+        let format = blobs.sender.format;
+        let Some(layers) = blobs.foresee(&manifest.layers, diff_ids)? else { return Ok(None) };
+        let written = convert::rewrite(manifest, layers, format)?;
+        let sent = match written == *manifest {
+            true => raw.clone(),
+            false if self.options.preserve_digests => return Ok(None),
+            false => RawManifest { media_type: format.manifest().into(), bytes: written.to_bytes() },
+        };
+        if !self.sink.has_manifest(&sent, role)? {
+            return Ok(None);
+        }
+        self.signatures(raw, &sent)?;
+        Ok(Some(sent))
     }
 
     fn would_change(&self, why: &str) -> Error {
@@ -258,6 +298,41 @@ impl Copy<'_> {
         self.sink.put_signatures(sent.digest(), &signatures)
     }
 
+    /// Sends an image of an index in the other forms that are asked for, and gives an entry for each. `all` are the
+    /// entries the index has.
+    fn variants(&self, raw: &RawManifest, entry: &Descriptor, all: &[Descriptor]) -> Result<Vec<Descriptor>> {
+        let mut more = Vec::new();
+        let Ok(manifest) = Manifest::parse(&raw.bytes) else { return Ok(more) };
+        if convert::form_of_config(&manifest.config.media_type).is_none() {
+            return Ok(more);
+        }
+        for form in &self.options.also {
+            let has = |entry: &Descriptor| entry.annotations.contains_key(convert::ZSTD_MARK);
+            let there = match form {
+                Compression::Zstd | Compression::ZstdChunked => {
+                    all.iter().any(|other| other.platform == entry.platform && has(other))
+                }
+                // One that is not compressed yet gets the form all have.
+                form => manifest.layers.iter().filter_map(convert::form_of).all(|now| {
+                    let plain = now == Compression::None;
+                    plain || now == *form
+                }),
+            };
+            if there || has(entry) {
+                continue;
+            }
+            let recompress = Recompress { to: Some(*form), level: None, others: Others::Change };
+            let copied = Copy { recompress, ..*self }.image(raw, Role::Instance)?;
+            let mut variant = entry.clone();
+            take_place(&mut variant, copied.manifest);
+            if matches!(form, Compression::Zstd | Compression::ZstdChunked) {
+                variant.annotations.insert(convert::ZSTD_MARK.into(), "true".into());
+            }
+            more.push(variant);
+        }
+        Ok(more)
+    }
+
     /// An index: what it names, then itself, with the digests that came of it.
     fn index(&self, raw: &RawManifest, role: Role, depth: usize) -> Result<Copied> {
         if !self.sink.takes_index() {
@@ -275,22 +350,31 @@ impl Copy<'_> {
         }
         let mut changed = false;
         if self.options.which == Which::All {
+            let mut more = Vec::new();
+            let here: Vec<Descriptor> = index.manifests.clone();
             for entry in &mut index.manifests {
                 let manifest = instance(self.source, entry)?;
+                if !manifest.is_index() {
+                    more.extend(self.variants(&manifest, entry, &here)?);
+                }
                 let copied = match manifest.is_index() {
                     true => self.index(&manifest, Role::Instance, depth + 1)?,
                     false => self.image(&manifest, Role::Instance)?,
                 };
                 changed |= copied.manifest.digest != entry.digest;
-                entry.media_type = copied.manifest.media_type;
-                entry.digest = copied.manifest.digest;
-                entry.size = copied.manifest.size;
+                take_place(entry, copied.manifest);
             }
+            changed |= !more.is_empty();
+            // Last: who knows no zstd takes the first image that fits.
+            index.manifests.extend(more);
         }
         let taken = self.sink.formats();
         let now = index_format(&raw.media_type);
+        let mixed = index.manifests.iter().any(|entry| entry.annotations.contains_key(convert::ZSTD_MARK));
         let format = match (self.options.format, self.options.preserve_digests) {
             (Some(asked), false) => asked,
+            // Docker's have no annotations.
+            (None, false) if mixed && taken.contains(&Format::Oci) => Format::Oci,
             _ if taken.contains(&now) => now,
             (_, false) => taken[0],
             (_, true) => return Err(self.would_change("the target takes no index of this media type")),
@@ -312,6 +396,13 @@ impl Copy<'_> {
         self.sink.put_manifest(&sent, role)?;
         Ok(Copied { manifest: sent.descriptor(), config: None })
     }
+}
+
+/// The entry names what was sent.
+fn take_place(entry: &mut Descriptor, sent: Descriptor) {
+    entry.media_type = sent.media_type;
+    entry.digest = sent.digest;
+    entry.size = sent.size;
 }
 
 fn index_format(media_type: &str) -> Format {

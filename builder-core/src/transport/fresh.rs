@@ -7,7 +7,7 @@ use crate::oci::Format;
 use crate::store::export::TreeLayer;
 use crate::store::layers::Export;
 use crate::transport::blobs::Sender;
-use crate::transport::convert::{self, Recompress};
+use crate::transport::convert::Recompress;
 use crate::transport::sink::{Part, Sink};
 
 /// Sends a layer that is a tree, and says what its tar and its blob are. The image that has it is copied afterwards,
@@ -25,10 +25,16 @@ pub(crate) fn send_layer(
         // Its digest is known: the copy sends it, or finds it there.
         return Ok(known);
     }
-    let plain = convert::layer_type(format, Compression::None);
-    let form = recompress.change(plain, sink.wants(), format).unwrap_or(Compression::None);
+    let form = recompress.change_of(Compression::None, sink.wants(), format).unwrap_or(Compression::None);
     let mut export = None;
-    let sender = Sender { wants: sink.wants(), sink, reporter: builder.reporter(), recompress, format };
+    let sender = Sender {
+        wants: sink.wants(),
+        sink,
+        reporter: builder.reporter(),
+        recompress,
+        format,
+        precompute: None,
+    };
     let mut tried = 0;
     let sent = loop {
         let sent = sender.send_made(form, Part::Layer(&[]), |out| {

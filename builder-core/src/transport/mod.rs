@@ -17,13 +17,13 @@ pub(crate) mod http;
 pub(crate) mod layout;
 mod local;
 pub(crate) mod open;
-mod policy;
+pub(crate) mod policy;
 pub(crate) mod registry;
 mod sink;
 pub(crate) mod source;
-mod unfinished;
+pub(crate) mod unfinished;
 
-pub(crate) use convert::Recompress;
+pub(crate) use convert::{Others, Recompress};
 pub use copy::Which;
 pub(crate) use copy::{CopyOptions, add_image, copy_image};
 pub(crate) use fresh::send_layer;

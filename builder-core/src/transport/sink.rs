@@ -50,6 +50,12 @@ pub(crate) trait Sink: Sync {
         false
     }
 
+    /// Whether the manifest is there already, under its name, and with it all that it names. `false` where that cannot
+    /// be told at less cost than by looking for what it names.
+    fn has_manifest(&self, _manifest: &RawManifest, _role: Role) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Takes a manifest or an index whose blobs, or manifests, were sent before.
     fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()>;
 

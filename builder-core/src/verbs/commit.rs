@@ -19,7 +19,10 @@ use crate::store::export::{TreeLayer, layer_trees};
 use crate::store::layers::{Export, chain_id};
 use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, StoreSource, Wants, copy_image, open, send_layer};
+use crate::transport::{
+    CopyOptions, Others, Places, Recompress, StoreSource, Wants, copy_image, open, send_layer,
+};
+use by_step::ByStep;
 
 /// The length of a tar without entries: its end mark, two blocks of zeros.
 const EMPTY_TAR: u64 = 1024;
@@ -35,8 +38,11 @@ pub struct Commit {
     pub format: Option<Format>,
     /// One layer with everything, the base's layers included.
     pub squash: bool,
-    /// One layer for each step that changed files; for cached containers only.
+    /// One layer for each step that changed files; for cached containers only. Steps up to one that edits
+    /// [`ConfigEdit::CreatedBy`] are one layer of that name.
     pub layers: bool,
+    /// With layers, one for each step, whatever closes a layer.
+    pub each_step: bool,
     /// What happens to the files' modification times in the layer. The container's own files keep theirs.
     pub times: Times,
     /// What the image says of when it was made, seconds since the epoch; the clock, unless given.
@@ -97,10 +103,7 @@ impl Commit {
             history::require(&guard.record, "commit the layers of")?;
         }
         let parts = freeze(builder, &work, &mut guard)?;
-        let (lower, layer) = match self.layers && !self.squash {
-            true => by_step::layers(store, &work, &guard.record, &parts, self.times)?,
-            false => (Vec::new(), self.layer(store, &guard, parts)?),
-        };
+        let (by_step, layer) = self.layers(store, &work, &guard, parts)?;
         let mut draft = container::draft(builder, &guard.record)?;
         self.edits.iter().for_each(|edit| draft.apply(edit));
         let record = guard.record.clone();
@@ -113,7 +116,7 @@ impl Commit {
             [tree] => tree.clone(),
             parts => store.make_compound(&work, parts)?,
         };
-        let image = Image { commit: self, record: &record, draft, lower };
+        let image = Image { commit: self, record: &record, draft, by_step };
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
                 let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
@@ -122,9 +125,8 @@ impl Commit {
                 let format = self.format.filter(|format| sink.formats().contains(format));
                 let format = format.unwrap_or(sink.formats()[0]);
                 let mut options = CopyOptions { format: Some(format), ..CopyOptions::default() };
-                options.recompress.to = Some(self.compression);
-                options.recompress.level = self.level;
-                options.recompress.force = self.force_compression;
+                let others = if self.force_compression { Others::Change } else { Others::Stay };
+                options.recompress = Recompress { to: Some(self.compression), level: self.level, others };
                 let export = match sink.wants() {
                     // Its size stands in front of it there, and is known when it has been read once.
                     Wants::Unchanged => layer.describe(store, self.times)?,
@@ -155,6 +157,22 @@ impl Commit {
             super::containers::Rm { container: record.id }.perform(builder)?;
         }
         Ok(committed)
+    }
+
+    /// The layers: the last one, and what is below it of those that are new, where there are several.
+    fn layers(
+        &self,
+        store: &Store,
+        work: &Work,
+        guard: &ContainerGuard,
+        parts: Vec<TreeId>,
+    ) -> Result<(Option<ByStep>, TreeLayer)> {
+        if !self.layers || self.squash {
+            return Ok((None, self.layer(store, guard, parts)?));
+        }
+        let how = by_step::How { times: self.times, omit_empty: self.omit_empty, each_step: self.each_step };
+        let (by_step, last) = by_step::layers(store, work, &guard.record, &parts, how)?;
+        Ok((Some(by_step), last))
     }
 
     /// Which trees the new layer is made of, and what it stands on.
@@ -216,8 +234,8 @@ struct Image<'a> {
     commit: &'a Commit,
     record: &'a crate::store::ContainerRecord,
     draft: Draft,
-    /// With a layer for each step: all of these but the last.
-    lower: Vec<Export>,
+    /// With several layers: all but the last, and their lines of history.
+    by_step: Option<ByStep>,
 }
 
 impl Image<'_> {
@@ -234,9 +252,9 @@ impl Image<'_> {
         let mut config = self.draft.config.clone();
         config.created = Some(created.clone());
         config.rootfs.diff_ids = self.diff_ids(layer, export);
-        if self.commit.layers && !self.commit.squash {
+        if let Some(by_step) = &self.by_step {
             let date = |at: i64| self.commit.created.unwrap_or(at);
-            config.history.extend(by_step::history(self.record, self.lower.len() + 1, date));
+            config.history.extend(by_step.history(self.leaves_out(export), date));
             if let Some(last) = config.history.iter_mut().rfind(|entry| !entry.empty_layer) {
                 last.comment = self.comment();
             }
@@ -322,7 +340,8 @@ impl Image<'_> {
             Format::Oci => media_type::LAYER,
             Format::Docker => media_type::DOCKER_LAYER,
         };
-        let built = self.lower.iter().chain((!self.leaves_out(export)).then_some(export));
+        let lower = self.by_step.iter().flat_map(|by_step| &by_step.lower);
+        let built = lower.chain((!self.leaves_out(export)).then_some(export));
         layers.extend(built.map(|export| Descriptor::new(plain, export.diff_id, export.size)));
         for layer in &mut layers {
             layer.media_type = format.layer(&layer.media_type).into();

@@ -13,7 +13,8 @@ use crate::store::Work;
 use crate::transport::archive::{DockerArchiveSink, Output};
 use crate::transport::registry::Access;
 use crate::transport::{
-    CopyOptions, Places, Recompress, Sink, Source, StoreSink, StoreSource, Wants, Which, copy_image, open,
+    CopyOptions, Others, Places, Recompress, Sink, Source, StoreSink, StoreSource, Wants, Which, copy_image,
+    open,
 };
 
 /// Copies an image between any two places.
@@ -39,6 +40,8 @@ pub struct CopyImage {
     pub remove_signatures: bool,
     /// Further names at the target.
     pub additional_tags: Vec<String>,
+    /// Layers that change their form are made before they are sent, so that a registry which has one is not sent it.
+    pub precompute: bool,
     /// How a registry is reached that is the source.
     pub from: Access,
     /// How a registry is reached that is the target.
@@ -57,7 +60,7 @@ pub enum Layers {
     Compressed,
     /// Compressed ones are decompressed.
     Plain,
-    /// Plain ones get this form; those that have another compressed form too, if so said.
+    /// They get this form. With `true` also those the target has in another compressed form; else those stay so.
     Form(Compression, bool),
 }
 
@@ -86,14 +89,15 @@ pub struct Surroundings<'a> {
 impl Layers {
     /// What the engine is told.
     pub(crate) fn options(self, level: Option<i32>) -> (Option<Wants>, Recompress) {
-        let (wants, to, force) = match self {
-            Layers::Preferred => (None, None, false),
-            Layers::Kept => (Some(Wants::Any), None, false),
-            Layers::Compressed => (Some(Wants::Compressed), None, false),
-            Layers::Plain => (Some(Wants::Plain), None, false),
-            Layers::Form(form, force) => (None, Some(form), force),
+        let (wants, to, others) = match self {
+            Layers::Preferred => (None, None, Others::Stay),
+            Layers::Kept => (Some(Wants::Any), None, Others::Stay),
+            Layers::Compressed => (Some(Wants::Compressed), None, Others::Stay),
+            Layers::Plain => (Some(Wants::Plain), None, Others::Stay),
+            Layers::Form(form, false) => (None, Some(form), Others::UnlessThere),
+            Layers::Form(form, true) => (None, Some(form), Others::Change),
         };
-        (wants, Recompress { to, level, force })
+        (wants, Recompress { to, level, others })
     }
 }
 
@@ -125,8 +129,14 @@ impl CopyImage {
             wants,
             preserve_digests: self.preserve_digests,
             remove_signatures: self.remove_signatures,
+            precompute: self.precompute.then(|| from.scratch.to_owned()),
+            also: Vec::new(),
         };
         let source = self.source(from, store)?;
+        if matches!(self.source, Location::Registry(_)) {
+            // Before anything is made at the target: what is not there leaves nothing behind.
+            source.manifest()?;
+        }
         // Names that cannot be given are told before anything is copied.
         let several = matches!(self.target, Location::DockerArchive { .. } | Location::Daemon(_));
         let more = self.additional_tags.iter().filter(|_| !several).map(|tag| renamed(&self.target, tag));

@@ -47,7 +47,7 @@ impl Fork {
         let frozen = frozen_of(&log);
         store.lease(&work, frozen.iter().map(TreeId::as_str))?;
         let new = NewContainer {
-            name: self.name.clone().unwrap_or_else(|| guard.record.name.clone()),
+            name: self.name.clone().unwrap_or_else(|| stem(&guard.record.name).to_owned()),
             exact: self.name.is_some(),
             base: guard.record.base.clone(),
             format: guard.record.format,
@@ -59,5 +59,17 @@ impl Fork {
         };
         let record = store.make_container(&work, new)?;
         Ok(Made { name: record.name, id: record.id })
+    }
+}
+
+/// A name without the number it got as one of several: a fork of a fork is one more of them.
+fn stem(name: &str) -> &str {
+    match name.rsplit_once('-') {
+        Some((stem, number))
+            if !stem.is_empty() && number.bytes().all(|c| c.is_ascii_digit()) && !number.is_empty() =>
+        {
+            stem
+        }
+        _ => name,
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
+use crate::layer::Compression;
 use crate::name::{Location, Reference};
 use crate::oci::{Descriptor, Digest, Format, Index, media_type};
 use crate::store::lists::StoredList;
@@ -109,6 +110,8 @@ pub struct ManifestPush {
     pub layers: Layers,
     /// The level of compression.
     pub level: Option<i32>,
+    /// Forms of layers that each image is sent in as well, if it is not there in that form.
+    pub also: Vec<Compression>,
     /// Leaves signatures behind.
     pub remove_signatures: bool,
     /// Removes the list afterwards.
@@ -260,6 +263,7 @@ impl ManifestPush {
             recompress,
             wants,
             remove_signatures: self.remove_signatures,
+            also: self.also.clone(),
             ..CopyOptions::default()
         };
         let copied = copy_image(&source, &*open::sink(places, &target)?, &options, builder.reporter())?;

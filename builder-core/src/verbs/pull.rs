@@ -149,11 +149,18 @@ impl Pull {
     /// Brings the image that a name without transport means, from the first registry that has it.
     fn bring_named(&self, builder: &Builder<'_>) -> Result<Pulled> {
         let settings = &builder.settings.registries;
-        let meant = Gateway::open(settings, &self.access, builder.reporter())?.resolve(&self.source)?;
+        let gateway = Gateway::open(settings, &self.access, builder.reporter())?;
+        let meant = gateway.resolve(&self.source)?;
         let mut failed = None;
-        for name in meant.names {
-            match self.bring(builder, &Location::Registry(name)) {
-                Ok(pulled) => return Ok(pulled),
+        for name in &meant.names {
+            match self.bring(builder, &Location::Registry(name.clone())) {
+                Ok(pulled) => {
+                    if let Err(error) = gateway.remember(&meant) {
+                        builder
+                            .report(Event::warning(format!("what was chosen is not remembered: {error:?}")));
+                    }
+                    return Ok(pulled);
+                }
                 Err(error) => {
                     if let Some(earlier) = failed.replace(error) {
                         builder.report(Event::warning(format!("{earlier:?}")));

@@ -73,6 +73,7 @@ impl Push {
             format: self.format,
             layers: self.layers,
             level: self.level,
+            also: Vec::new(),
             remove_signatures: self.remove_signatures,
             rm: self.rm,
             access: self.access.clone(),

@@ -57,7 +57,7 @@ fn show(verb: &Verb) -> String {
             Origin::Context => format!("copy {sources:?} {inline:?} {destination}"),
             other => format!("copy {sources:?} {destination} of {other:?}"),
         },
-        Verb::MakeDirectory(path) => format!("mkdir {path}"),
+        Verb::MakeDirectory { path, owner } => format!("mkdir {path} {owner}").trim_end().to_owned(),
         Verb::Config(edits) => format!("config {edits:?}"),
     }
 }
@@ -69,8 +69,14 @@ fn build(text: &str, notes: &Notes, arguments: &[(&str, &str)]) -> Result<Built,
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let given = Given { arguments: arguments.iter().map(pair).collect(), ..Given::default() };
     let graph = Graph::new(&parsed.dockerfile, &source, &given, None).unwrap();
-    let build =
-        Build { dockerfile: &parsed.dockerfile, source: &source, graph: &graph, given: &given, jobs: 0 };
+    let build = Build {
+        dockerfile: &parsed.dockerfile,
+        source: &source,
+        graph: &graph,
+        given: &given,
+        jobs: 0,
+        all: false,
+    };
     execute(build, notes)
 }
 

@@ -275,6 +275,7 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
+// For longer: PROPTEST_CASES=1000000 cargo nextest run -p dockerfile-frontend no_bytes_make_it_panic
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in pieces()) {
@@ -288,7 +289,17 @@ proptest! {
             prop_assert!(instruction.span.last <= source.lines());
         }
         prop_assert!(serde_json::to_string(&parsed.dockerfile).is_ok());
+        let given = crate::Given::default();
+        if let Ok(graph) = crate::Graph::new(&parsed.dockerfile, &source, &given, None) {
+            prop_assert!(graph.needed().contains(&graph.target));
+        }
         let scanned = scan(&source);
+        let checks = crate::lint::Checks::parse("").unwrap();
+        let dockerfile = &parsed.dockerfile;
+        let found = crate::lint::lint(&source, &scanned.statements, dockerfile, &given, &checks, &|_| false);
+        for finding in found {
+            prop_assert!(finding.line() <= source.lines().max(1));
+        }
         prop_assert!(crate::dump(&scanned.statements).lines().count() >= scanned.statements.len());
         let text = String::from_utf8_lossy(&bytes);
         for escape in ['\\', '`'] {

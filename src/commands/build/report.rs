@@ -1,10 +1,10 @@
-//! What a build tells of its file and of its failure, and where else its image goes.
+//! What a build tells of its file, of its steps and of its failure.
 
-use builder_core::{Builder, Error, Push, Result};
+use builder_core::Error;
 use dockerfile_frontend::ast::{Body, Dockerfile};
 use dockerfile_frontend::{Diagnostic, Failed, Graph, Severity, Source, StageBase};
 
-use crate::ui;
+use crate::ui::{self, FailedStep, Row};
 
 /// The most findings that are shown.
 pub const MAX_SHOWN: usize = 50;
@@ -18,7 +18,7 @@ pub fn faults(name: &str, found: &[Diagnostic]) -> Error {
 }
 
 /// Why the build failed, with the place in the file.
-pub fn failure(failed: Failed<Error>, source: &Source) -> Error {
+pub fn failure(failed: Failed<Error>, source: &Source, step: &FailedStep) -> Error {
     match failed {
         Failed::Words(found) => faults(source.name(), &found),
         Failed::Verb { stage, span, text, error } => {
@@ -32,6 +32,10 @@ pub fn failure(failed: Failed<Error>, source: &Source) -> Error {
                 source.name(),
                 span.first
             ));
+            if !step.last.is_empty() {
+                ui::remark("its last output:");
+                step.last.iter().for_each(|line| ui::remark(format_args!("   {line}")));
+            }
             Error::new(error.kind(), format!("cannot build `{}`", source.name())).because(error)
         }
     }
@@ -79,35 +83,22 @@ pub fn outline(dockerfile: &Dockerfile, graph: &Graph) {
     ui::result_bytes(ui::table::draw(Some(&["BUILD ARG", "DEFAULT"]), &rows).as_bytes());
 }
 
-/// `--output`: puts the image elsewhere too.
-pub fn export(builder: &Builder<'_>, target: &str, image: &str) -> Result<()> {
-    let mut kind = None;
-    let mut dest = None;
-    for part in target.split(',') {
-        match part.split_once('=') {
-            Some(("type", value)) => kind = Some(value),
-            Some(("dest", value)) => dest = Some(value),
-            _ if !part.contains('=') && dest.is_none() => dest = Some(part),
-            _ => {
-                return Err(Error::invalid(format!("cannot use the output `{target}`"))
-                    .because(format!("`{part}` means nothing there"))
-                    .hint("--output type=oci,dest=FILE"));
-            }
-        }
-    }
-    let destination = match (kind, dest) {
-        (Some("oci"), Some(dest)) => format!("oci-archive:{dest}"),
-        (Some("docker"), Some(dest)) => format!("docker-archive:{dest}"),
-        (Some("image" | "docker"), None) => return Ok(()),
-        _ => {
-            return Err(Error::new(
-                builder_core::Kind::Unsupported,
-                format!("cannot use the output `{target}`"),
-            )
-            .because("this version writes images: type=oci, type=docker")
-            .hint("--output type=oci,dest=FILE; for the files, kiln mount a container of the image"));
-        }
-    };
-    let push = Push { image: image.to_owned(), target: Some(destination), ..Push::default() };
-    push.perform(builder).map(drop)
+/// The closing table: what each step took and wrote, and whether it was known.
+pub fn summary(rows: &[Row]) {
+    let head = ["STEP", "TIME", "SIZE", "CACHED", "INSTRUCTION"];
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            let text = row.text.chars().take(80).collect();
+            let cached = if row.cached { "yes" } else { "no" };
+            vec![
+                row.place.clone(),
+                ui::text::duration(row.took),
+                ui::text::size(row.size),
+                cached.to_owned(),
+                text,
+            ]
+        })
+        .collect();
+    ui::remark(ui::table::draw(Some(&head), &rows).trim_end());
 }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Compression, CopyImage, Error, Format, Layers, Location, Result, Which};
+use builder_core::{Access, Compression, CopyImage, Error, Format, Layers, Location, Result, Which};
 
-use super::Tool;
+use super::{RetryArgs, Tool};
 use crate::args::endpoint::{From, To, refuse};
+use crate::args::parse_form;
 use crate::commands::write_file;
 use crate::exit::Exit;
-use crate::ui::Talk;
+use crate::ui::{self, Talk};
 
 /// Copy an image from any place to any other
 #[derive(Debug, clap::Args)]
@@ -40,15 +41,22 @@ pub struct Args {
     /// Decompress layers that are compressed
     #[arg(long, conflicts_with_all = ["dest_compress", "dest_compress_format"])]
     dest_decompress: bool,
-    /// Compress all layers so, whatever form they have: gzip or zstd
-    #[arg(long, value_name = "FORMAT", value_parser = parse_compression)]
+    /// Compress all layers so, whatever form they have: gzip, zstd or zstd:chunked
+    #[arg(long, value_name = "FORMAT", value_parser = parse_form)]
     dest_compress_format: Option<Compression>,
+    /// Also compress again what the target has in another compressed form (default: true if --dest-compress-format is
+    /// given)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    dest_force_compress_format: Option<bool>,
     /// The level of compression: gzip 0 to 9, zstd 1 to 22
     #[arg(long, value_name = "LEVEL")]
     dest_compress_level: Option<i32>,
     /// Leave layers that are not compressed so in an OCI layout
     #[arg(long)]
     dest_oci_accept_uncompressed_layers: bool,
+    /// Make layers that change their form before they are sent, so that a registry which has one is not sent it
+    #[arg(long)]
+    dest_precompute_digests: bool,
     /// Write the digest of the manifest to this file
     #[arg(long, value_name = "FILE")]
     digestfile: Option<PathBuf>,
@@ -58,15 +66,20 @@ pub struct Args {
     /// Fail rather than change a digest
     #[arg(long)]
     preserve_digests: bool,
+    /// Tell what would be copied, and copy nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How many layers are copied at a time at most
+    #[arg(long, value_name = "N")]
+    image_parallel_copies: Option<usize>,
     /// Do not tell what is copied
     #[arg(long, short)]
     quiet: bool,
     /// Leave signatures behind
     #[arg(long)]
     remove_signatures: bool,
-    /// How often what failed is tried again
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retry_times: u32,
+    #[command(flatten)]
+    retry: RetryArgs,
     #[command(flatten)]
     refused: Refused,
 }
@@ -113,12 +126,14 @@ impl Args {
             (false, which) => which.unwrap_or_default(),
         };
         let layers = match self.dest_compress_format {
-            Some(form) => Layers::Form(form, true),
+            Some(form) => Layers::Form(form, self.dest_force_compress_format.unwrap_or(true)),
             None if self.dest_decompress => Layers::Plain,
             None if self.dest_compress => Layers::Compressed,
             None if self.dest_oci_accept_uncompressed_layers => Layers::Kept,
             None => Layers::Preferred,
         };
+        let parallel = self.image_parallel_copies;
+        let access = |access| Access { parallel, ..tool.access(access, &self.retry) };
         let copy = CopyImage {
             source: place(&self.source)?,
             target: place(&self.target)?,
@@ -130,9 +145,14 @@ impl Args {
             preserve_digests: self.preserve_digests,
             remove_signatures: self.remove_signatures,
             additional_tags: self.additional_tag,
-            from: tool.access(self.from.access(self.authfile.as_ref())?, self.retry_times),
-            to: tool.access(self.to.access(self.authfile.as_ref())?, self.retry_times),
+            precompute: self.dest_precompute_digests,
+            from: access(self.from.access(self.authfile.as_ref())?),
+            to: access(self.to.access(self.authfile.as_ref())?),
         };
+        if self.dry_run {
+            ui::remark(format_args!("Would have copied {} to {}", self.source, self.target));
+            return Ok(Exit::Success);
+        }
         let talk = Talk { quiet: self.quiet };
         let copied = tool.with(&talk, copy.needs_store(), |surroundings| copy.perform(surroundings))?;
         if let Some(path) = &self.digestfile {
@@ -159,15 +179,6 @@ pub fn parse_manifest_type(text: &str) -> std::result::Result<Format, String> {
         "v2s2" | "docker" => Ok(Format::Docker),
         "v2s1" => Err("Docker's schema 1 is written by no tool any more; write `oci` or `v2s2`".to_owned()),
         _ => Err("write `oci` or `v2s2`".to_owned()),
-    }
-}
-
-fn parse_compression(text: &str) -> std::result::Result<Compression, String> {
-    match text {
-        "gzip" => Ok(Compression::Gzip),
-        "zstd" => Ok(Compression::Zstd),
-        "zstd:chunked" => Err("zstd with a table of contents is not written here; write `zstd`".to_owned()),
-        _ => Err("write `gzip` or `zstd`".to_owned()),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use builder_core::{Error, Kind, Location, Remote, Result, Rmi};
 
-use super::Tool;
 use super::copy::place;
+use super::{RetryArgs, Tool};
 use crate::args::endpoint::Endpoint;
 use crate::exit::Exit;
 use crate::ui::Talk;
@@ -15,15 +15,14 @@ pub struct Args {
     image: String,
     #[command(flatten)]
     endpoint: Endpoint,
-    /// How often what failed is tried again
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retry_times: u32,
+    #[command(flatten)]
+    retry: RetryArgs,
 }
 
 impl Args {
     /// Deletes.
     pub fn run(self, tool: &Tool<'_>) -> Result<Exit> {
-        let access = tool.access(self.endpoint.access(None)?, self.retry_times);
+        let access = tool.access(self.endpoint.access(None)?, &self.retry);
         let talk = Talk { quiet: true };
         match place(&self.image)? {
             Location::Registry(name) => {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use builder_core::{Error, Location, Look, Looked, Reference, Remote, Result, Surroundings};
 use serde::Serialize;
 
-use super::Tool;
 use super::copy::place;
+use super::{RetryArgs, Tool};
 use crate::args::endpoint::Endpoint;
 use crate::exit::Exit;
 use crate::ui::template::Format;
@@ -32,9 +32,8 @@ pub struct Args {
     /// Do not list the other tags of the repository
     #[arg(long, short)]
     no_tags: bool,
-    /// How often what failed is tried again
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retry_times: u32,
+    #[command(flatten)]
+    retry: RetryArgs,
 }
 
 /// Skopeo's object.
@@ -70,7 +69,7 @@ struct Layer {
 impl Args {
     /// Prints what was asked for.
     pub fn run(self, tool: &Tool<'_>) -> Result<Exit> {
-        let access = tool.access(self.endpoint.access(None)?, self.retry_times);
+        let access = tool.access(self.endpoint.access(None)?, &self.retry);
         let look = Look { image: place(&self.image)?, platform: tool.platform()?, access };
         let talk = Talk { quiet: true };
         tool.with(&talk, look.needs_store(), |surroundings| self.show(&look, surroundings))?;

@@ -1,14 +1,18 @@
 //! `kiln image sync`, `skopeo sync`: many images at once, between registries and directories.
 
+mod list;
+
 use std::path::{Path, PathBuf};
 
 use builder_core::{
-    Access, CopyImage, Error, Format, Kind, Layers, Location, Reference, Result, Which, tags,
+    Access, CopyImage, Digest, Error, Format, Kind, Layers, Location, Reference, Result, Which, tags,
 };
 
-use super::Tool;
+use self::list::Tags;
 use super::copy::parse_manifest_type;
+use super::{RetryArgs, Tool};
 use crate::args::endpoint::{From, To};
+use crate::commands::write_file;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
 
@@ -18,12 +22,12 @@ const MAX_DEPTH: usize = 16;
 /// Copy all images of a repository, or of a directory of images
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A repository HOST/NAME[:TAG], or a directory with images in it
+    /// A repository HOST/NAME[:TAG], a directory with images in it, or a file that lists images of registries
     source: String,
     /// A registry, with a path perhaps, or a directory
     target: String,
-    /// What the source is: docker or dir
-    #[arg(long, short, value_name = "TRANSPORT", value_parser = parse_end)]
+    /// What the source is: docker, dir or yaml, a list of images of registries
+    #[arg(long, short, value_name = "TRANSPORT", value_parser = parse_source)]
     src: End,
     /// What the target is: docker or dir
     #[arg(long, short, value_name = "TRANSPORT", value_parser = parse_end)]
@@ -34,6 +38,18 @@ pub struct Args {
     /// Of an index, copy the images for all platforms
     #[arg(long, short)]
     all: bool,
+    /// Put this behind every tag at the target
+    #[arg(
+        long,
+        value_name = "SUFFIX",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    append_suffix: String,
+    /// Write the digest and the name of each image at the target to this file, a line for each
+    #[arg(long, value_name = "FILE")]
+    digestfile: Option<PathBuf>,
     /// Tell what would be copied, and copy nothing
     #[arg(long)]
     dry_run: bool,
@@ -56,9 +72,8 @@ pub struct Args {
     /// Leave signatures behind
     #[arg(long)]
     remove_signatures: bool,
-    /// How often what failed is tried again
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retry_times: u32,
+    #[command(flatten)]
+    retry: RetryArgs,
 }
 
 /// What is at one end.
@@ -66,12 +81,15 @@ pub struct Args {
 enum End {
     Docker,
     Dir,
+    Yaml,
 }
 
 /// One image that is copied: where it is, and what it is called below the target.
 struct Job {
     source: Location,
     suffix: String,
+    /// How it is reached.
+    from: Access,
 }
 
 impl Args {
@@ -82,26 +100,33 @@ impl Args {
                 .because("no registry has a part in it")
                 .hint("copy the directory itself: cp -r SOURCE TARGET"));
         }
-        let from = tool.access(self.from.access(self.authfile.as_ref())?, self.retry_times);
-        let to = tool.access(self.to.access(self.authfile.as_ref())?, self.retry_times);
+        let from = tool.access(self.from.access(self.authfile.as_ref())?, &self.retry);
+        let to = tool.access(self.to.access(self.authfile.as_ref())?, &self.retry);
         let jobs = match self.src {
             End::Docker => self.of_registry(tool, &from)?,
-            End::Dir => self.of_directory()?,
+            End::Dir => self.of_directory(&from)?,
+            End::Yaml => self.of_list(tool, &from)?,
         };
         let mut failed = 0;
+        let mut digests = String::new();
         for job in &jobs {
             let target = self.target(&job.suffix)?;
             ui::remark(format_args!("Copying {} to {target}", job.source));
             if self.dry_run {
                 continue;
             }
-            if let Err(error) = self.copy(tool, job, target, &from, &to) {
-                if !self.keep_going {
-                    return Err(error);
+            let named = target.to_string();
+            match self.copy(tool, job, target, &to) {
+                Ok(digest) => digests.push_str(&format!("{digest} {named}\n")),
+                Err(error) if self.keep_going => {
+                    ui::show_error(&error);
+                    failed += 1;
                 }
-                ui::show_error(&error);
-                failed += 1;
+                Err(error) => return Err(error),
             }
+        }
+        if let Some(path) = self.digestfile.as_ref().filter(|_| !self.dry_run) {
+            write_file(path, &digests)?;
         }
         if failed > 0 {
             return Err(Error::new(Kind::Io, format!("cannot copy {failed} of {} images", jobs.len())));
@@ -109,7 +134,7 @@ impl Args {
         Ok(Exit::Success)
     }
 
-    fn copy(&self, tool: &Tool<'_>, job: &Job, target: Location, from: &Access, to: &Access) -> Result<()> {
+    fn copy(&self, tool: &Tool<'_>, job: &Job, target: Location, to: &Access) -> Result<Digest> {
         let copy = CopyImage {
             source: job.source.clone(),
             target,
@@ -121,10 +146,12 @@ impl Args {
             preserve_digests: self.preserve_digests,
             remove_signatures: self.remove_signatures,
             additional_tags: Vec::new(),
-            from: from.clone(),
+            precompute: false,
+            from: job.from.clone(),
             to: to.clone(),
         };
-        tool.with(&Talk { quiet: false }, false, |surroundings| copy.perform(surroundings)).map(drop)
+        tool.with(&Talk { quiet: false }, false, |surroundings| copy.perform(surroundings))
+            .map(|done| done.digest)
     }
 
     /// One tag, or all tags of a repository.
@@ -134,20 +161,62 @@ impl Args {
         let below = if self.scoped { name.repository() } else { name.base().to_owned() };
         if last.contains([':', '@']) {
             let after = &last[last.find([':', '@']).unwrap_or(0)..];
-            return Ok(vec![Job { suffix: format!("{below}{after}"), source: Location::Registry(name) }]);
+            let from = access.clone();
+            return Ok(vec![Job {
+                suffix: format!("{below}{after}"),
+                source: Location::Registry(name),
+                from,
+            }]);
         }
-        let talk = Talk { quiet: true };
-        let location = Location::Registry(name.clone());
-        let found = tool.with(&talk, false, |surroundings| tags(&location, access, surroundings))?;
+        self.of_repository(tool, &name, &Tags::All, access)
+    }
+
+    /// The tags of one repository that are meant.
+    fn of_repository(
+        &self,
+        tool: &Tool<'_>,
+        name: &Reference,
+        wanted: &Tags,
+        access: &Access,
+    ) -> Result<Vec<Job>> {
+        let below = if self.scoped { name.repository() } else { name.base().to_owned() };
+        let found = match wanted {
+            Tags::These(tags) => tags.clone(),
+            wanted => {
+                let location = Location::Registry(name.clone());
+                let talk = Talk { quiet: true };
+                let mut found =
+                    tool.with(&talk, false, |surroundings| tags(&location, access, surroundings))?;
+                found.retain(|tag| wanted.take(tag));
+                found
+            }
+        };
         let job = |tag: String| {
-            let source = Location::Registry(format!("{}:{tag}", name.repository()).parse()?);
-            Ok(Job { source, suffix: format!("{below}:{tag}") })
+            let sign = if tag.contains(':') { '@' } else { ':' };
+            let source = Location::Registry(format!("{}{sign}{tag}", name.repository()).parse()?);
+            Ok(Job { source, suffix: format!("{below}{sign}{tag}"), from: access.clone() })
         };
         found.into_iter().map(job).collect()
     }
 
+    /// All that a list names.
+    fn of_list(&self, tool: &Tool<'_>, flags: &Access) -> Result<Vec<Job>> {
+        let mut jobs = Vec::new();
+        for (host, registry) in list::read(Path::new(&self.source))? {
+            let access = registry.access(flags);
+            for (name, wanted) in registry.repositories(&host)? {
+                match self.of_repository(tool, &name, &wanted, &access) {
+                    Ok(found) => jobs.extend(found),
+                    Err(error) if self.keep_going => ui::show_error(&error),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(jobs)
+    }
+
     /// Every directory below the source that has a manifest.
-    fn of_directory(&self) -> Result<Vec<Job>> {
+    fn of_directory(&self, from: &Access) -> Result<Vec<Job>> {
         let top = Path::new(&self.source);
         let mut found = Vec::new();
         search(top, 0, &mut found).map_err(|cause| {
@@ -165,14 +234,18 @@ impl Args {
             let below = below.unwrap_or_else(|| Path::new(path.file_name().unwrap_or_default()));
             below.display().to_string().trim_start_matches(['/', '.']).to_owned()
         };
-        Ok(found.into_iter().map(|path| Job { suffix: name(&path), source: Location::Dir(path) }).collect())
+        let job =
+            |path: PathBuf| Job { suffix: name(&path), source: Location::Dir(path), from: from.clone() };
+        Ok(found.into_iter().map(job).collect())
     }
 
     fn target(&self, suffix: &str) -> Result<Location> {
-        let joined = format!("{}/{suffix}", self.target.trim_end_matches('/'));
+        // A digest cannot have one.
+        let more = if suffix.contains('@') { "" } else { self.append_suffix.as_str() };
+        let joined = format!("{}/{suffix}{more}", self.target.trim_end_matches('/'));
         match self.dest {
             End::Dir => Ok(Location::Dir(joined.into())),
-            End::Docker => Ok(Location::Registry(Reference::on_registry(&joined)?)),
+            _ => Ok(Location::Registry(Reference::on_registry(&joined)?)),
         }
     }
 }
@@ -199,7 +272,13 @@ fn parse_end(text: &str) -> std::result::Result<End, String> {
     match text {
         "docker" => Ok(End::Docker),
         "dir" => Ok(End::Dir),
-        "yaml" => Err("lists in YAML are not read here; write docker or dir".to_owned()),
         _ => Err("write docker or dir".to_owned()),
+    }
+}
+
+fn parse_source(text: &str) -> std::result::Result<End, String> {
+    match text {
+        "yaml" => Ok(End::Yaml),
+        text => parse_end(text).map_err(|_| "write docker, dir or yaml".to_owned()),
     }
 }

@@ -3,8 +3,8 @@
 use builder_core::{Error, Location, Result};
 use serde::Serialize;
 
-use super::Tool;
 use super::copy::place;
+use super::{RetryArgs, Tool};
 use crate::args::endpoint::Endpoint;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
@@ -16,9 +16,8 @@ pub struct Args {
     repository: String,
     #[command(flatten)]
     endpoint: Endpoint,
-    /// How often what failed is tried again
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retry_times: u32,
+    #[command(flatten)]
+    retry: RetryArgs,
 }
 
 #[derive(Serialize)]
@@ -32,7 +31,7 @@ struct Tags {
 impl Args {
     /// Prints Skopeo's object.
     pub fn run(self, tool: &Tool<'_>) -> Result<Exit> {
-        let access = tool.access(self.endpoint.access(None)?, self.retry_times);
+        let access = tool.access(self.endpoint.access(None)?, &self.retry);
         let talk = Talk { quiet: true };
         let location = place(&self.repository)?;
         let repository = match &location {

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use builder_core::{Format, ManifestPush, Result};
+use builder_core::{Compression, Format, ManifestPush, Result};
 
 use crate::args::endpoint::refuse;
-use crate::args::{PushCompressionArgs, RegistryArgs};
+use crate::args::{PushCompressionArgs, RegistryArgs, parse_form};
 use crate::cli::Context;
 use crate::commands::image::copy::parse_manifest_type;
 use crate::commands::write_file;
@@ -25,9 +25,9 @@ pub struct Args {
     all: bool,
     #[command(flatten)]
     compression: PushCompressionArgs,
-    /// Not here: further images with the layers in another form
-    #[arg(long, value_name = "FORMAT", hide = true)]
-    add_compression: Vec<String>,
+    /// Send each image with its layers in this form as well: gzip, zstd or zstd:chunked. Who can read zstd takes that
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', value_parser = parse_form)]
+    add_compression: Vec<Compression>,
     /// Write the digest of the list to this file
     #[arg(long, value_name = "FILE")]
     digestfile: Option<PathBuf>,
@@ -56,20 +56,16 @@ impl Args {
         if self.sign_by.is_some() {
             return refuse("sign-by", "sign the list afterwards, with a tool that keeps the keys");
         }
-        if !self.add_compression.is_empty() {
-            return refuse(
-                "add-compression",
-                "push the images in the other form themselves, and add them to the list",
-            );
-        }
         let talk = Talk { quiet: self.quiet };
+        let (layers, level) = self.compression.layers()?;
         let push = ManifestPush {
             list: self.list,
             target: self.target,
             all: self.all,
             format: self.format,
-            layers: self.compression.layers()?,
-            level: self.compression.level,
+            layers,
+            level,
+            also: self.add_compression,
             remove_signatures: self.remove_signatures,
             rm: self.rm,
             access: self.registry.access()?,

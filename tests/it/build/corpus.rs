@@ -114,3 +114,60 @@ fn configs_are_as_buildahs() {
 fn files_are_as_buildahs() {
     compare("files_are_as_buildahs", &["removed_files", "modes"]);
 }
+
+#[test]
+fn whole_builds_of_languages_are_as_buildahs() {
+    compare("whole_builds_of_languages_are_as_buildahs", &["go", "rust", "node", "python", "java"]);
+}
+
+#[test]
+fn packages_are_as_buildahs() {
+    compare("packages_are_as_buildahs", &["apt", "apk", "dnf", "many_steps"]);
+}
+
+#[test]
+fn words_and_lines_are_as_buildahs() {
+    compare("words_and_lines_are_as_buildahs", &["arg_chain", "env_forms", "labels", "crlf", "workdir_env"]);
+}
+
+#[test]
+fn further_configs_are_as_buildahs() {
+    let names = ["expose_forms", "shell_exec", "empty_commands", "healthcheck_shell"];
+    compare("further_configs_are_as_buildahs", &names);
+}
+
+#[test]
+fn further_copies_are_as_buildahs() {
+    let names = ["copy_from_image", "numbered_stages", "through_links", "chown_names", "ignored_parts"];
+    compare("further_copies_are_as_buildahs", &names);
+}
+
+#[test]
+fn changed_files_are_as_buildahs() {
+    compare("changed_files_are_as_buildahs", &["opaque", "hardlinks", "user_home"]);
+}
+
+/// The shapes that Debian's Buildah does not know.
+const NEWER: [&str; 3] = ["heredocs", "modern_copies", "mounts"];
+
+/// All files, by name.
+pub fn names() -> Vec<String> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/build/corpus");
+    let files = std::fs::read_dir(dir).expect("the corpus");
+    let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.map(|name| name.trim_end_matches(".dockerfile").to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_file_is_compared() {
+    let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file!()));
+    let source = source.expect("this file");
+    let names = names();
+    assert!(names.len() >= 40, "{names:?}");
+    for name in names {
+        assert!(source.contains(&format!("\"{name}\"")), "{name} is in no list");
+    }
+    assert!(NEWER.len() < 5, "the shapes are those that both know");
+}

@@ -30,6 +30,21 @@ fn the_value_of_a_secret_counts_where_that_is_asked() {
     };
     unseen("one");
     assert_eq!(unseen("two"), "cached");
+    // A build lends secrets in the same way.
+    env.write(
+        "ctx/Dockerfile",
+        "FROM localhost/base\nRUN --mount=type=secret,id=t cat /proc/sys/kernel/random/uuid >/u\n",
+    );
+    let build = |value: &str, secret: &str| {
+        write(value);
+        env.ok(["build", "-q", "--layers", "--secret", secret, "ctx"])
+    };
+    let first = build("first-value", keyed);
+    assert_eq!(build("first-value", keyed), first);
+    let second = build("second-value", keyed);
+    assert_ne!(second, first);
+    let any = build("third-value", "id=t,src=token");
+    assert_eq!(build("first-value", "id=t,src=token"), any);
     let found = env.shell("grep -rlE '(first|second|third)-value' \"$KILN_ROOT\" || true").stdout;
     assert_eq!(found, "", "no value is in the store");
 }

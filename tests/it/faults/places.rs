@@ -153,7 +153,7 @@ fn unfit() -> Vec<Lie> {
             vec![Plain("c.json", vec![b' '; 5 << 20]), Plain("manifest.json", one())],
             "larger",
         ),
-        ("it is of a Docker of old", vec![Plain("repositories", b"{}".to_vec())], "before 1.10"),
+        ("it is of a Docker of old", vec![Plain("repositories", b"{}".to_vec())], "names no image"),
     ]
 }
 

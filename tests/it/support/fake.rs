@@ -257,3 +257,120 @@ fn pass(mut from: TcpStream, mut to: TcpStream, most: Option<u64>, times: u64, c
     }
     let _ = to.shutdown(Shutdown::Write);
 }
+
+/// A proxy that makes the connections it is asked for, all to one server.
+pub struct Tunnel {
+    /// `localhost:PORT`.
+    pub host: String,
+    asked: Arc<Mutex<Vec<String>>>,
+    end: Arc<AtomicBool>,
+}
+
+impl Tunnel {
+    /// Starts a proxy that leads to `target`, whatever is asked for.
+    pub fn start(target: &str) -> Tunnel {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let host = format!("localhost:{}", listener.local_addr().expect("an address").port());
+        let (asked, end) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (log, over, target) = (asked.clone(), end.clone(), target.to_owned());
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (Ok(mut client), Ok(server)) = (client, TcpStream::connect(&target)) else { continue };
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && client.read(&mut byte).is_ok_and(|read| read == 1) {
+                    head.push(byte[0]);
+                }
+                let first = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
+                log.lock().expect("no test thread panics here").push(first);
+                let _ = client.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().expect("a handle"), to.try_clone().expect("a handle"));
+                    std::thread::spawn(move || pass(from, to, None, 0, &AtomicU64::new(0)));
+                }
+            }
+        });
+        Tunnel { host, asked, end }
+    }
+
+    /// The first lines of all requests so far.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("no test thread panics here").clone()
+    }
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(self.host.replace("localhost", "127.0.0.1"));
+    }
+}
+
+/// Passes everything to a real server, and keeps what was asked.
+pub struct Front {
+    /// `localhost:PORT`.
+    pub host: String,
+    sent: Arc<Mutex<Vec<u8>>>,
+    end: Arc<AtomicBool>,
+}
+
+impl Front {
+    /// Starts a server in front of `target`.
+    pub fn start(target: &str) -> Front {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let host = format!("localhost:{}", listener.local_addr().expect("an address").port());
+        let (sent, end) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (log, over, target) = (sent.clone(), end.clone(), target.replace("localhost", "127.0.0.1"));
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(&target)) else { continue };
+                let (mut up, mut to) =
+                    (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
+                let log = log.clone();
+                std::thread::spawn(move || {
+                    let mut buffer = vec![0; 1 << 16];
+                    while let Ok(read @ 1..) = up.read(&mut buffer) {
+                        log.lock().expect("no test thread panics here").extend(&buffer[..read]);
+                        if to.write_all(&buffer[..read]).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+                std::thread::spawn(move || pass(server, client, None, 0, &AtomicU64::new(0)));
+            }
+        });
+        Front { host, sent, end }
+    }
+
+    /// The first lines of all requests since the last [`Front::forget`].
+    pub fn asked(&self) -> Vec<String> {
+        let sent = self.sent.lock().expect("no test thread panics here");
+        let lines = String::from_utf8_lossy(&sent).into_owned();
+        // Before the first may be what was said to a server that speaks TLS.
+        let first = |line: &str| {
+            let start = ["GET /", "HEAD /", "POST /", "PUT /", "PATCH /", "DELETE /"];
+            let start = start.iter().filter_map(|word| line.find(word)).min()?;
+            Some(line[start..].to_owned())
+        };
+        lines.lines().filter(|line| line.ends_with(" HTTP/1.1")).filter_map(first).collect()
+    }
+
+    /// Forgets what was asked so far.
+    pub fn forget(&self) {
+        self.sent.lock().expect("no test thread panics here").clear();
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.end.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(self.host.replace("localhost", "127.0.0.1"));
+    }
+}

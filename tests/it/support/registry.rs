@@ -54,21 +54,7 @@ pub fn with_registry(test: &str, setup: Setup) -> Option<(Env, Registry)> {
 pub fn start(env: &Env, name: &str, setup: Setup) -> Registry {
     let mut port = free_port();
     for _ in 0..5 {
-        let config = env.write(format!("{name}.yml"), config(env, name, port, setup));
-        let log = std::fs::File::create(env.path(format!("{name}.log"))).expect("a log");
-        let process = Command::new("docker-registry")
-            .arg("serve")
-            .arg(config)
-            .env_clear()
-            .env("PATH", super::env::PATH)
-            .env("OTEL_TRACES_EXPORTER", "none")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn();
-        let mut registry =
-            Registry { process: process.expect("the registry starts"), host: format!("localhost:{port}") };
-        if registry.answers(port) {
+        if let Some(registry) = try_start(env, name, port, &config(env, name, port, setup)) {
             return registry;
         }
         // Another one took the port meanwhile.
@@ -78,6 +64,37 @@ pub fn start(env: &Env, name: &str, setup: Setup) -> Registry {
         "no registry answers: {}",
         std::fs::read_to_string(env.path(format!("{name}.log"))).unwrap_or_default()
     );
+}
+
+/// Starts one that was ended again, at its port, with another configuration.
+pub fn start_again(
+    env: &Env,
+    ended: Registry,
+    name: &str,
+    change: impl FnOnce(String) -> String,
+) -> Registry {
+    let port: u16 = ended.host.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    drop(ended);
+    let config = std::fs::read_to_string(env.path(format!("{name}.yml"))).expect("its configuration");
+    try_start(env, name, port, &change(config)).expect("it answers again")
+}
+
+fn try_start(env: &Env, name: &str, port: u16, config: &str) -> Option<Registry> {
+    let config = env.write(format!("{name}.yml"), config);
+    let log = std::fs::File::create(env.path(format!("{name}.log"))).expect("a log");
+    let process = Command::new("docker-registry")
+        .arg("serve")
+        .arg(config)
+        .env_clear()
+        .env("PATH", super::env::PATH)
+        .env("OTEL_TRACES_EXPORTER", "none")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn();
+    let mut registry =
+        Registry { process: process.expect("the registry starts"), host: format!("localhost:{port}") };
+    registry.answers(port).then_some(registry)
 }
 
 impl Registry {

@@ -6,13 +6,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use flate2::Crc;
 
 use super::deflate::{WINDOW, deflate};
+use super::pool::Pool;
 
 /// Input of one block.
 const BLOCK: usize = 1 << 20;
@@ -29,7 +28,7 @@ pub(crate) struct Parallel<W> {
     level: i32,
     workers: usize,
     /// Started for the second block; small inputs need no threads.
-    pool: Option<Pool>,
+    pool: Option<Pool<Job>>,
     /// The block that is being filled.
     block: Vec<u8>,
     /// The end of the block before.
@@ -39,11 +38,6 @@ pub(crate) struct Parallel<W> {
     spare: Vec<Done>,
     checksum: Crc,
     begun: bool,
-}
-
-struct Pool {
-    jobs: Option<Sender<Job>>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 struct Job {
@@ -113,7 +107,10 @@ impl<W: Write> Parallel<W> {
         let block = std::mem::replace(&mut self.block, empty);
         self.block.clear();
         let (reply, done) = sync_channel(1);
-        let pool = self.pool.get_or_insert_with(|| Pool::new(self.workers, self.level));
+        let pool = self.pool.get_or_insert_with(|| {
+            let level = self.level;
+            Pool::new(self.workers, || move |job| work(job, level))
+        });
         pool.submit(Job { block, window, output, reply })?;
         self.pending.push_back(done);
         Ok(())
@@ -153,41 +150,12 @@ impl<W: Write> Write for Parallel<W> {
     }
 }
 
-impl Pool {
-    fn new(workers: usize, level: i32) -> Self {
-        let (jobs, queue) = channel::<Job>();
-        let queue = Arc::new(Mutex::new(queue));
-        let threads = (0..workers).map(|_| {
-            let queue = queue.clone();
-            std::thread::spawn(move || work(&queue, level))
-        });
-        Pool { jobs: Some(jobs), threads: threads.collect() }
-    }
-
-    fn submit(&self, job: Job) -> io::Result<()> {
-        let jobs = self.jobs.as_ref().expect("taken only when dropped");
-        jobs.send(job).map_err(|_| io::Error::other("all compression workers failed"))
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.jobs = None;
-        for thread in self.threads.drain(..) {
-            // One that panicked has shown itself by the missing answer.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn work(queue: &Mutex<Receiver<Job>>, level: i32) {
-    loop {
-        let job = queue.lock().ok().and_then(|queue| queue.recv().ok());
-        let Some(Job { block, window, mut output, reply }) = job else { return };
-        // No answer stands for a failure.
-        let Ok(checksum) = pack(level, &block, &window, &mut output) else { return };
-        let _ = reply.send(Done { block, window, output, checksum });
-    }
+/// Does one job; no answer stands for a failure.
+fn work(job: Job, level: i32) -> bool {
+    let Job { block, window, mut output, reply } = job;
+    let Ok(checksum) = pack(level, &block, &window, &mut output) else { return false };
+    let _ = reply.send(Done { block, window, output, checksum });
+    true
 }
 
 /// Puts a block in `output` as whole bytes of a deflate stream, and gives its checksum.

@@ -36,7 +36,7 @@ fn compressed(compression: Compression, workers: usize, bytes: &[u8]) -> Vec<u8>
     for piece in bytes.chunks(123_457) {
         encoder.write_all(piece).expect("written");
     }
-    encoder.finish().expect("finished")
+    encoder.finish().expect("finished").0
 }
 
 fn plain(bytes: &[u8]) -> crate::Result<Vec<u8>> {

@@ -21,7 +21,7 @@ use crate::tree::{Content, Device, Entry, Meta, Node, RelPath, Timestamp, is_car
 pub(super) const MAX_HEADER: usize = 1 << 20;
 
 /// As many bytes as a name may have: far more than the kernel takes in one call, for deep trees.
-const MAX_NAME: usize = 64 * 1024;
+pub(super) const MAX_NAME: usize = 64 * 1024;
 
 /// Files up to this size come in memory.
 const SMALL: u64 = 64 * 1024;
@@ -333,7 +333,7 @@ impl<R: Read + 'static> Entries<R> {
 }
 
 /// What a header's own size field says; a pax size is meant for the entry after it.
-fn own_size(block: &[u8; BLOCK]) -> Result<u64> {
+pub(super) fn own_size(block: &[u8; BLOCK]) -> Result<u64> {
     u64::try_from(number(&block[124..136], "size")?).map_err(|_| unreadable("size"))
 }
 

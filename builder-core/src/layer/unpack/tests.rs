@@ -24,7 +24,7 @@ fn tar() -> Vec<u8> {
 fn packed(compression: Compression, tar: &[u8]) -> Vec<u8> {
     let mut encoder = Encoder::new(compression, compression.default_level(), 1, Vec::new()).expect("begun");
     encoder.write_all(tar).expect("written");
-    encoder.finish().expect("finished")
+    encoder.finish().expect("finished").0
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `registries.conf`, and the names it leads to.
 
 use super::super::registries::Registries;
-use super::super::{Reference, resolve};
+use super::super::{Ask, Reference, resolve, with_alias};
 use crate::oci::Digest;
 
 fn conf(text: &str) -> Registries {
@@ -173,11 +173,29 @@ fn short_names_mean_what_podman_takes_them_for() {
         meant(&format!("short-name-mode = \"enforcing\"\n{alias}"), "x").unwrap(),
         "c.example/x:latest"
     );
-    assert!(
-        meant(&format!("short-name-mode = \"disabled\"\n{alias}"), "x").unwrap().starts_with("a.example/x")
+    assert_eq!(
+        meant(&format!("short-name-mode = \"disabled\"\n{alias}"), "x").unwrap(),
+        "c.example/x:latest"
     );
-    assert!(meant(&format!("short-name-mode = \"enforcing\"\n{two}"), "y").is_err());
-    assert!(meant(&format!("short-name-mode = \"enforcing\"\n{one}"), "y").is_ok());
+    let asked = |mode: &str, search: &str| {
+        resolve("y:1", &conf(&format!("short-name-mode = \"{mode}\"\n{search}"))).unwrap()
+    };
+    for (mode, search, ask) in [
+        ("enforcing", two, Ask::Must),
+        ("enforcing", one, Ask::No),
+        ("permissive", two, Ask::IfPossible),
+        ("disabled", two, Ask::No),
+    ] {
+        assert_eq!(asked(mode, search).ask, ask, "{mode}");
+    }
+    assert!(asked("enforcing", two).unasked().is_err());
+    assert_eq!(asked("permissive", two).unasked().unwrap().names.len(), 2);
+    let chosen = asked("enforcing", two).chosen(1);
+    assert_eq!((chosen.names[0].to_string(), chosen.short), ("b.example/team/y:1".into(), Some("y".into())));
+    let file = with_alias("", "b/c", "b.example/c").unwrap();
+    let file = with_alias(&file, "a", "a.example/a").unwrap();
+    assert_eq!(file, "[aliases]\n  \"a\" = \"a.example/a\"\n  \"b/c\" = \"b.example/c\"\n");
+    assert!(with_alias("[", "a", "b").is_err());
     assert!(meant("", "y").unwrap_err().hint_text().unwrap().contains("registries.conf"));
     assert!(meant(one, "Y").is_err());
 }

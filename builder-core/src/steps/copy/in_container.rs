@@ -10,8 +10,8 @@ use crate::steps::add::{self, Fetched};
 use crate::steps::copy::{Copy, CopySummary, Source, Target};
 use crate::steps::key::others::{self, Identity};
 use crate::steps::timeline::{self, Asked, Performed};
-use crate::steps::{container, key};
-use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Logged, Printed, Work};
+use crate::steps::{Shown, container, key};
+use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Printed, Work};
 use crate::tree::{Devices, RelPath, Root};
 
 /// Where a copy takes its files from, as the caller names it.
@@ -35,14 +35,14 @@ struct Opened {
 }
 
 impl Copy {
-    /// Copies into a container, by name or id. `show` adds a line to the image's history.
+    /// Copies into a container, by name or id. What is `shown` is in the image's history.
     pub fn perform_in(
         &self,
         builder: &Builder<'_>,
         name: &str,
         from: &CopyFrom,
         fingerprint: bool,
-        show: bool,
+        shown: &Shown,
     ) -> Result<CopySummary> {
         let work = builder.store.work()?;
         // Named first: a source that is the target itself would otherwise wait for it.
@@ -58,7 +58,7 @@ impl Copy {
         let source = open(builder, &work, from, &target)?;
         let mut guard = builder.store.hold_container(&target.id)?;
         if guard.record.cached {
-            let asked = AsStep { from, source, fetched, show, work: &work };
+            let asked = AsStep { from, source, fetched, shown, work: &work };
             return self.perform_as_step(builder, &mut guard, asked);
         }
         let into = rootfs::Rootfs::open(builder, &work, &guard)?;
@@ -76,12 +76,12 @@ impl Copy {
             upper: upper.as_ref(),
             workdir: &draft.config.config.working_dir,
             devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
-            fingerprint: fingerprint || show,
+            fingerprint: fingerprint || *shown != Shown::Nothing,
         };
         let done = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
-        if show {
+        if let Some(did) = shown.logged(|| self.history(&done)) {
             let mut guard = builder.store.hold_container(&target.id)?;
-            guard.record.log.push(LogEntry { at: now(), did: Logged::History(self.history(&done)) });
+            guard.record.log.push(LogEntry { at: now(), did });
             guard.save()?;
         }
         Ok(done)
@@ -94,7 +94,7 @@ impl Copy {
         guard: &mut ContainerGuard,
         asked: AsStep<'_>,
     ) -> Result<CopySummary> {
-        let AsStep { from, source, fetched, show, work } = asked;
+        let AsStep { from, source, fetched, shown, work } = asked;
         let draft = container::draft(builder, &guard.record)?;
         let inputs = match &source {
             Some(source) => {
@@ -131,10 +131,7 @@ impl Copy {
             let value = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
             Ok(Performed { value, printed: Printed::default(), failed: 0, never: None })
         };
-        let log = |done: &CopySummary| match show {
-            true => vec![Logged::History(self.history(done))],
-            false => Vec::new(),
-        };
+        let log = |done: &CopySummary| shown.logged(|| self.history(done)).into_iter().collect();
         timeline::step(builder, guard, Asked { definition, perform, log, work, verb: None })
     }
 
@@ -153,7 +150,7 @@ struct AsStep<'a> {
     /// None if it is the target itself.
     source: Option<Opened>,
     fetched: BTreeMap<usize, Fetched>,
-    show: bool,
+    shown: &'a Shown,
     work: &'a Work,
 }
 

@@ -11,13 +11,14 @@ use crate::error::{Context, Result};
 use crate::event::Reporter;
 use crate::oci::{Digest, Hasher};
 use crate::sandbox::Exit;
+use crate::steps::Shown;
 use crate::steps::container;
 use crate::steps::key::{self, Definition};
 use crate::steps::run::Run;
 use crate::steps::run::in_container::{Opened, settings};
 use crate::steps::timeline::{self, Asked, Performed};
 use crate::store::steps::MAX_OUTPUT;
-use crate::store::{ContainerGuard, Logged, Printed, Work};
+use crate::store::{ContainerGuard, Printed, Work};
 
 /// What a run returns as it is recorded: its exit code, and how far it moved a file on its standard input.
 type Returned = (u8, i64);
@@ -29,10 +30,10 @@ impl Run {
         builder: &Builder<'_>,
         work: &Work,
         guard: &mut ContainerGuard,
-        history: bool,
+        shown: &Shown,
     ) -> Result<Exit> {
         let draft = container::draft(builder, &guard.record)?;
-        let line = history.then(|| self.line(&draft.config));
+        let line = self.line(&draft.config);
         let config = settings(&guard.record, draft.config.clone());
         let mut definition = key::define_run(builder, work, guard, self, &config, &draft)?;
         let input = Input::look(self.terminal)?;
@@ -44,9 +45,9 @@ impl Run {
             // What a signal ended was ended by somebody, not by itself.
             Ok(Performed { value: (exit.code(), moved), printed, failed: exit.code(), never })
         };
-        let log = |(code, _): &Returned| match &line {
-            Some(line) if *code == 0 => vec![Logged::History(line.clone())],
-            _ => Vec::new(),
+        let log = |(code, _): &Returned| {
+            let shown = shown.logged(|| line.clone());
+            shown.filter(|_| *code == 0).into_iter().collect()
         };
         let verb = serde_json::to_value(self).ok();
         let (code, moved): Returned =

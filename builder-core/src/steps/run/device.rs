@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::DeviceNode;
+use crate::steps::run::cdi;
 use crate::steps::run::words::short;
 
 /// More nodes than any directory of devices has.
@@ -83,6 +84,15 @@ impl fmt::Display for Device {
 }
 
 impl Device {
+    /// Whether the host has it, or a description in `dirs` (or in the usual places) names it.
+    #[must_use]
+    pub fn is_there(&self, dirs: &[PathBuf]) -> bool {
+        match self.name() {
+            Some(name) => cdi::needs(name, dirs).is_ok(),
+            None => self.source.exists(),
+        }
+    }
+
     /// The name that a vendor's description gives it, if it is named so.
     pub(crate) fn name(&self) -> Option<&str> {
         self.source.to_str().filter(|name| !name.starts_with('/'))

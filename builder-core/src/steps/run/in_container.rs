@@ -11,32 +11,32 @@ use crate::host::probe::Knob;
 use crate::oci::ImageConfig;
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
-use crate::steps::container;
 use crate::steps::run::{Run, RunConfig, RunSettings, Scene, UserSpace};
-use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Logged, Work};
+use crate::steps::{Shown, container};
+use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Work};
 
 impl Run {
-    /// Runs the command in a container, by name or id, and waits for it. With `history` it shows in the image's
-    /// history, if it succeeds.
+    /// Runs the command in a container, by name or id, and waits for it. What is `shown` is in the image's history, if
+    /// the command succeeds; a line that is not given is the command.
     ///
     /// The container's record is free meanwhile, unless it is a cached one; its files are held until the command ends.
-    pub fn perform_in(&self, builder: &Builder<'_>, name: &str, history: bool) -> Result<Exit> {
+    pub fn perform_in(&self, builder: &Builder<'_>, name: &str, shown: &Shown) -> Result<Exit> {
         let work = builder.store.work()?;
         let mut guard = builder.store.hold_container(name)?;
         let run = self.settled(&guard.record)?;
         if guard.record.cached {
-            return run.perform_as_step(builder, &work, &mut guard, history);
+            return run.perform_as_step(builder, &work, &mut guard, shown);
         }
         let opened = Opened::new(builder, &work, &guard, &run.settings)?;
         let draft = container::draft(builder, &guard.record)?;
-        let line = history.then(|| run.line(&draft.config));
+        let line = run.line(&draft.config);
         let config = settings(&guard.record, draft.config);
         let id = guard.record.id.clone();
         drop(guard);
         let exit = run.perform_opened(builder, &work, opened, &config, [None, None, None])?;
-        if let Some(line) = line.filter(|_| exit.code() == 0) {
+        if let Some(did) = shown.logged(|| line).filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;
-            guard.record.log.push(LogEntry { at: now(), did: Logged::History(line) });
+            guard.record.log.push(LogEntry { at: now(), did });
             guard.save()?;
         }
         Ok(exit)

@@ -12,6 +12,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::layer::decode;
 use crate::name::{Pick, Reference};
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, MAX_MANIFEST, Manifest, media_type};
+use crate::transport::archive::legacy;
 use crate::transport::files::Files;
 use crate::transport::source::{Content, RawManifest, Source};
 
@@ -27,6 +28,9 @@ pub(crate) struct Item {
     /// The entries with the layers, the lowest first.
     #[serde(default)]
     pub layers: Vec<String>,
+    /// Whether it is of an archive without `manifest.json`.
+    #[serde(skip)]
+    pub legacy: bool,
 }
 
 /// One image of an archive.
@@ -42,14 +46,18 @@ pub(crate) struct DockerArchiveSource {
 
 /// All images that an archive names.
 pub(crate) fn items(files: &dyn Files) -> Result<Vec<Item>> {
-    let bytes = files.read("manifest.json", MAX_MANIFEST).map_err(|cause| {
-        let missing = cause.kind() == io::ErrorKind::NotFound;
-        let error = Error::corrupt("cannot read the archive's `manifest.json`").because(cause);
-        if missing && files.read("repositories", MAX_MANIFEST).is_ok() {
-            return error.hint("it is of a Docker before 1.10: load it there, and save it with a newer one");
+    let bytes = match files.read("manifest.json", MAX_MANIFEST) {
+        Ok(bytes) => bytes,
+        Err(cause) => {
+            let missing = cause.kind() == io::ErrorKind::NotFound;
+            if missing && files.read("repositories", MAX_MANIFEST).is_ok() {
+                return legacy::items(files);
+            }
+            return Err(Error::corrupt("cannot read the archive's `manifest.json`")
+                .because(cause)
+                .hint("name an archive that `docker save` or `podman save` has written"));
         }
-        error.hint("name an archive that `docker save` or `podman save` has written")
-    })?;
+    };
     serde_json::from_slice(&bytes)
         .map_err(|cause| Error::corrupt("cannot read the archive's `manifest.json`").because(cause))
 }
@@ -59,7 +67,10 @@ impl DockerArchiveSource {
     pub fn open(files: Box<dyn Files>, place: &str, pick: &Pick) -> Result<Self> {
         let items = items(&*files)?;
         let item = find(&items, place, pick)?;
-        let config = files.read(&item.config, MAX_MANIFEST).cannot("read the image config", &item.config)?;
+        let config = match item.legacy {
+            true => legacy::config(&*files, item)?,
+            false => files.read(&item.config, MAX_MANIFEST).cannot("read the image config", &item.config)?,
+        };
         let parsed: ImageConfig = serde_json::from_slice(&config).map_err(|cause| {
             Error::corrupt(format!("cannot read the image config `{}`", item.config)).because(cause)
         })?;

@@ -6,7 +6,9 @@
 mod docker_read;
 mod docker_write;
 mod layout_write;
+mod legacy;
 mod read;
+mod sink;
 mod write;
 
 pub(crate) use docker_read::{DockerArchiveSource, Item as DockerItem, items as docker_items};

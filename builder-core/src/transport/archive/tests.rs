@@ -44,7 +44,7 @@ fn copy(from: &Location, to: &Location, scratch: &Path) -> Result<Digest> {
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = Encoder::new(Compression::Gzip, 5, 1, Vec::new()).unwrap();
     std::io::Write::write_all(&mut encoder, bytes).unwrap();
-    encoder.finish().unwrap()
+    encoder.finish().unwrap().0
 }
 
 #[test]

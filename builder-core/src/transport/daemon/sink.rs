@@ -164,7 +164,7 @@ impl Sink for DaemonSink {
         // A layer that was left out is named all the same, and not looked for.
         let layers = manifest.layers.iter().map(|layer| format!("{}.tar", layer.digest.hex())).collect();
         let repo_tags = (!self.names.is_empty()).then(|| self.names.clone());
-        self.load().items.push(DockerItem { config, repo_tags, layers });
+        self.load().items.push(DockerItem { config, repo_tags, layers, legacy: false });
         Ok(())
     }
 

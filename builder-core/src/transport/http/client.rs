@@ -12,9 +12,10 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, BodyReader, Proxy, ProxyProtocol, SendBody};
 
+use super::forward::{AbsoluteForm, ProxyResolver};
 use super::socket::SocketConnector;
 use super::tls::TlsConnector;
-use super::{Failure, Tls, Url, failure};
+use super::{Failure, Tls, Url, failure, forward};
 use crate::error::{Error, Kind, Result};
 use crate::settings::Proxies;
 
@@ -32,6 +33,20 @@ const MAX_REDIRECTS: usize = 10;
 
 /// The most that the headers of an answer may take.
 const MAX_HEADERS: usize = 64 << 10;
+
+/// How many connections to a server are kept when they are not used.
+const IDLE: usize = 16;
+
+/// How a server is reached; proxies as the environment names them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    /// By itself.
+    Direct,
+    /// By a connection that a proxy makes (`CONNECT`).
+    Tunnel(String),
+    /// A proxy is handed the request (RFC 9112, 3.2.2).
+    Forward(String),
+}
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,8 +175,8 @@ pub(crate) struct Client {
     proxies: Proxies,
     /// The one socket that all requests go to, whatever host they name.
     socket: Option<PathBuf>,
-    /// By whether the client certificate is shown, and the proxy.
-    agents: Mutex<BTreeMap<(bool, Option<String>), Agent>>,
+    /// By whether the client certificate is shown, and the way.
+    agents: Mutex<BTreeMap<(bool, Way), Agent>>,
 }
 
 impl fmt::Debug for Client {
@@ -224,13 +239,19 @@ impl Client {
             Some(path) => path.display().to_string(),
             None => format!("{}:{}", url.host(), url.port()),
         };
-        let agent = self.agent(&url, !stranger)?;
+        let way = self.way(&url)?;
+        let agent = self.agent(&way, !stranger)?;
         let mut built = http::Request::builder().method(method.http()).uri(url.uri().clone());
         for (name, value) in &headers {
             built = built.header(*name, value);
         }
         if let Some(authorization) = &authorization {
             built = built.header("authorization", authorization);
+        }
+        if let Way::Forward(proxy) = &way
+            && let Some(login) = parse_proxy(proxy).ok().as_ref().and_then(forward::login)
+        {
+            built = built.header("proxy-authorization", login);
         }
         let invalid = |_| {
             // The header's text stays out of the message: it may be a secret.
@@ -256,13 +277,27 @@ impl Client {
         Ok(Response { status: parts.status.as_u16(), url, headers: parts.headers, body: body.into_reader() })
     }
 
-    fn agent(&self, url: &Url, identify: bool) -> Result<Agent, Failure> {
-        let proxy = self.proxies.choose(url).map(str::to_owned);
+    /// The way to a server: what is plain is handed to a proxy that is spoken to plainly, for everything else it is
+    /// asked for a connection.
+    fn way(&self, url: &Url) -> Result<Way, Failure> {
+        let Some(text) = self.proxies.choose(url) else { return Ok(Way::Direct) };
+        let proxy = parse_proxy(text).map_err(Failure::Lasting)?;
+        if !url.is_secure() && matches!(proxy.protocol(), ProxyProtocol::Http) {
+            return Ok(Way::Forward(text.to_owned()));
+        }
+        Ok(Way::Tunnel(text.to_owned()))
+    }
+
+    fn agent(&self, way: &Way, identify: bool) -> Result<Agent, Failure> {
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(agent) = agents.get(&(identify, proxy.clone())) {
+        if let Some(agent) = agents.get(&(identify, way.clone())) {
             return Ok(agent.clone());
         }
-        let through = proxy.as_deref().map(parse_proxy).transpose().map_err(Failure::Lasting)?;
+        let through = match way {
+            Way::Tunnel(text) => Some(parse_proxy(text).map_err(Failure::Lasting)?),
+            _ => None,
+        };
+        let kept = if matches!(way, Way::Forward(_)) { 0 } else { IDLE };
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -275,17 +310,25 @@ impl Client {
             .timeout_per_read(Some(SILENCE))
             .timeout_per_write(Some(SILENCE))
             .max_response_header_size(MAX_HEADERS)
-            .max_idle_connections_per_host(16)
+            .max_idle_connections_per_host(kept)
             .build();
-        let agent = if let Some(path) = &self.socket {
-            Agent::with_parts(config, SocketConnector(path.clone()), DefaultResolver::default())
-        } else {
-            let chain = ().chain(ConnectProxyConnector::default());
-            let chain = chain.chain(TcpConnector::default());
-            let chain = chain.chain(TlsConnector::new(self.tls.clone(), identify));
-            Agent::with_parts(config, chain, DefaultResolver::default())
+        let agent = match (&self.socket, way) {
+            (Some(path), _) => {
+                Agent::with_parts(config, SocketConnector(path.clone()), DefaultResolver::default())
+            }
+            (None, Way::Forward(text)) => {
+                let proxy = parse_proxy(text).map_err(Failure::Lasting)?;
+                let chain = ().chain(TcpConnector::default()).chain(AbsoluteForm);
+                Agent::with_parts(config, chain, ProxyResolver::new(proxy.uri().clone()))
+            }
+            (None, _) => {
+                let chain = ().chain(ConnectProxyConnector::default());
+                let chain = chain.chain(TcpConnector::default());
+                let chain = chain.chain(TlsConnector::new(self.tls.clone(), identify));
+                Agent::with_parts(config, chain, DefaultResolver::default())
+            }
         };
-        agents.insert((identify, proxy), agent.clone());
+        agents.insert((identify, way.clone()), agent.clone());
         Ok(agent)
     }
 }

@@ -7,6 +7,7 @@
 mod client;
 mod download;
 mod failure;
+mod forward;
 mod proxy;
 mod retry;
 mod socket;

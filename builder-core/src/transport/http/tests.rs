@@ -263,3 +263,22 @@ fn a_socket_that_falls_silent_is_given_up() {
     let cut = body.into_reader().read_to_end(&mut bytes).unwrap_err();
     assert_eq!((bytes.as_slice(), failure::of_read(&cut).as_str()), (b"half".as_slice(), "it fell silent"));
 }
+
+#[test]
+fn the_certificates_of_a_daemon_are_read_as_docker_names_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let read = || {
+        let mut found = trust::Found::default();
+        trust::client_directory(dir.path(), &mut found)
+            .map(|()| (found.authorities.len(), found.identity.is_some()))
+    };
+    assert_eq!(read().unwrap(), (0, false));
+    // A key alone shows nothing.
+    std::fs::write(dir.path().join("key.pem"), "no key").unwrap();
+    assert_eq!(read().unwrap(), (0, false));
+    for name in ["cert.pem", "ca.pem"] {
+        std::fs::write(dir.path().join(name), "no certificate").unwrap();
+        let error = read().unwrap_err();
+        assert!(error.to_string().contains(name), "{error:?}");
+    }
+}

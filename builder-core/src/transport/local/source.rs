@@ -1,8 +1,12 @@
 //! Images out of the store: blobs byte for byte, and layers that are trees written as they were hashed at commit.
 
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
 use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::layer::Times;
+use crate::name::Reference;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::store::export::{TreeLayer, profile_times};
 use crate::store::images::StoredImage;
@@ -17,7 +21,16 @@ pub(crate) struct StoreSource<'a> {
     config: Vec<u8>,
     layers: Vec<Descriptor>,
     diff_ids: Vec<Digest>,
+    /// Where images of the store were pulled from or pushed to by their names, and the blobs of each; looked up when
+    /// first asked for.
+    elsewhere: OnceLock<Vec<(String, BTreeSet<Digest>)>>,
 }
+
+/// How many places are tried for one blob.
+const MAX_PLACES: usize = 3;
+
+/// How many images of the store are looked at for a place that may have a blob.
+const MAX_LOOKED_AT: usize = 1000;
 
 impl<'a> StoreSource<'a> {
     /// An image of the store.
@@ -31,6 +44,7 @@ impl<'a> StoreSource<'a> {
             config: image.config_bytes,
             layers: image.manifest.layers,
             diff_ids: image.config.rootfs.diff_ids,
+            elsewhere: OnceLock::new(),
         }
     }
 
@@ -43,7 +57,22 @@ impl<'a> StoreSource<'a> {
         diff_ids: Vec<Digest>,
     ) -> Self {
         let raw = RawManifest { media_type: manifest.format().manifest().into(), bytes: manifest.to_bytes() };
-        StoreSource { builder, name, raw, config, layers: manifest.layers.clone(), diff_ids }
+        let (layers, elsewhere) = (manifest.layers.clone(), OnceLock::new());
+        StoreSource { builder, name, raw, config, layers, diff_ids, elsewhere }
+    }
+
+    /// The repositories that images of the store are named after, with the blobs of each image. A name is no proof that
+    /// it is there, but a reason to ask.
+    fn named_places(&self) -> Result<Vec<(String, BTreeSet<Digest>)>> {
+        let mut found = Vec::new();
+        for entry in self.store().image_entries()?.into_iter().take(MAX_LOOKED_AT) {
+            let names = entry.names.iter().filter_map(|name| name.parse::<Reference>().ok());
+            let places: BTreeSet<String> = names.map(|name| name.repository()).collect();
+            let Ok((manifest, _)) = self.store().read_image(entry.manifest.digest) else { continue };
+            let blobs: BTreeSet<Digest> = manifest.layers.iter().map(|layer| layer.digest).collect();
+            found.extend(places.into_iter().map(|place| (place, blobs.clone())));
+        }
+        Ok(found)
     }
 
     fn store(&self) -> &'a Store {
@@ -121,6 +150,12 @@ impl Source for StoreSource<'_> {
             }
             _ => Ok(Content::Stored(Box::new(self.store().open_blob(blob.digest)?))),
         }
+    }
+
+    fn repositories(&self, blob: &Descriptor) -> Vec<String> {
+        let known = self.elsewhere.get_or_init(|| self.named_places().unwrap_or_default());
+        let places = known.iter().filter(|(_, blobs)| blobs.contains(&blob.digest));
+        places.map(|(place, _)| place.clone()).take(MAX_PLACES).collect()
     }
 
     fn forms(&self, diff_id: Digest) -> Result<Vec<Descriptor>> {

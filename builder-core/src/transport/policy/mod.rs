@@ -9,6 +9,7 @@ mod lookaside;
 mod signature;
 
 pub(crate) use guard::guarded;
+pub(crate) use signature::verify;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -18,11 +18,13 @@ const KIND: &str = "atomic container signature";
 
 /// What was signed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(crate) struct Claim {
     /// The digest of a manifest, as written.
     pub digest: String,
     /// The name the image is to have.
     pub name: String,
+    /// The fingerprint of the key that signed, in hexadecimal digits.
+    pub key: String,
 }
 
 #[derive(Deserialize)]
@@ -57,21 +59,20 @@ struct Name {
 }
 
 /// What `signature` says, if one of `keys` (files of public keys, armoured or not) has signed it. Else why not.
-pub(super) fn verify(signature: &[u8], keys: &[Vec<u8>]) -> Result<Claim, String> {
+pub(crate) fn verify(signature: &[u8], keys: &[Vec<u8>]) -> Result<Claim, String> {
     let (statement, by) = open(signature, keys)?;
-    if !by {
-        return Err("its signature is by none of the keys that the policy names".to_owned());
-    }
+    let key = by.ok_or_else(|| "its signature is by none of the keys that the policy names".to_owned())?;
     let statement: Statement = serde_json::from_slice(&statement)
         .map_err(|_| "what was signed is no statement about an image".to_owned())?;
     if statement.critical.kind != KIND {
         return Err("what was signed is of another type than a container signature".to_owned());
     }
-    Ok(Claim { digest: statement.critical.image.digest, name: statement.critical.identity.reference })
+    let critical = statement.critical;
+    Ok(Claim { digest: critical.image.digest, name: critical.identity.reference, key })
 }
 
-/// The content of a signed message, and whether one of the keys has signed it.
-fn open(signature: &[u8], keys: &[Vec<u8>]) -> Result<(Vec<u8>, bool), String> {
+/// The content of a signed message, and the fingerprint of the key that has signed it.
+fn open(signature: &[u8], keys: &[Vec<u8>]) -> Result<(Vec<u8>, Option<String>), String> {
     let odd = |_| "its signature is no OpenPGP message".to_owned();
     let mut message = Message::from_bytes(Cursor::new(signature.to_vec())).map_err(odd)?;
     if message.is_compressed() {
@@ -86,13 +87,15 @@ fn open(signature: &[u8], keys: &[Vec<u8>]) -> Result<(Vec<u8>, bool), String> {
     if content.len() as u64 > MAX_STATEMENT {
         return Err("what was signed is too large".to_owned());
     }
-    let mut by = false;
+    let mut by = None;
     for file in keys {
         let (found, _) = SignedPublicKey::from_reader_many(Cursor::new(file.as_slice()))
             .map_err(|_| "the file of keys that the policy names has none".to_owned())?;
         for key in found {
             let key = key.map_err(|_| "the file of keys that the policy names is damaged".to_owned())?;
-            by |= signed_by(&message, &key);
+            if by.is_none() && signed_by(&message, &key) {
+                by = Some(format!("{:X}", key.fingerprint()));
+            }
         }
     }
     Ok((content, by))

@@ -23,6 +23,7 @@ fn the_most_specific_scope_counts() {
             "docker":{{"a.example":{accept},"a.example/bad":{reject},"a.example/bad/x:good":{accept},
                        "*.wild.example":{accept},"*.x.wild.example":{reject}}},
             "dir":{{"/trees":{accept}}},
+            "docker-daemon":{{"a.example/x":{accept}}},
             "oci":{{"":{accept}}}}}}}"#
     ))
     .unwrap();
@@ -34,6 +35,7 @@ fn the_most_specific_scope_counts() {
         "docker://r.wild.example:5000/x",
         "dir:/trees/a",
         "oci:anything",
+        "docker-daemon:a.example/x:1",
     ] {
         assert!(lets_in(good), "{good}");
     }
@@ -46,6 +48,8 @@ fn the_most_specific_scope_counts() {
         "docker://r.x.wild.example/x",
         "dir:/treesx",
         "docker-archive:/trees/a",
+        "docker-daemon:a.example/y:1",
+        "docker-daemon:sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     ] {
         assert!(!lets_in(bad), "{bad}");
     }

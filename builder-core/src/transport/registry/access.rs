@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::auth::Credentials;
+use crate::auth::{BearerToken, Credentials};
 use crate::transport::http::Retry;
 
 /// How registries are reached by one verb: what its flags say.
@@ -14,6 +14,8 @@ pub struct Access {
     pub credentials: Option<Credentials>,
     /// Whether nothing is logged in with, whatever files and helpers have.
     pub anonymous: bool,
+    /// A token that is sent to the registry in place of logging in.
+    pub bearer: Option<BearerToken>,
     /// The file of credentials, in place of the usual ones.
     pub auth_file: Option<PathBuf>,
     /// The directory with certificates and keys, in place of `certs.d`.
@@ -22,6 +24,8 @@ pub struct Access {
     pub daemon_host: Option<String>,
     /// How often what failed is tried again.
     pub retry: Retry,
+    /// How many blobs move at a time at most; as many as is fast, unless given.
+    pub parallel: Option<usize>,
     /// The signature policy, in place of the usual file.
     pub policy: Option<PathBuf>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,9 +11,11 @@ use super::{Access, Repository};
 use crate::auth::{Credentials, Keyring};
 use crate::error::{Context, Error, Result};
 use crate::event::Reporter;
-use crate::name::{self, Endpoint, Meant, Reference, Registries};
+use crate::name::{self, Ask, Endpoint, Meant, Reference, Registries};
 use crate::settings::RegistrySettings;
+use crate::sys::lock;
 use crate::transport::http::{Client, Tls};
+use crate::transport::unfinished::Unfinished;
 
 /// The largest configuration file that is read, bytes.
 const MAX_FILE: u64 = 4 << 20;
@@ -32,8 +35,8 @@ pub(crate) struct Gateway<'a> {
     access: Access,
     reporter: &'a dyn Reporter,
     registries: Registries,
-    /// By host and whether plain HTTP will do.
-    servers: Mutex<BTreeMap<(String, bool), Arc<Server>>>,
+    /// By host, whether plain HTTP will do, and whether it is shown the token that was handed in.
+    servers: Mutex<BTreeMap<(String, bool, bool), Arc<Server>>>,
 }
 
 impl<'a> Gateway<'a> {
@@ -43,9 +46,38 @@ impl<'a> Gateway<'a> {
         Ok(Gateway { settings, access: access.clone(), reporter, registries, servers: Mutex::default() })
     }
 
-    /// What a name without transport may mean.
+    /// What a name without transport may mean; where that is several images, someone is asked.
     pub fn resolve(&self, text: &str) -> Result<Meant> {
-        name::resolve(text, &self.registries)
+        let meant = name::resolve(text, &self.registries)?;
+        if meant.ask == Ask::No {
+            return Ok(meant);
+        }
+        let options: Vec<String> = meant.names.iter().map(Reference::to_string).collect();
+        match self.reporter.choose("Please select an image", &options)? {
+            Some(place) => Ok(meant.chosen(place)),
+            None => meant.unasked(),
+        }
+    }
+
+    /// Remembers what was chosen for a short name, once it was found there.
+    pub fn remember(&self, meant: &Meant) -> Result<()> {
+        let (Some(short), [name], Some(path)) =
+            (&meant.short, meant.names.as_slice(), &self.settings.short_names)
+        else {
+            return Ok(());
+        };
+        let dir = path.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(dir).cannot("make the directory", dir.display())?;
+        // The file's own lock is what other tools take as well.
+        let mut lock = path.clone().into_os_string();
+        lock.push(".lock");
+        let _held = lock::wait(Path::new(&lock), lock::Mode::Exclusive).cannot("lock", path.display())?;
+        let text = name::with_alias(&read_file(path)?.unwrap_or_default(), short, &name.repository())?;
+        let written = Unfinished::begin(dir).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.publish(path)
+        });
+        written.cannot("write", path.display())
     }
 
     /// Where `name` is pulled from: its mirrors, then its registry.
@@ -102,7 +134,8 @@ impl<'a> Gateway<'a> {
             Action::Delete => "*",
         };
         Repository {
-            server: self.server(endpoint.name.host(), insecure),
+            // What is handed in is for the registry that was named, not for a mirror elsewhere.
+            server: self.server(endpoint.name.host(), insecure, endpoint.primary),
             scopes: vec![format!("repository:{}:{actions}", endpoint.name.path())],
             name: endpoint.name,
             login: None,
@@ -111,7 +144,12 @@ impl<'a> Gateway<'a> {
         }
     }
 
-    fn server(&self, host: &str, insecure: bool) -> Arc<Server> {
+    /// How many blobs move at a time at most, as the command says.
+    pub fn parallel(&self) -> Option<usize> {
+        self.access.parallel
+    }
+
+    fn server(&self, host: &str, insecure: bool, named: bool) -> Arc<Server> {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
             let tls = Tls {
@@ -122,9 +160,10 @@ impl<'a> Gateway<'a> {
                 ..Tls::default()
             };
             let client = Client::new(tls, self.settings.proxies.clone());
-            Arc::new(Server::new(host.to_owned(), name::api_host(host), client, insecure))
+            let bearer = self.access.bearer.clone().filter(|_| named);
+            Arc::new(Server::new(host.to_owned(), name::api_host(host), client, insecure, bearer))
         };
-        servers.entry((host.to_owned(), insecure)).or_insert_with(make).clone()
+        servers.entry((host.to_owned(), insecure, named)).or_insert_with(make).clone()
     }
 
     /// The directories with certificates for a host: the one handed in, else the first of `certs.d` that is there.

@@ -10,7 +10,7 @@ use crate::auth::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::event::Reporter;
 use crate::name::Reference;
-use crate::oci::{Descriptor, Digest, Index, MAX_MANIFEST, media_type};
+use crate::oci::{Descriptor, Digest, MAX_MANIFEST, media_type};
 use crate::transport::http::{Download, Failure, Method, Response, Retry, Url};
 use crate::transport::source::RawManifest;
 
@@ -131,8 +131,14 @@ impl<'a> Repository<'a> {
 
     /// The digest the name means now; `None` if there is no such image.
     pub fn digest(&self) -> Result<Option<Digest>> {
+        self.digest_of(None)
+    }
+
+    /// As [`Repository::digest`], of a manifest in the repository where one is named.
+    pub(super) fn digest_of(&self, manifest: Option<Digest>) -> Result<Option<Digest>> {
         let accept = [("accept", MANIFESTS.join(", "))];
-        let path = self.path(&format!("manifests/{}", self.wanted()));
+        let wanted = manifest.map_or_else(|| self.wanted(), |digest| digest.to_string());
+        let path = self.path(&format!("manifests/{wanted}"));
         let sentence = || format!("cannot find `{}`", self.name);
         let found = self.retry.run(self.reporter, &format!("finding {}", self.name), || {
             let response = self.call(Method::Head, &path, &accept, &[])?;
@@ -146,7 +152,7 @@ impl<'a> Repository<'a> {
             None => Ok(None),
             Some(Some(digest)) => Ok(Some(digest)),
             // One that does not say it has to be asked for the whole.
-            Some(None) => Ok(Some(self.manifest()?.digest())),
+            Some(None) => Ok(Some(self.manifest_of(&wanted, manifest)?.digest())),
         }
     }
 
@@ -247,30 +253,6 @@ impl<'a> Repository<'a> {
         Ok(digest)
     }
 
-    /// What refers to the manifest `subject`: signatures, attestations. Of a registry without that list, what is under
-    /// the tag that stands in for it (distribution specification 1.1, "Listing Referrers").
-    pub fn referrers(&self, subject: Digest) -> Result<Index> {
-        let sentence = || format!("cannot list what refers to `{subject}`");
-        let paths = [format!("referrers/{subject}"), format!("manifests/sha256-{}", subject.hex())];
-        let accept = [("accept", media_type::INDEX.to_owned())];
-        for path in paths {
-            let what = format!("listing what refers to {subject}");
-            let found = self.retry.run(self.reporter, &what, || {
-                let response = self.call(Method::Get, &self.path(&path), &accept, &[])?;
-                match response.status {
-                    200 => response.bytes(MAX_MANIFEST).map(Some),
-                    // Those that do not know the list say so in several ways.
-                    400 | 404 | 405 => Ok(None),
-                    _ => Err(answer::failure(response, sentence(), self.host())),
-                }
-            })?;
-            if let Some(bytes) = found {
-                return Index::parse(&bytes).map_err(|cause| Error::corrupt(sentence()).because(cause));
-            }
-        }
-        Ok(Index::default())
-    }
-
     /// Asks the server's root whether it is a registry that lets us in, as `login` does.
     pub fn greet(&self) -> Result<()> {
         let sentence = || format!("cannot log in to `{}`", self.host());
@@ -304,7 +286,7 @@ struct Typed {
 }
 
 /// The address in `Link: <…>; rel="next"`.
-fn next_page(link: &str) -> Option<&str> {
+pub(super) fn next_page(link: &str) -> Option<&str> {
     let (address, rest) = link.strip_prefix('<')?.split_once('>')?;
     rest.contains("next").then_some(address)
 }

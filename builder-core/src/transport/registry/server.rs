@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::challenge::{self, Challenge};
 use super::token::{self, Ask, Token};
-use crate::auth::Credentials;
+use crate::auth::{BearerToken, Credentials};
 use crate::error::{Error, Result};
 use crate::transport::http::{Body, Client, Failure, Method, Request, Response, Url};
 
@@ -19,6 +19,8 @@ pub(crate) struct Server {
     client: Client,
     /// Whether plain HTTP will do where it speaks no TLS.
     insecure: bool,
+    /// What is sent in place of any login.
+    bearer: Option<BearerToken>,
     /// Whether it speaks TLS, once known.
     secure: OnceLock<bool>,
     challenge: Mutex<Option<Challenge>>,
@@ -44,9 +46,15 @@ pub(crate) struct Call<'a> {
 
 impl Server {
     /// The server `api`, which is called `host` in names.
-    pub fn new(host: String, api: String, client: Client, insecure: bool) -> Self {
+    pub fn new(
+        host: String,
+        api: String,
+        client: Client,
+        insecure: bool,
+        bearer: Option<BearerToken>,
+    ) -> Self {
         let (secure, challenge, tokens) = (OnceLock::new(), Mutex::default(), Mutex::default());
-        Server { host, api, client, insecure, secure, challenge, tokens }
+        Server { host, api, client, insecure, bearer, secure, challenge, tokens }
     }
 
     /// `HOST[:PORT]`, as image names have it.
@@ -58,22 +66,25 @@ impl Server {
     pub fn call(&self, call: &Call<'_>, login: Option<&Credentials>) -> Result<Response, Failure> {
         let known = self.secure.get().copied();
         let first = Url::on(&self.api, known.unwrap_or(true), call.path).map_err(Failure::Lasting)?;
-        match self.authorized(&first, call, login) {
-            Err(Failure::NotTls(_)) if known.is_none() && self.insecure => {
+        let answer = match self.authorized(&first, call, login) {
+            // Where nobody speaks TLS, at its own port or at all, there may be someone who speaks plainly.
+            Err(failed) if self.insecure && self.secure.get().is_none() => {
                 let plain = Url::on(&self.api, false, call.path).map_err(Failure::Lasting)?;
-                let answer = self.authorized(&plain, call, login)?;
-                let _ = self.secure.set(false);
-                Ok(answer)
+                let answer = self.authorized(&plain, call, login);
+                match (answer, failed) {
+                    (Err(answer), Failure::NotTls(_)) => Err(answer),
+                    (Err(_), failed) if self.secure.get().is_none() => Err(failed),
+                    (answer, _) => answer,
+                }
             }
-            Ok(answer) => {
-                let _ = self.secure.set(first.is_secure());
-                Ok(answer)
-            }
+            answer => answer,
+        };
+        match answer {
             // Nobody was ever there: waiting will not help.
-            Err(Failure::Passing { error, .. }) if known.is_none() && refused(&error) => {
+            Err(Failure::Passing { error, .. }) if self.secure.get().is_none() && refused(&error) => {
                 Err(Failure::Lasting(error.hint(format!("see whether a registry runs at `{}`", self.host))))
             }
-            failed => failed,
+            answer => answer,
         }
     }
 
@@ -85,6 +96,8 @@ impl Server {
         login: Option<&Credentials>,
     ) -> Result<Response, Failure> {
         let first = self.send(url, call, self.authorization(url, call.scopes, login)?)?;
+        // Whatever it answers: it has understood.
+        let _ = self.secure.set(url.is_secure());
         if first.status != 401 {
             return Ok(first);
         }
@@ -140,6 +153,9 @@ impl Server {
         scopes: &[String],
         login: Option<&Credentials>,
     ) -> Result<Option<String>, Failure> {
+        if let Some(BearerToken(token)) = &self.bearer {
+            return Ok(Some(format!("Bearer {token}")));
+        }
         let challenge = lock(&self.challenge).clone();
         match challenge {
             None => Ok(None),

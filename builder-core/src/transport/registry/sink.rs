@@ -11,9 +11,14 @@ use crate::oci::{Descriptor, Format};
 use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
 use crate::transport::source::RawManifest;
 
+/// How many blobs are sent at a time, unless a command says otherwise.
+const LANES: usize = 4;
+
 /// One image in a registry, as it is written.
 pub(crate) struct RegistrySink<'a> {
     repository: Repository<'a>,
+    /// How many blobs are sent at a time.
+    lanes: usize,
     /// Blobs known to be there, by their digests: a layer may be in an image several times.
     there: Mutex<Vec<crate::oci::Digest>>,
 }
@@ -21,7 +26,9 @@ pub(crate) struct RegistrySink<'a> {
 impl<'a> RegistrySink<'a> {
     /// The image `name`, to be written. Nothing is asked for yet.
     pub fn open(gateway: &Gateway<'a>, name: &Reference) -> Result<Self> {
-        Ok(RegistrySink { repository: gateway.to_change(name, Action::Push)?, there: Mutex::default() })
+        let repository = gateway.to_change(name, Action::Push)?;
+        let lanes = gateway.parallel().unwrap_or(LANES).max(1);
+        Ok(RegistrySink { repository, lanes, there: Mutex::default() })
     }
 }
 
@@ -43,7 +50,7 @@ impl Sink for RegistrySink<'_> {
     }
 
     fn lanes(&self) -> usize {
-        4
+        self.lanes
     }
 
     fn has_blob(&self, blob: &Descriptor, _part: Part<'_>) -> Result<bool> {
@@ -78,6 +85,14 @@ impl Sink for RegistrySink<'_> {
 
     fn put_blob(&self, blob: &mut Outgoing<'_>, _part: Part<'_>) -> Result<()> {
         self.repository.put_blob(blob)
+    }
+
+    fn has_manifest(&self, manifest: &RawManifest, role: Role) -> Result<bool> {
+        let wanted = match (role, self.repository.name().digest()) {
+            (Role::Named, None) => None,
+            _ => Some(manifest.digest()),
+        };
+        Ok(self.repository.digest_of(wanted)? == Some(manifest.digest()))
     }
 
     fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()> {

@@ -9,12 +9,19 @@ use crate::name::Reference;
 use crate::oci::Descriptor;
 use crate::transport::source::{Content, RawManifest, Source};
 
+/// How many blobs are fetched at a time, unless a command says otherwise: as many as the field's tools use.
+const LANES: usize = 6;
+
 /// One image in a registry, or in one of its mirrors.
 pub(crate) struct RegistrySource<'a> {
     name: Reference,
     repositories: Vec<Repository<'a>>,
     /// Which of them has the image.
     chosen: OnceLock<usize>,
+    /// What the name means, once it was asked for: it stays that while the image is copied.
+    manifest: OnceLock<RawManifest>,
+    /// How many blobs are fetched at a time.
+    lanes: usize,
     reporter: &'a dyn Reporter,
 }
 
@@ -22,7 +29,15 @@ impl<'a> RegistrySource<'a> {
     /// The image `name`. Nothing is asked for yet.
     pub fn open(gateway: &Gateway<'a>, name: &Reference, reporter: &'a dyn Reporter) -> Result<Self> {
         let repositories = gateway.to_pull(name)?;
-        Ok(RegistrySource { name: name.clone(), repositories, chosen: OnceLock::new(), reporter })
+        let lanes = gateway.parallel().unwrap_or(LANES).max(1);
+        Ok(RegistrySource {
+            name: name.clone(),
+            repositories,
+            chosen: OnceLock::new(),
+            manifest: OnceLock::new(),
+            lanes,
+            reporter,
+        })
     }
 
     /// The repository that has the image.
@@ -39,11 +54,15 @@ impl Source for RegistrySource<'_> {
     }
 
     fn manifest(&self) -> Result<RawManifest> {
+        if let Some(manifest) = self.manifest.get() {
+            return Ok(manifest.clone());
+        }
         let mut tried: Option<Error> = None;
         for (place, repository) in self.repositories.iter().enumerate() {
             match repository.manifest() {
                 Ok(manifest) => {
                     let _ = self.chosen.set(place);
+                    let _ = self.manifest.set(manifest.clone());
                     return Ok(manifest);
                 }
                 Err(error) => {
@@ -68,8 +87,7 @@ impl Source for RegistrySource<'_> {
     }
 
     fn lanes(&self) -> usize {
-        // As many as the field's tools use.
-        6
+        self.lanes
     }
 
     fn repositories(&self, _blob: &Descriptor) -> Vec<String> {

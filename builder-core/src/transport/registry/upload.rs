@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use super::repository::location;
-use super::{Repository, answer};
+use super::{Repository, answer, referrers};
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::oci::{Descriptor, Digest};
@@ -248,13 +248,18 @@ impl Repository<'_> {
         let sentence = || format!("cannot write the manifest of `{}`", self.name());
         let headers = [("content-type", manifest.media_type.clone())];
         let path = self.path(&format!("manifests/{reference}"));
-        self.retry.run(self.reporter, &format!("writing the manifest of {}", self.name()), || {
+        let what = format!("writing the manifest of {}", self.name());
+        let listed = self.retry.run(self.reporter, &what, || {
             let response = self.call(Method::Put, &path, &headers, &manifest.bytes)?;
             match response.status {
-                200..=299 => self.same_digest(&response, manifest.digest(), &sentence),
+                200..=299 => {
+                    self.same_digest(&response, manifest.digest(), &sentence)?;
+                    Ok(referrers::is_listed(&response))
+                }
                 _ => Err(answer::failure(response, sentence(), self.host())),
             }
-        })
+        })?;
+        self.list_under_subject(manifest, listed)
     }
 
     /// Fails if the registry says it stored something else.

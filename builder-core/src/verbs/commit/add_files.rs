@@ -7,7 +7,7 @@ use super::{Commit, Committed};
 use crate::builder::{Builder, now_nanoseconds};
 use crate::error::Result;
 use crate::rootfs;
-use crate::steps::{Copy, CopyFrom};
+use crate::steps::{Copy, CopyFrom, Shown};
 use crate::store::{NewContainer, TreeId};
 use crate::verbs::containers::Rm;
 
@@ -59,7 +59,7 @@ fn fill(asked: &Commit, builder: &Builder<'_>, twin: &str) -> Result<()> {
             literal: true,
             ..Copy::default()
         };
-        copy.perform_in(builder, twin, &CopyFrom::Host(PathBuf::from("/")), false, false)?;
+        copy.perform_in(builder, twin, &CopyFrom::Host(PathBuf::from("/")), false, &Shown::Nothing)?;
     }
     Ok(())
 }

@@ -87,3 +87,36 @@ fn what_is_cut_short_or_no_tar_is_refused() {
     lying[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     assert_eq!(TarIndex::read(&mut Cursor::new(lying)).unwrap_err().kind(), Kind::Corrupt);
 }
+
+/// All that goes by, with the content of each file.
+fn all(mut members: Members<impl Read>) -> Result<Vec<(Member, Vec<u8>)>> {
+    let mut found = Vec::new();
+    while let Some(member) = members.next()? {
+        let mut bytes = Vec::new();
+        // Of every other file some is left, which is to be passed over.
+        let wanted = if found.len() % 2 == 0 { u64::MAX } else { 3 };
+        (&mut members).take(wanted).read_to_end(&mut bytes).map_err(|_| bad("cut short"))?;
+        found.push((member, bytes));
+    }
+    Ok(found)
+}
+
+proptest::proptest! {
+    /// An archive that comes as a stream has in it what it has as a file, whatever somebody has changed in it.
+    #[test]
+    fn a_stream_has_in_it_what_a_file_has(
+        at in 0..4096_usize, byte in proptest::prelude::any::<u8>(), cut in 0..6000_usize,
+    ) {
+        let long = "d".repeat(150);
+        let files: [(&str, &[u8]); 3] = [("a/one", b"1"), (&long, &[b'2'; 1000]), ("./three", b"")];
+        let mut tar = tar(&files, &[("link", "a/one")]);
+        let at = at % tar.len();
+        tar[at] = byte;
+        tar.truncate(tar.len() - cut.min(tar.len()) / 4);
+        let end = tar.len() as u64;
+        let file = all(Members::of_file(Cursor::new(&tar), end));
+        if let Ok(file) = file {
+            proptest::prop_assert_eq!(all(Members::of_stream(tar.as_slice())).unwrap_or_default(), file);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `RUN`: the command with its mounts, its script and what it is allowed.
+
+use std::path::{Path, PathBuf};
+
+use builder_core::{
+    Builder, CopyFrom, Device, Error, Kind, Network, Result, Run, RunMount, RunSettings, Seccomp, Shown,
+};
+use dockerfile_frontend::ast::{NetworkMode, Security};
+use dockerfile_frontend::verbs::{self, Origin};
+
+use super::{Adapter, FailedCommand, lock, set_mode};
+use crate::build::context::cannot;
+
+impl Adapter<'_> {
+    /// Runs a command.
+    pub(super) fn run(
+        &self,
+        builder: &Builder<'_>,
+        container: &str,
+        run: &verbs::Run,
+        shown: &Shown,
+    ) -> Result<()> {
+        let (mounts, contextdir) = self.mounts(builder, &run.mounts)?;
+        let mut settings = self.settings_of(run)?;
+        let mut args = run.args.clone();
+        let scratch = run.script.as_ref().map(|_| builder.scratch()).transpose()?;
+        if let (Some(script), Some(scratch)) = (&run.script, &scratch) {
+            let path = scratch.path().join("script");
+            write_script(&path, script)?;
+            settings.volumes.push(format!("{}:{SCRIPT}:ro", path.display()).parse()?);
+            args = vec![SCRIPT.to_owned()];
+        }
+        let machine = &self.options.command;
+        // Those of every command are of the build context.
+        let always = &self.options.mounts;
+        let contextdir = match contextdir {
+            None if !always.is_empty() => Some(absolute(&self.contexts.main)?),
+            found => found,
+        };
+        let command = Run {
+            args: args.clone(),
+            env: run.env.clone(),
+            mounts: machine.mounts.iter().chain(always).cloned().chain(mounts).collect(),
+            contextdir,
+            settings,
+            ..machine.clone()
+        };
+        let code = command.perform_in(builder, container, shown)?.code();
+        if code == 0 {
+            return Ok(());
+        }
+        let failed = FailedCommand { container: container.to_owned(), code };
+        lock(&self.failed).get_or_insert(failed);
+        Err(Error::new(Kind::Io, format!("cannot run `{}`", shown_line(&args)))
+            .because(format!("it ends with exit code {code}")))
+    }
+
+    /// What the instruction's own flags say of how it runs.
+    fn settings_of(&self, run: &verbs::Run) -> Result<RunSettings> {
+        let mut settings = RunSettings {
+            network: match run.network {
+                Some(NetworkMode::None) => Some(Network::None),
+                Some(NetworkMode::Host) => Some(Network::Host),
+                _ => None,
+            },
+            ..RunSettings::default()
+        };
+        let own = &self.options.settings.cdi_dirs;
+        let usual = &self.options.command.defaults.cdi_dirs;
+        let dirs = if own.is_empty() { usual } else { own };
+        for (name, required) in &run.devices {
+            let device: Device = name.parse()?;
+            if *required || device.is_there(dirs) {
+                settings.devices.push(device);
+            }
+        }
+        if run.security == Some(Security::Insecure) {
+            if !self.options.insecure {
+                return Err(Error::new(Kind::Denied, "cannot run with --security=insecure")
+                    .because("a file is not to give itself all privileges")
+                    .hint("allow it, if it is meant: kiln build --allow security.insecure"));
+            }
+            settings.cap_add.push("all".to_owned());
+            settings.security.seccomp = Some(Seccomp::Unconfined);
+            settings.security.unmask.push("ALL".to_owned());
+        }
+        Ok(settings)
+    }
+
+    /// The mounts of a command, and the directory that those of a build context are in.
+    fn mounts(
+        &self,
+        builder: &Builder<'_>,
+        mounts: &[(String, Origin)],
+    ) -> Result<(Vec<RunMount>, Option<PathBuf>)> {
+        let (mut found, mut directory) = (Vec::new(), None);
+        for (text, origin) in mounts {
+            let from = match origin {
+                Origin::Context => CopyFrom::Context(self.contexts.main.clone()),
+                Origin::Container(container) => CopyFrom::Other(container.clone()),
+                Origin::Named(name) => self.named(builder, name)?,
+            };
+            let text = match from {
+                CopyFrom::Other(name) => format!("{text},from={name}"),
+                CopyFrom::Context(dir) | CopyFrom::Host(dir) => {
+                    let is_bind = !text.contains("type=") || text.contains("type=bind");
+                    let dir = absolute(&dir)?;
+                    if is_bind && directory.replace(dir.clone()).is_some_and(|other| other != dir) {
+                        return Err(Error::new(Kind::Unsupported, format!("cannot use the mount `{text}`"))
+                            .because("one command takes files of two build contexts")
+                            .hint("copy those of one into a stage, and mount them from there"));
+                    }
+                    text.clone()
+                }
+            };
+            found.push(text.parse::<RunMount>()?);
+        }
+        Ok((found, directory))
+    }
+}
+
+fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir).map_err(|cause| cannot("find", dir, cause))
+}
+
+/// Where a script of a heredoc is mounted.
+const SCRIPT: &str = "/dev/pipes/script";
+
+fn write_script(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).map_err(|cause| cannot("write", path, cause))?;
+    set_mode(path, 0o755)
+}
+
+/// The command as messages show it.
+fn shown_line(args: &[String]) -> String {
+    let line = match args {
+        [_, flag, line] if flag == "-c" => line.clone(),
+        args => args.join(" "),
+    };
+    let first = line.lines().next().unwrap_or_default();
+    first.chars().take(200).collect()
+}

@@ -1,0 +1,188 @@
+//! From the containers of a build to images: their names, the files that tell of them, and where else they go.
+
+use std::collections::BTreeMap;
+
+use builder_core::{
+    Commit, Committed, ConfigEdit, Error, Existing, Layers, Location, ManifestCreate, Push, Result, Tag,
+    Wanted,
+};
+use dockerfile_frontend::Built;
+
+use super::{Args, Job};
+use crate::build::output::Made;
+use crate::build::{Adapter, MadeStage};
+use crate::commands::write_file;
+use crate::ui;
+
+/// An image that was built.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Its id.
+    pub id: String,
+}
+
+impl Args {
+    /// Makes the image of the container, names it, and puts it wherever else it is to be.
+    pub(super) fn finish(
+        &self,
+        job: &Job<'_>,
+        adapter: &Adapter<'_>,
+        built: &Built,
+        wanted: &Wanted,
+    ) -> Result<Image> {
+        let builder = job.builder;
+        let labels = self.save_stages(job, adapter, built)?;
+        // Of several platforms the list gets the names.
+        let mut names = if job.several { [].iter() } else { self.tag.iter() };
+        let first = names.next();
+        if !self.is_quiet() {
+            let shown = first.map(|name| format!(" {name}")).unwrap_or_default();
+            ui::remark(format_args!("COMMIT{shown}"));
+        }
+        let mut commit = self.commit_of(adapter, built)?;
+        commit.image = first.cloned();
+        commit.edits.splice(0..0, labels);
+        let made = commit.perform(builder)?;
+        let id = made.id.hex();
+        if let Some(first) =
+            first.filter(|name| Location::has_transport(name) && !names.as_slice().is_empty())
+        {
+            return Err(Error::invalid(format!("cannot give an image more names than `{first}`"))
+                .because("it is not in the store")
+                .hint("name the place last, or use --output"));
+        }
+        for name in names {
+            self.name(job, &id, name)?;
+        }
+        if !self.is_quiet() {
+            made.name.iter().for_each(|name| ui::remark(format_args!("Successfully tagged {name}")));
+        }
+        for output in &job.outputs {
+            let made = Made {
+                image: &id,
+                name: made.name.as_deref(),
+                time: adapter.options.created,
+                platform: job.several.then_some(wanted),
+            };
+            output.perform(builder, made, self.layers_elsewhere(), &self.registry)?;
+        }
+        self.write_ids(&made)?;
+        Ok(Image { id })
+    }
+
+    /// The commit of a stage, without a name.
+    pub(super) fn commit_of(&self, adapter: &Adapter<'_>, built: &Built) -> Result<Commit> {
+        Ok(Commit {
+            container: built.container.clone(),
+            format: Some(self.format()?),
+            squash: self.squash,
+            layers: true,
+            edits: self.edits()?,
+            times: adapter.options.times,
+            created: adapter.options.created,
+            // A stage without instructions adds nothing to what it stands on.
+            omit_empty: adapter.options.layers || built.last.is_none(),
+            omit_history: self.omit_history,
+            omit_created_annotation: self.created_annotation == Some(false),
+            compression: self.compression.chosen(),
+            level: self.compression.level()?,
+            force_compression: self.compression.force_compression,
+            access: self.registry.access()?,
+            ..Commit::default()
+        })
+    }
+
+    /// Makes images of the other stages, if they are kept; gives the labels of the last.
+    fn save_stages(&self, job: &Job<'_>, adapter: &Adapter<'_>, built: &Built) -> Result<Vec<ConfigEdit>> {
+        if !self.stages.save_stages {
+            return Ok(Vec::new());
+        }
+        let mut stages = adapter.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        // A stage is begun after the one it stands on.
+        let last = stages.iter().position(|stage| stage.container == built.container);
+        let last = last.map(|place| stages.remove(place));
+        let mut images: BTreeMap<String, String> = BTreeMap::new();
+        for stage in stages {
+            let mut commit = self.commit_of(adapter, built)?;
+            commit.container = stage.container.clone();
+            commit.edits = self.stage_labels(&stage, &images);
+            commit.edits.extend(self.stages.layer_labels()?);
+            images.insert(stage.container, commit.perform(job.builder)?.id.hex());
+        }
+        Ok(last.map(|stage| self.stage_labels(&stage, &images)).unwrap_or_default())
+    }
+
+    /// The labels that tell of a stage; `images` has those of the stages before, by container.
+    fn stage_labels(&self, stage: &MadeStage, images: &BTreeMap<String, String>) -> Vec<ConfigEdit> {
+        if !self.stages.stage_labels {
+            return Vec::new();
+        }
+        let base = images.get(&stage.base).unwrap_or(&stage.base);
+        let pairs = [("io.buildah.stage.name", &stage.name), ("io.buildah.stage.base", base)];
+        pairs.map(|(name, value)| ConfigEdit::Label(name.to_owned(), value.clone())).to_vec()
+    }
+
+    /// One more name for the image, in the store or elsewhere.
+    fn name(&self, job: &Job<'_>, image: &str, name: &str) -> Result<()> {
+        if !Location::has_transport(name) {
+            return Tag { image: image.to_owned(), names: vec![name.to_owned()] }.perform(job.builder);
+        }
+        let push = Push {
+            image: image.to_owned(),
+            target: Some(name.to_owned()),
+            layers: self.layers_elsewhere(),
+            level: self.compression.level()?,
+            access: self.registry.access()?,
+            ..Push::default()
+        };
+        push.perform(job.builder).map(drop)
+    }
+
+    /// The form of layers outside the store, unless an output says another.
+    pub(super) fn layers_elsewhere(&self) -> Layers {
+        match self.compression.asked() {
+            None => Layers::Preferred,
+            Some(builder_core::Compression::None) => Layers::Kept,
+            Some(form) => Layers::Form(form, self.compression.force_compression),
+        }
+    }
+
+    /// Makes a list of the images of several platforms, and gives it the names.
+    pub(super) fn list(&self, job: &Job<'_>, images: &[Image]) -> Result<()> {
+        let ids: Vec<String> = images.iter().map(|image| image.id.clone()).collect();
+        let make = |name: &String, existing| {
+            let list = ManifestCreate {
+                name: name.clone(),
+                images: ids.clone(),
+                existing,
+                ..ManifestCreate::default()
+            };
+            list.perform(job.builder).map(drop)
+        };
+        if let Some(name) = &self.manifest {
+            make(name, Existing::Amend)?;
+        }
+        if job.several {
+            self.tag.iter().try_for_each(|name| make(name, Existing::Replace))?;
+        }
+        Ok(())
+    }
+
+    fn write_ids(&self, made: &Committed) -> Result<()> {
+        if let Some(path) = &self.iidfile {
+            write_file(path, &made.id.to_string())?;
+        }
+        if let Some(path) = &self.iidfile_raw {
+            write_file(path, &made.id.hex())?;
+        }
+        if let Some(path) = &self.metadata_file {
+            let mut fields = BTreeMap::from([
+                ("containerimage.config.digest", made.id.to_string()),
+                ("containerimage.digest", made.manifest.to_string()),
+            ]);
+            fields.extend(made.name.clone().map(|name| ("image.name", name)));
+            write_file(path, &serde_json::to_string_pretty(&fields).expect("plain data"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+FROM localhost/base
+ENTRYPOINT []
+CMD []

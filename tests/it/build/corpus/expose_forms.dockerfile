@@ -1,0 +1,4 @@
+FROM localhost/base
+ENV PORT=9000
+EXPOSE 80 443/tcp
+EXPOSE 53/udp $PORT

@@ -1,0 +1,131 @@
+//! Stories of builds that fail, and of looking into what they leave; and how a build is told.
+
+use super::with_busybox;
+use crate::support::{tell, tell_as_buildah};
+
+#[test]
+fn the_step_that_failed_can_be_entered() {
+    let Some(env) = with_busybox("the_step_that_failed_can_be_entered") else { return };
+    env.write(
+        "app/Dockerfile",
+        "FROM localhost/base\nENV A=b\nUSER user\nWORKDIR /tmp\nRUN echo left >x; echo why; exit 3\n",
+    );
+    tell(
+        &env,
+        r#"
+$ kiln build -q app
+! STEP 5/5: RUN echo left >x; echo why; exit 3
+! why
+! error: stage 0 failed at `RUN echo left >x; echo why; exit 3`
+!   --> Dockerfile:5
+! Error: cannot build `Dockerfile`: cannot run `echo left >x; echo why; exit 3`: it ends with exit code 3
+! hint: look at what it left: kiln shell --failed failed-app
+[3]
+$ kiln shell --failed failed-app sh -c 'cat x; pwd; echo $A; id -un'
+left
+/tmp
+b
+user
+$ kiln build -q --on-fail shell -t localhost/named:1 app </dev/null 2>&1 | tail -n 1
+hint: look at what it left: kiln shell --failed failed-named
+$ kiln build -q app 2>/dev/null
+[3]
+$ kiln containers --noheading --format '{{.ContainerName}}' | sort
+failed-app
+failed-named
+$ kiln build -q --on-fail remove -t localhost/third app 2>&1 | grep -c hint
+0
+[1]
+$ kiln build -q --force-rm -t localhost/third app 2>/dev/null
+[3]
+$ sed -i 's/exit 3/exit 0/' app/Dockerfile; kiln build -q app >/dev/null
+$ kiln containers --noheading --format '{{.ContainerName}}'
+failed-named
+$ kiln build --on-fail explode app
+! Error: cannot use `--on-fail=explode`: it may be keep or shell or remove
+! hint: see `kiln build --help`
+[125]
+"#,
+    );
+    tell_as_buildah(
+        &env,
+        r#"
+$ printf 'FROM localhost/base\nRUN exit 9\n' | buildah bud -q -f - app 2>/dev/null
+[9]
+$ buildah containers -q --filter name=failed-app
+"#,
+    );
+}
+
+#[test]
+fn a_failure_among_others_tells_its_last_output_again() {
+    let Some(env) = with_busybox("a_failure_among_others_tells_its_last_output_again") else { return };
+    env.write(
+        "c/Dockerfile",
+        "FROM localhost/base AS x\nRUN sleep 0.5; echo fine\nFROM localhost/base AS y\nRUN echo the reason; exit 4\n\
+         FROM x\nCOPY --from=y /y /\n",
+    );
+    let outcome = env.kiln(["build", "c"]);
+    assert_eq!(outcome.code, 4);
+    let end = "error: stage `y` failed at `RUN echo the reason; exit 4`\n  --> Dockerfile:4\n\
+               its last output:\n   the reason\nError: cannot build";
+    assert!(outcome.stderr.contains(end), "{}", outcome.stderr);
+    // Each step's lines are together.
+    assert!(outcome.stderr.contains("STEP 2/2: RUN sleep 0.5; echo fine\nfine\n"), "{}", outcome.stderr);
+}
+
+#[test]
+fn progress_is_told_in_several_forms() {
+    let Some(env) = with_busybox("progress_is_told_in_several_forms") else { return };
+    env.write("c/Dockerfile", "FROM localhost/base\nRUN echo out; echo err >&2\n");
+    assert_eq!(env.shell("kiln build --progress quiet c 2>&1 >/dev/null").expect_ok("quiet"), "");
+    let told = env.shell("kiln build --no-cache --progress rawjson c 2>&1 >/dev/null").expect_ok("objects");
+    let events: Vec<serde_json::Value> =
+        told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).cloned().collect::<Vec<_>>();
+    assert_eq!(of("step-began").len(), 2, "{told}");
+    assert_eq!(of("step-ended")[1]["cached"], false);
+    let mut output: Vec<String> = of("output").iter().map(|event| event["text"].to_string()).collect();
+    output.sort();
+    assert_eq!(output, [r#""err\n""#, r#""out\n""#]);
+    let told = env.shell("kiln build --summary c 2>&1 >/dev/null").expect_ok("a table");
+    assert!(told.contains("STEP     TIME") && told.contains("yes     RUN echo out"), "{told}");
+    let live = env.shell("kiln build --progress tty c 2>&1 >/dev/null").expect_ok("moving lines");
+    assert!(live.contains("STEP 2/2: RUN echo out; echo err >&2  cached"), "{live}");
+    env.ok(["build", "-q", "--logfile", "log", "--no-cache", "c"]);
+    assert_eq!(std::fs::read_to_string(env.path("log")).expect("a log"), "");
+    env.ok(["build", "--logfile", "log", "--no-cache", "c"]);
+    let log = std::fs::read_to_string(env.path("log")).expect("a log");
+    assert!(log.contains("STEP 2/2") && log.contains("out\n"), "{log}");
+    env.write("s/Dockerfile", "FROM scratch\nLABEL a=b\n");
+    env.ok([
+        "build",
+        "--logfile",
+        "l",
+        "--logsplit",
+        "--platform",
+        "linux/amd64,linux/arm64",
+        "-t",
+        "list",
+        "s",
+    ]);
+    assert!(env.path("l_linux_amd64").exists() && env.path("l_linux_arm64").exists());
+    let error = env.fails(125, ["build", "--logsplit", "c"]);
+    assert!(error.contains("--logfile"), "{error}");
+}
+
+#[test]
+fn a_build_is_verified() {
+    let Some(env) = with_busybox("a_build_is_verified") else { return };
+    env.write("c/f", "f\n");
+    env.write("c/Good", "FROM localhost/base\nCOPY f /f\nRUN mkdir /d; echo x >/d/x\nRUN ln -s x /l\n");
+    env.write(
+        "c/Bad",
+        "FROM localhost/base\nRUN echo same >/same\nRUN hostname >/h\nRUN echo after >/after\n",
+    );
+    let id = env.ok(["build", "-q", "--verify", "-f", "Good", "-t", "good", "c"]);
+    assert!(env.ok(["images", "-q", "--no-trunc", "good"]).contains(&id));
+    let error = env.fails(125, ["build", "-q", "--verify", "-f", "Bad", "c"]);
+    assert!(error.contains("from `/bin/sh -c hostname >/h` on: `/h`"), "{error}");
+    assert_eq!(env.ok(["containers", "-q"]), "");
+}

@@ -1,0 +1,149 @@
+//! Stories of stages: which are built and kept, what they inherit, and what of them is taken from the cache.
+
+use super::with_busybox;
+use crate::support::tell;
+
+const FILE: &str = "FROM localhost/base AS one\nLABEL of=one\nRUN echo a >/a\nFROM one AS two\nRUN echo b >/b\n\
+                    FROM localhost/base AS unused\nRUN echo never >/u\nFROM localhost/base\nCOPY --from=two /a /b /\n";
+
+#[test]
+fn nothing_is_left_but_the_image() {
+    let Some(env) = with_busybox("nothing_is_left_but_the_image") else { return };
+    env.write("c/Dockerfile", FILE);
+    for layers in ["--layers=true", "--layers=false"] {
+        env.ok(["build", "-q", layers, "-t", "image", "c"]);
+        env.ok(["build", "-q", layers, "-t", "image", "--no-cache", "c"]);
+    }
+    env.shell("kiln images -q --filter dangling=true | xargs -r kiln rmi")
+        .expect_ok("images that lost their name");
+    tell(
+        &env,
+        r#"
+$ kiln images -a --noheading --format '{{.Name}}' | sort
+localhost/base
+localhost/image
+$ kiln containers -q
+$ kiln check
+"#,
+    );
+}
+
+#[test]
+fn stages_are_kept_and_labelled() {
+    let Some(env) = with_busybox("stages_are_kept_and_labelled") else { return };
+    env.write("c/Dockerfile", FILE);
+    env.ok(["build", "-q", "-t", "image", "--save-stages", "--stage-labels", "--layer-label", "x=y", "c"]);
+    let labels = "kiln images -a -q --filter label=io.buildah.stage.name | while read id; do
+        kiln inspect --type image --format '{{.OCIv1.Config.Labels}}' $id
+        done | sed 's/base:[0-9a-f]\\{64\\}/base:ID/' | sort";
+    assert_eq!(
+        env.shell(labels).expect_ok("labels"),
+        "map[io.buildah.stage.base:ID io.buildah.stage.name:two of:one x:y]\n\
+         map[io.buildah.stage.base:localhost/base io.buildah.stage.name:3]\n\
+         map[io.buildah.stage.base:localhost/base io.buildah.stage.name:one of:one x:y]"
+    );
+    let error = env.fails(125, ["build", "--stage-labels", "c"]);
+    assert!(error.contains("--save-stages"), "{error}");
+    let error = env.fails(125, ["build", "--save-stages", "--layer-label", "=x", "c"]);
+    assert!(error.contains("a label without a name"), "{error}");
+}
+
+#[test]
+fn unused_stages_are_built_where_asked_for() {
+    let Some(env) = with_busybox("unused_stages_are_built_where_asked_for") else { return };
+    env.write("c/Dockerfile", "FROM localhost/base AS broken\nRUN false\nFROM localhost/base\nLABEL a=b\n");
+    env.ok(["build", "-q", "c"]);
+    let outcome = env.kiln(["build", "--skip-unused-stages=false", "c"]);
+    assert!(outcome.code == 1 && outcome.stderr.contains("stage `broken` failed"), "{outcome:?}");
+}
+
+#[test]
+fn steps_are_performed_anew() {
+    let Some(env) = with_busybox("steps_are_performed_anew") else { return };
+    env.write("c/Dockerfile", FILE);
+    env.ok(["build", "-q", "c"]);
+    let cached = |flags: &str| {
+        let told = env.shell(&format!("kiln build {flags} c 2>&1 >/dev/null")).expect_ok(flags);
+        let mut steps: Vec<&str> = Vec::new();
+        let mut last = "";
+        for line in told.lines() {
+            if line == "--> Using cache" {
+                steps.push(last.rsplit(' ').next().unwrap_or_default());
+            } else if line.contains("STEP") {
+                last = line;
+            }
+        }
+        steps.sort_unstable();
+        steps.join(" ")
+    };
+    assert_eq!(cached(""), "/ >/a >/b of=one");
+    assert_eq!(cached("--no-cache"), "");
+    assert_eq!(cached("--cache-ttl 0"), "");
+    assert_eq!(cached("--cache-ttl 1h"), "/ >/a >/b of=one");
+    // What is copied from it is as it was.
+    assert_eq!(cached("--no-cache-filter two"), "/ >/a of=one");
+    assert_eq!(cached("--no-cache-filter 0,3"), ">/b");
+    let error = env.fails(125, ["build", "--cache-ttl", "soon", "c"]);
+    assert!(error.contains("a duration is a number and a unit"), "{error}");
+}
+
+#[test]
+fn labels_and_annotations_are_inherited_or_not() {
+    let Some(env) = with_busybox("labels_and_annotations_are_inherited_or_not") else { return };
+    env.write("base/Dockerfile", "FROM localhost/base\nLABEL of=parent\n");
+    env.write("c/Dockerfile", "FROM localhost/parent\nLABEL own=1\nRUN true\n");
+    env.ok(["build", "-q", "-t", "parent", "--annotation", "x=y", "base"]);
+    let show = |flags: &[&str]| {
+        env.ok([&["build", "-q", "-t", "image"], flags, &["c"]].concat());
+        let labels = env.ok(["inspect", "--type", "image", "--format", "{{.OCIv1.Config.Labels}}", "image"]);
+        let annotations =
+            env.ok(["inspect", "--type", "image", "--format", "{{.ImageAnnotations}}", "image"]);
+        format!("{labels} {}", annotations.contains("x:y"))
+    };
+    assert_eq!(show(&[]), "map[of:parent own:1] true");
+    assert_eq!(show(&["--inherit-labels=false"]), "map[own:1] true");
+    assert_eq!(show(&["--inherit-annotations=false"]), "map[of:parent own:1] false");
+}
+
+#[test]
+fn steps_are_kept_elsewhere() {
+    use crate::support::registry::{Setup, with_registry};
+    let Some((env, _registry)) = with_registry("steps_are_kept_elsewhere", Setup::default()) else { return };
+    env.write("c/f", "f\n");
+    env.write(
+        "c/Dockerfile",
+        "FROM localhost/shell\nENV A=b\nRUN echo said; echo $A >/a; rm -r /home\nWORKDIR /w\nCOPY f .\nRUN test -e f\n",
+    );
+    crate::support::images::write_busybox(&env.path("bb"), "localhost/shell").expect("a busybox");
+    let script = |place: &str| {
+        format!(
+            "set -e; export SOURCE_DATE_EPOCH=2000000000; kiln pull -q oci:bb:localhost/shell >/dev/null
+            kiln build -q --no-cache --tls-verify=false --cache-to {place} c
+            kiln images -a -q | wc -l
+            export KILN_ROOT=$PWD/other; kiln pull -q oci:bb:localhost/shell >/dev/null
+            kiln build --tls-verify=false --cache-from {place} c 2>told
+            grep -c 'Using cache' told; grep -c said told; kiln images -a -q | wc -l; kiln check; rm -rf other"
+        )
+    };
+    for place in ["$R/steps/cache", "oci:steps", "type=local,dest=more"] {
+        let said = env.shell(&script(place)).expect_ok(place);
+        let lines: Vec<&str> = said.lines().collect();
+        let [first, before, second, cached, again, after] = lines.as_slice() else {
+            panic!("{place}: {said}")
+        };
+        assert_eq!(first, second, "{place}");
+        assert_eq!((*cached, *again), ("3", "2"), "{place}: {said}");
+        assert_eq!((*before, *after), ("3", "2"), "{place}: {said}");
+        env.shell("kiln images -q --filter dangling=true | xargs -r kiln rmi >/dev/null").expect_ok("tidy");
+    }
+    // One that is not there knows nothing, and the build goes on.
+    env.ok(["build", "-q", "--cache-from", "oci:nowhere", "c"]);
+    for (value, words) in [
+        ("type=gha", "neither type=registry"),
+        ("UPPER/case", "cannot keep steps in"),
+        ("host/path:tag", "cannot keep steps in"),
+    ] {
+        let error = env.fails(125, ["build", "-q", "--cache-to", value, "c"]);
+        assert!(error.contains(words), "{value}: {error}");
+    }
+}
