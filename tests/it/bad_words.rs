@@ -33,6 +33,20 @@ fn words() -> Vec<String> {
     short.into_iter().map(str::to_owned).chain(["x".repeat(LONG)]).collect()
 }
 
+/// Flags whose words this machine takes or not, by what it has: control groups, programs for networks. They are tried
+/// as all others, but for the list.
+const OF_THE_MACHINE: [&str; 9] = [
+    "cgroup-parent",
+    "cpu-period",
+    "cpu-quota",
+    "cpu-shares",
+    "cpuset-cpus",
+    "cpuset-mems",
+    "memory",
+    "memory-swap",
+    "network",
+];
+
 /// Every flag of a verb that takes a value.
 fn flags(env: &Env, verb: &str) -> BTreeSet<String> {
     let help = env.ok([verb, "--help"]);
@@ -90,6 +104,13 @@ fn fault(told: &Outcome, word: &str) -> Option<String> {
     (!named).then(|| "it does not name the word".to_owned())
 }
 
+/// Whether the machine lacks what a word that makes sense asks for.
+fn is_lacking(told: &Outcome) -> bool {
+    ["Error: cannot limit the command:", "Error: cannot make a network for the command:"]
+        .iter()
+        .any(|start| told.stderr.starts_with(start))
+}
+
 /// Gives each flag each word. `after` is what follows the flag. The answer is which words are taken by which flags.
 fn taken(env: &Env, verb: &str, after: &[&str]) -> BTreeMap<String, Vec<String>> {
     let mut taken: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -111,6 +132,8 @@ fn taken(env: &Env, verb: &str, after: &[&str]) -> BTreeMap<String, Vec<String>>
                 faults.push(format!("{verb} {shown}: it failed, and something changed"));
             } else if !matches!(told.code, 1 | 125) {
                 faults.push(format!("{verb} {shown}: it ends with {}: {}", told.code, told.stderr));
+            } else if OF_THE_MACHINE.contains(&flag.as_str()) && is_lacking(&told) {
+                // The word is none to complain of.
             } else if let Some(fault) = fault(&told, &word) {
                 let said: String = told.stderr.escape_debug().to_string().chars().take(300).collect();
                 faults.push(format!("{verb} {shown}: {fault}: {said}"));
@@ -120,6 +143,7 @@ fn taken(env: &Env, verb: &str, after: &[&str]) -> BTreeMap<String, Vec<String>>
     }
     assert!(!Path::new("injected").exists() && !env.path("injected").exists(), "a word was run as a command");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    taken.retain(|flag, _| !OF_THE_MACHINE.contains(&flag.as_str()));
     taken
 }
 

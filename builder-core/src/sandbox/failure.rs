@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Kind};
 use crate::event::Event;
-use crate::host::probe::Knob;
+use crate::host::probe::{self, Knob};
 use crate::sandbox::{Space, Spec, spaces};
 use crate::sys::spawn::{Kind as Namespace, Notice, Step, View};
 
@@ -90,7 +90,7 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
         Step::Seccomp(_) => refusal("cannot install the system call filter", errno).hint(Knob::Seccomp.fix()),
         Step::Pivot(_) => refusal("cannot make the container the root directory", errno)
             .hint("inside a chroot or an initramfs use `--no-pivot`"),
-        step => refusal(format!("cannot {}", what(step)), errno),
+        step => refused_call(step, errno),
     }
 }
 
@@ -111,6 +111,15 @@ pub(super) fn warn(spec: &Spec, steps: &[Step], notice: Notice) -> Option<Event>
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// What is done in every sandbox, and refused in few places.
+fn refused_call(step: &Step, errno: Errno) -> Error {
+    let error = refusal(format!("cannot {}", what(step)), errno);
+    match probe::of_namespaces(errno) {
+        Some(knob) => error.hint(knob.fix()),
+        None => error,
     }
 }
 
