@@ -302,7 +302,8 @@ fn what_the_daemon_says_is_told() {
         assert!(format!("{error:?}").contains(told) && error.kind() == kind, "{:?} {error:?}", error.kind());
     }
     // Nobody there at all.
-    let error = copy(dir.path(), "docker-daemon:a:1", "oci:nowhere").unwrap_err();
+    let error =
+        copy(dir.path(), "docker-daemon:a:1", &format!("oci:{}/out", dir.path().display())).unwrap_err();
     assert!(format!("{error:?}").contains("No such file") && error.hint_text().is_some(), "{error:?}");
 }
 
