@@ -143,7 +143,8 @@ pub fn machine(globals: &Globals, host: Host) -> Result<MachineStorage> {
 /// The storage that other tools of this machine share, and where Kiln's store is beside it.
 ///
 /// `KILN_PODMAN` says whether verbs act on it too: 1 yes, 0 no, and nothing is known of it then. Unless it is set they
-/// do where we are called as Buildah. There the directory of `--root` is that storage's, and Kiln's store is in it.
+/// do where we are called as Buildah. Where there is no such storage yet, it is made if it was asked for, or if Podman
+/// is there to look into it. The directory of `--root` is then that storage's too, and Kiln's store is in it.
 fn beside(
     root: PathBuf,
     conf: storage_conf::Machine,
@@ -163,25 +164,31 @@ fn beside(
                 ));
         }
     };
-    let named = globals.root.as_ref().filter(|named| acts && is_shared(named));
-    let (root, shared) = match (named, conf.root) {
-        (Some(named), _) if named.join("version").exists() => (root, named.clone()),
-        (Some(named), _) => (root.join("kiln"), named.clone()),
-        (None, Some(shared)) => (root, shared),
-        (None, None) if !host.is_rootless() => (root, PathBuf::from("/var/lib/containers/storage")),
-        (None, None) => (root, user_data()?.join("containers/storage")),
+    let is_named = acts && globals.root.is_some();
+    let (root, shared) = match (is_named, conf.root) {
+        (true, _) if is_shared(&root) && !root.join("version").exists() => (root.join("kiln"), root),
+        (true, _) => (root.clone(), root),
+        (false, Some(shared)) => (root, shared),
+        (false, None) if !host.is_rootless() => (root, PathBuf::from("/var/lib/containers/storage")),
+        (false, None) => (root, user_data()?.join("containers/storage")),
     };
     let mut machine = MachineStorage {
         root: shared,
         driver: conf.driver,
         additional: conf.additional,
         beside: acts,
+        wanted: acts && (said.is_some() || is_on_path("podman")),
         ..MachineStorage::default()
     };
     if let Some(seconds) = Environment::seconds("KILN_STORAGE_WAIT")? {
         machine.patience = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     }
     Ok((root, machine))
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = Environment::get("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 /// Whether a directory is a storage of the other tools.

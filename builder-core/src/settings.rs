@@ -58,6 +58,8 @@ pub struct MachineStorage {
     pub patience: Duration,
     /// Whether verbs act on it beside Kiln's own store, where it exists.
     pub beside: bool,
+    /// Whether it is made for the first image, where it does not: others of the machine will look there.
+    pub wanted: bool,
 }
 
 impl Default for MachineStorage {
@@ -69,6 +71,7 @@ impl Default for MachineStorage {
             // As long as the pull of a large image holds the lock in other programs.
             patience: Duration::from_secs(300),
             beside: false,
+            wanted: false,
         }
     }
 }

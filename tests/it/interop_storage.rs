@@ -274,6 +274,27 @@ fn an_ordinary_user_shares_a_storage_too() {
     .expect_ok("a session of an ordinary user");
 }
 
+#[test]
+fn the_first_image_makes_the_storage() {
+    let test = "interop_storage::the_first_image_makes_the_storage";
+    let Some(mut env) = Env::for_user(test) else { return };
+    if !needs(test, &[Need::Program("podman"), Need::Program("newuidmap")]) {
+        return;
+    }
+    share(&mut env);
+    env.set("XDG_RUNTIME_DIR", env.path("r").display().to_string());
+    env.shell(
+        "mkdir -m 700 r; c=$(kiln from scratch); kiln config --label a=b $c
+        KILN_PODMAN=0 kiln commit -q $c ours >/dev/null; test ! -e $SHARED
+        kiln commit -q $c first >/dev/null
+        test \"$(podman images --format '{{.Repository}}')\" = localhost/first
+        kiln --root $PWD/new from scratch >/dev/null; kiln --root $PWD/new commit -q working-container second
+        test \"$(podman --root $PWD/new images --format '{{.Repository}}')\" = localhost/second
+        kiln --root $PWD/new check --deep; test -z \"$(podman images -q second)\"",
+    )
+    .expect_ok("the first images of two storages");
+}
+
 /// Processes at once, half of them Podman's and Buildah's.
 const WORKERS: usize = 8;
 

@@ -112,7 +112,7 @@ pub(crate) fn release(builder: &Builder<'_>, container: &ContainerRecord) {
 /// Puts an image of the store there as well, under `names`, or gives it these names if it is there.
 pub(crate) fn publish(builder: &Builder<'_>, work: &Work, id: Digest, names: &[String]) -> Result<()> {
     let machine = &builder.settings.machine;
-    if !machine.beside || !exists(machine) {
+    if !machine.beside || !(machine.wanted || exists(machine)) {
         return Ok(());
     }
     let reporter = Warnings(builder.reporter());
