@@ -295,6 +295,30 @@ fn the_first_image_makes_the_storage() {
     .expect_ok("the first images of two storages");
 }
 
+#[test]
+fn layers_that_cannot_be_used_in_place_are_copied() {
+    let Some(env) = with_shared_base("interop_storage::layers_that_cannot_be_used_in_place_are_copied")
+    else {
+        return;
+    };
+    tell(
+        &env,
+        r#"
+$ kiln images -q >/dev/null; sed -i s/trusted/names/ $KILN_ROOT/version
+$ kiln from base
+base-working-container
+! Copying config <short-1>
+! Copying blob <short-2>
+! Unpacking layer <short-2>
+$ kiln run base-working-container ls 2>/dev/null; kiln copy -q base-working-container storage.conf /new
+[1]
+$ kiln commit -q --timestamp 0 base-working-container made >/dev/null; podman images --format '{{.Repository}}' | sort
+localhost/base
+localhost/made
+"#,
+    );
+}
+
 /// Processes at once, half of them Podman's and Buildah's.
 const WORKERS: usize = 8;
 

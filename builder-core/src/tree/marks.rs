@@ -65,10 +65,31 @@ impl Marks {
     pub(crate) fn can_be_made(self, dir: BorrowedFd<'_>) -> bool {
         let Some(mark) = self.opaque_name() else { return true };
         let name = c".mark";
+        // One of ours that was killed here may have left it.
+        let _ = rustix::fs::unlinkat(dir, name, AtFlags::empty());
         let made = rustix::fs::mknodat(dir, name, FileType::CharacterDevice, Mode::empty(), 0).is_ok();
         let _ = rustix::fs::unlinkat(dir, name, AtFlags::empty());
         let opaque = rustix::fs::fsetxattr(dir, mark, b"y", rustix::fs::XattrFlags::empty()).is_ok();
         let _ = rustix::fs::fremovexattr(dir, mark);
         made && opaque
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_try_left_changes_no_answer() {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        let open = std::fs::File::open(dir.path()).unwrap();
+        for form in [Marks::Trusted, Marks::User] {
+            let clean = form.can_be_made(open.as_fd());
+            std::fs::write(dir.path().join(".mark"), "").unwrap();
+            assert_eq!(form.can_be_made(open.as_fd()), clean, "{form:?}");
+            assert!(!dir.path().join(".mark").exists());
+        }
     }
 }

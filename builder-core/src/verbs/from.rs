@@ -6,10 +6,10 @@ use crate::name::Location;
 use crate::oci::{ConfigEdit, Format, Wanted};
 use crate::steps::{Config, RunSettings};
 use crate::store::containers::Base;
-use crate::store::images::ImageEntry;
+use crate::store::images::{ImageEntry, StoredImage};
 use crate::store::{NewContainer, Work};
-use crate::transport::Access;
 use crate::transport::containers_storage::to_read;
+use crate::transport::{Access, Source};
 use crate::verbs::beside;
 use crate::verbs::containers::Rm;
 use crate::verbs::images::named_as;
@@ -118,11 +118,7 @@ impl From {
                 let pulled = pull.perform(builder)?;
                 let text = pulled.name.unwrap_or_else(|| self.image.clone());
                 let id = pulled.id.hex();
-                let image = match beside::hold(builder, work, &id)? {
-                    Some(image) => image,
-                    None => builder.store.hold_image(work, &id)?,
-                };
-                (text, image)
+                (text, self.brought(builder, work, &id)?)
             }
         };
         let name = name_of(&image.entry, &text).unwrap_or(text);
@@ -132,6 +128,22 @@ impl From {
             manifest: image.entry.manifest.digest,
             layers: image.config.rootfs.diff_ids,
         })
+    }
+
+    /// An image that a pull found or brought, by its id. Where the files of a storage's layers cannot be used in place,
+    /// they are copied.
+    fn brought(&self, builder: &Builder<'_>, work: &Work, id: &str) -> Result<StoredImage> {
+        if let Some(image) = beside::hold(builder, work, id)? {
+            return Ok(image);
+        }
+        match (builder.store.hold_image(work, id), beside::find(builder, id)?) {
+            (Err(error), Some(source)) if error.kind() == Kind::NotFound => {
+                Pull { source: source.name(), access: self.access.clone(), ..Pull::default() }
+                    .perform(builder)?;
+                builder.store.hold_image(work, id)
+            }
+            (held, _) => held,
+        }
     }
 }
 
