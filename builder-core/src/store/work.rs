@@ -19,8 +19,9 @@ use crate::sys::random;
 #[derive(Debug)]
 pub(crate) struct Work {
     dir: PathBuf,
-    leases: Mutex<File>,
-    _lock: Lock,
+    /// Both are there until it is dropped.
+    leases: Mutex<Option<File>>,
+    lock: Option<Lock>,
 }
 
 impl Store {
@@ -35,7 +36,7 @@ impl Store {
             lock => lock.cannot("lock", dir.display())?,
         };
         let leases = File::create(dir.join("leases")).cannot("make", dir.display())?;
-        Ok(Work { dir, leases: Mutex::new(leases), _lock: lock })
+        Ok(Work { dir, leases: Mutex::new(Some(leases)), lock: Some(lock) })
     }
 
     /// Says that this work uses `names` (tree ids, digests): from now on `gc` leaves them, if they are still there.
@@ -49,7 +50,7 @@ impl Store {
             text.push('\n');
         }
         let mut leases = work.leases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        leases.write_all(text.as_bytes()).cannot("write", work.dir.join("leases").display())
+        leases.as_mut().expect("it is there until the work is dropped").write_all(text.as_bytes()).cannot("write", work.dir.join("leases").display())
     }
 
     /// All names in the leases of living processes. The caller holds the store's lock alone.
@@ -67,8 +68,10 @@ impl Store {
         let mut swept = 0;
         for dir in self.owners()? {
             // One whose maker has not locked it yet is taken too: it makes another then.
-            let Ok(Some(_ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) else { continue };
-            self.discard(&dir)?;
+            let Ok(Some(ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) else { continue };
+            let gone = self.put_into_trash(&dir)?;
+            drop(ours);
+            gone.map_or(Ok(()), |gone| remove_tree(&gone))?;
             swept += 1;
         }
         Ok(swept)
@@ -82,12 +85,16 @@ impl Store {
 
     /// Renames `path` into the trash, then removes it: a reader sees it whole or not at all.
     pub(super) fn discard(&self, path: &Path) -> Result<()> {
+        self.put_into_trash(path)?.map_or(Ok(()), |gone| remove_tree(&gone))
+    }
+
+    /// Renames `path` into the trash, and gives its name there; none if nothing was there.
+    fn put_into_trash(&self, path: &Path) -> Result<Option<PathBuf>> {
         let gone = self.root.join("trash").join(random::hex(8));
         match fs::rename(path, &gone) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            renamed => renamed.cannot("remove", path.display())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            renamed => renamed.cannot("remove", path.display()).map(|()| Some(gone)),
         }
-        remove_tree(&gone)
     }
 
     /// Removes what a killed process left in the trash.
@@ -101,6 +108,8 @@ impl Store {
 }
 
 /// Removes a file or directory tree of the store by handles; what another process removes meanwhile is fine.
+///
+/// On NFS and FUSE an open file cannot go; what is left of a tree then is in the trash, and goes with the next prune.
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let parent = crate::tree::Root::open_host(parent).cannot("open", parent.display())?;
@@ -110,8 +119,8 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
         removed = parent.remove_all(name);
     }
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).cannot("remove", path.display()),
-        _ => Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy) => Ok(()),
+        removed => removed.map(drop).cannot("remove", path.display()),
     }
 }
 
@@ -128,6 +137,9 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
+        // Not every file system lets go of a directory that something in it is open of.
+        self.leases.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        self.lock.take();
         // What cannot be removed now, a later sweep removes.
         let _ = remove_tree(&self.dir);
     }
