@@ -23,8 +23,8 @@ const BATCH: usize = 32 * 1024;
 /// How many batches in a row may be of names that someone else removed first, or that stand in for open files.
 const STALE: usize = 100;
 
-/// What NFS and FUSE rename an open file to that is unlinked: it goes with its last handle, and each time it is unlinked
-/// before that it only gets another such name.
+/// What NFS and FUSE rename an open file to that is unlinked: it goes with its last handle, and each time it is
+/// unlinked before that it only gets another such name.
 const STAND_INS: [&[u8]; 2] = [b".nfs", b".fuse_hidden"];
 
 /// A directory that is being emptied.
