@@ -36,12 +36,13 @@ pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
-pub use sandbox::{Exit, Network, Resources, Space, default_capabilities};
+pub use sandbox::{Exit, Network, Resources, Space, default_capabilities, usual_runtime};
 pub use settings::{DaemonSettings, Driver, MachineStorage, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
     MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
-    Shown, Spaces, SshAgent, Unpack, UserSpace, Volume, is_git, is_remote, parse_size, unpack_archive,
+    Shown, Spaces, SshAgent, Unpack, Uplink, Uplinks, UserSpace, Volume, is_git, is_remote, parse_size,
+    unpack_archive,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
 pub use transport::http::Tls;

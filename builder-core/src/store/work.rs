@@ -27,16 +27,7 @@ pub(crate) struct Work {
 impl Store {
     /// A place for unfinished work, swept by itself if this process dies.
     pub fn work(&self) -> Result<Work> {
-        let dir = self.root.join("tmp").join(random::hex(8));
-        fs::DirBuilder::new().mode(0o700).create(&dir).cannot("make", dir.display())?;
-        // Between making and locking it a sweep may take it; then it is made again.
-        let lock = lock::wait(&dir.join("lock"), Mode::Exclusive);
-        let lock = match lock {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.work(),
-            lock => lock.cannot("lock", dir.display())?,
-        };
-        let leases = File::create(dir.join("leases")).cannot("make", dir.display())?;
-        Ok(Work { dir, leases: Mutex::new(Some(leases)), lock: Some(lock) })
+        Work::begin(&self.root.join("tmp"))
     }
 
     /// Says that this work uses `names` (tree ids, digests): from now on `gc` leaves them, if they are still there.
@@ -50,13 +41,17 @@ impl Store {
             text.push('\n');
         }
         let mut leases = work.leases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        leases.as_mut().expect("it is there until the work is dropped").write_all(text.as_bytes()).cannot("write", work.dir.join("leases").display())
+        leases
+            .as_mut()
+            .expect("it is there until the work is dropped")
+            .write_all(text.as_bytes())
+            .cannot("write", work.dir.join("leases").display())
     }
 
     /// All names in the leases of living processes. The caller holds the store's lock alone.
     pub(super) fn leased(&self) -> Result<std::collections::HashSet<String>> {
         let mut names = std::collections::HashSet::new();
-        for dir in self.owners()? {
+        for dir in owners(&self.root.join("tmp"))? {
             let Ok(text) = fs::read_to_string(dir.join("leases")) else { continue };
             names.extend(text.lines().map(str::to_owned));
         }
@@ -66,7 +61,7 @@ impl Store {
     /// Removes the unfinished work of the dead. Returns how many directories went.
     pub fn sweep(&self) -> Result<usize> {
         let mut swept = 0;
-        for dir in self.owners()? {
+        for dir in owners(&self.root.join("tmp"))? {
             // One whose maker has not locked it yet is taken too: it makes another then.
             let Ok(Some(ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) else { continue };
             let gone = self.put_into_trash(&dir)?;
@@ -75,12 +70,6 @@ impl Store {
             swept += 1;
         }
         Ok(swept)
-    }
-
-    fn owners(&self) -> Result<Vec<PathBuf>> {
-        let tmp = self.root.join("tmp");
-        let items = fs::read_dir(&tmp).cannot("read", tmp.display())?;
-        Ok(items.filter_map(|item| item.ok().map(|item| item.path())).collect())
     }
 
     /// Renames `path` into the trash, then removes it: a reader sees it whole or not at all.
@@ -124,11 +113,44 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
     }
 }
 
+/// The directories of all owners in `tmp`.
+fn owners(tmp: &Path) -> Result<Vec<PathBuf>> {
+    let items = fs::read_dir(tmp).cannot("read", tmp.display())?;
+    Ok(items.filter_map(|item| item.ok().map(|item| item.path())).collect())
+}
+
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
 impl Work {
+    fn begin(tmp: &Path) -> Result<Self> {
+        let dir = tmp.join(random::hex(8));
+        fs::DirBuilder::new().mode(0o700).create(&dir).cannot("make", dir.display())?;
+        // Between making and locking it a sweep may take it; then it is made again.
+        let lock = lock::wait(&dir.join("lock"), Mode::Exclusive);
+        let lock = match lock {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Work::begin(tmp),
+            lock => lock.cannot("lock", dir.display())?,
+        };
+        let leases = File::create(dir.join("leases")).cannot("make", dir.display())?;
+        Ok(Work { dir, leases: Mutex::new(Some(leases)), lock: Some(lock) })
+    }
+
+    /// A place in `run_root`, outside of the store, for what is of use only while its owner lives. What the dead have
+    /// left there is removed first.
+    pub fn outside(run_root: &Path) -> Result<Self> {
+        let tmp = run_root.join("kiln");
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&tmp).cannot("make", tmp.display())?;
+        for dir in owners(&tmp)? {
+            if let Ok(Some(ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) {
+                drop(ours);
+                remove_tree(&dir)?;
+            }
+        }
+        Work::begin(&tmp)
+    }
+
     /// The owner's directory.
     pub fn dir(&self) -> &Path {
         &self.dir

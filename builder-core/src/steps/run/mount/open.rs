@@ -96,7 +96,8 @@ impl Place<'_> {
                     true => PathBuf::from(format!("/run/buildkit/ssh_agent.{number}")),
                     false => at,
                 };
-                let agent = agent.serve(&scratch, *mode, self.scene.outside(*owner))?;
+                let socket = self.scene.passing.join(format!("agent-{nth}"));
+                let agent = agent.serve(&socket, *mode, self.scene.outside(*owner))?;
                 let source = overlaid::clone(rustix::fs::CWD, agent.path(), false);
                 let source = source.cannot("mount the SSH agent", id)?;
                 into.env.push(("SSH_AUTH_SOCK".into(), at.display().to_string()));
