@@ -45,24 +45,43 @@ fn what_is_kept_is_not_compressed_again() {
         &env,
         r#"
 $ kiln from -q --name c base; echo new >"$(kiln mount c)/new"; kiln commit -q --timestamp 0 c made | wc -l
+c
+1
 $ # As another tool would have it: a blob that Kiln would not make, and a note of what it is.
 > kiln push -q -D made dir:plain; for blob in plain/*; do ! tar -tf $blob new >/dev/null 2>&1 || tar=${blob##*/}; done
 > mkdir blobs; gzip -1 -n <plain/$tar >gz; gz=$(sha256sum <gz | cut -c-64); cp gz blobs/sha256:$gz
 > printf sha256:$gz >blobs/sha256:$tar.compressed
 > kiln push -q --blob-cache blobs made oci:out:x; cmp gz out/blobs/sha256/$gz && echo "taken from there"
+taken from there
 $ # Another form is made and kept.
 > kiln push -q --blob-cache blobs --compression-format zstd made oci:zstd:x
 > for blob in zstd/blobs/sha256/*; do ls -d blobs/sha256:${blob##*/}* >/dev/null; done
 $ # A commit keeps its layers compressed; where they go plainly, nothing is kept.
 > kiln commit -q --timestamp 0 --blob-cache new c again | wc -l; ls new | sed 's/[0-9a-f]\{64\}/HEX/' | sort | uniq -c
+1
+      3 sha256:HEX
+      2 sha256:HEX.compressed
+      1 sha256:HEX.config
+      2 sha256:HEX.decompressed
 $ kiln commit -q --timestamp 0 --blob-cache more c docker-archive:archive.tar:x:y | wc -l; ls more | wc -l
+1
+0
 $ kiln commit -q --timestamp 0 --compression-format gzip --blob-cache more c oci:committed:x | wc -l
 > ls new >one; ls more >two; diff one two | grep -c '^[<>]'
+1
+0
+[1]
 $ printf 'FROM base\nCOPY Dockerfile /\n' >Dockerfile; kiln build -q --timestamp 0 --blob-cache built -t b . | wc -l
 > ls built | sed 's/[0-9a-f]\{64\}/HEX/' | sort | uniq -c
+1
+      3 sha256:HEX
+      2 sha256:HEX.compressed
+      1 sha256:HEX.config
+      2 sha256:HEX.decompressed
 $ kiln push -q --blob-cache built b oci:pushed:x
 > for blob in pushed/blobs/sha256/*; do ls -d built/sha256:${blob##*/}* >/dev/null; done
 $ kiln rm c | wc -l
+1
 "#,
     );
 }

@@ -189,9 +189,9 @@ $ # What a killed one left goes with the next; what a living one has stays.
 > flock rr/kiln/alive/lock kiln --runroot rr run c true; ls rr/kiln
 alive
 $ PATH=$PWD/fake:$PATH kiln --runroot rr image copy -q containers-storage:[zfs@$PWD/storage]x oci:y || grep -c -e "--runroot $PWD/rr " told
+1
 ! Error: cannot use `containers-storage:[zfs@<dir>/files/storage]`: podman says: it says nothing
 ! hint: see what it can do there with `podman info`
-[125]
 $ : >file; kiln --runroot file/x run c true
 ! Error: cannot make the directory `file/x`: Not a directory (os error 20)
 ! hint: name another one with --runroot DIR, or leave it away

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::builder::{Builder, now};
 use crate::error::{Context, Error, Kind, Result};
+use crate::host::Users;
 use crate::rootfs;
 use crate::steps::add::{self, Fetched};
 use crate::steps::copy::{Copy, CopySummary, Source, Target};
@@ -197,7 +198,7 @@ fn open(
         CopyFrom::Other(name) => match builder.store.find_container(name) {
             Ok(found) if found.id == target.id => return Ok(None),
             _ => {
-                let (root, rootfs) = files_of(builder, work, name)?;
+                let (root, rootfs) = files_of(builder, work, name, None)?;
                 let identity = match target.cached {
                     true => others::identity(builder, work, &target.id, name)?,
                     false => Identity::Unknown,
@@ -218,23 +219,27 @@ pub(crate) fn files_of(
     builder: &Builder<'_>,
     work: &Work,
     name: &str,
+    users: Option<&Users>,
 ) -> Result<(Root, Option<rootfs::Rootfs>)> {
     match builder.store.find_container(name) {
         Ok(found) => {
             let guard = builder.store.hold_container(&found.id)?;
-            let rootfs = rootfs::Rootfs::open(builder, work, &guard)?;
+            let rootfs = match users.filter(|users| users.shows().is_some()) {
+                Some(users) => rootfs::Rootfs::open_mapped(builder, work, &guard, users)?,
+                None => rootfs::Rootfs::open(builder, work, &guard)?,
+            };
             Ok((rootfs.root()?, Some(rootfs)))
         }
-        Err(error) if error.kind() == Kind::NotFound => Ok((image(builder, work, name)?, None)),
+        Err(error) if error.kind() == Kind::NotFound => Ok((image(builder, work, name, users)?, None)),
         Err(error) => Err(error),
     }
 }
 
-fn image(builder: &Builder<'_>, work: &Work, name: &str) -> Result<Root> {
+fn image(builder: &Builder<'_>, work: &Work, name: &str, users: Option<&Users>) -> Result<Root> {
     let held = builder.store.hold_image(work, name).map_err(|error| match error.kind() {
         Kind::NotFound => Error::new(Kind::NotFound, format!("cannot find a container or image `{name}`"))
             .hint("see what there is with `kiln containers` and `kiln images`"),
         _ => error,
     })?;
-    rootfs::open_image(builder, work, held.entry.manifest.digest)
+    rootfs::open_image(builder, work, held.entry.manifest.digest, users)
 }

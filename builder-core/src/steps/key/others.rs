@@ -92,7 +92,7 @@ pub(super) fn part(
 ) -> Result<(Digest, Vec<u8>)> {
     use std::os::unix::ffi::OsStrExt;
     let look = || {
-        let (root, _open) = files_of(builder, work, name)?;
+        let (root, _open) = files_of(builder, work, name, None)?;
         let place = root.resolve(path).cannot("mount", path.display())?;
         let found = files::look(&builder.store, work, &root, |inputs| {
             let shown = RelPath::clamp(path);

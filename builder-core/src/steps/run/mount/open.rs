@@ -130,7 +130,7 @@ impl Place<'_> {
         // A mount of another tree cannot be copied on every kernel, so a layer is put over it.
         let (opened, detached) = match (from, &self.run.contextdir) {
             (Some(name), _) => {
-                let root = self.files_of(name, into)?;
+                let root = self.files_of(name, self.scene.users.as_ref(), into)?;
                 let opened = root.open(source, flags, Mode::empty());
                 // With its last handle the mount would go, and nothing could be put over it.
                 into.kept.push(Box::new(root));
@@ -161,17 +161,24 @@ impl Place<'_> {
         }
         let kind = rustix::fs::fstat(&opened).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let is_dir = is_dir(&opened).cannot("mount", show)?;
+        // What is in the store has been opened with the owners that it has for the command.
+        let users = self.scene.users.as_ref().filter(|_| !detached);
         if is_dir && (detached || !mount.read_only) {
-            return overlaid::overlay(opened.as_fd(), scratch, self.scene.facts).cannot("overlay", show);
+            let made = overlaid::overlay(opened.as_fd(), scratch, self.scene.facts, users);
+            return made.cannot("overlay", show);
         }
+        let opened = overlaid::shown(opened, mount.options.recursive(), users, &show.to_string())?;
         if kind == Ok(FileType::RegularFile) && (detached || !mount.read_only) {
             return overlaid::copy(opened, scratch).cannot("copy", show);
+        }
+        if users.and_then(Users::shows).is_some() {
+            return Ok(opened);
         }
         overlaid::clone(opened.as_fd(), Path::new(""), mount.options.recursive()).cannot("mount", show)
     }
 
     /// The files of a container, or of an image if no container has that name.
-    fn files_of(&self, name: &str, into: &mut Opened) -> Result<Root> {
+    fn files_of(&self, name: &str, users: Option<&Users>, into: &mut Opened) -> Result<Root> {
         let Some((builder, work)) = self.scene.store else {
             return Err(Error::invalid(format!("cannot mount from `{name}`")).because("there is no store"));
         };
@@ -179,7 +186,7 @@ impl Place<'_> {
         if builder.store.find_container(name).is_ok_and(|found| found.id == self.id) {
             return self.tree.try_clone().cannot("open the container", name);
         }
-        let (root, rootfs) = crate::steps::copy::files_of(builder, work, name)?;
+        let (root, rootfs) = crate::steps::copy::files_of(builder, work, name, users)?;
         if let Some(rootfs) = rootfs {
             into.kept.push(Box::new(rootfs));
         }
@@ -199,7 +206,7 @@ impl Place<'_> {
             Sharing::Locked => CacheUse::Locked,
             Sharing::Private => CacheUse::Private,
         };
-        let first = from.as_deref().map(|name| self.files_of(name, into)).transpose()?;
+        let first = from.as_deref().map(|name| self.files_of(name, None, into)).transpose()?;
         let fill = |made: &Path| -> Result<()> {
             let root = Root::open_host(made).cannot("open", made.display())?;
             if let Some(first) = &first {
