@@ -29,7 +29,7 @@ pub use auth::{BearerToken, Credentials};
 pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
-pub use host::{Host, IdMaps, IdRange};
+pub use host::{Host, IdMaps, IdRange, name_refused_call};
 pub use layer::{Compression, Times};
 pub use name::{DaemonImage, Location, Pick, Reference, StorageSpec};
 pub use oci::{
