@@ -7,7 +7,6 @@ mod platforms;
 mod read;
 pub mod report;
 mod stages;
-mod times;
 mod verify;
 
 use std::sync::{Mutex, PoisonError};

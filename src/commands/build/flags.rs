@@ -6,8 +6,8 @@ use builder_core::Format;
 
 use super::platforms::PlatformFlags;
 use super::stages::StageFlags;
-use super::times::TimeFlags;
 use crate::args::refused::RefusedArgs;
+use crate::args::times::TimeFlags;
 use crate::args::{BlobCacheArgs, CommitCompressionArgs, PullArgs, RegistryArgs, RunOptions};
 use crate::commands::parse_format;
 
