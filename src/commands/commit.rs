@@ -121,12 +121,12 @@ impl Args {
         check_output(self.metadata_file.as_deref())?;
         check_output(self.iidfile.as_deref())?;
         self.manifest.as_deref().map(str::parse::<Reference>).transpose()?;
-        self.blob_cache.make()?;
+        let blobs = self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
         let (times, created) = self.times.chosen()?;
         let edits = self.edits()?;
         let format = default_format(self.format)?;
-        let builder = context.privileged(&talk)?;
+        let builder = context.privileged(&talk)?.keeping_blobs(blobs);
         let commit = Commit {
             container: self.container,
             image: self.image,

@@ -201,6 +201,12 @@ impl Blobs<'_> {
                     return Ok(known);
                 }
             }
+            if let Some(ready) = self.source.ready(diff_id, form) {
+                let ready = self.sender.known_as(ready, form);
+                self.as_it_is(&ready, Part::Layer(chain))?;
+                self.source.remember(diff_id, &ready)?;
+                return Ok(ready);
+            }
         }
         let write = |out: &mut dyn Write| self.write_plain(layer, diff_id, out);
         let sent = self.sender.send_made(form, Part::Layer(chain), write)?;

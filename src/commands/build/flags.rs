@@ -175,7 +175,8 @@ pub struct Args {
     /// Have this OCI runtime run commands, such as runc or crun [env: BUILDAH_RUNTIME]
     #[arg(long, value_name = "PROGRAM")]
     pub runtime: Option<String>,
-    /// An option for that runtime, without the leading --
+    /// An option for that runtime, without the leading --; without --runtime for the one of containers.conf, else
+    /// crun or runc
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     pub runtime_flag: Vec<String>,
     /// A secret that RUN --mount=type=secret may ask for: id=ID,src=FILE or id=ID,env=VARIABLE; with ,keyed another

@@ -94,7 +94,8 @@ impl Place<'_> {
                     true => PathBuf::from(format!("/run/buildkit/ssh_agent.{number}")),
                     false => at,
                 };
-                let agent = agent.serve(&scratch, *mode, self.scene.outside(*owner))?;
+                let socket = self.scene.passing.join(format!("agent-{nth}"));
+                let agent = agent.serve(&socket, *mode, self.scene.outside(*owner))?;
                 let source = overlaid::clone(rustix::fs::CWD, agent.path(), false);
                 let source = source.cannot("mount the SSH agent", id)?;
                 into.env.push(("SSH_AUTH_SOCK".into(), at.display().to_string()));
@@ -120,7 +121,8 @@ impl Place<'_> {
         // A mount of another tree cannot be copied on every kernel, so a layer is put over it.
         let (opened, detached) = match (from, &self.run.contextdir) {
             (Some(name), _) => {
-                let opened = self.files_of(name)?.open(source, flags, Mode::empty());
+                let opened =
+                    self.files_of(name, self.scene.users.as_ref())?.open(source, flags, Mode::empty());
                 (opened.cannot("find in the image or container", show), true)
             }
             (None, Some(dir)) => {
@@ -148,21 +150,28 @@ impl Place<'_> {
         }
         let kind = rustix::fs::fstat(&opened).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let is_dir = is_dir(&opened).cannot("mount", show)?;
+        // What is in the store has been opened with the owners that it has for the command.
+        let users = self.scene.users.as_ref().filter(|_| !detached);
         if is_dir && (detached || !mount.read_only) {
-            return overlaid::overlay(opened.as_fd(), scratch, self.scene.facts).cannot("overlay", show);
+            let made = overlaid::overlay(opened.as_fd(), scratch, self.scene.facts, users);
+            return made.cannot("overlay", show);
         }
+        let opened = overlaid::shown(opened, mount.options.recursive(), users, &show.to_string())?;
         if kind == Ok(FileType::RegularFile) && (detached || !mount.read_only) {
             return overlaid::copy(opened, scratch).cannot("copy", show);
+        }
+        if users.and_then(Users::shows).is_some() {
+            return Ok(opened);
         }
         overlaid::clone(opened.as_fd(), Path::new(""), mount.options.recursive()).cannot("mount", show)
     }
 
     /// The files of a container or image.
-    fn files_of(&self, name: &str) -> Result<&Root> {
+    fn files_of(&self, name: &str, users: Option<&Users>) -> Result<&Root> {
         let Some((builder, work, sources)) = self.scene.store else {
             return Err(Error::invalid(format!("cannot mount from `{name}`")).because("there is no store"));
         };
-        Ok(sources.get(name).root(builder, work)?.unwrap_or(self.tree))
+        Ok(sources.get(name).root_for(builder, work, users)?.unwrap_or(self.tree))
     }
 
     fn cache(&self, mount: &RunMount, at: &Path, into: &mut Opened) -> Result<OwnedFd> {
@@ -178,7 +187,7 @@ impl Place<'_> {
             Sharing::Locked => CacheUse::Locked,
             Sharing::Private => CacheUse::Private,
         };
-        let first = from.as_deref().map(|name| self.files_of(name)).transpose()?;
+        let first = from.as_deref().map(|name| self.files_of(name, None)).transpose()?;
         let fill = |made: &Path| -> Result<()> {
             let root = Root::open_host(made).cannot("open", made.display())?;
             if let Some(first) = first {
