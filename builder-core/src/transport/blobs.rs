@@ -213,7 +213,9 @@ impl Blobs<'_> {
     /// The layer's tar, which has to be the one the config names.
     fn write_plain(&self, layer: &Descriptor, diff_id: Digest, out: &mut dyn Write) -> Result<()> {
         let mut digesting = Digesting::new(out);
-        match self.source.blob(layer)? {
+        let content = self.source.blob(layer)?;
+        let is_made = matches!(content, Content::Made(_));
+        match content {
             Content::Made(make) => make(&mut digesting)?,
             Content::Stored(reader) => {
                 let mut checked = Checked::new(reader, layer);
@@ -224,11 +226,16 @@ impl Blobs<'_> {
         }
         let (_, found, _) = digesting.finish().cannot("read the layer", layer.digest)?;
         let found = Digest::from_bytes(found);
-        if found != diff_id {
-            return Err(Error::corrupt(format!("cannot copy the layer `{}`", layer.digest))
-                .because(format!("it unpacks to {found}, and the image's config says {diff_id}")));
+        if found == diff_id {
+            return Ok(());
         }
-        Ok(())
+        let error = Error::corrupt(format!("cannot copy the layer `{}`", layer.digest));
+        Err(match is_made {
+            true => error
+                .because(format!("its files are now {found}"))
+                .hint("see what is damaged with `kiln check`"),
+            false => error.because(format!("it unpacks to {found}, and the image's config says {diff_id}")),
+        })
     }
 }
 

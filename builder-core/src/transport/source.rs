@@ -94,7 +94,7 @@ pub(crate) enum Content<'a> {
     Made(Maker<'a>),
 }
 
-/// Writes a layer's tar.
+/// Writes a layer's tar, from files that may have changed: whoever takes it checks the digest, as of what is stored.
 pub(crate) type Maker<'a> = Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send + 'a>;
 
 /// A manifest or an index, byte for byte.
