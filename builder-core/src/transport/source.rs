@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use crate::error::{Error, Kind, Result};
 use crate::oci::{Descriptor, Digest, is_index, media_type};
+use crate::store::layers::Packed;
 
 /// One image, or an index of several, in some place. Opened for exactly one.
 ///
@@ -51,12 +52,12 @@ pub(crate) trait Source: Sync {
     }
 
     /// Other forms of a layer that are known to be it: so that a target that has one is not sent it again.
-    fn forms(&self, _diff_id: Digest) -> Result<Vec<Descriptor>> {
+    fn forms(&self, _diff_id: Digest) -> Result<Vec<Packed>> {
         Ok(Vec::new())
     }
 
     /// Takes note of a form that was made of a layer.
-    fn remember(&self, _diff_id: Digest, _form: &Descriptor) -> Result<()> {
+    fn remember(&self, _diff_id: Digest, _form: Packed) -> Result<()> {
         Ok(())
     }
 

