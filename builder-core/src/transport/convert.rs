@@ -6,6 +6,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::layer::{Compression, TABLE_DIGEST};
 use crate::oci::{Descriptor, Format, Manifest, media_type};
+use crate::store::layers::Packed;
 use crate::transport::sink::Wants;
 
 /// The annotation of an entry of an index whose image has zstd layers, so that who knows it prefers it.
@@ -89,6 +90,16 @@ impl Recompress {
             (_, wanted) => wanted,
         };
         (wanted != now).then_some(wanted)
+    }
+
+    /// Whether a layer that is known in a form has the level that is asked for: nothing else differs.
+    pub fn has_level(self, known: &Packed, form: Compression) -> bool {
+        known.level == self.unusual_level(form)
+    }
+
+    /// The level for a form, if it is not the usual one.
+    pub fn unusual_level(self, form: Compression) -> Option<i32> {
+        Some(self.level(form)).filter(|level| *level != form.default_level())
     }
 
     /// The level for a form.
