@@ -11,15 +11,19 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use builder_core::{
-    Access, Builder, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Log, Policy, Pull,
-    Result, Rm, Run, RunMount, RunSettings, Settings, Shown, StepCache, Times, Wanted, inspect_container,
+    Access, Builder, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Kind, Log, Policy,
+    Pull, Result, Rm, Run, RunMount, RunSettings, Settings, Shown, StepCache, Times, Wanted,
+    inspect_container,
 };
 use dockerfile_frontend::script::DEFAULT_PATH;
-use dockerfile_frontend::verbs::{Base, Begun, Edit, StageName, Step, Verb, Verbs};
+use dockerfile_frontend::verbs::{Base, Begun, Edit, Origin, StageName, Step, Verb, Verbs};
 
 use super::context::cannot;
 use super::{Contexts, Rules};
 use crate::ui::{BuildTalk, StepTalk};
+
+/// What helps where a file of the context is not there.
+const IN_CONTEXT: &str = "paths begin in the context, the directory after all flags: kiln build DIRECTORY";
 
 /// How stages are built.
 #[derive(Debug, Clone)]
@@ -102,7 +106,7 @@ impl Verbs for Adapter<'_> {
     type Error = Error;
 
     fn begin(&self, stage: &StageName, base: &Base) -> Result<Begun> {
-        let talk = self.talk.step((stage.number, stage.of), (1, stage.steps), &stage.text);
+        let talk = self.talk.step(stage, 1, &stage.text);
         let begun = self.begin_told(&talk, stage, base);
         match &begun {
             Ok(_) => talk.end(0),
@@ -113,14 +117,17 @@ impl Verbs for Adapter<'_> {
 
     fn perform(&self, container: &str, step: &Step) -> Result<String> {
         let text = if step.history.is_empty() { "" } else { &step.text };
-        let stage = &step.stage;
-        let talk = self.talk.step((stage.number, stage.of), (step.number, stage.steps), text);
+        let talk = self.talk.step(&step.stage, step.number, text);
         let performed = self.perform_told(&talk, container, step);
         match &performed {
             Ok(size) => talk.end(*size),
             Err(_) => talk.fail(),
         }
         performed.map(|_| container.to_owned())
+    }
+
+    fn end(&self, stage: &StageName) {
+        self.talk.end_stage(stage);
     }
 }
 
@@ -265,7 +272,10 @@ impl Adapter<'_> {
     fn verb(&self, builder: &Builder<'_>, container: &str, verb: &Verb, shown: &Shown) -> Result<()> {
         match verb {
             Verb::Run(run) => self.run(builder, container, run, shown),
-            Verb::Copy(copy) => self.copy(builder, container, copy, shown),
+            Verb::Copy(copy) => self.copy(builder, container, copy, shown).map_err(|error| {
+                let of_context = copy.origin == Origin::Context && error.kind() == Kind::NotFound;
+                if of_context { error.hint(IN_CONTEXT) } else { error }
+            }),
             Verb::MakeDirectory { path, owner } => {
                 self.make_directory(builder, container, (path, owner), shown)
             }

@@ -15,7 +15,7 @@ use crate::commands::parse_format;
 ///
 /// The context is a directory, a repository (https://HOST/REPOSITORY.git#REFERENCE:DIRECTORY), the address of a tar or
 /// of a Dockerfile, or `-` for either on standard input. Stages that do not need each other are built side by side.
-/// Prints the image id.
+/// Prints the image id; called as buildah, also the steps and what their commands print, stage after stage.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The build context

@@ -8,7 +8,6 @@ use rustix::fs::Mode;
 use super::finish::Image;
 use super::{Args, Job, Read};
 use crate::build::Adapter;
-use crate::ui;
 
 /// How many files are named that differ.
 const SHOWN: usize = 5;
@@ -29,9 +28,7 @@ impl Args {
         first: &Adapter<'_>,
         image: Image,
     ) -> Result<Image> {
-        if !self.is_quiet() {
-            ui::remark("VERIFY");
-        }
+        first.talk.verifying();
         // What a command writes now has other times than what the first build wrote.
         std::thread::sleep(std::time::Duration::from_millis(1100));
         let mut options = first.options.clone();
@@ -46,7 +43,7 @@ impl Args {
             fetch: first.fetch.clone(),
             access: first.access.clone(),
             cache: StepCache::default(),
-            talk: self.talk(false, wanted)?,
+            talk: self.talk(job, read.graph.target + 1, false, wanted)?,
             made: Mutex::default(),
             failed: Mutex::default(),
         };
