@@ -6,6 +6,7 @@
 
 mod copy;
 mod run;
+mod volumes;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,6 +51,8 @@ pub struct Options {
     pub settings: RunSettings,
     /// A command as the machine and the flags have it: what mounts may ask for, and who runs it.
     pub command: Run,
+    /// Whether commands change nothing in volumes.
+    pub keeps_volumes: bool,
     /// Mounts of every command.
     pub mounts: Vec<RunMount>,
     /// Whether commands may ask for all privileges.
@@ -145,6 +148,7 @@ impl Adapter<'_> {
             edit(&builder, &container, vec![path], None)?;
             config.env.insert(0, format!("PATH={DEFAULT_PATH}"));
         }
+        self.make_volumes(&builder, &container, config.volumes.keys())?;
         let env = config.env.iter().map(|entry| entry.split_once('=').unwrap_or((entry, "")));
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Begun {
@@ -250,7 +254,9 @@ impl Adapter<'_> {
 
     /// What one instruction does. Its line of history goes with the last of its verbs.
     fn step(&self, builder: &Builder<'_>, container: &str, step: &Step) -> Result<()> {
-        let closes = if self.options.layers { changes_files(step) } else { step.last };
+        let volumes = step.verbs.iter().flat_map(volumes::declared);
+        let made = self.make_volumes(builder, container, volumes)?;
+        let closes = if self.options.layers { made || changes_files(step) } else { step.last };
         let shown = |line: Option<String>| match (closes, line.as_deref()) {
             // What a base had done in its stead is no instruction of the file.
             (_, Some("")) => Shown::Nothing,

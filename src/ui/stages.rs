@@ -301,7 +301,7 @@ impl StepTalk<'_> {
             }
             // It uses none without --layers, and says it of no FROM.
             Form::Buildah if cached && self.build.manner.forgets && !self.is_from => {
-                self.write(Stream::Out, b"--> Using cache\n")
+                self.write(Stream::Out, b"--> Using cache\n");
             }
             Form::Quiet | Form::Buildah | Form::QuietBuildah => {}
         }

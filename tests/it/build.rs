@@ -6,6 +6,7 @@ mod failures;
 mod inputs;
 mod outputs;
 mod stages;
+mod volumes;
 
 use crate::support::{Env, Need, images, needs, tell, tell_as_buildah};
 

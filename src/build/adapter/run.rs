@@ -37,10 +37,12 @@ impl Adapter<'_> {
             None if !always.is_empty() => Some(absolute(&self.contexts.main)?),
             found => found,
         };
+        let asked: Vec<&RunMount> = machine.mounts.iter().chain(always).chain(&mounts).collect();
+        let hidden = self.hidden_volumes(builder, container, &asked)?;
         let command = Run {
             args: args.clone(),
             env: run.env.clone(),
-            mounts: machine.mounts.iter().chain(always).cloned().chain(mounts).collect(),
+            mounts: hidden.iter().chain(asked).cloned().collect(),
             contextdir,
             settings,
             ..machine.clone()

@@ -95,6 +95,11 @@ pub struct Args {
     pub compression: CommitCompressionArgs,
     #[command(flatten)]
     pub blob_cache: BlobCacheArgs,
+    /// Let RUN change nothing that lasts in the directories that VOLUME names, here or in the base: only COPY and ADD
+    /// change them. The directories are made
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(action = clap::ArgAction::Set, default_value = "false", hide_default_value = true)]
+    pub compat_volumes: bool,
     /// Accepted for scripts: the context is sent nowhere, so there is nothing to compress
     #[arg(long, hide_short_help = true)]
     pub compress: bool,

@@ -72,6 +72,7 @@ impl Args {
             from: self.from.clone(),
             settings,
             command: self.command(context)?,
+            keeps_volumes: self.compat_volumes,
             mounts: self.mount.iter().map(|text| text.parse::<RunMount>()).collect::<Result<_>>()?,
             insecure: self.allow.iter().any(|what| what == "security.insecure"),
             policy: self.pull.policy()?,

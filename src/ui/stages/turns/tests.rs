@@ -1,3 +1,5 @@
+//! Whose turn it is, and what waits for it.
+
 use super::*;
 use std::cell::RefCell;
 
