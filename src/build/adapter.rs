@@ -83,6 +83,8 @@ pub struct Adapter<'a> {
     pub made: Mutex<Vec<MadeStage>>,
     /// The command that failed, if one did.
     pub failed: Mutex<Option<FailedCommand>>,
+    /// The container that has the files of the context, where commands are to see them in another order.
+    pub context: Mutex<Option<String>>,
 }
 
 /// A stage that was begun.

@@ -233,6 +233,7 @@ impl Args {
             talk: self.talk(job, read.graph.target + 1, parallel, wanted)?,
             made: Mutex::default(),
             failed: Mutex::default(),
+            context: Mutex::default(),
         })
     }
 }

@@ -159,8 +159,9 @@ pub struct Args {
     /// Tell at the end what each step took, wrote, and where it came from
     #[arg(long)]
     pub summary: bool,
-    /// Build twice without the cache, the second time later, with another umask and host name, and one stage after the
-    /// other; fails if the images differ, and says by which step and file. Files are dated as by
+    /// Build twice without the cache, the second time later and in a store of its own, in memory if there is room: with
+    /// another umask, host name and order of names in directories, on one processor, without what caches hold, and one
+    /// stage after the other; fails if the images differ, and says by which step and file. Files are dated as by
     /// --source-date-epoch, with the beginning of the build unless another time is given
     #[arg(long)]
     pub verify: bool,

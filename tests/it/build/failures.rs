@@ -130,5 +130,26 @@ fn a_build_is_verified() {
     assert!(env.ok(["images", "-q", "--no-trunc", "good"]).contains(&id));
     let error = env.fails(125, ["build", "-q", "--verify", "-f", "Bad", "c"]);
     assert!(error.contains("from `/bin/sh -c hostname >/h` on: `/h`"), "{error}");
+    // The order of names is nobody's promise, in the container as in the context.
+    env.shell("mkdir -p c/dir; for n in 1 2 3 4 5 6 7 8 9; do touch c/dir/file-$n; done").expect_ok("files");
+    for (step, file) in [
+        ("COPY dir /dir\nRUN busybox find /dir >/copied", "/copied"),
+        ("RUN --mount=type=bind,source=dir,target=/m busybox find /m >/mounted", "/mounted"),
+        ("RUN mkdir /d; touch /d/a /d/b /d/c /d/d\nRUN busybox find /d >/made", "/made"),
+        ("RUN --mount=type=cache,target=/kept echo x >>/kept/x; cat /kept/x >/cached", "/cached"),
+        ("RUN umask >/umask", "/umask"),
+    ] {
+        env.write("c/Order", format!("FROM localhost/base\n{step}\n"));
+        // What a cache holds by now is nobody's promise either.
+        env.ok(["build", "-q", "-f", "Order", "c"]);
+        let outcome = env.kiln(["build", "-q", "--verify", "-f", "Order", "c"]);
+        // A umask is not a command's to see.
+        let code = if file == "/umask" { 0 } else { 125 };
+        assert!(outcome.code == code && outcome.stderr.contains(file) == (code != 0), "{step}: {outcome:?}");
+    }
+    let sorted = "FROM localhost/base\nCOPY dir /dir\nRUN --mount=target=/m ls /m/dir /dir >/sorted\n";
+    env.write("c/Sorted", sorted);
+    env.ok(["build", "-q", "--verify", "-f", "Sorted", "c"]);
     assert_eq!(env.ok(["containers", "-q"]), "");
+    assert!(env.shell("ls $KILN_ROOT/tmp").expect_ok("nothing is left").is_empty());
 }
