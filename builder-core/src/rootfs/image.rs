@@ -1,12 +1,14 @@
-//! An image's files, to be read: its layers merged, without an upper.
+//! Files to be read: the layers of an image, or what a container at rest is made of, merged without an upper.
+
+use std::path::PathBuf;
 
 use crate::builder::Builder;
 use crate::error::{Context, Result};
 use crate::oci::Digest;
-use crate::rootfs::{mounted, plain, trees};
+use crate::rootfs::{fold, mounted, plain, trees};
 use crate::settings::Driver;
 use crate::store::export::layer_trees;
-use crate::store::{Work, containers::Base};
+use crate::store::{ContainerRecord, Work, containers::Base};
 use crate::sys::mount::{self, Overlay};
 use crate::sys::random;
 use crate::tree::{Marks, Root};
@@ -18,14 +20,33 @@ pub(crate) fn open_image(builder: &Builder<'_>, work: &Work, manifest: Digest) -
     let layers = config.rootfs.diff_ids;
     let base = Base { name: String::new(), id: description.config.digest, manifest, layers };
     trees::ensure(builder, work, &base)?;
-    let mut lowers: Vec<_> =
-        layer_trees(store, &base.layers)?.iter().map(|tree| store.tree_fs(tree)).collect();
-    // The kernel mounts no single lower without an upper; one below that holds nothing makes two.
-    lowers.push(store.empty_dir());
-    if lowers.len() == 1 {
-        return Root::open_host(&lowers[0]).cannot("open the image", base.id.short());
+    let lowers = layer_trees(store, &base.layers)?.iter().map(|tree| store.tree_fs(tree)).collect();
+    merged(builder, work, lowers, ("open the image", &base.id.short()))
+}
+
+/// Opens the files of a container as they were when its upper was last empty. Nothing can be written there; what it is
+/// made of is leased by the caller.
+pub(crate) fn open_frozen(builder: &Builder<'_>, work: &Work, record: &ContainerRecord) -> Result<Root> {
+    if let Some(base) = &record.base {
+        trees::ensure(builder, work, base)?;
     }
-    if builder.settings.driver == Some(Driver::Vfs) || store.form() == Marks::Names {
+    let lowers = fold::lowers_to_mount(builder, work, record)?;
+    merged(builder, work, lowers, ("open the container", &record.name))
+}
+
+/// Directories laid over each other, the topmost first.
+fn merged(
+    builder: &Builder<'_>,
+    work: &Work,
+    mut lowers: Vec<PathBuf>,
+    (verb, object): (&str, &str),
+) -> Result<Root> {
+    // The kernel mounts no single lower without an upper; one below that holds nothing makes two.
+    lowers.push(builder.store.empty_dir());
+    if lowers.len() == 1 {
+        return Root::open_host(&lowers[0]).cannot(verb, object);
+    }
+    if builder.settings.driver == Some(Driver::Vfs) || builder.store.form() == Marks::Names {
         return plain::merge(builder, &lowers, &work.dir().join(random::hex(8)));
     }
     let asked = Overlay {
@@ -39,6 +60,6 @@ pub(crate) fn open_image(builder: &Builder<'_>, work: &Work, manifest: Digest) -
         Err(error) if mounted::is_refusal(&error) => {
             plain::merge(builder, &lowers, &work.dir().join(random::hex(8)))
         }
-        made => made.map(Root::from_fd).cannot("open the image", base.id.short()),
+        made => made.map(Root::from_fd).cannot(verb, object),
     }
 }

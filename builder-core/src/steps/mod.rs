@@ -10,6 +10,7 @@ pub(crate) mod history;
 mod key;
 pub(crate) mod run;
 mod shown;
+mod sources;
 pub(crate) mod timeline;
 
 pub use add::{Fetch, Unpack, is_git, is_remote, unpack_archive};

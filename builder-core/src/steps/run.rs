@@ -17,6 +17,7 @@ use crate::host::Users;
 use crate::host::lsm::Modules;
 use crate::rootfs::Traces;
 use crate::sandbox::{self, Exit, Facts, Mount, Namespaces, Network, Rootfs, Space, Spec};
+use crate::steps::sources::Sources;
 use crate::store::Work;
 use crate::sys::userns::Maker;
 use crate::tree::users::{self, User};
@@ -132,8 +133,8 @@ pub(crate) struct Scene<'a> {
     pub reporter: &'a dyn Reporter,
     /// Standard input, output and error, where they are not ours.
     pub streams: [Option<OwnedFd>; 3],
-    /// The store, for mounts that come from there.
-    pub store: Option<(&'a Builder<'a>, &'a Work)>,
+    /// The store and what of it the mounts are from.
+    pub store: Option<(&'a Builder<'a>, &'a Work, &'a Sources)>,
     /// The user namespace of the command, if not ours.
     pub users: Option<Users>,
 }
@@ -167,7 +168,7 @@ impl Run {
         let modules = Modules::look();
         let confinement = Confinement::settle(&self.settings.security, &config.id, &modules, scene.reporter)?;
         let file_label = confinement.file_label();
-        let opened = self.open_mounts(&tree, &config.id, &workdir, &user, &scene, &confinement)?;
+        let opened = self.open_mounts(&tree, &workdir, &user, &scene, &confinement)?;
         let mut mounts = opened.mounts;
         let mut devices = self.device_nodes()?;
         devices.extend(opened.devices);
@@ -308,13 +309,12 @@ impl Run {
     fn open_mounts(
         &self,
         tree: &Root,
-        id: &str,
         workdir: &str,
         user: &User,
         scene: &Scene<'_>,
         confinement: &Confinement,
     ) -> Result<mount::open::Opened> {
-        let place = mount::open::Place { run: self, tree, id, workdir, user, scene, confinement };
+        let place = mount::open::Place { run: self, tree, workdir, user, scene, confinement };
         let mut opened = mount::open::Opened::default();
         let owner = scene.outside((user.uid, user.gid));
         let mut volumes = self.settings.volumes.clone();
@@ -368,7 +368,7 @@ impl Run {
         let asked = self.settings.network.clone().unwrap_or_default();
         let is_there = |name: &str| {
             self.helpers.iter().any(|dir| dir.join(name).is_file())
-                || scene.store.is_some_and(|(builder, _)| builder.settings.find_program(name).is_some())
+                || scene.store.is_some_and(|(builder, ..)| builder.settings.find_program(name).is_some())
         };
         match asked {
             Network::Private { options }

@@ -28,8 +28,6 @@ pub(in crate::steps::run) struct Place<'a> {
     pub run: &'a Run,
     /// The container's files.
     pub tree: &'a Root,
-    /// The container's id.
-    pub id: &'a str,
     /// Where relative targets begin.
     pub workdir: &'a str,
     /// Who runs the command.
@@ -72,7 +70,7 @@ impl Place<'_> {
         }
         let scratch = self.scene.scratch.join(format!("mount-{nth}"));
         let source = match &mount.kind {
-            MountKind::Bind { from, source } => self.bind(mount, from.as_deref(), source, &scratch, into)?,
+            MountKind::Bind { from, source } => self.bind(mount, from.as_deref(), source, &scratch)?,
             MountKind::Cache { .. } => self.cache(mount, &at, into)?,
             MountKind::Tmpfs { size, mode, copy_up } => self.tmpfs(&at, *size, *mode, *copy_up)?,
             MountKind::Secret { id, env, required, mode, owner } => {
@@ -115,24 +113,14 @@ impl Place<'_> {
         Ok(())
     }
 
-    fn bind(
-        &self,
-        mount: &RunMount,
-        from: Option<&str>,
-        source: &Path,
-        scratch: &Path,
-        into: &mut Opened,
-    ) -> Result<OwnedFd> {
+    fn bind(&self, mount: &RunMount, from: Option<&str>, source: &Path, scratch: &Path) -> Result<OwnedFd> {
         let show = &source.display();
         let flags = OFlags::PATH
             | if mount.options.has("no-dereference") { OFlags::NOFOLLOW } else { OFlags::empty() };
         // A mount of another tree cannot be copied on every kernel, so a layer is put over it.
         let (opened, detached) = match (from, &self.run.contextdir) {
             (Some(name), _) => {
-                let root = self.files_of(name, into)?;
-                let opened = root.open(source, flags, Mode::empty());
-                // With its last handle the mount would go, and nothing could be put over it.
-                into.kept.push(Box::new(root));
+                let opened = self.files_of(name)?.open(source, flags, Mode::empty());
                 (opened.cannot("find in the image or container", show), true)
             }
             (None, Some(dir)) => {
@@ -169,20 +157,12 @@ impl Place<'_> {
         overlaid::clone(opened.as_fd(), Path::new(""), mount.options.recursive()).cannot("mount", show)
     }
 
-    /// The files of a container, or of an image if no container has that name.
-    fn files_of(&self, name: &str, into: &mut Opened) -> Result<Root> {
-        let Some((builder, work)) = self.scene.store else {
+    /// The files of a container or image.
+    fn files_of(&self, name: &str) -> Result<&Root> {
+        let Some((builder, work, sources)) = self.scene.store else {
             return Err(Error::invalid(format!("cannot mount from `{name}`")).because("there is no store"));
         };
-        // One's own files are held already, by this run.
-        if builder.store.find_container(name).is_ok_and(|found| found.id == self.id) {
-            return self.tree.try_clone().cannot("open the container", name);
-        }
-        let (root, rootfs) = crate::steps::copy::files_of(builder, work, name)?;
-        if let Some(rootfs) = rootfs {
-            into.kept.push(Box::new(rootfs));
-        }
-        Ok(root)
+        Ok(sources.get(name).root(builder, work)?.unwrap_or(self.tree))
     }
 
     fn cache(&self, mount: &RunMount, at: &Path, into: &mut Opened) -> Result<OwnedFd> {
@@ -190,7 +170,7 @@ impl Place<'_> {
             unreachable!("the caller has looked");
         };
         let id = id.clone().unwrap_or_else(|| at.display().to_string());
-        let Some((builder, work)) = self.scene.store else {
+        let Some((builder, work, _)) = self.scene.store else {
             return Err(Error::invalid(format!("cannot use the cache `{id}`")).because("there is no store"));
         };
         let how = match sharing {
@@ -198,10 +178,10 @@ impl Place<'_> {
             Sharing::Locked => CacheUse::Locked,
             Sharing::Private => CacheUse::Private,
         };
-        let first = from.as_deref().map(|name| self.files_of(name, into)).transpose()?;
+        let first = from.as_deref().map(|name| self.files_of(name)).transpose()?;
         let fill = |made: &Path| -> Result<()> {
             let root = Root::open_host(made).cannot("open", made.display())?;
-            if let Some(first) = &first {
+            if let Some(first) = first {
                 let top = first.subroot(source).cannot("find", source.display())?;
                 copy_tree(&top, &root, self.scene.facts)?;
             }
