@@ -34,5 +34,5 @@ pub(crate) use owners::give_up_owners;
 pub use root::Root;
 pub(crate) use stamp::Stamp;
 pub(crate) use survey::{Changes, Survey};
-pub(crate) use twin::twin;
+pub(crate) use twin::{copy_tree, twin, twin_of_extents};
 pub(crate) use walk::{attributes_of, entry_at, is_carried, plain_capability, walk, walk_lazily};

@@ -15,7 +15,7 @@ use crate::oci::Digest;
 use crate::store::export::TreeLayer;
 use crate::store::images::StoredImage;
 use crate::store::layers::{Export, Owners};
-use crate::store::{ContainerRecord, Work};
+use crate::store::{ContainerRecord, NewContainer, Work};
 use crate::sys::random;
 use crate::transport::containers_storage::{self, Lease, Storage, StorageSource, exists};
 use crate::transport::{CopyOptions, Source, StoreSource, copy_image};
@@ -79,21 +79,72 @@ pub(crate) fn hold_at(
     adopt::adopt(builder, work, &StorageSource::open(storage, image)?)
 }
 
-/// Where a container has files in place in a storage, notes it there, so that they stay.
-pub(crate) fn lease(builder: &Builder<'_>, container: &ContainerRecord) -> Result<()> {
-    let Some(base) = &container.base else { return Ok(()) };
-    let Some(root) = adopt::lender(&builder.store, &base.layers) else { return Ok(()) };
-    if builder.settings.machine.additional.contains(&root) {
-        // Nobody removes what is in there.
-        return Ok(());
+/// Makes a container. Where it will have files in place in a storage, that is told of it first, so that they stay.
+pub(crate) fn make_container(
+    builder: &Builder<'_>,
+    work: &Work,
+    mut new: NewContainer,
+) -> Result<ContainerRecord> {
+    let store = &builder.store;
+    let machine = &builder.settings.machine;
+    let base = new.base.as_ref().and_then(|base| Some((base.id, adopt::lender(store, &base.layers)?)));
+    // Of what is in an additional storage, nobody removes anything.
+    let Some((image, root)) = base.filter(|(_, root)| !machine.additional.contains(root)) else {
+        return store.make_container(work, new);
+    };
+    end_loans(builder)?;
+    let storage = Storage::at(machine, &root)?;
+    let reporter = Warnings(builder.reporter());
+    let (id, name) = (random::hex(32), store.free_name(&new.name, new.exact)?);
+    let loan = store.begin_loan(&id, &root)?;
+    let told = storage.lease(Lease { id: &id, name: &name, image: &image.hex() }, &reporter);
+    new.leased = Some((id.clone(), root));
+    match told.and_then(|()| store.make_container(work, new)) {
+        Ok(record) => {
+            loan.end()?;
+            if record.name != name {
+                // Another process took the name meanwhile.
+                storage.rename_lease(&id, &record.name, &reporter)?;
+            }
+            Ok(record)
+        }
+        Err(error) => {
+            // What cannot be taken back now, a later command does.
+            if storage.release(&id, &reporter).is_ok() {
+                loan.end()?;
+            }
+            Err(error)
+        }
     }
-    let storage = Storage::at(&builder.settings.machine, &root)?;
-    let image = base.id.hex();
-    let lease = Lease { id: &container.id, name: &container.name, image: &image };
-    storage.lease(lease, &Warnings(builder.reporter()))?;
-    let mut guard = builder.store.hold_container(&container.id)?;
-    guard.record.leased = Some(root);
-    guard.save()
+}
+
+/// Tells storages of containers that killed processes never made.
+fn end_loans(builder: &Builder<'_>) -> Result<()> {
+    for loan in builder.store.dead_loans()? {
+        if let Some(root) = loan.storage.as_ref().filter(|root| root.is_dir()) {
+            let storage = Storage::at(&builder.settings.machine, root)?;
+            storage.release(&loan.id, &Warnings(builder.reporter()))?;
+        }
+        loan.end()?;
+    }
+    Ok(())
+}
+
+/// As a container gets another name, it does in the storage that knows of it: what cannot be done is only told.
+pub(crate) fn rename(builder: &Builder<'_>, container: &ContainerRecord) {
+    let Some(root) = &container.leased else { return };
+    let renamed = Storage::at(&builder.settings.machine, root).and_then(|storage| {
+        storage.rename_lease(&container.id, &container.name, &Warnings(builder.reporter()))
+    });
+    if let Err(error) = renamed {
+        builder.report(Event::Warning {
+            message: format!(
+                "the storage `{}` lists the container by its old name: {error:?}",
+                root.display()
+            ),
+            hint: None,
+        });
+    }
 }
 
 /// Takes the note away again, as the container goes: what cannot be done is only told.
@@ -121,7 +172,6 @@ pub(crate) fn publish(builder: &Builder<'_>, work: &Work, id: Digest, names: &[S
         return Ok(());
     }
     if let Some(storage) = storage(builder)?
-        && storage.is_overlay()
         && storage.has_manifest(id, image.entry.manifest.digest)?
         && storage.add_names(&id.hex(), names, &reporter)?
     {
@@ -149,7 +199,8 @@ pub(crate) fn describe(
 ) -> Result<Export> {
     let store = &builder.store;
     let remembered = layer.remembered(store, times)?;
-    let ([tree], None, Some(_)) = (layer.parts.as_slice(), &remembered, storage(builder)?) else {
+    let takes = storage(builder)?.is_some_and(|storage| storage.is_overlay());
+    let ([tree], None, true) = (layer.parts.as_slice(), &remembered, takes) else {
         return remembered.map_or_else(|| layer.describe(store, times), Ok);
     };
     let path = work.dir().join(random::hex(8));
@@ -224,6 +275,7 @@ pub(crate) fn remove_at(
 
 /// Ends there what killed processes of ours began.
 pub(crate) fn sweep(builder: &Builder<'_>) -> Result<()> {
+    end_loans(builder)?;
     match storage(builder)? {
         Some(storage) => storage.sweep(&Warnings(builder.reporter())),
         None => Ok(()),

@@ -16,6 +16,7 @@ mod place;
 mod program;
 mod publish;
 mod remove;
+mod share;
 mod sink;
 mod source;
 mod stage;
