@@ -49,7 +49,7 @@ fn the_driver_vfs_is_written_and_read() {
     env.shell(
         "diffs=$(kiln inspect --type image --format '{{json .OCIv1.RootFS.DiffIDs}}' sorts)
         for tool in 'skopeo --policy policy.json copy -q' 'kiln image copy -q'; do
-            $tool --dest-decompress ${place}ours dir:out; test \"$(jq -c '[.layers[].digest]' out/manifest.json)\" = \"$diffs\"
+            $tool --dest-decompress ${place}localhost/ours dir:out; test \"$(jq -c '[.layers[].digest]' out/manifest.json)\" = \"$diffs\"
             rm -r out
         done
         test $($podman image inspect --format '{{.Id}}' ours) = $(kiln images -q --no-trunc sorts | cut -d: -f2)",

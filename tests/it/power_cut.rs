@@ -250,7 +250,10 @@ cut! {
     from_podmans: Story {
         setup: &[SHARED],
         verb: &["from", "--name", "c", "localhost/base"],
-        view: "kiln containers --format '{{.ContainerName}}'; podman images -q",
+        // A container that is there is noted.
+        view: "for c in $(kiln containers --format '{{.ContainerName}}'); do
+                echo $c; podman ps -a --external --format '{{.Names}}' | grep -x $c
+            done; podman images -q",
         finish: "kiln rm c >/dev/null; podman ps -a --external; podman rmi localhost/base",
         shared: true,
         ..Story::default()
