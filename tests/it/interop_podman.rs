@@ -116,3 +116,65 @@ $ podman rmi second >/dev/null; kiln images -q
 "#,
     );
 }
+
+#[test]
+fn lists_of_images_are_seen_by_both() {
+    let Some(env) = as_root("interop_podman::lists_of_images_are_seen_by_both") else { return };
+    env.write(
+        "Dockerfile",
+        "FROM scratch\nARG TARGETARCH\nCOPY policy.json /$TARGETARCH\nLABEL arch=$TARGETARCH\n",
+    );
+    let digests = "jq -r '.manifests[] | .digest + \" \" + .platform.architecture'";
+    tell_as_buildah(
+        &env,
+        &r#"
+$ buildah build -q --platform linux/amd64,linux/arm64 --manifest multi . >/dev/null; podman images --format '{{.Repository}}' | sort
+<none>
+<none>
+localhost/multi
+$ podman manifest inspect multi | DIGESTS >digests; buildah manifest inspect multi | DIGESTS | diff - digests; cut -d' ' -f2 digests
+amd64
+arm64
+$ podman manifest push -q --all multi oci:theirs:x; buildah manifest push -q --all multi oci:ours:x
+$ for tool in ours theirs; do skopeo inspect --raw oci:$tool:x | jq -c '[.manifests[].platform.architecture]'; done
+["amd64","arm64"]
+["amd64","arm64"]
+$ podman image inspect --format '{{.Labels.arch}}' multi; buildah from --name c multi; buildah rm c >/dev/null
+amd64
+c
+$ podman manifest create other >/dev/null; buildah manifest inspect other | jq -c .manifests
+[]
+$ skopeo --policy policy.json copy -q oci:layout:localhost/base containers-storage:localhost/base
+$ podman manifest add other containers-storage:localhost/base >/dev/null
+$ buildah manifest inspect other | DIGESTS | cut -d' ' -f2; buildah manifest exists other; buildah images --format '{{.Name}}' | sort
+amd64
+<none>
+<none>
+localhost/base
+localhost/multi
+localhost/other
+$ buildah manifest add --arch s390x other $(podman images -q base | head -c 12) >/dev/null; podman manifest inspect other | DIGESTS | cut -d' ' -f2
+s390x
+$ podman manifest add --arch ppc64 other containers-storage:localhost/base >/dev/null; buildah manifest inspect other | DIGESTS | cut -d' ' -f2
+ppc64
+$ buildah manifest annotate --variant v9 other base >/dev/null; podman manifest inspect other | grep -o '"variant.*'
+"variant": "v9"
+$ buildah manifest remove other $(podman image inspect --format '{{.Digest}}' base) >/dev/null; podman manifest inspect other | jq -c .manifests
+null
+$ buildah tag other tagged; podman tag other third; buildah rmi other; podman images --format '{{.Repository}}' | grep -v none | sort
+untagged: localhost/other:latest
+localhost/base
+localhost/multi
+localhost/tagged
+localhost/third
+$ buildah manifest create fresh base >/dev/null; podman manifest inspect fresh | DIGESTS | wc -l; podman manifest create fresh 2>&1 | grep -c 'already in use'
+1
+1
+$ buildah rmi tagged third multi >/dev/null; podman images --format '{{.Repository}}' | sort
+localhost/base
+localhost/fresh
+$ podman manifest rm fresh >/dev/null; buildah rmi -a -f >/dev/null; podman images -q
+"#
+        .replace("DIGESTS", digests),
+    );
+}

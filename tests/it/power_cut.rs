@@ -266,6 +266,15 @@ cut! {
         shared: true,
         ..Story::default()
     };
+    list_beside_podman: Story {
+        setup: &[SHARED, "kiln pull -q oci:layout:base >/dev/null; kiln manifest create l localhost/base >/dev/null"],
+        verb: &["manifest", "annotate", "--annotation", "a=b", "l", "localhost/base"],
+        view: "podman images --format '{{.Repository}}'",
+        finish: "podman manifest inspect l; kiln manifest inspect l; rm -rf out; podman manifest push -q --all l oci:out:x",
+        again: true,
+        shared: true,
+        ..Story::default()
+    };
     rmi_beside_podman: Story {
         setup: &[SHARED, IN_PLACE, "kiln commit -q --timestamp 1000000000 c made >/dev/null"],
         verb: &["rmi", "made"],

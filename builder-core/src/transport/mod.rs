@@ -9,7 +9,7 @@ mod ahead;
 pub(crate) mod archive;
 mod blobs;
 pub(crate) mod containers_storage;
-mod convert;
+pub(crate) mod convert;
 pub(crate) mod copy;
 pub(crate) mod daemon;
 pub(crate) mod directory;

@@ -4,6 +4,7 @@
 //! A name means there what it means to Podman: of an image that both have, the storage says what it is called.
 
 mod adopt;
+pub(crate) mod lists;
 
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
@@ -17,8 +18,8 @@ use crate::store::images::StoredImage;
 use crate::store::layers::{Export, Owners};
 use crate::store::{ContainerRecord, NewContainer, Work};
 use crate::sys::random;
-use crate::transport::containers_storage::{self, Lease, Storage, StorageSource, exists};
-use crate::transport::{CopyOptions, Source, StoreSource, copy_image};
+use crate::transport::containers_storage::{self, Lease, Named, Storage, StorageSource, exists};
+use crate::transport::{CopyOptions, StoreSource, copy_image};
 use crate::verbs::images::Removed;
 
 /// The storage that verbs act on too, if there is one.
@@ -160,28 +161,36 @@ pub(crate) fn release(builder: &Builder<'_>, container: &ContainerRecord) {
     }
 }
 
-/// Puts an image of the store there as well, under `names`, or gives it these names if it is there.
+/// Puts an image or a list of the store there as well, under `names`, or gives it these names if it is there.
 pub(crate) fn publish(builder: &Builder<'_>, work: &Work, id: Digest, names: &[String]) -> Result<()> {
     let machine = &builder.settings.machine;
     if !machine.beside || !(machine.wanted || exists(machine)) {
         return Ok(());
     }
-    let reporter = Warnings(builder.reporter());
+    if builder.store.find_image(&id.hex())?.is_list() {
+        return lists::publish(builder, work, id);
+    }
     let image = builder.store.hold_image(work, &id.hex())?;
-    if image.entry.is_list() || image.entry.id != id {
+    if image.entry.id != id {
         return Ok(());
     }
     if let Some(storage) = storage(builder)?
         && storage.has_manifest(id, image.entry.manifest.digest)?
-        && storage.add_names(&id.hex(), names, &reporter)?
+        && storage.add_names(&id.hex(), names, &Warnings(builder.reporter()))?
     {
         return Ok(());
     }
+    put(builder, work, image, names)
+}
+
+/// Copies an image there.
+fn put(builder: &Builder<'_>, work: &Work, image: StoredImage, names: &[String]) -> Result<()> {
     let source = StoreSource::new(builder, image);
     let mut tried = 0;
     loop {
+        let machine = &builder.settings.machine;
         let sink = containers_storage::sink(builder, work.dir(), machine, None, names.to_vec())?;
-        match copy_image(&source, &*sink, &CopyOptions::default(), &reporter) {
+        match copy_image(&source, &*sink, &CopyOptions::default(), &Warnings(builder.reporter())) {
             // Another process removed a layer that was there: then it is sent.
             Err(error) if error.kind() == Kind::NotFound && tried < 3 => tried += 1,
             copied => return copied.map(drop),
@@ -215,11 +224,19 @@ pub(crate) fn describe(
     Ok(export)
 }
 
+/// What `text` names there; none if it names nothing.
+pub(crate) fn named(builder: &Builder<'_>, text: &str) -> Result<Option<(Storage, Named)>> {
+    let Some(storage) = storage(builder)?.filter(|_| !Location::has_transport(text)) else { return Ok(None) };
+    match storage.named(text) {
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        named => named.map(|named| Some((storage, named))),
+    }
+}
+
 /// Gives the image that `text` names there more names. `false` if it names none there, or one that the store has too
 /// and that is named there.
 pub(crate) fn tag(builder: &Builder<'_>, text: &str, names: &[String]) -> Result<Option<Digest>> {
-    let (Some(source), Some(storage)) = (find(builder, text)?, storage(builder)?) else { return Ok(None) };
-    let id = source.id();
+    let Some((storage, Named { id, .. })) = named(builder, text)? else { return Ok(None) };
     storage.add_names(&id.hex(), names, &Warnings(builder.reporter()))?;
     // What the store calls so is another image now.
     for name in names {
@@ -234,9 +251,9 @@ pub(crate) fn tag(builder: &Builder<'_>, text: &str, names: &[String]) -> Result
 
 /// Takes the name `text` away there, or the image if that was its last. None if it names none there.
 pub(crate) fn remove(builder: &Builder<'_>, text: &str, force: bool) -> Result<Option<Removed>> {
-    match (find(builder, text)?, storage(builder)?) {
-        (Some(_), Some(storage)) => remove_at(builder, &storage, text, force).map(Some),
-        _ => Ok(None),
+    match named(builder, text)? {
+        Some((storage, _)) => remove_at(builder, &storage, text, force).map(Some),
+        None => Ok(None),
     }
 }
 
@@ -247,8 +264,7 @@ pub(crate) fn remove_at(
     text: &str,
     force: bool,
 ) -> Result<Removed> {
-    let source = StorageSource::open(storage.clone(), text)?;
-    let (id, names) = (source.id(), source.tags()?);
+    let Named { id, names, is_list } = storage.named(text)?;
     let reporter = Warnings(builder.reporter());
     let named = text.parse::<Reference>().ok().map(|name| name.to_string());
     let named = named.and_then(|full| {
@@ -267,7 +283,10 @@ pub(crate) fn remove_at(
                 .hint(format!("remove all of them with `kiln rmi --force {text}`")))
         }
         _ => {
-            storage.remove_image(&id.hex(), &reporter)?;
+            match is_list {
+                true => storage.remove_list(&id.hex(), &reporter)?,
+                false => storage.remove_image(&id.hex(), &reporter)?,
+            }
             Ok(Removed { untagged: names, deleted: Some(id) })
         }
     }

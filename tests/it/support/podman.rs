@@ -47,7 +47,7 @@ const WORDS: [&str; 2] = ["", "--runtime runc --ulimit nofile=1024:1024 --ulimit
 /// user's. There is a layout with a busybox, `oci:layout:localhost/base`, and nothing in the storage. `None`, and `test`
 /// on the list, where it cannot be told.
 pub fn with_runs(test: &str, env: impl FnOnce() -> Option<Env>, driver: &str) -> Option<Env> {
-    let programs = ["podman", "buildah", "skopeo"].map(Need::Program);
+    let programs = ["podman", "buildah", "skopeo", "jq"].map(Need::Program);
     if !needs(test, &[Need::Root, Need::Busybox]) || !needs(test, &programs) {
         return None;
     }

@@ -11,6 +11,7 @@ mod files;
 mod find;
 mod layers;
 mod lease;
+mod lists;
 mod lock;
 mod place;
 mod program;
@@ -22,7 +23,9 @@ mod source;
 mod stage;
 mod tables;
 
+pub(crate) use find::Named;
 pub(crate) use lease::Lease;
+pub(crate) use lists::SharedList;
 pub(crate) use place::{Storage, exists};
 pub(crate) use source::StorageSource;
 
