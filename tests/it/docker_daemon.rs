@@ -130,7 +130,8 @@ fn refusals(env: &Env) {
 const CERTIFICATES: &str = "exec 2>/dev/null
     authority() { openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$1 -keyout $1.key -out $1.pem; }
     signed() { openssl req -newkey rsa:2048 -nodes -subj /CN=$1 -keyout $1.key -out $1.csr
-        printf \"$3\" >ext; openssl x509 -req -in $1.csr -days 2 -CA $2.pem -CAkey $2.key -CAcreateserial -extfile ext -out $1.pem; }
+        printf \"$3\" >ext
+        openssl x509 -req -in $1.csr -days 2 -CA $2.pem -CAkey $2.key -CAcreateserial -extfile ext -out $1.pem; }
     authority one; authority two
     signed server one 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth'
     signed client one extendedKeyUsage=clientAuth; signed other two extendedKeyUsage=clientAuth
@@ -175,7 +176,7 @@ fn a_daemon_behind_tls() {
         ("DOCKER_CERT_PATH=$PWD/good".to_owned(), "an HTTP request to an HTTPS server"),
     ] {
         let said = env.shell(&format!("{setting} kiln pull -q docker-daemon:base:1"));
-        let hint = "hint: name the directory that has ca.pem, cert.pem and key.pem for it: ";
+        let hint = "hint: name the directory with its ca.pem, cert.pem and key.pem: ";
         assert!(said.code == 125 && said.stderr.contains(hint), "{setting}: {said:?}");
         assert!(said.stderr.contains(why), "{setting}: {said:?}");
     }

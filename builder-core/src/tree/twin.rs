@@ -41,8 +41,8 @@ pub(crate) fn twin(from: &Root, into: &Root) -> io::Result<bool> {
     }
 }
 
-/// Makes the empty directory `into` a second tree of `from`, in which larger files share their extents with the first's.
-/// `false` if they cannot, or there are none; then it is empty still.
+/// Makes the empty directory `into` a second tree of `from`, in which larger files share their extents with the
+/// first's. `false` if they cannot, or there are none; then it is empty still.
 pub(crate) fn twin_of_extents(from: &Root, into: &Root, options: Options) -> Result<bool> {
     if !can_share(from, into, options.marks)? {
         return Ok(false);

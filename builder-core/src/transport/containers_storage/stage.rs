@@ -163,8 +163,8 @@ impl Stage {
         Ok(Some(Staged { dir, split, link, ..known.clone() }))
     }
 
-    /// A layer of which all is known: its files, in `tree`, are shared. None if they cannot be here, or the tar-split is
-    /// gone.
+    /// A layer of which all is known: its files, in `tree`, are shared. None if they cannot be here, or the tar-split
+    /// is gone.
     pub fn take(&self, known: &Staged, tree: &Path, options: Options) -> Result<Option<Staged>> {
         let (dir, link) = self.empty()?;
         let Some(split) = self.second_split(known)? else { return Ok(None) };

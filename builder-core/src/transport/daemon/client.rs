@@ -22,7 +22,8 @@ const MAX_MESSAGE: u64 = 64 << 10;
 const MAX_IMAGES: usize = 1000;
 
 /// What to do where TLS does not come about.
-const CERTIFICATES: &str = "name the directory that has ca.pem, cert.pem and key.pem for it: DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=DIR";
+const CERTIFICATES: &str =
+    "name the directory with its ca.pem, cert.pem and key.pem: DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=DIR";
 
 /// A daemon. Nothing is asked before it is needed.
 pub(crate) struct Daemon(Host);
