@@ -314,7 +314,7 @@ impl Sender<'_> {
 }
 
 /// Runs `make` beside `take`, which reads what the other writes. What went wrong first is what is told.
-fn piped<T>(
+pub(super) fn piped<T>(
     make: impl FnOnce(&mut dyn Write) -> Result<()> + Send,
     take: impl FnOnce(Outlet) -> Result<T>,
 ) -> Result<T> {
