@@ -133,6 +133,7 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         sync_full: Environment::text("KILN_SYNC").as_deref() == Some("full"),
         driver: storage.driver,
         mount_program: storage.mount_program,
+        shuffled: false,
         read_only_stores: storage.read_only_stores,
         ignore_chown_errors: storage.ignore_chown_errors,
         registries: registries::look(globals),

@@ -64,6 +64,7 @@ pub use verbs::history::{HistoryLine, history};
 pub use verbs::images::{
     ImageDetails, ImageInfo, Images, Prune, Pruned, Removed, Rmi, Tag, images, inspect_image,
 };
+pub use verbs::in_memory::in_memory;
 pub use verbs::info::{Info, info};
 pub use verbs::load::{Load, LoadFrom, Loaded};
 pub use verbs::log::{Log, LogLine, Reasons, Why};

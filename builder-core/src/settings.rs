@@ -19,6 +19,9 @@ pub struct Settings {
     pub mount_program: Option<PathBuf>,
     /// Other stores of Kiln's, whose images are used in place and never written.
     pub read_only_stores: Vec<PathBuf>,
+    /// Names in the directories of new layers are stored in another order than they came about, to see who depends on
+    /// it.
+    pub shuffled: bool,
     /// Whether an owner that cannot be set is given up, where it would be an error.
     pub ignore_chown_errors: bool,
     /// Where what concerns registries is written, and how they are reached.

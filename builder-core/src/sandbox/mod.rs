@@ -9,6 +9,7 @@ mod cgroup;
 mod devices;
 mod failure;
 mod files;
+mod foreign;
 mod native;
 mod pasta;
 mod plan;

@@ -279,6 +279,6 @@ pub(super) fn flags_of(attributes: MountAttrFlags) -> MountFlags {
 
 /// Runs `work` in a mount namespace of its own, on a thread: what it mounts nobody sees, and all of it but what it
 /// returns a handle of is gone afterwards.
-pub(super) fn in_own_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+pub(crate) fn in_own_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     by_path::in_own_namespace(work)
 }

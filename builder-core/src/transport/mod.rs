@@ -10,7 +10,7 @@ pub(crate) mod archive;
 mod blob_cache;
 mod blobs;
 pub(crate) mod containers_storage;
-mod convert;
+pub(crate) mod convert;
 pub(crate) mod copy;
 pub(crate) mod daemon;
 pub(crate) mod directory;

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use crate::error::{Error, Kind, Result};
 use crate::layer::Compression;
 use crate::oci::{Descriptor, Digest, is_index, media_type};
+use crate::store::layers::Packed;
 
 /// One image, or an index of several, in some place. Opened for exactly one.
 ///
@@ -52,7 +53,7 @@ pub(crate) trait Source: Sync {
     }
 
     /// Other forms of a layer that are known to be it: so that a target that has one is not sent it again.
-    fn forms(&self, _diff_id: Digest) -> Result<Vec<Descriptor>> {
+    fn forms(&self, _diff_id: Digest) -> Result<Vec<Packed>> {
         Ok(Vec::new())
     }
 
@@ -62,7 +63,7 @@ pub(crate) trait Source: Sync {
     }
 
     /// Takes note of a form that was made of a layer.
-    fn remember(&self, _diff_id: Digest, _form: &Descriptor) -> Result<()> {
+    fn remember(&self, _diff_id: Digest, _form: Packed) -> Result<()> {
         Ok(())
     }
 
@@ -100,7 +101,7 @@ pub(crate) enum Content<'a> {
     Made(Maker<'a>),
 }
 
-/// Writes a layer's tar.
+/// Writes a layer's tar, from files that may have changed: whoever takes it checks the digest, as of what is stored.
 pub(crate) type Maker<'a> = Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send + 'a>;
 
 /// A manifest or an index, byte for byte.
