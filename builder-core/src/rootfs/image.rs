@@ -83,14 +83,15 @@ pub(crate) fn image_part(
     part.open(builder, lowers).cannot("open the image", id.short())
 }
 
-/// As [`image_part`], of a container as it was when its upper was last empty.
+/// As [`image_part`], of a container as [`open_frozen`] opens it.
 pub(crate) fn frozen_part(
     builder: &Builder<'_>,
     work: &Work,
     record: &ContainerRecord,
+    upper: Option<PathBuf>,
     part: Part<'_>,
 ) -> Result<Option<OwnedFd>> {
-    let lowers = layers_of_container(builder, work, record, None)?;
+    let lowers = layers_of_container(builder, work, record, upper)?;
     part.open(builder, lowers).cannot("open the container", &record.name)
 }
 

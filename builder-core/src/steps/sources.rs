@@ -122,8 +122,11 @@ impl Files {
     ) -> Result<Option<OwnedFd>> {
         match &self.place {
             Place::Image(manifest) => rootfs::image_part(builder, work, *manifest, part),
-            Place::Frozen(record) => rootfs::frozen_part(builder, work, record, part),
-            Place::Own | Place::Live(..) => Ok(None),
+            Place::Frozen(record) => rootfs::frozen_part(builder, work, record, None, part),
+            Place::Live(_, record, Some(upper)) => {
+                rootfs::frozen_part(builder, work, record, Some(upper.clone()), part)
+            }
+            Place::Own | Place::Live(_, _, None) => Ok(None),
         }
     }
 }
