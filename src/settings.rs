@@ -139,6 +139,7 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         registries: registries::look(globals),
         machine: MachineStorage { run: run_root.clone(), ..machine },
         run_root,
+        reuse_networks: false,
         blob_cache: None,
         search_path: Environment::get("PATH"),
     })

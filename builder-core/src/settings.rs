@@ -30,6 +30,9 @@ pub struct Settings {
     pub machine: MachineStorage,
     /// A directory for what a run needs while it lasts; in the store, unless given. It exists.
     pub run_root: Option<PathBuf>,
+    /// Whether commands may have the network that an earlier one had, where a helper has joined that to the host's: for
+    /// who runs several.
+    pub reuse_networks: bool,
     /// A directory that keeps blobs, and that they are taken from where it has them. It exists.
     pub blob_cache: Option<PathBuf>,
     /// Where programs that help are looked for, in the form of the variable `PATH`.

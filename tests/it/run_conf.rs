@@ -1,6 +1,6 @@
 //! Stories of containers.conf: what it says of commands holds for `run` and `build` alike.
 
-use crate::support::{Need, needs, tell, with_container};
+use crate::support::{Need, needs, tell, with_container, with_container_for_user};
 
 #[test]
 fn a_build_has_the_defaults_of_the_machine() {
@@ -163,6 +163,65 @@ $ CONTAINERS_CONF=bad kiln run c true
 ! Error: cannot use containers.conf: cannot use default_rootless_network_cmd `vpnkit`: it is neither pasta nor slirp4netns
 ! hint: see containers.conf(5), or name another file with CONTAINERS_CONF=FILE
 [125]
+"#,
+    );
+}
+
+#[test]
+fn commands_of_a_build_have_one_network_after_the_other() {
+    let test = "commands_of_a_build_have_one_network_after_the_other";
+    if !needs(test, &[Need::Program("pasta"), Need::File("/dev/net/tun")]) {
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    let told = env.path("told");
+    let script = format!("#!/bin/sh\necho started >>{}\nexec /usr/bin/pasta \"$@\"\n", told.display());
+    env.write("helpers/pasta", script);
+    env.write("conf", format!("[engine]\nhelper_binaries_dir = [\"{}\"]\n", env.path("helpers").display()));
+    env.write(
+        "c/Dockerfile",
+        "FROM localhost/base\n\
+         RUN busybox readlink /proc/self/ns/net >/net; busybox ip route | busybox grep -c default\n\
+         RUN test $(busybox readlink /proc/self/ns/net) = $(cat /net) && busybox ip route | busybox grep -c default\n\
+         RUN busybox ip -o link show lo | busybox grep -c LOOPBACK,UP; ls /sys/class/net | busybox wc -l\n",
+    );
+    tell(
+        &env,
+        r#"
+$ chmod +x helpers/pasta; export CONTAINERS_CONF=conf; kiln build --network private -t made c 2>&1 | grep '^[0-9]$'; wc -l <told
+1
+1
+1
+2
+1
+$ # One that could change its network has it alone.
+> rm told; export CONTAINERS_CONF=conf; kiln build --no-cache --network private --cap-add NET_ADMIN c >out 2>&1 || wc -l <told; grep -c 'it ends with exit code 1' out
+2
+1
+$ rm told; export CONTAINERS_CONF=conf; kiln run --network private c true; kiln run --network private c true; wc -l <told
+2
+"#,
+    );
+}
+
+#[test]
+fn so_have_those_of_an_ordinary_user() {
+    let test = "so_have_those_of_an_ordinary_user";
+    if !needs(test, &[Need::Program("pasta"), Need::File("/dev/net/tun")]) {
+        return;
+    }
+    let Some(env) = with_container_for_user(test) else { return };
+    env.write(
+        "c/Dockerfile",
+        "FROM localhost/base\n\
+         RUN busybox readlink /proc/self/ns/net >/net; busybox ip route | busybox grep -c default\n\
+         RUN test $(busybox readlink /proc/self/ns/net) = $(cat /net) && busybox ip route | busybox grep -c default\n\
+         RUN --network=none busybox ip route | busybox grep -c default || test $(cat /net) != none\n",
+    );
+    tell(
+        &env,
+        r#"
+$ kiln build --network private -t made c 2>&1 | grep '^[0-9]$'
 "#,
     );
 }

@@ -14,6 +14,7 @@ mod native;
 mod pasta;
 mod plan;
 mod points;
+mod pool;
 mod runtime;
 mod seccomp;
 mod slirp;
@@ -102,6 +103,9 @@ pub(crate) struct Spec {
     pub namespaces: Namespaces,
     /// What network it sees.
     pub network: Network,
+    /// Whether a network that a helper has joined to the host's may be one that an earlier command had, and is kept for
+    /// later ones.
+    pub reuse_network: bool,
     /// Whether the root directory is changed by `chroot`, for a container on a file system that cannot be pivoted.
     pub no_pivot: bool,
     /// Whether it gets a terminal of its own, joined to our standard input and output.

@@ -17,8 +17,9 @@ use crate::sandbox::cgroup::Groups;
 use crate::sandbox::devices::Devices;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
+use crate::sandbox::pool::{self, Joined};
 use crate::sandbox::terminal::Terminal;
-use crate::sandbox::uplink::Uplink;
+use crate::sandbox::uplink::{self, Uplink};
 use crate::sandbox::{
     DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, foreign, pasta, runtime, slirp, spaces,
 };
@@ -41,6 +42,10 @@ pub(crate) fn run(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn 
 
 fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn Reporter) -> Result<Exit> {
     let tree = Root::from_fd(rootfs.try_clone().cannot("open", "/")?);
+    let kept = Joined::take(&spec);
+    if let Some(kept) = &kept {
+        spec.network = Network::Path(kept.path());
+    }
     let groups = Groups::make(&spec.resources, &spec.devices)?;
     for device in std::mem::take(&mut spec.devices) {
         spec.mounts.push(lent(&device)?);
@@ -74,6 +79,7 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
     });
     let cleaned = points.0.into_iter().rev().map(MountPoints::remove).collect::<Result<Vec<()>>>();
     let exit = ended.map_err(|error| foreign::explain(&tree, &spec, error))?;
+    kept.into_iter().for_each(Joined::give);
     if groups.ran_out_of_memory() {
         reporter.report(Event::Warning {
             message: "the kernel ended a process of the command for want of memory".into(),
@@ -190,6 +196,7 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
         }
     })?;
     let network = awaited.map(|awaited| awaited.join(&mut child, spec)).transpose()?;
+    let namespace = pool::leaves_it_alone(spec).then(|| uplink::network_of(child.pid)).transpose()?;
     let notices = child.settle().cannot("hear from", "the sandbox")?;
     for notice in &notices {
         match notice {
@@ -214,7 +221,11 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
         let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
         reap(&child)?;
     }
-    drop(network);
+    if let (Network::Private { options, .. }, Some(uplink), Some(namespace), Ok(_)) =
+        (&spec.network, network, namespace, &ended)
+    {
+        Joined { namespace, uplink, options: options.clone() }.give();
+    }
     ended
 }
 

@@ -45,6 +45,8 @@ pub(super) fn run(
     reporter: &dyn Reporter,
 ) -> Result<Exit> {
     let program = find(&runtime.program)?;
+    // What a runtime leaves is not known.
+    spec.reuse_network = false;
     let tree = Root::from_fd(rootfs.try_clone().cannot("open", "/")?);
     // Its terminals are used; the rest tells where nothing needs to be made to mount on.
     let devices = Devices::make(facts, &spec)?;

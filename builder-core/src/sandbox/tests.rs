@@ -93,6 +93,7 @@ pub(super) fn spec(args: &[&str]) -> Spec {
         resources: Resources::default(),
         namespaces: Namespaces::default(),
         network: Network::None,
+        reuse_network: false,
         no_pivot: false,
         terminal: false,
         shm_size: 1 << 20,

@@ -63,6 +63,11 @@ impl Uplink {
         Ok(uplink)
     }
 
+    /// Whether it has not ended by itself.
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     fn wait(&mut self, ready: &OwnedFd) -> Result<()> {
         let pid = Pid::from_child(&self.child);
         let ended = rustix::process::pidfd_open(pid, PidfdFlags::empty()).cannot("watch", self.name)?;

@@ -213,6 +213,7 @@ impl Run {
             annotations: self.annotations.iter().cloned().collect(),
             namespaces,
             network,
+            reuse_network: scene.store.is_some_and(|(builder, ..)| builder.settings.reuse_networks),
             no_pivot: self.no_pivot || self.is_chroot(),
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
