@@ -1,6 +1,6 @@
 //! Stories of containers.conf: what it says of commands holds for `run` and `build` alike.
 
-use crate::support::{Need, needs, tell, with_container, with_container_for_user};
+use crate::support::{Need, needs, tell, with_container};
 
 #[test]
 fn a_build_has_the_defaults_of_the_machine() {
@@ -200,28 +200,6 @@ $ # One that could change its network has it alone.
 1
 $ rm told; export CONTAINERS_CONF=conf; kiln run --network private c true; kiln run --network private c true; wc -l <told
 2
-"#,
-    );
-}
-
-#[test]
-fn so_have_those_of_an_ordinary_user() {
-    let test = "so_have_those_of_an_ordinary_user";
-    if !needs(test, &[Need::Program("pasta"), Need::File("/dev/net/tun")]) {
-        return;
-    }
-    let Some(env) = with_container_for_user(test) else { return };
-    env.write(
-        "c/Dockerfile",
-        "FROM localhost/base\n\
-         RUN busybox readlink /proc/self/ns/net >/net; busybox ip route | busybox grep -c default\n\
-         RUN test $(busybox readlink /proc/self/ns/net) = $(cat /net) && busybox ip route | busybox grep -c default\n\
-         RUN --network=none busybox ip route | busybox grep -c default || test $(cat /net) != none\n",
-    );
-    tell(
-        &env,
-        r#"
-$ kiln build --network private -t made c 2>&1 | grep '^[0-9]$'
 "#,
     );
 }
