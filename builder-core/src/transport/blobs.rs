@@ -205,6 +205,12 @@ impl Blobs<'_> {
             if self.sender.sink.has_blob(&known, Part::Layer(chain))? {
                 return Ok(known);
             }
+            if let Some(ready) = self.source.ready(diff_id, form) {
+                let ready = self.sender.known_as(ready, form);
+                self.as_it_is(&ready, Part::Layer(chain))?;
+                self.source.remember(diff_id, &ready)?;
+                return Ok(ready);
+            }
         }
         let write = |out: &mut dyn Write| self.write_plain(layer, diff_id, out);
         let sent = self.sender.send_made(form, Part::Layer(chain), write)?;
@@ -309,7 +315,7 @@ impl Sender<'_> {
 }
 
 /// Runs `make` beside `take`, which reads what the other writes. What went wrong first is what is told.
-fn piped<T>(
+pub(super) fn piped<T>(
     make: impl FnOnce(&mut dyn Write) -> Result<()> + Send,
     take: impl FnOnce(Outlet) -> Result<T>,
 ) -> Result<T> {

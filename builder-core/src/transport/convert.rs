@@ -158,6 +158,16 @@ pub(crate) fn rewrite(manifest: &Manifest, layers: Vec<Descriptor>, format: Form
     Ok(written)
 }
 
+/// Refuses the config of an artifact for a place that keeps images only: `place` says which.
+pub(crate) fn refuse_artifact(config: &Descriptor, place: &str) -> Result<()> {
+    if form_of_config(&config.media_type).is_some() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Unsupported, format!("cannot keep the artifact in {place}"))
+        .because(format!("its config is a `{}`, and no image's", config.media_type))
+        .hint("copy it elsewhere: kiln image copy SOURCE oci:DIRECTORY:NAME"))
+}
+
 /// The family of a config's media type; none if it is no image's.
 pub(crate) fn form_of_config(media_type: &str) -> Option<Format> {
     match media_type {

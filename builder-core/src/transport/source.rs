@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 
 use crate::error::{Error, Kind, Result};
+use crate::layer::Compression;
 use crate::oci::{Descriptor, Digest, is_index, media_type};
 use crate::store::layers::Packed;
 
@@ -54,6 +55,11 @@ pub(crate) trait Source: Sync {
     /// Other forms of a layer that are known to be it: so that a target that has one is not sent it again.
     fn forms(&self, _diff_id: Digest) -> Result<Vec<Packed>> {
         Ok(Vec::new())
+    }
+
+    /// A layer in this form, where that can be read from here and need not be made.
+    fn ready(&self, _diff_id: Digest, _form: Compression) -> Option<Descriptor> {
+        None
     }
 
     /// Takes note of a form that was made of a layer.
