@@ -205,16 +205,19 @@ impl Blobs<'_> {
             if self.sender.sink.has_blob(&known, Part::Layer(chain))? {
                 return Ok(known);
             }
-            if let Some(ready) = self.source.ready(diff_id, form) {
-                let ready = self.sender.known_as(ready, form);
-                self.as_it_is(&ready, Part::Layer(chain))?;
-                self.source.remember(diff_id, &ready)?;
-                return Ok(ready);
-            }
+        }
+        let level = recompress.unusual_level(form);
+        // Of what level it is, is not known: it will do for the usual one.
+        if level.is_none()
+            && let Some(ready) = self.source.ready(diff_id, form)
+        {
+            let ready = self.sender.known_as(ready, form);
+            self.as_it_is(&ready, Part::Layer(chain))?;
+            self.source.remember(diff_id, ready.clone().into())?;
+            return Ok(ready);
         }
         let write = |out: &mut dyn Write| self.write_plain(layer, diff_id, out);
         let sent = self.sender.send_made(form, Part::Layer(chain), write)?;
-        let level = recompress.unusual_level(form);
         self.source.remember(diff_id, Packed { blob: sent.clone(), level })?;
         Ok(sent)
     }
