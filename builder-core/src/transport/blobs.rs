@@ -197,8 +197,8 @@ impl Blobs<'_> {
         for known in self.source.forms(diff_id)? {
             let Some(known_form) = convert::form_of(&known.blob) else { continue };
             let is_it = known_form == form && recompress.has_level(&known, form);
-            let will_do = spared && known_form != Compression::None;
-            if !is_it && !will_do {
+            let other_does = spared && known_form != Compression::None;
+            if !is_it && !other_does {
                 continue;
             }
             let known = self.sender.known_as(known.blob, known_form);
@@ -206,9 +206,7 @@ impl Blobs<'_> {
                 return Ok(known);
             }
         }
-        let level = recompress.unusual_level(form);
-        // Of what level it is, is not known: it will do for the usual one.
-        if level.is_none()
+        if recompress.unusual_level(form).is_none()
             && let Some(ready) = self.source.ready(diff_id, form)
         {
             let ready = self.sender.known_as(ready, form);
@@ -218,6 +216,7 @@ impl Blobs<'_> {
         }
         let write = |out: &mut dyn Write| self.write_plain(layer, diff_id, out);
         let sent = self.sender.send_made(form, Part::Layer(chain), write)?;
+        let level = recompress.unusual_level(form);
         self.source.remember(diff_id, Packed { blob: sent.clone(), level })?;
         Ok(sent)
     }
