@@ -314,7 +314,8 @@ fn every_flag_of_skopeo_is_known() {
     let Some(env) = with_base(test) else { return };
     env.write(
         "flags",
-        r#"for verb in copy inspect list-tags delete sync login logout manifest-digest standalone-sign standalone-verify; do
+        r#"verbs='copy inspect list-tags delete sync login logout manifest-digest standalone-sign standalone-verify'
+for verb in $verbs; do
 for flag in $(skopeo $verb --help | grep -oE '^ +(-[a-zA-Z], +)?--[a-z.-]+' | tr -d ,); do
 ./skopeo $verb $flag 2>&1 | grep -q 'has no such flag' && echo $verb $flag
 done; done
