@@ -5,24 +5,30 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use builder_core::{Error, Result};
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::Context;
-use crate::commands::{image, login, logout};
+use crate::commands::{completion, image, login, logout};
 use crate::exit::Exit;
 use crate::ui;
 
 /// What Skopeo ends with when it fails, whatever failed.
 const FAILED: u8 = 1;
 
+/// The version of Skopeo whose command line this is, in the words of `skopeo --version`.
+const VERSION: &str = "version 1.22.0";
+
 /// Copies, looks at and deletes container images wherever they are
 #[derive(Debug, Parser)]
-#[command(name = "skopeo", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(args_override_self = true)]
+#[command(name = "skopeo", subcommand_required = true, arg_required_else_help = true)]
+#[command(args_override_self = true, version = VERSION, disable_version_flag = true)]
 struct Skopeo {
     #[command(flatten)]
     globals: image::Globals,
+    /// Print the version
+    #[arg(long, short, action = clap::ArgAction::Version)]
+    version: (),
     /// Tell more
     #[arg(long, global = true)]
     debug: bool,
@@ -32,6 +38,8 @@ struct Skopeo {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    #[command(hide = true, long_about = None)]
+    Completion(completion::Args),
     Copy(Box<image::copy::Args>),
     Delete(image::delete::Args),
     Inspect(image::inspect::Args),
@@ -98,6 +106,7 @@ fn perform(skopeo: Skopeo, context: &Context) -> Result<Exit> {
                 .because("Kiln signs nothing: it would have to keep keys")
                 .hint("sign it with a tool that keeps the keys: gpg --sign --output SIGNATURE STATEMENT"));
         }
+        Verb::Completion(args) => return Ok(args.run_as_skopeo(Skopeo::command())),
         Verb::Login(args) => return args.run(context),
         Verb::Logout(args) => return args.run(context),
         Verb::ManifestDigest { manifest } => {

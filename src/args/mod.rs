@@ -12,6 +12,7 @@ pub mod refused;
 mod registry;
 pub mod run_defaults;
 mod run_options;
+pub mod signing;
 pub mod sources;
 pub mod times;
 

@@ -26,12 +26,23 @@ const OF_IMAGES: &str = "from history push rmi tag";
 impl Args {
     /// Prints the script.
     pub fn run(self, _context: &Context) -> Result<Exit> {
-        let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut plain(cli::command(cli::Verbs::Whole)), "kiln", &mut script);
+        let mut script = script(cli::command(cli::Verbs::Whole), "kiln", self.shell);
         script.extend(names(self.shell).as_bytes());
         ui::result_bytes(&script);
         Ok(Exit::Success)
     }
+
+    /// Prints the script for the same program under the name `skopeo`.
+    pub fn run_as_skopeo(&self, command: Command) -> Exit {
+        ui::result_bytes(&script(command, "skopeo", self.shell));
+        Exit::Success
+    }
+}
+
+fn script(command: Command, name: &str, shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut plain(command), name, &mut script);
+    script
 }
 
 /// Without values that a shell takes for something else: the generated scripts do not quote them.

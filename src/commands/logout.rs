@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Access, LogOut, Result};
 
+use crate::args::parse_bool;
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings;
@@ -24,12 +25,17 @@ pub struct Args {
     /// A file with the credentials in the form of Docker's config.json
     #[arg(long, value_name = "FILE", conflicts_with = "authfile")]
     compat_auth_file: Option<PathBuf>,
+    /// For scripts that say this of every verb: to forget credentials no registry is asked
+    #[arg(long, value_name = "BOOL", value_parser = parse_bool)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    tls_verify: Option<bool>,
 }
 
 impl Args {
     /// Forgets them; what is printed is what Buildah prints.
     pub fn run(self, context: &Context) -> Result<Exit> {
-        let access = Access { auth_file: self.authfile.or(self.compat_auth_file), ..Access::default() };
+        let auth_file = self.authfile.or(self.compat_auth_file);
+        let access = Access { auth_file, tls_verify: self.tls_verify, ..Access::default() };
         let logout = LogOut { registry: self.registry.clone(), access };
         logout.perform(&settings::registries(&context.globals), &Talk { quiet: false })?;
         match &self.registry {

@@ -29,6 +29,9 @@ pub fn misunderstood(error: &clap::Error, verb: &str) -> Error {
         E::MissingRequiredArgument => Error::invalid(format!("cannot do `{verb}`"))
             .because(missing(&text(C::InvalidArg)))
             .hint(format!("it is used so: {usage}")),
+        E::MissingSubcommand => {
+            Error::invalid(format!("cannot do `{verb}`")).because("a verb is missing").hint(help)
+        }
         E::ArgumentConflict => {
             let other = flag_of(&text(C::PriorArg));
             Error::invalid(format!("cannot use `{word}` and `{other}` together")).hint(help)

@@ -1,6 +1,6 @@
 //! Stories of `kiln image`, and of Kiln under the name `skopeo`: images wherever they are.
 
-use crate::support::{tell, with_base};
+use crate::support::{Need, needs, tell, with_base};
 
 #[test]
 fn images_are_copied_between_any_two_places() {
@@ -276,6 +276,24 @@ $ ./skopeo list-tags dir:layout
 ! Error: cannot list the tags of `dir:layout`: there is one image in it
 ! hint: name a repository, docker://HOST/NAME, or an archive
 [1]
+$ ./skopeo copy --sign-identity me oci:layout dir:x
+! Error: cannot use --sign-identity: Kiln does not do what it asks for
+! hint: sign the image afterwards, with a tool that keeps the keys
+[1]
+$ ./skopeo sync --sign-passphrase-file f --src dir --dest docker layout localhost:1
+! Error: cannot use --sign-passphrase-file: Kiln does not do what it asks for
+! hint: sign the image afterwards, with a tool that keeps the keys
+[1]
+$ ./skopeo --debug
+! Error: cannot do `skopeo`: a verb is missing
+! hint: see `skopeo --help`
+[1]
+$ ./skopeo -v
+skopeo version 1.22.0
+$ ./skopeo logout --authfile none --tls-verify=perhaps localhost:1
+! Error: cannot use `--tls-verify=perhaps`: write true or false
+! hint: see `skopeo --help`
+[1]
 $ ./skopeo nosuch
 ! Error: cannot understand `nosuch`: `skopeo` has no such verb
 ! hint: see `skopeo --help`
@@ -283,7 +301,57 @@ $ ./skopeo nosuch
 $ ls
 layout
 skopeo
-x
+"#,
+    );
+}
+
+#[test]
+fn every_flag_of_skopeo_is_known() {
+    let test = "every_flag_of_skopeo_is_known";
+    if !needs(test, &[Need::Program("skopeo")]) {
+        return;
+    }
+    let Some(env) = with_base(test) else { return };
+    env.write(
+        "flags",
+        r#"verbs='copy inspect list-tags delete sync login logout manifest-digest standalone-sign standalone-verify'
+for verb in $verbs; do
+for flag in $(skopeo $verb --help | grep -oE '^ +(-[a-zA-Z], +)?--[a-z.-]+' | tr -d ,); do
+./skopeo $verb $flag 2>&1 | grep -q 'has no such flag' && echo $verb $flag
+done; done
+for flag in $(skopeo --help | sed -n '/^Flags:/,$p' | grep -oE '^ +(-[a-zA-Z], +)?--[a-z.-]+' | tr -d ,); do
+./skopeo $flag 2>&1 | grep -q 'has no such flag' && echo $flag
+done; true
+"#,
+    );
+    tell(
+        &env,
+        r#"
+$ ln -s "$KILN" skopeo; ./skopeo copy --nosuch 2>&1 | grep -c 'has no such flag'
+1
+$ sh flags
+$ ./skopeo completion bash | bash -n
+$ ./skopeo completion bash | grep -c '_skopeo()'
+1
+"#,
+    );
+}
+
+#[test]
+fn a_copy_that_fails_leaves_nothing() {
+    let Some(env) = with_base("a_copy_that_fails_leaves_nothing") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln image copy -q oci:layout oci:old:one; kiln image copy -q oci:layout dir:olddir; cp -r layout broken; layer=$(ls -S broken/blobs/sha256/* | head -n 1); printf x | dd of=$layer conv=notrunc 2>/dev/null
+$ for to in oci:new:x oci:old:x dir:newdir dir:olddir oci-archive:a.tar:x docker-archive:b.tar:x:1; do kiln image copy -q --dest-compress-format zstd oci:broken $to 2>/dev/null || echo $?; done | uniq -c | xargs
+6 125
+$ ls; kiln image inspect --raw oci:old:one | cmp - olddir/manifest.json; diff -r layout/blobs old/blobs
+broken
+layout
+old
+olddir
+$ kiln image copy -q oci:layout dir:again; diff -r olddir again
 "#,
     );
 }

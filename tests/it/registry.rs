@@ -166,7 +166,8 @@ $ cp self.crt server.crt; cp self.key server.key
     // The certificate that signed itself is marked as an authority, as openssl makes them.
     let second = start(&env, "second", Setup { tls: true, ..Setup::default() });
     let target = format!("docker://{}/base", second.host);
-    env.fails(125, ["push", "-q", "--cert-dir", "certs", "base", &target]);
+    let refused = env.fails(125, ["push", "-q", "--cert-dir", "certs", "base", &target]);
+    assert!(refused.contains("not accepted: it is an authority's"), "{refused}");
     env.shell("mkdir pinned; cp self.crt pinned/self.crt").expect_ok("the certificate is pinned");
     env.ok(["push", "-q", "--cert-dir", "pinned", "base", &target]);
     let elsewhere = target.replace("localhost", "127.0.0.1");

@@ -7,6 +7,7 @@ use builder_core::{Access, Compression, CopyImage, Error, Format, Layers, Locati
 use super::{RetryArgs, Tool};
 use crate::args::endpoint::{From, To, refuse};
 use crate::args::parse_form;
+use crate::args::signing::SigningArgs;
 use crate::commands::write_file;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
@@ -97,12 +98,8 @@ struct Refused {
     /// Not here
     #[arg(long, value_name = "N", hide = true, allow_negative_numbers = true)]
     encrypt_layer: Vec<i32>,
-    /// Not here
-    #[arg(long, value_name = "FINGERPRINT", hide = true)]
-    sign_by: Option<String>,
-    /// Not here
-    #[arg(long, value_name = "FILE", hide = true)]
-    sign_by_sigstore_private_key: Option<PathBuf>,
+    #[command(flatten)]
+    signing: SigningArgs,
 }
 
 impl Refused {
@@ -111,10 +108,7 @@ impl Refused {
         if keys || !self.encrypt_layer.is_empty() {
             return refuse("encryption-key", "copy the image without encryption");
         }
-        if self.sign_by.is_some() || self.sign_by_sigstore_private_key.is_some() {
-            return refuse("sign-by", "sign the image afterwards, with a tool that keeps the keys");
-        }
-        Ok(())
+        self.signing.check()
     }
 }
 

@@ -12,6 +12,7 @@ use self::list::Tags;
 use super::copy::parse_manifest_type;
 use super::{RetryArgs, Tool};
 use crate::args::endpoint::{From, To};
+use crate::args::signing::SigningArgs;
 use crate::commands::write_file;
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
@@ -74,6 +75,8 @@ pub struct Args {
     remove_signatures: bool,
     #[command(flatten)]
     retry: RetryArgs,
+    #[command(flatten)]
+    signing: SigningArgs,
 }
 
 /// What is at one end.
@@ -95,6 +98,7 @@ struct Job {
 impl Args {
     /// Copies all of them; fails if one failed.
     pub fn run(self, tool: &Tool<'_>) -> Result<Exit> {
+        self.signing.check()?;
         if self.src == End::Dir && self.dest == End::Dir {
             return Err(Error::invalid("cannot copy from directory to directory")
                 .because("no registry has a part in it")

@@ -115,6 +115,9 @@ fn certificate(why: &rustls::CertificateError) -> String {
             "it is not valid yet; is this machine's clock right?".to_owned()
         }
         E::NotValidForName | E::NotValidForNameContext { .. } => "it is for another host name".to_owned(),
+        other if super::tls::is_authority(other) => {
+            "it is an authority's own, which is not trusted here".to_owned()
+        }
         other => other.to_string(),
     }
 }

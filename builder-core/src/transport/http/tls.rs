@@ -206,7 +206,9 @@ impl ServerCertVerifier for Verifier {
         let Some(inner) = &self.inner else { return Ok(ServerCertVerified::assertion()) };
         match inner.verify_server_cert(certificate, between, name, ocsp, now) {
             // Said only after the dates were found good; the name is left to check.
-            Err(error) if is_authority(&error) && self.pinned.contains(certificate) => {
+            Err(rustls::Error::InvalidCertificate(why))
+                if is_authority(&why) && self.pinned.contains(certificate) =>
+            {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
@@ -240,12 +242,10 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// Whether a certificate was refused because it may sign others.
-fn is_authority(error: &rustls::Error) -> bool {
-    match error {
+pub(super) fn is_authority(why: &CertificateError) -> bool {
+    match why {
         // The inner type belongs to a crate below `rustls`; its name is all we need of it.
-        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
-            format!("{other:?}").contains("CaUsedAsEndEntity")
-        }
+        CertificateError::Other(other) => format!("{other:?}").contains("CaUsedAsEndEntity"),
         _ => false,
     }
 }
