@@ -112,7 +112,8 @@ fn steps_are_kept_elsewhere() {
     env.write("c/f", "f\n");
     env.write(
         "c/Dockerfile",
-        "FROM localhost/shell\nENV A=b\nRUN echo said; echo $A >/a; rm -r /home\nWORKDIR /w\nCOPY f .\nRUN test -e f\n",
+        "FROM localhost/shell\nENV A=b\n\
+         RUN echo said; yes spoken | head -c 1000000; echo $A >/a; rm -r /home\nWORKDIR /w\nCOPY f .\nRUN test -e f\n",
     );
     crate::support::images::write_busybox(&env.path("bb"), "localhost/shell").expect("a busybox");
     let script = |place: &str| {
@@ -122,20 +123,24 @@ fn steps_are_kept_elsewhere() {
             kiln images -a -q | wc -l
             export KILN_ROOT=$PWD/other; kiln pull -q oci:bb:localhost/shell >/dev/null
             kiln build --tls-verify=false --cache-from {place} c 2>told
-            grep -c 'Using cache' told; grep -c said told; kiln images -a -q | wc -l; kiln check; rm -rf other"
+            grep -c 'Using cache' told; grep -c said told; grep -c spoken$ told
+            kiln images -a -q | wc -l; kiln check; rm -rf other"
         )
     };
     for place in ["$R/steps/cache", "oci:steps", "type=local,dest=more"] {
         let said = env.shell(&script(place)).expect_ok(place);
         let lines: Vec<&str> = said.lines().collect();
-        let [first, before, second, cached, again, after] = lines.as_slice() else {
+        let [first, before, second, cached, again, much, after] = lines.as_slice() else {
             panic!("{place}: {said}")
         };
         assert_eq!(first, second, "{place}");
-        assert_eq!((*cached, *again), ("3", "2"), "{place}: {said}");
+        assert_eq!((*cached, *again, *much), ("3", "2", "142857"), "{place}: {said}");
         assert_eq!((*before, *after), ("3", "2"), "{place}: {said}");
         env.shell("kiln images -q --filter dangling=true | xargs -r kiln rmi >/dev/null").expect_ok("tidy");
     }
+    env.write("c/Loud", "FROM localhost/shell\nRUN head -c 3000000 /dev/urandom\n");
+    let loud = env.shell("kiln build -f Loud --cache-to oci:steps c 2>&1 | grep -a warning");
+    assert!(loud.stdout.contains("is kept nowhere else: it prints too much"), "{loud:?}");
     // One that is not there knows nothing, and the build goes on.
     env.ok(["build", "-q", "--cache-from", "oci:nowhere", "c"]);
     for (value, words) in [
