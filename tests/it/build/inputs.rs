@@ -56,6 +56,8 @@ fn what_makes_no_sense_is_refused() {
         (&["--secret", "src=x"][..], "cannot"),
         (&["--ssh", "a=/no/such/socket/at/all"][..], ""),
         (&["--build-context", "x"][..], "it has no name"),
+        (&["-t", "Upper"][..], "`Upper`"),
+        (&["--manifest", "a:b:c"][..], "`a:b:c`"),
         (&["--label", "=x"][..], "a label without a name"),
         (&["--platform", "linux/"][..], "cannot use the platform"),
     ] {

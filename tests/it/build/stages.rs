@@ -167,3 +167,23 @@ fn what_the_base_says_of_its_layers_stays() {
     env.ok(["build", "-q", "-t", "changed", "c"]);
     assert_eq!(comments("changed"), "|FROM localhost/base:latest|");
 }
+
+#[test]
+fn hard_links_stay_together_within_a_layer_and_break_between_layers() {
+    let test = "hard_links_stay_together_within_a_layer_and_break_between_layers";
+    let Some(env) = with_busybox(test) else { return };
+    // One container is one layer, however many commands run in it.
+    let plain = "c=$(kiln from localhost/base); kiln run $c sh -c 'echo one >/a; ln /a /b'
+        kiln run $c sh -c 'echo two >>/b'; kiln run $c cat /a; kiln run $c stat -c %h /a
+        kiln commit -q --rm $c plain >/dev/null; m=$(kiln mount $(kiln from plain)); stat -c %h $m/a";
+    assert_eq!(env.shell(plain).expect_ok("a plain container"), "one\ntwo\n2\n2");
+    // A step is a layer: an edit copies the file up from below by one name, as in every builder's overlay.
+    let file = "FROM localhost/base\nRUN echo one >/a; ln /a /b; stat -c %h /a\nRUN cat /b; stat -c %h /a\n\
+                RUN echo two >>/b; cat /a; stat -c %h /b\n";
+    env.write("c/Dockerfile", file);
+    let told = env.shell("kiln build -t image c 2>&1 >/dev/null | grep -v '^STEP\\|^COMMIT\\|^Succ'");
+    assert_eq!(told.stdout, "2\none\n2\none\n1\n", "{told:?}");
+    // And the image has what its commands saw.
+    let shown = "m=$(kiln mount $(kiln from image)); cat $m/a $m/b";
+    assert_eq!(env.shell(shown).expect_ok("the image"), "one\none\ntwo");
+}
