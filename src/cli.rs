@@ -221,7 +221,7 @@ pub fn main() -> ExitCode {
     }
     match ended {
         Ok(exit) => exit.into(),
-        Err(error) => failed(&error),
+        Err(error) => failed(&builder_core::name_refused_call(error)),
     }
 }
 

@@ -28,6 +28,10 @@ pub struct Settings {
     pub registries: RegistrySettings,
     /// The storage that Podman and others of this machine share.
     pub machine: MachineStorage,
+    /// A directory for what a run needs while it lasts; in the store, unless given. It exists.
+    pub run_root: Option<PathBuf>,
+    /// A directory that keeps blobs, and that they are taken from where it has them. It exists.
+    pub blob_cache: Option<PathBuf>,
     /// Where programs that help are looked for, in the form of the variable `PATH`.
     pub search_path: Option<OsString>,
 }
@@ -55,6 +59,8 @@ pub struct MachineStorage {
     pub root: PathBuf,
     /// Its driver; the one that it has images of, unless given.
     pub driver: Option<String>,
+    /// Where its programs keep what need not survive a reboot, unless they know themselves.
+    pub run: Option<PathBuf>,
     /// Further ones, whose images are seen and never written.
     pub additional: Vec<PathBuf>,
     /// How long another process may hold its locks before that is an error.
@@ -70,6 +76,7 @@ impl Default for MachineStorage {
         MachineStorage {
             root: PathBuf::new(),
             driver: None,
+            run: None,
             additional: Vec::new(),
             // As long as the pull of a large image holds the lock in other programs.
             patience: Duration::from_secs(300),

@@ -7,7 +7,6 @@ mod platforms;
 mod read;
 pub mod report;
 mod stages;
-mod times;
 mod verify;
 
 use std::os::fd::OwnedFd;
@@ -59,8 +58,7 @@ impl Args {
         outputs.extend(self.push.then(output::push));
         let to_stdout = outputs.iter().any(Output::is_stdout);
         let talk = Talk { quiet: self.is_quiet() };
-        let settings = context.entered()?;
-        self.blob_cache.make()?;
+        let settings = Settings { blob_cache: self.blob_cache.make()?, ..context.entered()? };
         let builder = Builder::open(&settings, context.host, &talk)?;
         let elsewhere = self.file.iter().any(|file| file != "-");
         let fetch = self.registry.fetch(&context.globals);

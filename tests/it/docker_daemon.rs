@@ -70,6 +70,15 @@ fn images_go_into_the_daemon_and_come_out_the_same() {
         let layers = env.ok(["image", "inspect", "--format", "{{len .Layers}}", &image]);
         assert_eq!(layers, "2", "{image}");
     }
+    // Layers come before anything says what they are, and go on where Podman looks all the same.
+    for driver in ["overlay", "vfs"] {
+        let place = format!("containers-storage:[{driver}@{}]localhost/one", env.path(driver).display());
+        env.ok(["image", "copy", "-q", "docker-daemon:team/one:latest", &place]);
+        let there = env.ok(["image", "inspect", "--config", "--raw", &place]);
+        assert_eq!(there, env.ok(["image", "inspect", "--config", "--raw", "docker-daemon:team/one:latest"]));
+        env.ok(["image", "copy", "-q", &place, &format!("docker-daemon:back:{driver}")]);
+        assert_eq!(dockerd.ok(["images", "-q", "--no-trunc", &format!("back:{driver}")]), id(&env, "one"));
+    }
     let before = id(&env, "one");
     env.ok(["rm", "--all"]);
     env.ok(["rmi", "--all", "--force"]);
@@ -114,6 +123,63 @@ fn refusals(env: &Env) {
     let said =
         env.fails(125, ["image", "copy", "--all", "--format", "oci", "docker-daemon:nosuch:1", "dir:y"]);
     assert!(said.contains("cannot read the image"), "{said}");
+}
+
+/// Makes two authorities, and of the first one a server's and a client's certificate: `good`; `stranger` has a client
+/// certificate of the second and knows the server, `lost` knows the second authority only.
+const CERTIFICATES: &str = "exec 2>/dev/null
+    authority() { openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$1 -keyout $1.key -out $1.pem; }
+    signed() { openssl req -newkey rsa:2048 -nodes -subj /CN=$1 -keyout $1.key -out $1.csr
+        printf \"$3\" >ext
+        openssl x509 -req -in $1.csr -days 2 -CA $2.pem -CAkey $2.key -CAcreateserial -extfile ext -out $1.pem; }
+    authority one; authority two
+    signed server one 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth'
+    signed client one extendedKeyUsage=clientAuth; signed other two extendedKeyUsage=clientAuth
+    set_up() { mkdir $1; cp $2.pem $1/ca.pem; [ -z $3 ] || { cp $3.pem $1/cert.pem; cp $3.key $1/key.pem; }; }
+    set_up good one client; set_up stranger one other; set_up nobody one ''; set_up lost two client
+    set_up broken one client; echo none >broken/ca.pem";
+
+#[test]
+fn a_daemon_behind_tls() {
+    let test = "docker_daemon::a_daemon_behind_tls";
+    if !needs(test, &[Need::Root, Need::Program("openssl")]) {
+        return;
+    }
+    let mut env = Env::new();
+    env.shell(CERTIFICATES).expect_ok("the certificates");
+    let id = format!("sha256:{}", images::write_small(&env.path("layout"), "base"));
+    // A free port: taken and given back, so that the daemon can have it.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let file = |name: &str| env.path(name).display().to_string();
+    let words = ["--tlsverify", "--tlscacert", &file("one.pem"), "--tlscert", &file("server.pem")];
+    let more = ["--tlskey", &file("server.key"), "--host", &format!("tcp://127.0.0.1:{port}")];
+    let words: Vec<String> = words.iter().chain(&more).map(|&word| word.to_owned()).collect();
+    let Some(dockerd) = Dockerd::start_with(test, &words) else { return };
+    env.set("DOCKER_HOST", format!("tcp://127.0.0.1:{port}"));
+    let tls = "DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=$PWD";
+    env.shell(&format!(
+        "export {tls}/good; kiln image copy -q oci:layout:base docker-daemon:base:1
+        kiln image copy -q docker-daemon:base:1 oci:back:x; kiln from -q docker-daemon:base:1 >/dev/null
+        unset DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_CERT_PATH;
+        kiln image copy -q --dest-daemon-host tcp://127.0.0.1:{port} --dest-cert-dir good oci:layout:base docker-daemon:two:2"
+    ))
+    .expect_ok("copies there and back");
+    for name in ["base:1", "two:2"] {
+        assert_eq!(dockerd.ok(["inspect", "--format", "{{.Id}}", name]), id);
+    }
+    for (setting, why) in [
+        (format!("{tls}/stranger"), "BadCertificate"),
+        (format!("{tls}/nobody"), "ended the TLS handshake"),
+        (format!("{tls}/lost"), "no authority that is trusted here"),
+        (format!("{tls}/broken"), "ca.pem"),
+        (format!("{tls}/good DOCKER_HOST=tcp://localhost:{port}"), "another host name"),
+        ("DOCKER_CERT_PATH=$PWD/good".to_owned(), "an HTTP request to an HTTPS server"),
+    ] {
+        let said = env.shell(&format!("{setting} kiln pull -q docker-daemon:base:1"));
+        let hint = "hint: name the directory with its ca.pem, cert.pem and key.pem: ";
+        assert!(said.code == 125 && said.stderr.contains(hint), "{setting}: {said:?}");
+        assert!(said.stderr.contains(why), "{setting}: {said:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod add;
 mod bad_words;
+mod blob_cache;
 mod build;
 mod cached;
 mod check;
@@ -32,7 +33,9 @@ mod info;
 mod inspect;
 mod interop;
 mod interop_buildah;
+mod interop_drivers;
 mod interop_places;
+mod interop_podman;
 mod interop_storage;
 mod log;
 mod login;
@@ -57,6 +60,7 @@ mod rm;
 mod rmi;
 mod rootless;
 mod run;
+mod run_conf;
 mod run_flags;
 mod run_ids;
 mod run_machine;

@@ -250,7 +250,10 @@ cut! {
     from_podmans: Story {
         setup: &[SHARED],
         verb: &["from", "--name", "c", "localhost/base"],
-        view: "kiln containers --format '{{.ContainerName}}'; podman images -q",
+        // A container that is there is noted.
+        view: "for c in $(kiln containers --format '{{.ContainerName}}'); do
+                echo $c; podman ps -a --external --format '{{.Names}}' | grep -x $c
+            done; podman images -q",
         finish: "kiln rm c >/dev/null; podman ps -a --external; podman rmi localhost/base",
         shared: true,
         ..Story::default()
@@ -260,6 +263,15 @@ cut! {
         verb: &["rm", "c"],
         view: "kiln containers --format '{{.ContainerName}}'",
         finish: "podman ps -a --external; podman rmi localhost/base",
+        shared: true,
+        ..Story::default()
+    };
+    list_beside_podman: Story {
+        setup: &[SHARED, "kiln pull -q oci:layout:base >/dev/null; kiln manifest create l localhost/base >/dev/null"],
+        verb: &["manifest", "annotate", "--annotation", "a=b", "l", "localhost/base"],
+        view: "podman images --format '{{.Repository}}'",
+        finish: "podman manifest inspect l; kiln manifest inspect l; rm -rf out; podman manifest push -q --all l oci:out:x",
+        again: true,
         shared: true,
         ..Story::default()
     };

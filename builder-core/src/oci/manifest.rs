@@ -206,7 +206,8 @@ pub struct Index {
     /// What family it is of.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub media_type: String,
-    /// The manifests.
+    /// The manifests. Podman writes `null` for none.
+    #[serde(deserialize_with = "super::config::nullable")]
     pub manifests: Vec<Descriptor>,
     /// Free-form remarks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -38,7 +38,7 @@ pub(crate) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
                     attach(builder, work, guard)?;
                 }
             }
-            Quiet::No => newest = copy_upper(builder, work, guard)?,
+            Quiet::Inside | Quiet::Elsewhere => newest = copy_upper(builder, work, guard)?,
         }
     }
     Ok(newest.into_iter().chain(guard.record.frozen.iter().rev().cloned()).collect())

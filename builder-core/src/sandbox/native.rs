@@ -222,8 +222,12 @@ impl Awaited {
     /// Joins the child's network to the host's, and lets it go on. Without a network there is nothing to run.
     fn join(mut self, child: &mut Child, spec: &Spec) -> Result<Uplink> {
         let started = match &spec.network {
-            Network::Slirp { options } => slirp::start(child.pid, options, &spec.helpers),
-            Network::Private { options } => pasta::start(child.pid, options, &spec.scratch, &spec.helpers),
+            Network::Slirp { options } => {
+                slirp::start(child.pid, options, spec.slirp.as_deref(), &spec.helpers)
+            }
+            Network::Private { options, .. } => {
+                pasta::start(child.pid, options, &spec.scratch, &spec.helpers)
+            }
             Network::Host | Network::None | Network::Path(_) => {
                 unreachable!("such a network is not waited for")
             }

@@ -18,7 +18,7 @@ pub use config::Config;
 pub use copy::{Copy, CopyFrom, CopySummary};
 pub use run::{
     Device, Dns, HostAddress, HostEntry, Isolation, Limit, MountKind, MountOptions, Run, RunMount,
-    RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, UserSpace, Volume,
-    parse_size,
+    RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, Uplink, Uplinks,
+    UserSpace, Volume, parse_size,
 };
 pub use shown::Shown;

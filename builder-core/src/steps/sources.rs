@@ -10,10 +10,13 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
+use crate::host::Users;
 use crate::oci::Digest;
 use crate::rootfs;
 use crate::steps::hand::{self, Cut};
@@ -21,7 +24,7 @@ use crate::steps::timeline;
 use crate::store::images::StoredImage;
 use crate::store::layers::chain_id;
 use crate::store::{ContainerGuard, ContainerRecord, TreeId, Work};
-use crate::tree::Root;
+use crate::tree::{Marks, Root};
 
 /// What tells the files of a container or image from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub(crate) struct Files {
     pub identity: Identity,
     place: Place,
     root: OnceCell<Root>,
+    /// The same with other owners.
+    shown: OnceCell<Root>,
 }
 
 #[derive(Debug)]
@@ -50,8 +55,8 @@ enum Place {
     Image(Digest),
     /// A container at rest, as it was; what it is made of is leased.
     Frozen(Box<ContainerRecord>),
-    /// A container whose files are locked.
-    Live(rootfs::Rootfs),
+    /// A container whose files are locked, what it is, and where its changes are, if they are in a directory of layers.
+    Live(rootfs::Rootfs, Box<ContainerRecord>, Option<PathBuf>),
 }
 
 /// All that a verb reads elsewhere, by the names it was given.
@@ -60,7 +65,7 @@ pub(crate) struct Sources(BTreeMap<String, Rc<Files>>);
 
 impl Files {
     fn new(identity: Identity, place: Place) -> Rc<Self> {
-        Rc::new(Files { identity, place, root: OnceCell::new() })
+        Rc::new(Files { identity, place, root: OnceCell::new(), shown: OnceCell::new() })
     }
 
     /// The tree, opened when it is first asked for and open as long as this is; none for the verb's own container.
@@ -68,13 +73,61 @@ impl Files {
         if self.root.get().is_none() {
             let root = match &self.place {
                 Place::Own => return Ok(None),
-                Place::Image(manifest) => rootfs::open_image(builder, work, *manifest)?,
-                Place::Frozen(record) => rootfs::open_frozen(builder, work, record)?,
-                Place::Live(rootfs) => rootfs.root()?,
+                Place::Image(manifest) => rootfs::open_image(builder, work, *manifest, None)?,
+                Place::Frozen(record) => rootfs::open_frozen(builder, work, record, None, None)?,
+                Place::Live(rootfs, ..) => rootfs.root()?,
             };
             let _ = self.root.set(root);
         }
         Ok(self.root.get())
+    }
+
+    /// As [`Files::root`], with the owners that the files have in the namespace of `users`, which is always the same.
+    pub fn root_for(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        users: Option<&Users>,
+    ) -> Result<Option<&Root>> {
+        let Some(users) = users.filter(|users| users.shows().is_some()) else {
+            return self.root(builder, work);
+        };
+        if self.shown.get().is_none() {
+            let root = match &self.place {
+                Place::Own => return Ok(None),
+                Place::Image(manifest) => rootfs::open_image(builder, work, *manifest, Some(users))?,
+                Place::Frozen(record) => rootfs::open_frozen(builder, work, record, None, Some(users))?,
+                Place::Live(_, record, Some(upper)) => {
+                    rootfs::open_frozen(builder, work, record, Some(upper.clone()), Some(users))?
+                }
+                Place::Live(_, record, None) => {
+                    let what = format!("the files of the container `{}`", record.name);
+                    return Err(Users::refusal(&what, "they are in a directory of their own"));
+                }
+            };
+            let _ = self.shown.set(root);
+        }
+        Ok(self.shown.get())
+    }
+}
+
+impl Files {
+    /// A directory of the files as a mount of its own, with a layer that takes the changes; none where that has to be
+    /// made of the open tree.
+    pub fn part(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        part: rootfs::Part<'_>,
+    ) -> Result<Option<OwnedFd>> {
+        match &self.place {
+            Place::Image(manifest) => rootfs::image_part(builder, work, *manifest, part),
+            Place::Frozen(record) => rootfs::frozen_part(builder, work, record, None, part),
+            Place::Live(_, record, Some(upper)) => {
+                rootfs::frozen_part(builder, work, record, Some(upper.clone()), part)
+            }
+            Place::Own | Place::Live(_, _, None) => Ok(None),
+        }
     }
 }
 
@@ -116,7 +169,7 @@ pub(crate) fn hold<'a, T>(
     let guard = guards.remove(&own.id).expect("held just now");
     let sources = wanted.open(builder, work, &mut guards)?;
     let opened = open(&guard)?;
-    let locked = |files: &Rc<Files>| matches!(files.place, Place::Live(_));
+    let locked = |files: &Rc<Files>| matches!(files.place, Place::Live(..));
     if guard.record.cached && sources.0.values().any(locked) {
         // From here on nobody takes them who does not have the record.
         rootfs::wait_until_free(builder, &guard)?;
@@ -207,7 +260,11 @@ fn container(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> 
             }
         }
     };
-    let live = |guard: &_| rootfs::Rootfs::open(builder, work, guard).map(Place::Live);
+    let live = |guard: &ContainerGuard| -> Result<Place> {
+        let upper = (!plain && builder.store.form() != Marks::Names).then(|| guard.upper());
+        let record = Box::new(guard.record.clone());
+        Ok(Place::Live(rootfs::Rootfs::open(builder, work, guard)?, record, upper))
+    };
     if !at_rest {
         return Ok(Files::new(Identity::Unknown, live(guard)?));
     }

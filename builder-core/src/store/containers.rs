@@ -73,6 +73,8 @@ pub(crate) struct NewContainer {
     pub frozen: Vec<TreeId>,
     /// What was done.
     pub log: Vec<LogEntry>,
+    /// The id it has, where a storage of other programs was told of it, and that storage's directory.
+    pub leased: Option<(String, PathBuf)>,
 }
 
 /// The image a container started from, kept though its name may move or go.
@@ -126,8 +128,8 @@ const MAX_RECORD: u64 = 64 << 20;
 impl Store {
     /// Makes a container.
     pub fn make_container(&self, work: &Work, new: NewContainer) -> Result<ContainerRecord> {
-        let NewContainer { name, exact, base, format, run, created, cached, frozen, log } = new;
-        let id = random::hex(32);
+        let NewContainer { name, exact, base, format, run, created, cached, frozen, log, leased } = new;
+        let (id, leased) = leased.map_or_else(|| (random::hex(32), None), |(id, by)| (id, Some(by)));
         let making = work.dir().join(&id);
         let mut private = fs::DirBuilder::new();
         private.mode(0o700);
@@ -151,7 +153,7 @@ impl Store {
             log,
             cached,
             run,
-            leased: None,
+            leased,
         };
         write_record(&making, &record)?;
         // The name first: one whose container does not exist is free, so nothing is lost between the two.

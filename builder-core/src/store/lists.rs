@@ -36,19 +36,25 @@ impl Store {
     pub fn make_list(&self, work: &Work, index: &Index, names: &[String]) -> Result<Digest> {
         // The id stays while the index changes: it is no digest of it.
         let id = Digest::of(random::hex(32).as_bytes());
+        self.put_list(work, id, index, names)?;
+        Ok(id)
+    }
+
+    /// Publishes a list with an id that is known, over the one that has it.
+    pub fn put_list(&self, work: &Work, id: Digest, index: &Index, names: &[String]) -> Result<()> {
         let bytes = serde_json::to_vec(index).expect("an index has only string keys");
         self.put_blob(work, &bytes)?;
         let manifest = Descriptor::of(media_type::INDEX, &bytes);
         self.edit_index(|table| {
             let mut listed = entries(table);
+            listed.retain(|entry| entry.id != id);
             for entry in &mut listed {
                 entry.names.retain(|name| !names.contains(name));
             }
             listed.push(ImageEntry { id, manifest, names: names.to_vec() });
             write_entries(table, &listed);
             Ok(())
-        })?;
-        Ok(id)
+        })
     }
 
     /// The list that `text` names.

@@ -47,7 +47,7 @@ impl Store {
     }
 
     /// `wanted` if it is free; else, if a suffix may be added, `wanted-1`, `wanted-2` and so on.
-    pub(super) fn free_name(&self, wanted: &str, exact: bool) -> Result<String> {
+    pub fn free_name(&self, wanted: &str, exact: bool) -> Result<String> {
         check_name(wanted)?;
         if self.named(wanted).is_none() {
             return Ok(wanted.to_owned());

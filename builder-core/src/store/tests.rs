@@ -363,3 +363,22 @@ fn chain_ids_are_those_of_the_specification() {
     assert_eq!(layers::chain_id(&[a]), Some(a));
     assert_eq!(layers::chain_id(&[a, b]), Some(Digest::of(format!("{a} {b}").as_bytes())));
 }
+
+#[test]
+fn a_loan_outlives_a_process_only_without_its_container() {
+    let (_dir, store) = scratch();
+    let id = "1".repeat(64);
+    let loan = store.begin_loan(&id, Path::new("/storage")).unwrap();
+    assert_eq!(store.dead_loans().unwrap().len(), 0, "its maker lives");
+    drop(loan);
+    let dead = store.dead_loans().unwrap();
+    assert_eq!((dead.len(), &dead[0].id, dead[0].storage.as_deref()), (1, &id, Some(Path::new("/storage"))));
+    drop(dead);
+    fs::write(store.root.join("loans/2"), "").unwrap();
+    let container = store.container_dir(&id);
+    fs::create_dir(&container).unwrap();
+    let dead = store.dead_loans().unwrap();
+    assert_eq!((dead.len(), dead[0].storage.as_deref()), (1, None), "of the other nobody was told");
+    dead.into_iter().for_each(|loan| loan.end().unwrap());
+    assert_eq!(fs::read_dir(store.root.join("loans")).unwrap().count(), 0);
+}

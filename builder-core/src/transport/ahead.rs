@@ -13,13 +13,16 @@ use crate::transport::copy::{CopyOptions, wanted};
 use crate::transport::sink::{Part, Sink};
 use crate::transport::source::{Ahead, SentAhead, Source};
 
-/// Has a source that is a stream send what comes first in it; any other sends nothing.
+/// Has a source that is a stream send what comes first in it, if the sink takes it so; any other sends nothing.
 pub(super) fn send(
     source: &dyn Source,
     sink: &dyn Sink,
     options: &CopyOptions,
     reporter: &dyn Reporter,
 ) -> Result<()> {
+    if !sink.takes_ahead() {
+        return Ok(());
+    }
     let recompress = options.recompress;
     let send: &mut Ahead<'_> = &mut |layer| {
         // Streams are archives of Docker's, and so is the manifest that is made up for them.

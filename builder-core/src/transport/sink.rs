@@ -27,6 +27,12 @@ pub(crate) trait Sink: Sync {
         2
     }
 
+    /// Whether it takes layers before it is told what they are of: their diff ids are not known yet, and they come as
+    /// [`Part::Layer`] of none.
+    fn takes_ahead(&self) -> bool {
+        true
+    }
+
     /// Told before the blobs of an image: its config, byte for byte.
     fn begin(&self, _config: &Descriptor, _bytes: &[u8]) -> Result<()> {
         Ok(())
@@ -102,7 +108,7 @@ pub(crate) enum Wants {
 pub(crate) enum Part<'a> {
     /// The image config.
     Config,
-    /// A layer of an image: the diff ids up to its own, the lowest first.
+    /// A layer of an image: the diff ids up to its own, the lowest first; none where it comes ahead.
     Layer(&'a [Digest]),
     /// Something in a manifest that is no image: an artifact.
     Other,

@@ -1,7 +1,8 @@
-//! A second tree of the same files: directories are made anew, all else gets a second name (a hard link).
+//! A second tree of the same files: directories are made anew, all else gets a second name (a hard link), or shares its
+//! extents (a reflink).
 //!
-//! For trees that nothing writes to, neither through the one name nor the other. Times, owners, modes, overlay's marks
-//! and users' attributes of directories are those of the first.
+//! Links are for trees that nothing writes to, neither through the one name nor the other. Times, owners, modes,
+//! overlay's marks and users' attributes of directories are those of the first.
 
 use std::ffi::CString;
 use std::io;
@@ -10,10 +11,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, RawDir, Stat, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use crate::tree::Root;
+use crate::error::{Context, Result};
+use crate::tree::{Apply, Entry, Marks, Node, Opened, Options, Root, walk};
 
 /// How many directories of one path are held open at once; a deeper tree has no twin.
 const MAX_DEPTH: usize = 200;
+
+/// From this size on it matters whether a file shares its extents, in bytes; smaller ones are copied.
+const LARGE: u64 = 64 * 1024 + 1;
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -34,6 +39,34 @@ pub(crate) fn twin(from: &Root, into: &Root) -> io::Result<bool> {
         Err(Errno::XDEV | Errno::MLINK | Errno::PERM | Errno::NAMETOOLONG | Errno::OPNOTSUPP) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Makes the empty directory `into` a second tree of `from`, in which larger files share their extents with the
+/// first's. `false` if they cannot, or there are none; then it is empty still.
+pub(crate) fn twin_of_extents(from: &Root, into: &Root, options: Options) -> Result<bool> {
+    if !can_share(from, into, options.marks)? {
+        return Ok(false);
+    }
+    copy_tree(from, into, options).map(|()| true)
+}
+
+/// Copies all of `from` into the empty directory `into`; extents are shared where that can be.
+pub(crate) fn copy_tree(from: &Root, into: &Root, options: Options) -> Result<()> {
+    let mut apply = Apply::new(into, options)?;
+    walk(from, options.marks).try_for_each(|entry| apply.put(entry?))?;
+    apply.finish().map(drop)
+}
+
+/// Tries it with the first larger file there is, into a file without a name.
+fn can_share(from: &Root, into: &Root, marks: Marks) -> Result<bool> {
+    for entry in walk(from, marks) {
+        let Entry { path, node: Node::File { size: LARGE.., content }, .. } = entry? else { continue };
+        let Opened::File(file) = content.open().cannot("open", &path)? else { continue };
+        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let trial = rustix::fs::openat(into.fd(), ".", flags, Mode::RUSR | Mode::WUSR);
+        return Ok(trial.is_ok_and(|trial| rustix::fs::ioctl_ficlone(&trial, &file).is_ok()));
+    }
+    Ok(false)
 }
 
 fn make(from: BorrowedFd<'_>, into: BorrowedFd<'_>) -> rustix::io::Result<()> {

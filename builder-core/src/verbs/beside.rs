@@ -4,6 +4,7 @@
 //! A name means there what it means to Podman: of an image that both have, the storage says what it is called.
 
 mod adopt;
+pub(crate) mod lists;
 
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
@@ -15,10 +16,10 @@ use crate::oci::Digest;
 use crate::store::export::TreeLayer;
 use crate::store::images::StoredImage;
 use crate::store::layers::{Export, Owners};
-use crate::store::{ContainerRecord, Work};
+use crate::store::{ContainerRecord, NewContainer, Work};
 use crate::sys::random;
-use crate::transport::containers_storage::{self, Lease, Storage, StorageSource, exists};
-use crate::transport::{CopyOptions, Source, StoreSource, copy_image};
+use crate::transport::containers_storage::{self, Lease, Named, Storage, StorageSource, exists};
+use crate::transport::{CopyOptions, StoreSource, copy_image};
 use crate::verbs::images::Removed;
 
 /// The storage that verbs act on too, if there is one.
@@ -79,21 +80,72 @@ pub(crate) fn hold_at(
     adopt::adopt(builder, work, &StorageSource::open(storage, image)?)
 }
 
-/// Where a container has files in place in a storage, notes it there, so that they stay.
-pub(crate) fn lease(builder: &Builder<'_>, container: &ContainerRecord) -> Result<()> {
-    let Some(base) = &container.base else { return Ok(()) };
-    let Some(root) = adopt::lender(&builder.store, &base.layers) else { return Ok(()) };
-    if builder.settings.machine.additional.contains(&root) {
-        // Nobody removes what is in there.
-        return Ok(());
+/// Makes a container. Where it will have files in place in a storage, that is told of it first, so that they stay.
+pub(crate) fn make_container(
+    builder: &Builder<'_>,
+    work: &Work,
+    mut new: NewContainer,
+) -> Result<ContainerRecord> {
+    let store = &builder.store;
+    let machine = &builder.settings.machine;
+    let base = new.base.as_ref().and_then(|base| Some((base.id, adopt::lender(store, &base.layers)?)));
+    // Of what is in an additional storage, nobody removes anything.
+    let Some((image, root)) = base.filter(|(_, root)| !machine.additional.contains(root)) else {
+        return store.make_container(work, new);
+    };
+    end_loans(builder)?;
+    let storage = Storage::at(machine, &root)?;
+    let reporter = Warnings(builder.reporter());
+    let (id, name) = (random::hex(32), store.free_name(&new.name, new.exact)?);
+    let loan = store.begin_loan(&id, &root)?;
+    let told = storage.lease(Lease { id: &id, name: &name, image: &image.hex() }, &reporter);
+    new.leased = Some((id.clone(), root));
+    match told.and_then(|()| store.make_container(work, new)) {
+        Ok(record) => {
+            loan.end()?;
+            if record.name != name {
+                // Another process took the name meanwhile.
+                storage.rename_lease(&id, &record.name, &reporter)?;
+            }
+            Ok(record)
+        }
+        Err(error) => {
+            // What cannot be taken back now, a later command does.
+            if storage.release(&id, &reporter).is_ok() {
+                loan.end()?;
+            }
+            Err(error)
+        }
     }
-    let storage = Storage::at(&builder.settings.machine, &root)?;
-    let image = base.id.hex();
-    let lease = Lease { id: &container.id, name: &container.name, image: &image };
-    storage.lease(lease, &Warnings(builder.reporter()))?;
-    let mut guard = builder.store.hold_container(&container.id)?;
-    guard.record.leased = Some(root);
-    guard.save()
+}
+
+/// Tells storages of containers that killed processes never made.
+fn end_loans(builder: &Builder<'_>) -> Result<()> {
+    for loan in builder.store.dead_loans()? {
+        if let Some(root) = loan.storage.as_ref().filter(|root| root.is_dir()) {
+            let storage = Storage::at(&builder.settings.machine, root)?;
+            storage.release(&loan.id, &Warnings(builder.reporter()))?;
+        }
+        loan.end()?;
+    }
+    Ok(())
+}
+
+/// As a container gets another name, it does in the storage that knows of it: what cannot be done is only told.
+pub(crate) fn rename(builder: &Builder<'_>, container: &ContainerRecord) {
+    let Some(root) = &container.leased else { return };
+    let renamed = Storage::at(&builder.settings.machine, root).and_then(|storage| {
+        storage.rename_lease(&container.id, &container.name, &Warnings(builder.reporter()))
+    });
+    if let Err(error) = renamed {
+        builder.report(Event::Warning {
+            message: format!(
+                "the storage `{}` lists the container by its old name: {error:?}",
+                root.display()
+            ),
+            hint: None,
+        });
+    }
 }
 
 /// Takes the note away again, as the container goes: what cannot be done is only told.
@@ -109,29 +161,36 @@ pub(crate) fn release(builder: &Builder<'_>, container: &ContainerRecord) {
     }
 }
 
-/// Puts an image of the store there as well, under `names`, or gives it these names if it is there.
+/// Puts an image or a list of the store there as well, under `names`, or gives it these names if it is there.
 pub(crate) fn publish(builder: &Builder<'_>, work: &Work, id: Digest, names: &[String]) -> Result<()> {
     let machine = &builder.settings.machine;
     if !machine.beside || !(machine.wanted || exists(machine)) {
         return Ok(());
     }
-    let reporter = Warnings(builder.reporter());
+    if builder.store.find_image(&id.hex())?.is_list() {
+        return lists::publish(builder, work, id);
+    }
     let image = builder.store.hold_image(work, &id.hex())?;
-    if image.entry.is_list() || image.entry.id != id {
+    if image.entry.id != id {
         return Ok(());
     }
     if let Some(storage) = storage(builder)?
-        && storage.is_overlay()
         && storage.has_manifest(id, image.entry.manifest.digest)?
-        && storage.add_names(&id.hex(), names, &reporter)?
+        && storage.add_names(&id.hex(), names, &Warnings(builder.reporter()))?
     {
         return Ok(());
     }
+    put(builder, work, image, names)
+}
+
+/// Copies an image there.
+fn put(builder: &Builder<'_>, work: &Work, image: StoredImage, names: &[String]) -> Result<()> {
     let source = StoreSource::new(builder, image);
     let mut tried = 0;
     loop {
+        let machine = &builder.settings.machine;
         let sink = containers_storage::sink(builder, work.dir(), machine, None, names.to_vec())?;
-        match copy_image(&source, &*sink, &CopyOptions::default(), &reporter) {
+        match copy_image(&source, &*sink, &CopyOptions::default(), &Warnings(builder.reporter())) {
             // Another process removed a layer that was there: then it is sent.
             Err(error) if error.kind() == Kind::NotFound && tried < 3 => tried += 1,
             copied => return copied.map(drop),
@@ -149,7 +208,8 @@ pub(crate) fn describe(
 ) -> Result<Export> {
     let store = &builder.store;
     let remembered = layer.remembered(store, times)?;
-    let ([tree], None, Some(_)) = (layer.parts.as_slice(), &remembered, storage(builder)?) else {
+    let takes = storage(builder)?.is_some_and(|storage| storage.is_overlay());
+    let ([tree], None, true) = (layer.parts.as_slice(), &remembered, takes) else {
         return remembered.map_or_else(|| layer.describe(store, times), Ok);
     };
     let path = work.dir().join(random::hex(8));
@@ -164,11 +224,19 @@ pub(crate) fn describe(
     Ok(export)
 }
 
+/// What `text` names there; none if it names nothing.
+pub(crate) fn named(builder: &Builder<'_>, text: &str) -> Result<Option<(Storage, Named)>> {
+    let Some(storage) = storage(builder)?.filter(|_| !Location::has_transport(text)) else { return Ok(None) };
+    match storage.named(text) {
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        named => named.map(|named| Some((storage, named))),
+    }
+}
+
 /// Gives the image that `text` names there more names. `false` if it names none there, or one that the store has too
 /// and that is named there.
 pub(crate) fn tag(builder: &Builder<'_>, text: &str, names: &[String]) -> Result<Option<Digest>> {
-    let (Some(source), Some(storage)) = (find(builder, text)?, storage(builder)?) else { return Ok(None) };
-    let id = source.id();
+    let Some((storage, Named { id, .. })) = named(builder, text)? else { return Ok(None) };
     storage.add_names(&id.hex(), names, &Warnings(builder.reporter()))?;
     // What the store calls so is another image now.
     for name in names {
@@ -183,9 +251,9 @@ pub(crate) fn tag(builder: &Builder<'_>, text: &str, names: &[String]) -> Result
 
 /// Takes the name `text` away there, or the image if that was its last. None if it names none there.
 pub(crate) fn remove(builder: &Builder<'_>, text: &str, force: bool) -> Result<Option<Removed>> {
-    match (find(builder, text)?, storage(builder)?) {
-        (Some(_), Some(storage)) => remove_at(builder, &storage, text, force).map(Some),
-        _ => Ok(None),
+    match named(builder, text)? {
+        Some((storage, _)) => remove_at(builder, &storage, text, force).map(Some),
+        None => Ok(None),
     }
 }
 
@@ -196,8 +264,7 @@ pub(crate) fn remove_at(
     text: &str,
     force: bool,
 ) -> Result<Removed> {
-    let source = StorageSource::open(storage.clone(), text)?;
-    let (id, names) = (source.id(), source.tags()?);
+    let Named { id, names, is_list } = storage.named(text)?;
     let reporter = Warnings(builder.reporter());
     let named = text.parse::<Reference>().ok().map(|name| name.to_string());
     let named = named.and_then(|full| {
@@ -216,7 +283,10 @@ pub(crate) fn remove_at(
                 .hint(format!("remove all of them with `kiln rmi --force {text}`")))
         }
         _ => {
-            storage.remove_image(&id.hex(), &reporter)?;
+            match is_list {
+                true => storage.remove_list(&id.hex(), &reporter)?,
+                false => storage.remove_image(&id.hex(), &reporter)?,
+            }
             Ok(Removed { untagged: names, deleted: Some(id) })
         }
     }
@@ -224,6 +294,7 @@ pub(crate) fn remove_at(
 
 /// Ends there what killed processes of ours began.
 pub(crate) fn sweep(builder: &Builder<'_>) -> Result<()> {
+    end_loans(builder)?;
     match storage(builder)? {
         Some(storage) => storage.sweep(&Warnings(builder.reporter())),
         None => Ok(()),

@@ -143,7 +143,9 @@ impl Rename {
             return Err(Error::new(Kind::Exists, format!("cannot rename the container `{}`", self.name))
                 .because("that is its name already"));
         }
-        builder.store.rename_container(&mut guard, &self.name)
+        builder.store.rename_container(&mut guard, &self.name)?;
+        beside::rename(builder, &guard.record);
+        Ok(())
     }
 }
 

@@ -57,9 +57,9 @@ impl Fork {
             cached: true,
             frozen,
             log,
+            leased: None,
         };
-        let record = store.make_container(&work, new)?;
-        beside::lease(builder, &record)?;
+        let record = beside::make_container(builder, &work, new)?;
         Ok(Made { name: record.name, id: record.id })
     }
 }

@@ -11,7 +11,6 @@ use crate::store::{NewContainer, Work};
 use crate::transport::containers_storage::to_read;
 use crate::transport::{Access, Source};
 use crate::verbs::beside;
-use crate::verbs::containers::Rm;
 use crate::verbs::images::named_as;
 use crate::verbs::pull::{Policy, Pull};
 
@@ -62,11 +61,7 @@ impl From {
         let (format, cached) = (self.format, self.cached);
         let created = now_nanoseconds();
         let new = NewContainer { name, exact, base, format, run, created, cached, ..NewContainer::default() };
-        let record = builder.store.make_container(&work, new)?;
-        if let Err(error) = beside::lease(builder, &record) {
-            Rm { container: record.id }.perform(builder)?;
-            return Err(error);
-        }
+        let record = beside::make_container(builder, &work, new)?;
         if self.image == "scratch" {
             self.set_platform(builder, &record.id)?;
         }

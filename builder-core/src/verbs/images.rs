@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::name::{Reference, StorageSpec};
 use crate::oci::{Digest, ImageConfig, Manifest};
 use crate::store::{Forgotten, Keep, images::ImageEntry, images::StoredImage};
-use crate::transport::containers_storage::{self, Storage, StorageSource};
+use crate::transport::containers_storage::{self, Storage};
 use crate::verbs::beside;
 
 pub use filter::Images;
@@ -71,6 +71,21 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
                 found.push(image);
                 elsewhere.push(false);
             }
+        }
+    }
+    for list in beside::lists::all(builder)? {
+        match lists.iter_mut().find(|known| known.id == list.id) {
+            Some(known) => known.names = list.names,
+            None => lists.push(ImageInfo {
+                id: list.id,
+                digest: Digest::of(&list.index),
+                size: list.index.len() as u64,
+                names: list.names,
+                created: None,
+                labels: BTreeMap::new(),
+                intermediate: false,
+                read_only: false,
+            }),
         }
     }
     let bases = bases(&found);
@@ -206,9 +221,9 @@ impl Rmi {
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Removed> {
         let here = builder.store.find_image(&self.image);
         // Ours that were made of it are told of before anything goes.
-        let there = beside::find(builder, &self.image)?;
-        if let Some(there) = there.filter(StorageSource::is_last_name) {
-            self.release(builder, there.id())?;
+        let there = beside::named(builder, &self.image)?.map(|(_, named)| named);
+        if let Some(there) = there.filter(|there| !there.is_list && there.names.len() < 2) {
+            self.release(builder, there.id)?;
         }
         let beside = beside::remove(builder, &self.image, self.force)?;
         let entry = match (here, beside) {

@@ -16,7 +16,8 @@ use crate::name::{Location, Reference};
 use crate::oci::{Descriptor, Digest, Format, Index, media_type};
 use crate::store::lists::StoredList;
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, Which, copy_image, open};
+use crate::transport::{BlobCache, CopyOptions, Places, Source, Which, copy_image, open};
+use crate::verbs::beside::lists;
 use crate::verbs::copy_image::Layers;
 use crate::verbs::images::{Removed, Rmi};
 
@@ -140,7 +141,7 @@ impl ManifestCreate {
         for image in &self.images {
             added.extend(entry::find(builder, &work, image, self.all, &self.access)?);
         }
-        let existing = store.find_list(&name.to_string()).ok();
+        let existing = lists::find(builder, &name.to_string()).ok();
         let id = match (existing, self.existing) {
             (Some(list), Existing::Amend) => list.entry.id,
             (None, _)
@@ -157,6 +158,7 @@ impl ManifestCreate {
             settle(list);
             Ok(())
         })?;
+        lists::publish(builder, &work, id)?;
         Ok(id)
     }
 
@@ -174,7 +176,7 @@ impl ManifestAdd {
     /// Adds it; an entry of the same digest is replaced.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<ChangedList> {
         let store = &builder.store;
-        let list = store.find_list(&self.list)?;
+        let list = lists::find(builder, &self.list)?;
         let work = store.work()?;
         let found = match &self.what {
             Added::Image(image) => entry::find(builder, &work, image, self.all, &self.access)?,
@@ -186,6 +188,7 @@ impl ManifestAdd {
             settle(list);
             Ok(())
         })?;
+        lists::publish(builder, &work, list.entry.id)?;
         Ok(ChangedList { id: list.entry.id, entry })
     }
 }
@@ -194,7 +197,7 @@ impl ManifestAnnotate {
     /// Changes the entry, or the list.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<ChangedList> {
         let store = &builder.store;
-        let list = store.find_list(&self.list)?;
+        let list = lists::find(builder, &self.list)?;
         let work = store.work()?;
         let subject = match &self.subject {
             Some(image) => {
@@ -222,6 +225,7 @@ impl ManifestAnnotate {
             settle(list);
             Ok(())
         })?;
+        lists::publish(builder, &work, list.entry.id)?;
         Ok(ChangedList { id: list.entry.id, entry: digest })
     }
 }
@@ -230,7 +234,7 @@ impl ManifestRemove {
     /// Takes the entry out.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<ChangedList> {
         let store = &builder.store;
-        let list = store.find_list(&self.list)?;
+        let list = lists::find(builder, &self.list)?;
         let digest = entry::digest_of(builder, &list, &self.entry)?;
         let work = store.work()?;
         store.edit_list(&work, list.entry.id, |list| {
@@ -238,6 +242,7 @@ impl ManifestRemove {
             settle(list);
             Ok(())
         })?;
+        lists::publish(builder, &work, list.entry.id)?;
         Ok(ChangedList { id: list.entry.id, entry: Some(digest) })
     }
 }
@@ -245,7 +250,7 @@ impl ManifestRemove {
 impl ManifestPush {
     /// Sends it. Gives the digest of the index at the target.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Digest> {
-        let list = builder.store.find_list(&self.list)?;
+        let list = lists::find(builder, &self.list)?;
         let id = list.entry.id;
         let target = match &self.target {
             Some(target) if Location::has_transport(target) => Location::parse(target)?,
@@ -266,7 +271,10 @@ impl ManifestPush {
             also: self.also.clone(),
             ..CopyOptions::default()
         };
-        let copied = copy_image(&source, &*open::sink(places, &target)?, &options, builder.reporter())?;
+        let cache = BlobCache::of(&builder.settings);
+        let cached = cache.as_ref().map(|cache| cache.before(&source));
+        let source: &dyn Source = cached.as_ref().map_or(&source, |cached| cached);
+        let copied = copy_image(source, &*open::sink(places, &target)?, &options, builder.reporter())?;
         if self.rm {
             remove_list(builder, &id.hex())?;
         }
@@ -289,10 +297,12 @@ pub fn inspect_manifest(builder: &Builder<'_>, text: &str, access: &Access) -> R
         serde_json::from_slice(bytes)
             .map_err(|cause| Error::corrupt(format!("cannot read the manifest of `{text}`")).because(cause))
     };
-    if !Location::has_transport(text)
-        && let Ok(list) = builder.store.find_list(text)
-    {
-        return Ok(serde_json::to_value(&list.index).expect("an index has only string keys"));
+    if !Location::has_transport(text) {
+        match lists::find(builder, text) {
+            Ok(list) => return Ok(serde_json::to_value(&list.index).expect("an index has only string keys")),
+            Err(error) if error.kind() != Kind::NotFound => return Err(error),
+            Err(_) => {}
+        }
     }
     let location = match Location::has_transport(text) {
         true => Location::parse(text)?,
@@ -311,6 +321,7 @@ pub fn inspect_manifest(builder: &Builder<'_>, text: &str, access: &Access) -> R
 /// Whether there is a list of this name or id.
 pub fn manifest_exists(builder: &Builder<'_>, text: &str) -> Result<bool> {
     match builder.store.find_list(text) {
+        Err(error) if error.kind() == Kind::NotFound && lists::has(builder, text)? => Ok(true),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == Kind::NotFound => Ok(false),
         Err(error) => Err(error),
@@ -319,7 +330,7 @@ pub fn manifest_exists(builder: &Builder<'_>, text: &str) -> Result<bool> {
 
 /// Removes a list with all its names; the images in it stay where they have names of their own.
 pub fn remove_list(builder: &Builder<'_>, text: &str) -> Result<Removed> {
-    builder.store.find_list(text)?;
+    lists::find(builder, text)?;
     Rmi { image: text.to_owned(), force: true }.perform(builder)
 }
 

@@ -6,8 +6,8 @@ use builder_core::Format;
 
 use super::platforms::PlatformFlags;
 use super::stages::StageFlags;
-use super::times::TimeFlags;
 use crate::args::refused::RefusedArgs;
+use crate::args::times::TimeFlags;
 use crate::args::{BlobCacheArgs, CommitCompressionArgs, PullArgs, RegistryArgs, RunOptions};
 use crate::commands::parse_format;
 
@@ -181,7 +181,8 @@ pub struct Args {
     /// Have this OCI runtime run commands, such as runc or crun [env: BUILDAH_RUNTIME]
     #[arg(long, value_name = "PROGRAM")]
     pub runtime: Option<String>,
-    /// An option for that runtime, without the leading --
+    /// An option for that runtime, without the leading --; without --runtime for the one of containers.conf, else
+    /// crun or runc
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     pub runtime_flag: Vec<String>,
     /// A secret that RUN --mount=type=secret may ask for: id=ID,src=FILE or id=ID,env=VARIABLE; with ,keyed another

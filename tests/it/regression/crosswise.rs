@@ -3,17 +3,7 @@
 //! A script that hangs is ended by `timeout`, which fails with 124.
 
 use crate::support::env::finish;
-use crate::support::{Env, Need, images, needs};
-
-fn with_base(test: &str) -> Option<Env> {
-    if !needs(test, &[Need::Root, Need::Busybox]) {
-        return None;
-    }
-    let env = Env::new();
-    images::write_busybox(&env.path("layout"), "base")?;
-    env.ok(["pull", "-q", "oci:layout:base"]);
-    Some(env)
-}
+use crate::support::{Env, with_shell};
 
 /// Has every one of three containers read by the two others, in all ways at once.
 fn read_crosswise(env: &Env, from: &str) {
@@ -56,7 +46,7 @@ fn read_crosswise(env: &Env, from: &str) {
 
 #[test]
 fn containers_read_crosswise_do_not_wait_for_each_other() {
-    let Some(env) = with_base("regression::crosswise::containers_read_crosswise_do_not_wait_for_each_other")
+    let Some(env) = with_shell("regression::crosswise::containers_read_crosswise_do_not_wait_for_each_other")
     else {
         return;
     };
@@ -66,7 +56,7 @@ fn containers_read_crosswise_do_not_wait_for_each_other() {
 #[test]
 fn cached_containers_read_crosswise_do_not_wait_for_each_other() {
     let test = "regression::crosswise::cached_containers_read_crosswise_do_not_wait_for_each_other";
-    let Some(env) = with_base(test) else { return };
+    let Some(env) = with_shell(test) else { return };
     for _ in 0..2 {
         read_crosswise(&env, "kiln from --cached");
     }
@@ -74,7 +64,7 @@ fn cached_containers_read_crosswise_do_not_wait_for_each_other() {
 
 #[test]
 fn copies_into_one_container_do_not_wait_for_each_other() {
-    let Some(env) = with_base("regression::crosswise::copies_into_one_container_do_not_wait_for_each_other")
+    let Some(env) = with_shell("regression::crosswise::copies_into_one_container_do_not_wait_for_each_other")
     else {
         return;
     };
@@ -90,7 +80,7 @@ fn copies_into_one_container_do_not_wait_for_each_other() {
 
 #[test]
 fn stages_read_one_stage_side_by_side() {
-    let Some(env) = with_base("regression::crosswise::stages_read_one_stage_side_by_side") else { return };
+    let Some(env) = with_shell("regression::crosswise::stages_read_one_stage_side_by_side") else { return };
     let stages: String = (0..6)
         .map(|n| {
             format!(

@@ -19,6 +19,11 @@ pub struct Dockerd {
 impl Dockerd {
     /// Starts one. `None`, and `test` on the list, where there is none or it cannot run.
     pub fn start(test: &str) -> Option<Dockerd> {
+        Dockerd::start_with(test, &[])
+    }
+
+    /// As [`Dockerd::start`], with more words on its command line.
+    pub fn start_with(test: &str, more: &[String]) -> Option<Dockerd> {
         if !needs(test, &[Need::Root, Need::Program("dockerd"), Need::Program("docker")]) {
             return None;
         }
@@ -33,6 +38,7 @@ impl Dockerd {
         for (flag, name) in [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "pid")] {
             command.arg(flag).arg(at(name));
         }
+        command.args(more);
         command.env_clear().env("PATH", PATH).stdin(Stdio::null()).stdout(log()).stderr(log());
         let mut dockerd = Dockerd { child: command.spawn().expect("dockerd starts"), dir };
         let began = Instant::now();

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::oci::Draft;
+use crate::sandbox::Network;
 use crate::steps::key::{Definition, mounts, shell_line};
-use crate::steps::run::{Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security};
+use crate::steps::run::{Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security, Uplinks};
 use crate::steps::sources::Sources;
 use crate::store::{StepKind, Work};
 
@@ -41,6 +42,7 @@ pub(crate) fn define(
         // For a runtime only, and what one runs is not recorded.
         annotations: _,
         helpers: _,
+        uplinks,
         settings,
         // Laid below the settings already.
         defaults: _,
@@ -81,6 +83,11 @@ pub(crate) fn define(
     }
     if *terminal {
         step.refuse("it has a terminal", Some("leave --terminal away"));
+    }
+    if *uplinks != Uplinks::default()
+        && matches!(settings.network, Some(Network::Private { .. } | Network::Slirp { .. }))
+    {
+        step.field("network programs", plain(uplinks));
     }
     define_settings(builder, work, &mut step, settings)?;
     for volume in &settings.volumes {

@@ -102,6 +102,7 @@ impl Run {
         let facts = Facts::probe();
         let scene = Scene {
             scratch: &opened.scratch,
+            passing: opened.passing.as_ref().map_or(&opened.scratch, Work::dir),
             facts: &facts,
             reporter: builder.reporter(),
             streams,
@@ -125,6 +126,7 @@ pub(super) struct Opened {
     rootfs: rootfs::Rootfs,
     traces: rootfs::Traces,
     scratch: std::path::PathBuf,
+    passing: Option<Work>,
     users: Option<Users>,
 }
 
@@ -143,7 +145,8 @@ impl Opened {
         };
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;
-        Ok(Opened { rootfs, traces: rootfs::Traces::new(guard), scratch, users })
+        let passing = builder.settings.run_root.as_deref().map(Work::outside).transpose()?;
+        Ok(Opened { rootfs, traces: rootfs::Traces::new(guard), scratch, passing, users })
     }
 }
 

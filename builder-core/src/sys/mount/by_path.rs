@@ -19,6 +19,11 @@ use super::{Overlay, flags_of};
 /// A directory that is on every machine, to mount on in a namespace of our own.
 const PLACE: &CStr = c"/dev";
 
+/// See [`PLACE`].
+pub(super) fn place() -> &'static Path {
+    Path::new(std::ffi::OsStr::from_bytes(PLACE.to_bytes()))
+}
+
 /// `mount(2)` takes one page of options, with a final NUL.
 const PAGE: usize = 4096;
 
@@ -84,7 +89,7 @@ pub(super) fn overlay_here(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
 
 /// The path of what is named by the number of a handle; any other path stays as it is. The handle itself is of another
 /// namespace. `ESTALE` where something else is at that path by now.
-fn path_of_handle(path: &Path) -> Result<PathBuf, Errno> {
+pub(super) fn path_of_handle(path: &Path) -> Result<PathBuf, Errno> {
     if !path.starts_with("/proc/self/fd") {
         return Ok(path.to_owned());
     }

@@ -21,6 +21,17 @@ pub(super) struct Found {
     pub image: Image,
 }
 
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Named {
+    /// Of an image the digest of its config.
+    pub id: Digest,
+    /// All of its names.
+    pub names: Vec<String>,
+    /// Whether it is a list of images.
+    pub is_list: bool,
+}
+
 /// What is read of an image.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -45,6 +56,11 @@ fn perhaps<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::
 }
 
 impl Found {
+    /// Its id: of an image the digest of its config, of a list any.
+    pub fn id(&self) -> Result<Digest> {
+        format!("sha256:{}", self.image.id).parse()
+    }
+
     /// The bytes of one of its files.
     pub fn file(&self, storage: &Storage, key: &str) -> Result<Vec<u8>> {
         files::read(&storage.dir(&self.root, Kept::Images).join(&self.image.id), key)
@@ -71,10 +87,18 @@ impl Storage {
             .hint("see what there is with `podman images`"))
     }
 
-    /// The ids of all images.
+    /// What `text` names, whatever there is of it.
+    pub fn named(&self, text: &str) -> Result<Named> {
+        let found = self.find(text)?;
+        Ok(Named { is_list: found.is_list(), id: found.id()?, names: found.image.names })
+    }
+
+    /// The ids of all images, lists of images left out.
     pub fn image_ids(&self) -> Result<Vec<String>> {
         let table = self.table(self.root(), Kept::Images)?;
-        Ok(table.items().iter().filter_map(|image| image["id"].as_str().map(str::to_owned)).collect())
+        let is_list = |image: &Value| texts(&image["big-data-names"]).any(|key| key == "instances.json");
+        let images = table.items().iter().filter(|image| !is_list(image));
+        Ok(images.filter_map(|image| image["id"].as_str().map(str::to_owned)).collect())
     }
 
     /// Whether the image with this id is here, and its manifest is this one.

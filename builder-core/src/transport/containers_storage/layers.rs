@@ -49,7 +49,13 @@ pub(super) fn put(
     dir: &Path,
     link: &str,
 ) -> Result<()> {
-    let overlay = storage.root().join("overlay");
+    let named = storage.layer_dir(id);
+    if !storage.is_overlay() {
+        // No table named it, so nobody uses what is there.
+        take_away(storage, stage, id)?;
+        return fs::rename(dir.join("diff"), named).cannot("write the layer", id);
+    }
+    let overlay = storage.home();
     let mut needed = vec!["work", "merged"];
     if parent.is_empty() {
         // Where the kernel wants a second layer below a lowest one.
@@ -60,23 +66,24 @@ pub(super) fn put(
     for name in needed {
         fs::DirBuilder::new().mode(0o700).create(dir.join(name)).cannot("make the layer", id)?;
     }
-    // No table named it, so nobody uses what is there.
     take_away(storage, stage, id)?;
-    fs::rename(dir, overlay.join(id)).cannot("write the layer", id)?;
+    fs::rename(dir, named).cannot("write the layer", id)?;
     let link = overlay.join("l").join(link);
     std::os::unix::fs::symlink(format!("../{id}/diff"), &link).cannot("make", link.display())
 }
 
 /// Takes the files of a layer away, if there are any.
 pub(super) fn take_away(storage: &Storage, stage: &Stage, id: &str) -> Result<()> {
-    let overlay = storage.root().join("overlay");
-    if let Ok(link) = fs::read_to_string(overlay.join(id).join("link"))
+    let dir = storage.layer_dir(id);
+    if storage.is_overlay()
+        && let Ok(link) = fs::read_to_string(dir.join("link"))
         && is_link_name(&link)
     {
-        ignore_missing(fs::remove_file(overlay.join("l").join(link))).cannot("remove the layer", id)?;
+        let link = storage.home().join("l").join(link);
+        ignore_missing(fs::remove_file(link)).cannot("remove the layer", id)?;
     }
     ignore_missing(fs::remove_file(storage.split(storage.root(), id))).cannot("remove the layer", id)?;
-    ignore_missing(fs::rename(overlay.join(id), stage.trash())).cannot("remove the layer", id)
+    ignore_missing(fs::rename(dir, stage.trash())).cannot("remove the layer", id)
 }
 
 /// Says of a layer that its files are not to be used, and that who finds it so may take it away.

@@ -66,9 +66,7 @@ impl Storage {
         let lock = self.lock(Kept::Containers, reporter)?;
         let path = self.table_path(self.root(), Kept::Containers);
         let mut table = Table::read(&path)?;
-        let taken = table.items().iter().any(|item| texts(&item["names"]).any(|name| name == lease.name));
-        // Two stores may both have a container of this name; a name is one container's here.
-        let name = if taken { format!("{}-{}", lease.name, &lease.id[..12]) } else { lease.name.to_owned() };
+        let name = free_name(&table, lease.id, lease.name);
         table.items_mut().push(json!({
             "id": lease.id,
             "names": [name],
@@ -84,6 +82,19 @@ impl Storage {
             .mode(0o700)
             .create(dir.join("userdata"))
             .cannot("make", dir.display())?;
+        table.write(&path)?;
+        lock.touch()
+    }
+
+    /// Gives a noted container another name. One that is not there, or not any more, is as good.
+    pub fn rename_lease(&self, id: &str, name: &str, reporter: &dyn Reporter) -> Result<()> {
+        let lock = self.lock(Kept::Containers, reporter)?;
+        let path = self.table_path(self.root(), Kept::Containers);
+        let mut table = Table::read(&path)?;
+        let free = free_name(&table, id, name);
+        let Some(noted) = table.find_mut(id) else { return Ok(()) };
+        noted["names"] = json!([free]);
+        noted["metadata"] = json!({ "kiln": name }).to_string().into();
         table.write(&path)?;
         lock.touch()
     }
@@ -109,4 +120,11 @@ impl Storage {
         drop(lock);
         self.remove_layers(&layers_lock, &stage, &[id.to_owned()])
     }
+}
+
+/// What a container is called there: two stores may both have one of this name, and a name is one container's.
+fn free_name(table: &Table, id: &str, name: &str) -> String {
+    let others = table.items().iter().filter(|item| item["id"] != id);
+    let taken = others.flat_map(|item| texts(&item["names"])).any(|known| known == name);
+    if taken { format!("{name}-{}", &id[..12]) } else { name.to_owned() }
 }

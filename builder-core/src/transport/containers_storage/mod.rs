@@ -11,17 +11,21 @@ mod files;
 mod find;
 mod layers;
 mod lease;
+mod lists;
 mod lock;
 mod place;
 mod program;
 mod publish;
 mod remove;
+mod share;
 mod sink;
 mod source;
 mod stage;
 mod tables;
 
+pub(crate) use find::Named;
 pub(crate) use lease::Lease;
+pub(crate) use lists::SharedList;
 pub(crate) use place::{Storage, exists};
 pub(crate) use source::StorageSource;
 

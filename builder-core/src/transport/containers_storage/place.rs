@@ -134,6 +134,19 @@ impl Storage {
         format!("containers-storage:[{}@{}]{image}", self.driver, self.root.display())
     }
 
+    /// The directory of its driver, with layers in it.
+    pub(super) fn home(&self) -> PathBuf {
+        self.root.join(&self.driver)
+    }
+
+    /// A layer's own directory.
+    pub(super) fn layer_dir(&self, layer: &str) -> PathBuf {
+        match self.is_overlay() {
+            true => self.home().join(layer),
+            false => self.home().join("dir").join(layer),
+        }
+    }
+
     /// The directory of a table and of what goes with it.
     pub(super) fn dir(&self, root: &Path, kept: Kept) -> PathBuf {
         root.join(format!("{}-{}", self.driver, kept.name()))
@@ -147,6 +160,15 @@ impl Storage {
     /// Reads a table. It is replaced as a whole whenever it is written, so that no lock is needed to read it once.
     pub(super) fn table(&self, root: &Path, kept: Kept) -> Result<Table> {
         Table::read(&self.table_path(root, kept))
+    }
+
+    /// As [`Storage::table`], with what is in use until the machine is started again: newer programs keep that in a
+    /// table of its own.
+    pub(super) fn table_of_users(&self, kept: Kept) -> Result<Table> {
+        let mut table = self.table(&self.root, kept)?;
+        let path = self.dir(&self.root, kept).join(format!("volatile-{}.json", kept.name()));
+        table.items_mut().extend_from_slice(Table::read(&path)?.items());
+        Ok(table)
     }
 
     pub(super) fn table_path(&self, root: &Path, kept: Kept) -> PathBuf {
@@ -165,8 +187,8 @@ impl Storage {
         let mut private = fs::DirBuilder::new();
         private.recursive(true).mode(0o700);
         let tables = [Kept::Layers, Kept::Images, Kept::Containers].map(|kept| self.dir(&self.root, kept));
-        let links = self.root.join("overlay/l");
-        for dir in tables.iter().chain([&links]) {
+        let own = self.home().join(if self.is_overlay() { "l" } else { "dir" });
+        for dir in tables.iter().chain([&own]) {
             private.create(dir).cannot("make", dir.display()).map_err(|error| {
                 error.hint(
                     "run as the user whose storage it is, or name another with containers-storage:[DIR]NAME",

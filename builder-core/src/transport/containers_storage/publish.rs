@@ -18,6 +18,9 @@ use crate::event::Reporter;
 use crate::layer::Compression;
 use crate::oci::{Digest, ImageConfig};
 
+/// In the metadata of an image that was written without a name: a list that names it takes it along when it goes.
+pub(super) const PASSING: &str = "kiln-passing";
+
 /// What is written.
 pub(super) struct Publication<'a> {
     pub storage: &'a Storage,
@@ -134,7 +137,8 @@ fn put_image(publication: &Publication<'_>, top: &str) -> Result<()> {
         files::write(&dir, key, bytes)?;
     }
     take_names(&mut table, publication.names, &id.hex());
-    if table.find(&id.hex()).is_none() {
+    let is_new = table.find(&id.hex()).is_none();
+    if is_new {
         let config: Option<ImageConfig> = serde_json::from_slice(publication.config).ok();
         let created =
             config.and_then(|config| config.created).unwrap_or_else(|| jiff::Timestamp::now().to_string());
@@ -151,14 +155,22 @@ fn put_image(publication: &Publication<'_>, top: &str) -> Result<()> {
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_else(|| json!({}));
     metadata["signatures-sizes"][manifest.to_string()] = json!(sizes);
+    if is_new && publication.names.is_empty() {
+        metadata[PASSING] = true.into();
+    }
     image["metadata"] = metadata.to_string().into();
+    note_files(image, &kept);
+    table.write(&path)?;
+    lock.touch()
+}
+
+/// Notes which files an image has.
+pub(super) fn note_files(image: &mut Value, kept: &[(String, &[u8])]) {
     add_texts(&mut image["big-data-names"], kept.iter().map(|(key, _)| key));
-    for (key, bytes) in &kept {
+    for (key, bytes) in kept {
         image["big-data-sizes"][key.as_str()] = bytes.len().into();
         image["big-data-digests"][key.as_str()] = Digest::of(bytes).to_string().into();
     }
-    table.write(&path)?;
-    lock.touch()
 }
 
 /// Takes names away from the images that have them, but for one.

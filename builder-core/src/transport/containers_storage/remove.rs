@@ -72,11 +72,6 @@ impl Storage {
     /// # Errors
     /// `InUse` if a container was made of it.
     pub fn remove_image(&self, id: &str, reporter: &dyn Reporter) -> Result<()> {
-        if !self.is_overlay() {
-            return Err(Error::new(Kind::Unsupported, format!("cannot remove the image `{id}`"))
-                .because("Kiln writes storages of the driver overlay only")
-                .hint(format!("remove it with Podman: podman rmi {id}")));
-        }
         if !layers::is_id(id) {
             return Ok(());
         }
@@ -85,14 +80,14 @@ impl Storage {
         let path = self.table_path(self.root(), Kept::Images);
         let mut images = Table::read(&path)?;
         let Some(image) = images.find(id).cloned() else { return Ok(()) };
-        let containers = self.table(self.root(), Kept::Containers)?;
+        let containers = self.table_of_users(Kept::Containers)?;
         if let Some(user) = containers.items().iter().find(|container| container["image"] == id) {
             let name = texts(&user["names"]).next().or(user["id"].as_str()).unwrap_or_default();
             return Err(Error::new(Kind::InUse, format!("cannot remove the image `{id}`"))
                 .because(format!("in `{}` a container was made of it: {name}", self.root().display()))
                 .hint(format!("remove it first, as the tool does that made it: podman rm {name}")));
         }
-        let table = self.table(self.root(), Kept::Layers)?;
+        let table = self.table_of_users(Kept::Layers)?;
         let tops = texts(&image["mapped-layers"]).chain(image["layer"].as_str());
         let going: BTreeSet<String> = tops.flat_map(|top| below(&table, top)).collect();
         let stage = Stage::begin(self)?;
@@ -120,8 +115,8 @@ impl Storage {
     /// held.
     fn remove_unused(&self, lock: &TableLock, stage: &Stage, mut going: BTreeSet<String>) -> Result<()> {
         let (images, containers) =
-            (self.table(self.root(), Kept::Images)?, self.table(self.root(), Kept::Containers)?);
-        let table = self.table(self.root(), Kept::Layers)?;
+            (self.table(self.root(), Kept::Images)?, self.table_of_users(Kept::Containers)?);
+        let table = self.table_of_users(Kept::Layers)?;
         let others =
             table.items().iter().filter(|item| item["id"].as_str().is_some_and(|id| !going.contains(id)));
         let needed: BTreeSet<String> = (images.items().iter().chain(containers.items()))

@@ -7,9 +7,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::layers;
 use super::place::{Kept, Storage};
 use super::publish::{Publication, publish};
-use super::stage::{Stage, Staged};
+use super::stage::{Stage, Staged, Start};
+use super::tables::Table;
 use crate::builder::Builder;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::layer::Compression;
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, Manifest};
 use crate::transport::convert;
@@ -31,17 +32,14 @@ struct State {
     config: Vec<u8>,
     /// Layers that are whole, by their id.
     staged: BTreeMap<String, Staged>,
+    /// Layers that are whole and came before it was known what they are of, by their diff id.
+    ahead: BTreeMap<Digest, Staged>,
     signatures: Vec<(Digest, Vec<Vec<u8>>)>,
 }
 
 impl<'a> StorageSink<'a> {
     /// An image that will have `names`.
     pub fn open(builder: &'a Builder<'a>, storage: Storage, names: Vec<String>) -> Result<Self> {
-        if !storage.is_overlay() {
-            return Err(Error::new(Kind::Unsupported, format!("cannot write to `{}`", storage.name("")))
-                .because("Kiln writes layers for the driver overlay only")
-                .hint("write an archive, and take it in: podman load -i FILE"));
-        }
         storage.make()?;
         Ok(StorageSink { builder, storage, names, stage: OnceLock::new(), state: Mutex::default() })
     }
@@ -61,7 +59,10 @@ impl<'a> StorageSink<'a> {
     /// Kiln's own tree of a layer, where its files may have a second name in the storage.
     fn tree(&self, chain: &[Digest]) -> Result<Option<PathBuf>> {
         let store = &self.builder.store;
-        if store.form() == Marks::Names || store.form() != self.builder.host.marks() {
+        if !self.storage.is_overlay()
+            || store.form() == Marks::Names
+            || store.form() != self.builder.host.marks()
+        {
             return Ok(None);
         }
         let Some(tree) = store.layer_tree(chain) else { return Ok(None) };
@@ -94,10 +95,18 @@ impl<'a> StorageSink<'a> {
             uids: owners.uids,
             gids: owners.gids,
         };
-        let Some(staged) = self.stage()?.take(&layer, &files)? else { return Ok(false) };
+        let Some(staged) = self.stage()?.take(&layer, &files, self.options())? else { return Ok(false) };
         let id = layers::ids(chain).pop().unwrap_or_default();
         self.state().staged.insert(id, staged);
         Ok(true)
+    }
+
+    /// How layers are unpacked.
+    fn options(&self) -> Options {
+        let host = &self.builder.host;
+        let devices = if host.is_rootless() { Devices::Skip } else { Devices::Make };
+        let marks = if self.storage.is_overlay() { host.marks() } else { Marks::None };
+        Options { marks, devices, keep_times: true }
     }
 
     /// Makes the layers that are in the image a second time: what is named twice is sent once.
@@ -109,31 +118,51 @@ impl<'a> StorageSink<'a> {
             if first == place || staged.contains_key(id) || table.layer(id).is_some() {
                 continue;
             }
-            let made = match (staged.get(&ids[first]), table.layer(&ids[first])) {
-                (Some(known), _) => self.stage()?.again(known, &known.dir.join("diff"))?,
-                (None, Some(layer)) => {
-                    let root = self.storage.root();
-                    let size = |size: i64| u64::try_from(size).unwrap_or(0);
-                    let known = Staged {
-                        dir: PathBuf::new(),
-                        split: self.storage.split(root, &layer.id),
-                        link: String::new(),
-                        diff: (chain[place], size(layer.diff_size)),
-                        blob: (
-                            layer.compressed_diff_digest.parse().unwrap_or(chain[place]),
-                            size(layer.compressed_size),
-                        ),
-                        form: Compression::None,
-                        uids: layer.uidset.into_iter().collect(),
-                        gids: layer.gidset.into_iter().collect(),
-                    };
-                    self.stage()?.again(&known, &self.storage.tree(root, &layer.id))?
-                }
-                (None, None) => continue,
-            };
-            staged.insert(id.clone(), made);
+            let Some((known, tree)) = self.known(&ids[first], chain[place], staged, &table) else { continue };
+            let below = self.below(&ids[..=place], staged);
+            let start = below.as_deref().map_or(Start::Files(&tree), Start::Below);
+            if let Some(made) = self.stage()?.again(&known, &tree, start, self.options())? {
+                staged.insert(id.clone(), made);
+            }
         }
         Ok(())
+    }
+
+    /// A layer that is whole, and its files.
+    fn known(
+        &self,
+        id: &str,
+        diff_id: Digest,
+        staged: &BTreeMap<String, Staged>,
+        table: &Table,
+    ) -> Option<(Staged, PathBuf)> {
+        if let Some(known) = staged.get(id) {
+            return Some((known.clone(), known.dir.join("diff")));
+        }
+        let layer = table.layer(id)?;
+        let root = self.storage.root();
+        let size = |size: i64| u64::try_from(size).unwrap_or(0);
+        let known = Staged {
+            dir: PathBuf::new(),
+            split: self.storage.split(root, &layer.id),
+            link: String::new(),
+            diff: (diff_id, size(layer.diff_size)),
+            blob: (layer.compressed_diff_digest.parse().unwrap_or(diff_id), size(layer.compressed_size)),
+            form: Compression::None,
+            uids: layer.uidset.into_iter().collect(),
+            gids: layer.gidset.into_iter().collect(),
+        };
+        Some((known, self.storage.tree(root, &layer.id)))
+    }
+
+    /// The files of the layers below the last of `ids`, where a layer has those too.
+    fn below(&self, ids: &[String], staged: &BTreeMap<String, Staged>) -> Option<PathBuf> {
+        let below =
+            ids.len().checked_sub(2).map(|place| &ids[place]).filter(|_| !self.storage.is_overlay())?;
+        Some(match staged.get(below) {
+            Some(below) => below.dir.join("diff"),
+            None => self.storage.tree(self.storage.root(), below),
+        })
     }
 }
 
@@ -154,30 +183,38 @@ impl Sink for StorageSink<'_> {
         false
     }
 
+    fn lanes(&self) -> usize {
+        // Where a layer has the files of those below, they come first.
+        if self.storage.is_overlay() { 2 } else { 1 }
+    }
+
+    fn takes_ahead(&self) -> bool {
+        self.storage.is_overlay()
+    }
+
     fn begin(&self, config: &Descriptor, bytes: &[u8]) -> Result<()> {
-        if convert::form_of_config(&config.media_type).is_none() {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!("cannot keep the artifact in `{}`", self.name()),
-            )
-            .because(format!("its config is a `{}`, and no image's", config.media_type))
-            .hint("copy it elsewhere: kiln image copy SOURCE oci:DIRECTORY:NAME"));
-        }
+        convert::refuse_artifact(config, &format!("`{}`", self.name()))?;
         self.state().config = bytes.to_vec();
         Ok(())
     }
 
     fn has_blob(&self, blob: &Descriptor, part: Part<'_>) -> Result<bool> {
         let Part::Layer(chain) = part else { return Ok(false) };
-        let id = layers::ids(chain).pop().unwrap_or_default();
-        if self.state().staged.contains_key(&id) {
-            return Ok(true);
+        let (Some(id), Some(diff_id)) = (layers::ids(chain).pop(), chain.last()) else { return Ok(false) };
+        {
+            let mut state = self.state();
+            if let Some(layer) = state.ahead.remove(diff_id) {
+                state.staged.insert(id.clone(), layer);
+            }
+            if state.staged.contains_key(&id) {
+                return Ok(true);
+            }
         }
         let table = self.storage.table(self.storage.root(), Kept::Layers)?;
         match table.layer(&id) {
             Some(layer) if !layer.is_incomplete() => Ok(true),
             // A form that was asked for is none of these.
-            _ if blob.digest == *chain.last().expect("a layer is in its own chain") => self.take_known(chain),
+            _ if blob.digest == *diff_id => self.take_known(chain),
             _ => Ok(false),
         }
     }
@@ -187,12 +224,28 @@ impl Sink for StorageSink<'_> {
             // A config came with `begin`.
             return blob.finish().map(drop);
         };
-        let diff_id = *chain.last().expect("a layer is in its own chain");
-        let devices = if self.builder.host.is_rootless() { Devices::Skip } else { Devices::Make };
-        let options = Options { marks: self.builder.host.marks(), devices, keep_times: true };
-        let staged = self.stage()?.layer(blob, diff_id, self.tree(chain)?.as_deref(), options)?;
-        let id = layers::ids(chain).pop().unwrap_or_default();
-        self.state().staged.insert(id, staged);
+        let options = self.options();
+        let Some(diff_id) = chain.last() else {
+            let layer = self.stage()?.layer(blob, None, Start::Nothing, options)?;
+            self.state().ahead.insert(layer.diff.0, layer);
+            return Ok(());
+        };
+        let ids = layers::ids(chain);
+        let below = {
+            let mut state = self.state();
+            if !self.storage.is_overlay() {
+                self.repeat(&chain[..chain.len() - 1], &mut state.staged)?;
+            }
+            self.below(&ids, &state.staged)
+        };
+        let tree = self.tree(chain)?;
+        let start = match (&below, &tree) {
+            (Some(below), _) => Start::Below(below),
+            (None, Some(files)) => Start::Files(files),
+            (None, None) => Start::Nothing,
+        };
+        let staged = self.stage()?.layer(blob, Some(*diff_id), start, options)?;
+        self.state().staged.insert(ids.last().cloned().unwrap_or_default(), staged);
         Ok(())
     }
 

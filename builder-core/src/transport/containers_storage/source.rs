@@ -11,6 +11,7 @@ use crate::error::{Context, Error, Result};
 use crate::layer::Compression;
 use crate::layer::tar::split;
 use crate::oci::{Descriptor, Digest, Manifest};
+use crate::store::layers::Packed;
 use crate::transport::convert::layer_type;
 use crate::transport::source::{Content, RawManifest, Source};
 use crate::tree::Root;
@@ -39,9 +40,20 @@ pub(crate) struct InPlace {
 }
 
 impl StorageSource {
-    /// Opens the image that `image` names.
+    /// Opens the image that `image` names; of a list, that for this machine.
     pub fn open(storage: Storage, image: &str) -> Result<Self> {
         let found = storage.find(image)?;
+        let found = if found.is_list() { storage.image_of_list(&found)? } else { found };
+        StorageSource::of(storage, found, image)
+    }
+
+    /// Opens the image that has this manifest; none if there is none.
+    pub fn of_manifest(storage: &Storage, manifest: Digest) -> Result<Option<Self>> {
+        let found = storage.instance(manifest)?;
+        found.map(|found| StorageSource::of(storage.clone(), found, &manifest.to_string())).transpose()
+    }
+
+    fn of(storage: Storage, found: Found, image: &str) -> Result<Self> {
         let name = storage.name(image);
         let damaged = |why: String| {
             Error::corrupt(format!("cannot read the image `{name}`"))
@@ -67,11 +79,6 @@ impl StorageSource {
     /// The image id: its config's digest.
     pub fn id(&self) -> Digest {
         self.manifest.config.digest
-    }
-
-    /// Whether the image goes with one more name.
-    pub fn is_last_name(&self) -> bool {
-        self.found.image.names.len() < 2
     }
 
     /// Where a layer is, if it may be used in place: as the kernel's overlay has it, and with its tar-split.
@@ -144,13 +151,13 @@ impl Source for StorageSource {
         })))
     }
 
-    fn forms(&self, diff_id: Digest) -> Result<Vec<Descriptor>> {
+    fn forms(&self, diff_id: Digest) -> Result<Vec<Packed>> {
         let Some(place) = self.layers.iter().position(|(_, layer)| self::diff_id(layer) == Some(diff_id))
         else {
             return Ok(Vec::new());
         };
         let (layer, named) = (&self.layers[place].1, &self.manifest.layers[place]);
         let known = layer.compressed_diff_digest.parse().is_ok_and(|digest: Digest| digest == named.digest);
-        Ok((known && named.digest != diff_id).then(|| named.clone()).into_iter().collect())
+        Ok((known && named.digest != diff_id).then(|| named.clone().into()).into_iter().collect())
     }
 }

@@ -2,25 +2,28 @@
 //!
 //! `overlay/` is mounted on itself where the storage's programs run, so that nothing is renamed into it or out of it,
 //! nor linked: what goes there is made there, and files are linked through a view of the file system without mounts.
+//! With the driver vfs a layer has all files of those below it, too: they are shared with the layer just below.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
 use super::layers::link_name;
 use super::place::{Kept, Storage};
+use super::share::{fill, fresh, remove, share};
 use crate::error::{Context, Error, Result};
-use crate::layer::tar::split::Recorder;
+use crate::layer::tar::split::{self, Recorder};
 use crate::layer::{self, Compression};
 use crate::oci::{Digest, Hasher};
-use crate::sys::{mount, random};
+use crate::sys::random;
+use crate::transport::blobs::piped;
 use crate::transport::convert;
 use crate::transport::sink::Outgoing;
-use crate::tree::{Options, Root, twin};
+use crate::tree::{Options, Root};
 
 /// What the directory of a writer's unfinished layers is called.
 const PREFIX: &str = ".kiln-";
@@ -66,6 +69,17 @@ impl Drop for Own {
     }
 }
 
+/// What a layer's files are made from, beside its tar.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Start<'a> {
+    /// The tar says all.
+    Nothing,
+    /// They are these already; the tar is only read.
+    Files(&'a Path),
+    /// The tar says what is other than here.
+    Below(&'a Path),
+}
+
 /// A layer that is whole and has no name yet.
 #[derive(Debug, Clone)]
 pub(super) struct Staged {
@@ -90,7 +104,7 @@ pub(super) struct Staged {
 impl Stage {
     /// Begins, and removes what others left that are dead.
     pub fn begin(storage: &Storage) -> Result<Self> {
-        let layers = Own::begin(&storage.root().join("overlay"))?;
+        let layers = Own::begin(&storage.home())?;
         let splits = Own::begin(&storage.dir(storage.root(), Kept::Layers))?;
         Ok(Stage { layers, splits })
     }
@@ -119,18 +133,47 @@ impl Stage {
         Ok((dir, link))
     }
 
-    /// The same layer once more, for another place in an image: its files, in `tree`, get further names.
-    pub fn again(&self, known: &Staged, tree: &Path) -> Result<Staged> {
-        self.take(known, tree)?.ok_or_else(|| {
-            Error::new(crate::Kind::Io, format!("cannot write the layer `{}` twice", known.diff.0))
-                .because("its files cannot have more names")
-        })
+    /// The same layer once more, for another place in an image. Its files are those of `start`, or made of the tar that
+    /// its tar-split and the files in `tree` are.
+    pub fn again(
+        &self,
+        known: &Staged,
+        tree: &Path,
+        start: Start<'_>,
+        options: Options,
+    ) -> Result<Option<Staged>> {
+        let (dir, link) = self.empty()?;
+        let Some(split) = self.second_split(known)? else { return Ok(None) };
+        let diff = dir.join("diff");
+        let there = match start {
+            Start::Files(files) => share(files, &diff, options)?,
+            Start::Below(below) => fill(below, &diff, options).map(|()| false)?,
+            Start::Nothing => false,
+        };
+        if !there {
+            let (into, tree) = (Root::open_host(&diff), Root::open_host(tree));
+            let into = into.cannot("open", diff.display())?;
+            let tree = tree.cannot("open the layer", known.diff.0)?;
+            let recorded = File::open(&split).cannot("open", split.display())?;
+            piped(
+                |out| split::join(recorded, &tree, out),
+                |outlet| layer::unpack(outlet, &into, options).map(drop),
+            )?;
+        }
+        Ok(Some(Staged { dir, split, link, ..known.clone() }))
     }
 
-    /// A layer of which all is known: its files, in `tree`, get further names. None if they can have none here, or the
-    /// tar-split is gone.
-    pub fn take(&self, known: &Staged, tree: &Path) -> Result<Option<Staged>> {
+    /// A layer of which all is known: its files, in `tree`, are shared. None if they cannot be here, or the tar-split
+    /// is gone.
+    pub fn take(&self, known: &Staged, tree: &Path, options: Options) -> Result<Option<Staged>> {
         let (dir, link) = self.empty()?;
+        let Some(split) = self.second_split(known)? else { return Ok(None) };
+        let shared = share(tree, &dir.join("diff"), options)?;
+        Ok(shared.then(|| Staged { dir, split, link, ..known.clone() }))
+    }
+
+    /// The tar-split of a layer that is known, once more; none if it is gone.
+    fn second_split(&self, known: &Staged) -> Result<Option<PathBuf>> {
         let split = self.splits.new_name();
         let linked = match fs::hard_link(&known.split, &split) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -138,32 +181,35 @@ impl Stage {
             linked => linked,
         };
         linked.cannot("copy", known.split.display())?;
-        Ok(share(tree, &dir.join("diff"))?.then(|| Staged { dir, split, link, ..known.clone() }))
+        Ok(Some(split))
     }
 
-    /// Takes a layer whose diff id is to be `diff_id`: its files are those of `tree`, where that is given and on this
-    /// file system, and unpacked else.
+    /// Takes a layer whose diff id is to be `diff_id`, where that is known before.
     pub fn layer(
         &self,
         blob: &mut Outgoing<'_>,
-        diff_id: Digest,
-        tree: Option<&Path>,
+        diff_id: Option<Digest>,
+        start: Start<'_>,
         options: Options,
     ) -> Result<Staged> {
-        let sentence = || format!("cannot write the layer `{diff_id}`");
+        let sentence = || match diff_id {
+            Some(diff_id) => format!("cannot write the layer `{diff_id}`"),
+            None => "cannot write the layer".to_owned(),
+        };
         let (dir, link_name) = self.empty()?;
         let split = self.splits.new_name();
         let diff = dir.join("diff");
-        let linked = match tree {
-            Some(tree) => share(tree, &diff)?,
-            None => false,
+        let there = match start {
+            Start::Files(files) => share(files, &diff, options)?,
+            Start::Below(below) => fill(below, &diff, options).map(|()| false)?,
+            Start::Nothing => false,
         };
         let file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&split);
         let recorder = Recorder::new(io::BufWriter::new(file.cannot("write", split.display())?));
         let decoder = layer::decode(&mut *blob).map_err(|cause| Error::corrupt(sentence()).because(cause))?;
         let mut recording =
-            Recording { source: decoder, recorder, hasher: Hasher::default(), size: 0, hashes: linked };
-        let found = if linked {
+            Recording { source: decoder, recorder, hasher: Hasher::default(), size: 0, hashes: there };
+        let found = if there {
             io::copy(&mut recording, &mut io::sink())
                 .map_err(|cause| Error::corrupt(sentence()).because(cause))?;
             (std::mem::take(&mut recording.hasher).finish(), recording.size)
@@ -179,7 +225,7 @@ impl Stage {
             .map_err(io::IntoInnerError::into_error)
             .and_then(|file| file.sync_data())
             .cannot("write", split.display())?;
-        if found.0 != diff_id {
+        if let Some(diff_id) = diff_id.filter(|diff_id| *diff_id != found.0) {
             return Err(Error::corrupt(sentence())
                 .because(format!("it unpacks to {}, and the image's config says {diff_id}", found.0)));
         }
@@ -214,7 +260,7 @@ pub(super) struct Dead(Own);
 
 /// What dead writers left in a storage.
 pub(super) fn dead(storage: &Storage) -> Vec<Dead> {
-    let places = [storage.root().join("overlay"), storage.dir(storage.root(), Kept::Layers)];
+    let places = [storage.home(), storage.dir(storage.root(), Kept::Layers)];
     places.iter().flat_map(|above| dead_in(above, true)).map(Dead).collect()
 }
 
@@ -226,54 +272,8 @@ impl Dead {
     }
 }
 
-fn remove(path: &Path) {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return };
-    let _ = Root::open_host(parent).and_then(|parent| parent.remove_all(name));
-}
-
 fn private(dir: &Path) -> Result<()> {
     fs::DirBuilder::new().mode(0o700).create(dir).cannot("make", dir.display())
-}
-
-/// Gives the files of `tree` second names in the empty directory `into`, directories are made anew. `false` if they
-/// cannot have any there; then it is empty still.
-fn share(tree: &Path, into: &Path) -> Result<bool> {
-    // As they are, in case a view cannot be had: a mount of one's own needs the right to mount.
-    let as_they_are = || Ok((Root::open_host(tree)?, Root::open_host(into)?));
-    for view in [without_mounts(tree, into), as_they_are()] {
-        let Ok((from, to)) = view else { continue };
-        if twin(&from, &to).cannot("link the files of", tree.display())? {
-            return Ok(true);
-        }
-        remove(into);
-        fresh(into)?;
-    }
-    Ok(false)
-}
-
-/// Two directories of one file system as that has them, without what is mounted there.
-fn without_mounts(one: &Path, other: &Path) -> io::Result<(Root, Root)> {
-    let (one, other) = (fs::canonicalize(one)?, fs::canonicalize(other)?);
-    let same = one.components().zip(other.components()).take_while(|(one, other)| one == other);
-    let above: PathBuf = same.map(|(part, _)| part).collect();
-    let view = Root::from_fd(mount::clone_of(&above)?);
-    let open = |path: &Path| {
-        let found = view.subroot(path.strip_prefix(&above).map_err(io::Error::other)?)?;
-        let (there, seen) = (fs::metadata(path)?, rustix::fs::fstat(found.fd())?);
-        match (there.dev(), there.ino()) == (seen.st_dev, seen.st_ino) {
-            true => Ok(found),
-            // On another file system, mounted in between.
-            false => Err(io::Error::from(io::ErrorKind::CrossesDevices)),
-        }
-    };
-    Ok((open(&one)?, open(&other)?))
-}
-
-/// A new directory for a layer's files.
-fn fresh(dir: &Path) -> Result<Root> {
-    fs::create_dir(dir).cannot("make", dir.display())?;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).cannot("make", dir.display())?;
-    Root::open_host(dir).cannot("open", dir.display())
 }
 
 /// Reads a tar and records its tar-split; hashes it where nobody else does.

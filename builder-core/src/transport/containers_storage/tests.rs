@@ -1,6 +1,7 @@
 //! What can be said of a storage without the programs that share it; with them, see the stories.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use serde_json::json;
@@ -14,6 +15,7 @@ use crate::error::Kind;
 use crate::event::Silent;
 use crate::name::StorageSpec;
 use crate::oci::Digest;
+use crate::tree::{Devices, Marks, Options};
 
 fn storage(dir: &tempfile::TempDir) -> Storage {
     let spec = StorageSpec { root: Some(dir.path().to_owned()), ..StorageSpec::default() };
@@ -153,4 +155,85 @@ fn names_move() {
     let image = table.find_mut("b").unwrap();
     add_texts(&mut image["names"], ["x", "x"]);
     assert_eq!(image["names"], json!(["x"]));
+}
+
+#[test]
+fn what_is_in_use_until_the_next_start_is_in_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = storage(&dir);
+    let (image, layer, above) = ("1".repeat(64), "a".repeat(64), "b".repeat(64));
+    let write = |kept: &str, name: &str, items: serde_json::Value| {
+        fs::write(dir.path().join(format!("overlay-{kept}/{name}")), items.to_string()).unwrap();
+    };
+    put(&storage, &json!([{ "id": image, "layer": layer, "names": ["localhost/a:latest"] }]));
+    write("layers", "layers.json", json!([{ "id": layer }]));
+    write("layers", "volatile-layers.json", json!([{ "id": above, "parent": layer }]));
+    write("containers", "volatile-containers.json", json!([{ "id": "c", "image": image, "layer": above }]));
+    let error = storage.remove_image(&image, &Silent).unwrap_err();
+    assert_eq!(error.kind(), Kind::InUse);
+    // Without the container there is still a layer over the image's.
+    write("containers", "volatile-containers.json", json!([]));
+    storage.remove_image(&image, &Silent).unwrap();
+    assert!(storage.table(storage.root(), Kept::Layers).unwrap().layer(&layer).is_some());
+    assert_eq!(storage.find("a").unwrap_err().kind(), Kind::NotFound);
+}
+
+#[test]
+fn a_list_is_kept_and_goes_with_what_was_written_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = storage(&dir);
+    let (own, passing, named) = ("1".repeat(64), "2".repeat(64), "3".repeat(64));
+    let instance = |id: &str, bytes: &[u8], names: serde_json::Value| {
+        let manifest = Digest::of(bytes).to_string();
+        json!({ "id": id, "digest": manifest, "names": names, "metadata": r#"{"kiln-passing":true}"#,
+            "big-data-names": [format!("manifest-{manifest}")] })
+    };
+    let mut without_mark = instance(&own, b"own", json!([]));
+    without_mark["metadata"] = "{}".into();
+    put(
+        &storage,
+        &json!([
+            without_mark,
+            instance(&passing, b"two", json!(null)),
+            instance(&named, b"three", json!(["x"]))
+        ]),
+    );
+    let entry =
+        |bytes: &[u8]| json!({ "mediaType": "m", "digest": Digest::of(bytes).to_string(), "size": 1 });
+    let index = json!({ "schemaVersion": 2, "manifests": [entry(b"own"), entry(b"two"), entry(b"three")],
+        "mediaType": "application/vnd.oci.image.index.v1+json" });
+    let mut list = SharedList {
+        id: Digest::of(b"any"),
+        names: vec!["localhost/list:latest".to_owned()],
+        index: index.to_string().into_bytes(),
+        places: [(Digest::of(b"two"), "containers-storage:@2".to_owned())].into(),
+    };
+    storage.put_list(&list, &Silent).unwrap();
+    list.names.push("localhost/more:1".to_owned());
+    storage.put_list(&list, &Silent).unwrap();
+    assert_eq!(storage.find_list("more:1").unwrap().unwrap(), list);
+    assert_eq!(storage.lists().unwrap(), [list.clone()]);
+    assert_eq!(storage.find_list(&own).unwrap(), None);
+    assert_eq!(storage.image_ids().unwrap(), [own.clone(), passing, named.clone()]);
+    storage.remove_list(&list.id.hex(), &Silent).unwrap();
+    assert_eq!(storage.image_ids().unwrap(), [own, named]);
+}
+
+#[test]
+fn what_can_be_shared_in_no_way_is_copied() {
+    let (one, other) = (tempfile::tempdir_in("/dev/shm").unwrap(), tempfile::tempdir().unwrap());
+    let options = Options { marks: Marks::None, devices: Devices::Make, keep_times: true };
+    let (tree, copy) = (one.path().join("tree"), other.path().join("copy"));
+    fs::create_dir_all(tree.join("sub")).unwrap();
+    fs::create_dir(&copy).unwrap();
+    fs::write(tree.join("sub/large"), vec![7; 200_000]).unwrap();
+    fs::hard_link(tree.join("sub/large"), tree.join("hard")).unwrap();
+    if fs::metadata(one.path()).unwrap().dev() != fs::metadata(other.path()).unwrap().dev() {
+        assert!(!share::share(&tree, &copy, options).unwrap());
+        assert_eq!(fs::read_dir(&copy).unwrap().count(), 0, "nothing is left of the attempt");
+    }
+    share::fill(&tree, &copy, options).unwrap();
+    assert_eq!(fs::read(copy.join("hard")).unwrap(), vec![7; 200_000]);
+    let number = |path: &str| fs::metadata(copy.join(path)).unwrap().ino();
+    assert_eq!(number("hard"), number("sub/large"));
 }

@@ -21,6 +21,10 @@ const MAX_MESSAGE: u64 = 64 << 10;
 /// How many of its images are looked at for layers it has.
 const MAX_IMAGES: usize = 1000;
 
+/// What to do where TLS does not come about.
+const CERTIFICATES: &str =
+    "name the directory with its ca.pem, cert.pem and key.pem: DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=DIR";
+
 /// A daemon. Nothing is asked before it is needed.
 pub(crate) struct Daemon(Host);
 
@@ -86,7 +90,11 @@ impl Daemon {
             return Ok(response.into_reader());
         }
         let sentence = format!("cannot read the image `{image}` of the Docker daemon");
-        Err(self.refused(sentence, response).hint("see which images it has: docker images"))
+        let error = self.refused(sentence, response);
+        Err(match error.kind() {
+            Kind::NotFound => error.hint("see which images it has: docker images"),
+            _ => error,
+        })
     }
 
     /// Has it take an archive. Returns when the images in it have their names.
@@ -149,13 +157,13 @@ impl Daemon {
             Some(rustix::io::Errno::ACCESS) => Kind::Denied,
             _ => error.kind(),
         };
+        let sentence = format!("cannot talk to the Docker daemon at `{}`", self.shown());
         let hint = match kind {
+            _ if self.0.base.is_secure() && error.os_error().is_none() => CERTIFICATES.to_owned(),
             Kind::Denied => "become a member of the socket's group, docker, or run this as root".to_owned(),
             _ => format!("see whether it runs there: docker -H {} version", self.shown()),
         };
-        Error::new(kind, format!("cannot talk to the Docker daemon at `{}`", self.shown()))
-            .because(innermost(&error))
-            .hint(hint)
+        Error::new(kind, sentence).because(innermost(&error)).hint(hint)
     }
 
     fn parse<T: serde::de::DeserializeOwned>(&self, response: Response) -> Result<T> {
@@ -174,17 +182,26 @@ impl Daemon {
         let kind = if status == 404 { Kind::NotFound } else { Kind::Io };
         let text = response.excerpt(MAX_MESSAGE);
         let message = serde_json::from_slice(&text).map(|refusal: Refusal| refusal.message);
-        let message = message.unwrap_or_else(|_| format!("status {status}"));
+        let message = message.unwrap_or_else(|_| {
+            let text = String::from_utf8_lossy(&text);
+            let first = text.lines().next().filter(|line| !line.trim().is_empty());
+            first.map_or_else(|| format!("status {status}"), |line| format!("status {status}, {line}"))
+        });
         let shown: String = message.chars().take(500).collect();
-        Error::new(kind, sentence).because(format!("the daemon says: {}", shown.escape_debug()))
+        let error = Error::new(kind, sentence).because(format!("the daemon says: {}", shown.escape_debug()));
+        // As Go's servers say that they want TLS.
+        if status == 400 && shown.contains("HTTPS server") { error.hint(CERTIFICATES) } else { error }
     }
 }
 
-/// What lies at the bottom of an error, in words.
+/// What lies at the bottom of an error, in words; of a file of ours that is unfit, which one.
 fn innermost(error: &Error) -> String {
     let mut inner: &dyn std::error::Error = error;
     while let Some(cause) = inner.source() {
         inner = cause;
+        if let Some(unfit) = inner.downcast_ref::<Error>().filter(|own| own.kind() == Kind::Invalid) {
+            return format!("{unfit:?}");
+        }
     }
     inner.to_string()
 }

@@ -36,6 +36,7 @@ pub(super) fn commit(asked: &Commit, builder: &Builder<'_>) -> Result<Committed>
             cached: false,
             frozen,
             log: record.log,
+            leased: None,
         },
     )?;
     let done = fill(asked, builder, &twin.id).and_then(|()| {

@@ -9,11 +9,13 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::name::{Location, Reference};
 use crate::oci::{Descriptor, Digest, ImageConfig, Index, Manifest, Platform, Wanted};
 use crate::store::Work;
+use crate::store::images::StoredImage;
 use crate::store::lists::StoredList;
 use crate::transport::copy::{choose, instance, small_blob};
 use crate::transport::registry::Access;
 use crate::transport::source::RawManifest;
 use crate::transport::{CopyOptions, Places, Source, StoreSink, copy_image, open};
+use crate::verbs::beside::{self, lists};
 use crate::verbs::manifest::Found;
 
 /// What an entry is made to say.
@@ -80,9 +82,19 @@ pub(super) fn find(
             Ok(entry) if entry.is_list() => return of_list(builder, work, entry, all),
             Ok(_) => return of_store(builder, work, &name).map(|found| vec![found]),
             Err(error) if error.kind() != Kind::NotFound => return Err(error),
-            // A short name is not looked for in registries: which one is meant should be written down in a list.
-            Err(error) if !Reference::names_host(&name) => return Err(error),
-            Err(_) => {}
+            Err(error) => {
+                if lists::has(builder, &name)? {
+                    let list = lists::find(builder, &name)?;
+                    return of_list(builder, work, list.entry, all);
+                }
+                if let Some(image) = lists::take(builder, work, &name)? {
+                    return Ok(vec![of_image(&image)]);
+                }
+                // A short name is not looked for in registries: which one is meant should be written down in a list.
+                if !Reference::names_host(&name) {
+                    return Err(error);
+                }
+            }
         }
         return of_registry(builder, work, &Location::Registry(name.parse()?), all, access);
     }
@@ -97,11 +109,14 @@ pub(super) fn find(
 }
 
 fn of_store(builder: &Builder<'_>, work: &Work, text: &str) -> Result<Found> {
-    let image = builder.store.hold_image(work, text)?;
-    let manifest = image.entry.manifest;
+    builder.store.hold_image(work, text).map(|image| of_image(&image))
+}
+
+fn of_image(image: &StoredImage) -> Found {
+    let manifest = &image.entry.manifest;
     let mut descriptor = Descriptor::new(&manifest.media_type, manifest.digest, manifest.size);
     descriptor.platform = Some(platform(&image.config));
-    Ok(Found { descriptor, elsewhere: None })
+    Found { descriptor, elsewhere: None }
 }
 
 fn of_list(
@@ -176,7 +191,12 @@ pub(super) fn digest_of(builder: &Builder<'_>, list: &StoredList, text: &str) ->
     let digest = match written.parse::<Digest>() {
         Ok(digest) => digest,
         Err(error) if written.starts_with("sha256:") => return Err(error),
-        Err(_) => builder.store.find_image(text)?.manifest.digest,
+        Err(_) => match builder.store.find_image(text) {
+            Err(error) if error.kind() == Kind::NotFound => {
+                beside::look(builder, text)?.ok_or(error)?.entry.manifest.digest
+            }
+            found => found?.manifest.digest,
+        },
     };
     if list.index.manifests.iter().any(|entry| entry.digest == digest) {
         return Ok(digest);

@@ -10,6 +10,7 @@ use rustix::mount::MountAttrFlags;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Users;
+use crate::rootfs;
 use crate::sandbox::{DeviceNode, Facts, File, Mount};
 use crate::steps::run::labels::Confinement;
 use crate::steps::run::mount::{MountKind, RunMount, Sharing};
@@ -94,7 +95,8 @@ impl Place<'_> {
                     true => PathBuf::from(format!("/run/buildkit/ssh_agent.{number}")),
                     false => at,
                 };
-                let agent = agent.serve(&scratch, *mode, self.scene.outside(*owner))?;
+                let socket = self.scene.passing.join(format!("agent-{nth}"));
+                let agent = agent.serve(&socket, *mode, self.scene.outside(*owner))?;
                 let source = overlaid::clone(rustix::fs::CWD, agent.path(), false);
                 let source = source.cannot("mount the SSH agent", id)?;
                 into.env.push(("SSH_AUTH_SOCK".into(), at.display().to_string()));
@@ -120,7 +122,11 @@ impl Place<'_> {
         // A mount of another tree cannot be copied on every kernel, so a layer is put over it.
         let (opened, detached) = match (from, mount.contextdir.as_ref().or(self.run.contextdir.as_ref())) {
             (Some(name), _) => {
-                let opened = self.files_of(name)?.open(source, flags, Mode::empty());
+                if let Some(part) = self.part_of(name, mount, source, scratch)? {
+                    return Ok(part);
+                }
+                let opened =
+                    self.files_of(name, self.scene.users.as_ref())?.open(source, flags, Mode::empty());
                 (opened.cannot("find in the image or container", show), true)
             }
             (None, Some(dir)) => {
@@ -148,21 +154,46 @@ impl Place<'_> {
         }
         let kind = rustix::fs::fstat(&opened).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let is_dir = is_dir(&opened).cannot("mount", show)?;
+        // What is in the store has been opened with the owners that it has for the command.
+        let users = self.scene.users.as_ref().filter(|_| !detached);
         if is_dir && (detached || !mount.read_only) {
-            return overlaid::overlay(opened.as_fd(), scratch, self.scene.facts).cannot("overlay", show);
+            let made = overlaid::overlay(opened.as_fd(), scratch, self.scene.facts, users);
+            return made.cannot("overlay", show);
         }
+        let opened = overlaid::shown(opened, mount.options.recursive(), users, &show.to_string())?;
         if kind == Ok(FileType::RegularFile) && (detached || !mount.read_only) {
             return overlaid::copy(opened, scratch).cannot("copy", show);
+        }
+        if users.and_then(Users::shows).is_some() {
+            return Ok(opened);
         }
         overlaid::clone(opened.as_fd(), Path::new(""), mount.options.recursive()).cannot("mount", show)
     }
 
+    /// A directory of a container's or image's files, where it can be had as a mount.
+    fn part_of(
+        &self,
+        name: &str,
+        mount: &RunMount,
+        source: &Path,
+        scratch: &Path,
+    ) -> Result<Option<OwnedFd>> {
+        let Some((builder, work, sources)) = self.scene.store else { return Ok(None) };
+        let part = rootfs::Part {
+            path: source,
+            no_follow: mount.options.has("no-dereference"),
+            scratch,
+            users: self.scene.users.as_ref(),
+        };
+        sources.get(name).part(builder, work, part)
+    }
+
     /// The files of a container or image.
-    fn files_of(&self, name: &str) -> Result<&Root> {
+    fn files_of(&self, name: &str, users: Option<&Users>) -> Result<&Root> {
         let Some((builder, work, sources)) = self.scene.store else {
             return Err(Error::invalid(format!("cannot mount from `{name}`")).because("there is no store"));
         };
-        Ok(sources.get(name).root(builder, work)?.unwrap_or(self.tree))
+        Ok(sources.get(name).root_for(builder, work, users)?.unwrap_or(self.tree))
     }
 
     fn cache(&self, mount: &RunMount, at: &Path, into: &mut Opened) -> Result<OwnedFd> {
@@ -178,7 +209,7 @@ impl Place<'_> {
             Sharing::Locked => CacheUse::Locked,
             Sharing::Private => CacheUse::Private,
         };
-        let first = from.as_deref().map(|name| self.files_of(name)).transpose()?;
+        let first = from.as_deref().map(|name| self.files_of(name, None)).transpose()?;
         let fill = |made: &Path| -> Result<()> {
             let root = Root::open_host(made).cannot("open", made.display())?;
             if let Some(first) = first {
