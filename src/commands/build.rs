@@ -1,5 +1,6 @@
 //! `kiln build`: what is done in which order. The words are in `flags`, what they mean is in `options`.
 
+mod docker;
 mod finish;
 mod flags;
 mod options;
@@ -49,6 +50,7 @@ impl Args {
     /// Builds, and prints the image id; of several platforms the ids.
     pub fn run(self, context: &Context) -> Result<Exit> {
         self.refused.check()?;
+        self.docker.check()?;
         self.check_names()?;
         if !self.decryption_key.is_empty() {
             return refuse("decryption-key", "begin with an image that is not encrypted");
