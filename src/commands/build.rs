@@ -99,8 +99,9 @@ impl Args {
 
     /// Sees that the image can be called and labelled so, before anything is built.
     fn check_names(&self) -> Result<()> {
-        let in_store = self.tag.iter().chain(&self.manifest).filter(|name| !Location::has_transport(name));
-        in_store.map(|name| name.parse::<Reference>().map(drop)).collect::<Result<()>>()?;
+        let mut in_store =
+            self.tag.iter().chain(&self.manifest).filter(|name| !Location::has_transport(name));
+        in_store.try_for_each(|name| name.parse::<Reference>().map(drop))?;
         self.edits().map(drop)
     }
 
