@@ -8,6 +8,8 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use run::field;
+
 use std::collections::BTreeMap;
 
 use crate::ast::{self, Body, CommandLine, Instruction};

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::ast::{NetworkMode, Security};
 use crate::execute::Built;
+use crate::lower::field;
 use crate::verbs::{Base, Begun, Copy, Edit, Origin, Run, StageName, Step, Verb, Verbs};
 
 /// Where things are for the script.
@@ -177,7 +178,10 @@ impl State {
         for (mount, origin) in &run.mounts {
             let from = match origin {
                 Origin::Context => String::new(),
-                Origin::Named(name) if places.directory(name).is_some() => String::new(),
+                Origin::Named(name) if places.directory(name).is_some() => {
+                    let directory = places.directory(name).unwrap_or_default();
+                    quote(&format!(",{}", field(&format!("contextdir={directory}"))))
+                }
                 Origin::Named(name) => {
                     self.pull(places.image(name));
                     quote(&format!(",from={}", places.image(name)))
@@ -186,13 +190,7 @@ impl State {
             };
             let _ = write!(line, " --mount {}{from}", quote(mount));
         }
-        let directory = run.mounts.iter().find_map(|(_, origin)| match origin {
-            Origin::Named(name) => places.directory(name).map(quote),
-            _ => None,
-        });
-        if let Some(directory) = directory {
-            let _ = write!(line, " --contextdir {directory}");
-        } else if run.mounts.iter().any(|(_, origin)| *origin == Origin::Context) {
+        if run.mounts.iter().any(|(_, origin)| *origin == Origin::Context) {
             line.push_str(" --contextdir \"$context\"");
         }
         match run.network {

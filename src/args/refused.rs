@@ -36,7 +36,7 @@ impl RefusedArgs {
         refuse_first(&[
             ("--cw", self.cw.is_some(), "make the workload of the committed image with a tool for that"),
             ("--sign-by", self.sign_by.is_some(), "sign it where it is pushed to, with a tool for that"),
-            ("--sbom", self.sbom.is_some(), scan),
+            ("--sbom", self.sbom.as_ref().is_some_and(|wanted| wanted != "false"), scan),
             ("--sbom-scanner-image", self.sbom_scanner_image.is_some(), scan),
             ("--sbom-scanner-command", !self.sbom_scanner_command.is_empty(), scan),
             ("--sbom-merge-strategy", self.sbom_merge_strategy.is_some(), scan),

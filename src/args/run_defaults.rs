@@ -38,6 +38,7 @@ pub fn fill(run: &mut Run, context: &Context) -> Result<()> {
                 kind: MountKind::Bind { from: None, source: shown.host },
                 target: shown.container,
                 read_only: true,
+                contextdir: None,
                 options: MountOptions::default(),
             });
         }

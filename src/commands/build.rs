@@ -1,5 +1,6 @@
 //! `kiln build`: what is done in which order. The words are in `flags`, what they mean is in `options`.
 
+mod docker;
 mod finish;
 mod flags;
 mod options;
@@ -9,9 +10,12 @@ pub mod report;
 mod stages;
 mod verify;
 
-use std::sync::{Mutex, PoisonError};
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use builder_core::{Builder, Error, Kind, Log, Moment, Rename, Result, Rm, Settings, Shell, Wanted};
+use builder_core::{
+    Builder, Error, Kind, Location, Log, Moment, Reference, Rename, Result, Rm, Settings, Shell, Wanted,
+};
 use dockerfile_frontend::{Build, Built, Failed, execute};
 
 use crate::args::endpoint::refuse;
@@ -38,12 +42,16 @@ struct Job<'a> {
     several: bool,
     /// Whether an archive goes to standard output, and so nothing else.
     to_stdout: bool,
+    /// Standard input, where commands of the build have nothing in its place.
+    stdin: OnceLock<Option<OwnedFd>>,
 }
 
 impl Args {
     /// Builds, and prints the image id; of several platforms the ids.
     pub fn run(self, context: &Context) -> Result<Exit> {
         self.refused.check()?;
+        self.docker.check()?;
+        self.check_names()?;
         if !self.decryption_key.is_empty() {
             return refuse("decryption-key", "begin with an image that is not encrypted");
         }
@@ -62,15 +70,16 @@ impl Args {
         let platforms = self.platforms(context, &builder, &contexts, &file)?;
         let several = platforms.len() > 1;
         let (builder, settings, contexts) = (&builder, &settings, &contexts);
-        let job = Job { context, builder, settings, contexts, outputs, several, to_stdout };
+        let stdin = OnceLock::new();
+        let job = Job { context, builder, settings, contexts, outputs, several, to_stdout, stdin };
         let mut images = Vec::new();
         for wanted in &platforms {
             let read = self.read(contexts, &file, wanted)?;
             if let Some(exit) = self.answer(&read)? {
                 return Ok(exit);
             }
-            if !self.stdin {
-                close_stdin()?;
+            if !self.stdin && job.stdin.get().is_none() {
+                let _ = job.stdin.set(close_stdin()?);
             }
             match self.build(&job, &read, wanted)? {
                 Ok(image) => images.push(image),
@@ -87,6 +96,14 @@ impl Args {
             }
         }
         Ok(Exit::Success)
+    }
+
+    /// Sees that the image can be called and labelled so, before anything is built.
+    fn check_names(&self) -> Result<()> {
+        let mut in_store =
+            self.tag.iter().chain(&self.manifest).filter(|name| !Location::has_transport(name));
+        in_store.try_for_each(|name| name.parse::<Reference>().map(drop))?;
+        self.edits().map(drop)
     }
 
     /// Builds for one platform and gives the image, or the exit code of the command that failed.
@@ -168,6 +185,11 @@ impl Args {
         };
         ui::show_error(&error.hint(format!("look at what it left: kiln shell --failed {name}")));
         if what == "shell" {
+            // The shell is for whoever started the build.
+            if let Some(usual) = job.stdin.get().and_then(Option::as_ref) {
+                let cannot = |cause| Error::new(Kind::Io, "cannot read `standard input`").because(cause);
+                rustix::stdio::dup2_stdin(usual).map_err(|cause| cannot(std::io::Error::from(cause)))?;
+            }
             let terminal = ui::is_terminal();
             let shell = Shell { container, moment: Moment::Failed, terminal, ..Shell::default() };
             shell.perform(job.builder)?;
@@ -237,9 +259,11 @@ impl Args {
     }
 }
 
-/// Commands of a build read nothing, unless they are to.
-fn close_stdin() -> Result<()> {
+/// Commands of a build read nothing, unless they are to. Gives standard input as it was, where there is one.
+fn close_stdin() -> Result<Option<OwnedFd>> {
     let cannot = |cause| Error::new(Kind::Io, "cannot open `/dev/null`").because(cause);
+    let usual = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).ok();
     let null = std::fs::File::open("/dev/null").map_err(cannot)?;
-    rustix::stdio::dup2_stdin(&null).map_err(|cause| cannot(cause.into()))
+    rustix::stdio::dup2_stdin(&null).map_err(|cause| cannot(cause.into()))?;
+    Ok(usual)
 }

@@ -19,6 +19,9 @@ use crate::store::{Store, TreeId, Work, durable};
 /// The most that a step may print and still be recorded, bytes.
 pub(crate) const MAX_OUTPUT: usize = 16 << 20;
 
+/// The most that this takes as it is kept, bytes.
+pub(crate) const MAX_KEPT: u64 = (MAX_OUTPUT + MAX_OUTPUT / 2) as u64;
+
 /// The largest table of signatures that is read: of two and a half million files.
 const MAX_TABLE: u64 = 256 << 20;
 
@@ -152,6 +155,16 @@ impl Printed {
         self.0.len()
     }
 
+    /// All of it, as it is kept.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What was kept so; of what was not, no pieces come.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Printed(bytes)
+    }
+
     /// The pieces in order.
     pub fn pieces(&self) -> impl Iterator<Item = (bool, &[u8])> {
         let mut rest = self.0.as_slice();
@@ -175,8 +188,7 @@ impl Store {
     pub fn take_step(&self, work: &Work, key: Digest) -> Result<Option<(StepRecord, Printed)>> {
         let Some((record, mut rest)) = self.open_step(key) else { return Ok(None) };
         let mut printed = Vec::new();
-        let limit = (MAX_OUTPUT + MAX_OUTPUT / 2) as u64;
-        rest.by_ref().take(limit).read_to_end(&mut printed).cannot("read the step", key)?;
+        rest.by_ref().take(MAX_KEPT).read_to_end(&mut printed).cannot("read the step", key)?;
         if Digest::of(&printed) != record.printed {
             return Ok(None);
         }

@@ -4,12 +4,15 @@
 //! its config says the rest. Whoever may write there decides what a step did, as with any image one builds on.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::builder::{Builder, Exchange, now_nanoseconds};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Silent};
 use crate::name::Location;
 use crate::oci::{ConfigEdit, Digest};
@@ -17,6 +20,7 @@ use crate::rootfs;
 use crate::steps::{history, timeline};
 use crate::store::containers::Base;
 use crate::store::layers::TreeContent;
+use crate::store::steps::MAX_KEPT;
 use crate::store::{Outcome, Printed, StepKind, StepRecord, Store};
 use crate::transport::Access;
 use crate::verbs::commit::Commit;
@@ -28,8 +32,9 @@ use crate::verbs::push::Push;
 /// The label with what is not in the layer.
 const LABEL: &str = "io.kiln.step";
 
-/// As much as a step may print and still be sent, bytes: a config is small.
-const MAX_PRINTED: usize = 256 * 1024;
+/// As much as the label may have of what a step printed, bytes: whoever reads a config takes 4 MiB of it. Compressed,
+/// that is more than 16 MiB of what most programs print.
+const MAX_PRINTED: usize = 2 << 20;
 
 /// Where steps are taken from and sent to.
 #[derive(Debug, Default)]
@@ -56,8 +61,8 @@ struct Sent {
     record: StepRecord,
     /// What the topmost layer is by content; none where the step changed no file.
     content: Option<TreeContent>,
-    /// What it printed: whether to standard error, and the text.
-    printed: Vec<(bool, String)>,
+    /// What it printed as the store keeps it, compressed by zstd, in base64.
+    printed: String,
 }
 
 impl StepCache {
@@ -97,16 +102,20 @@ impl StepCache {
         let Some((step, printed)) = builder.store.take_step(&work, key)? else { return Ok(()) };
         // The topmost layer has to be what this step did, and nothing more.
         let newest = record.frozen.last();
-        if printed.len() > MAX_PRINTED || step.tree.as_ref().is_some_and(|tree| Some(tree) != newest) {
+        if step.tree.as_ref().is_some_and(|tree| Some(tree) != newest) {
             return Ok(());
         }
         let content = match &step.tree {
             Some(tree) => Some(timeline::content(&builder.store, tree, timeline::since(&record))?),
             None => None,
         };
-        let lossy =
-            |(to_stderr, bytes): (bool, &[u8])| (to_stderr, String::from_utf8_lossy(bytes).into_owned());
-        let printed = printed.pieces().map(lossy).collect();
+        let printed = zstd::encode_all(printed.bytes(), 0).cannot("compress", "what the step printed")?;
+        let printed = STANDARD.encode(printed);
+        if printed.len() > MAX_PRINTED {
+            builder
+                .report(Event::warning(format!("`{}` is kept nowhere else: it prints too much", step.line)));
+            return Ok(());
+        }
         let text = serde_json::to_string(&Sent { record: step, content, printed }).expect("plain data");
         let commit = Commit {
             container: record.id.clone(),
@@ -168,9 +177,15 @@ impl StepCache {
                 Some(tree)
             }
         };
-        let mut printed = Printed::default();
-        sent.printed.iter().for_each(|(to_stderr, text)| printed.push(*to_stderr, text.as_bytes()));
-        record.printed = Store::digest_of_printed(&printed);
+        let compressed = STANDARD.decode(&sent.printed).map_err(|cause| foreign().because(cause))?;
+        let mut printed = Vec::new();
+        // As with any other compressed bytes from outside: no more than there can be.
+        let decoder = zstd::Decoder::new(compressed.as_slice()).map_err(|cause| foreign().because(cause))?;
+        decoder.take(MAX_KEPT).read_to_end(&mut printed).map_err(|cause| foreign().because(cause))?;
+        let printed = Printed::of_bytes(printed);
+        if Store::digest_of_printed(&printed) != record.printed {
+            return Err(foreign().because("it printed something else"));
+        }
         store.record_step(&work, key, &record, &printed, now_nanoseconds())
     }
 }

@@ -72,6 +72,6 @@ fn is_alone(line: &str) -> bool {
 }
 
 /// A field of a list with commas, in quotes where it needs them.
-fn field(text: &str) -> String {
+pub(crate) fn field(text: &str) -> String {
     if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use builder_core::{
-    Builder, Copy, CopyFrom, Device, Error, From, Kind, Network, Result, Run, RunMount, RunSettings, Seccomp,
-    Shown,
+    Builder, Copy, CopyFrom, Device, Error, From, Kind, MountKind, Network, Result, Run, RunMount,
+    RunSettings, Seccomp, Shown,
 };
 use dockerfile_frontend::ast::{NetworkMode, Security};
 use dockerfile_frontend::verbs::{self, Origin};
@@ -21,7 +21,7 @@ impl Adapter<'_> {
         run: &verbs::Run,
         shown: &Shown,
     ) -> Result<()> {
-        let (mounts, contextdir) = self.mounts(builder, &run.mounts)?;
+        let mounts = self.mounts(builder, &run.mounts)?;
         let mut settings = self.settings_of(run)?;
         let mut args = run.args.clone();
         let scratch = run.script.as_ref().map(|_| builder.scratch()).transpose()?;
@@ -33,18 +33,14 @@ impl Adapter<'_> {
         }
         let machine = &self.options.command;
         // Those of every command are of the build context.
-        let always = &self.options.mounts;
-        let contextdir = match contextdir {
-            None if !always.is_empty() => Some(absolute(&self.contexts.main)?),
-            found => found,
-        };
-        let asked: Vec<&RunMount> = machine.mounts.iter().chain(always).chain(&mounts).collect();
+        let always = self.options.mounts.iter().cloned().map(|mount| in_context(mount, &self.contexts.main));
+        let always = always.collect::<Result<Vec<_>>>()?;
+        let asked: Vec<&RunMount> = machine.mounts.iter().chain(&always).chain(&mounts).collect();
         let hidden = self.hidden_volumes(builder, container, &asked)?;
         let command = Run {
             args: args.clone(),
             env: run.env.clone(),
             mounts: hidden.iter().chain(asked).cloned().collect(),
-            contextdir,
             settings,
             ..machine.clone()
         };
@@ -113,13 +109,9 @@ impl Adapter<'_> {
         Ok(CopyFrom::Other(made.insert(container).clone()))
     }
 
-    /// The mounts of a command, and the directory that those of a build context are in.
-    fn mounts(
-        &self,
-        builder: &Builder<'_>,
-        mounts: &[(String, Origin)],
-    ) -> Result<(Vec<RunMount>, Option<PathBuf>)> {
-        let (mut found, mut directory) = (Vec::new(), None);
+    /// The mounts of a command.
+    fn mounts(&self, builder: &Builder<'_>, mounts: &[(String, Origin)]) -> Result<Vec<RunMount>> {
+        let mut found = Vec::new();
         for (text, origin) in mounts {
             let from = match origin {
                 Origin::Context if is_bind(text) => self.context_of_mounts(builder)?,
@@ -127,22 +119,20 @@ impl Adapter<'_> {
                 Origin::Container(container) => CopyFrom::Other(container.clone()),
                 Origin::Named(name) => self.named(builder, name)?,
             };
-            let text = match from {
-                CopyFrom::Other(name) => format!("{text},from={name}"),
-                CopyFrom::Context(dir) | CopyFrom::Host(dir) => {
-                    let dir = absolute(&dir)?;
-                    if is_bind(text) && directory.replace(dir.clone()).is_some_and(|other| other != dir) {
-                        return Err(Error::new(Kind::Unsupported, format!("cannot use the mount `{text}`"))
-                            .because("one command takes files of two build contexts")
-                            .hint("copy those of one into a stage, and mount them from there"));
-                    }
-                    text.clone()
-                }
-            };
-            found.push(text.parse::<RunMount>()?);
+            found.push(match from {
+                CopyFrom::Other(name) => format!("{text},from={name}").parse::<RunMount>()?,
+                CopyFrom::Context(dir) | CopyFrom::Host(dir) => in_context(text.parse()?, &dir)?,
+            });
         }
-        Ok((found, directory))
+        Ok(found)
     }
+}
+
+/// A mount whose source, if it is of files that are there, is in a directory of the host.
+fn in_context(mount: RunMount, dir: &Path) -> Result<RunMount> {
+    let is_there = matches!(&mount.kind, MountKind::Bind { from: None, .. });
+    let contextdir = is_there.then(|| absolute(dir)).transpose()?;
+    Ok(RunMount { contextdir, ..mount })
 }
 
 /// Whether a mount is of files that are there.

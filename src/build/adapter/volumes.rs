@@ -40,6 +40,7 @@ impl Adapter<'_> {
             kind: MountKind::Bind { from: Some(container.to_owned()), source: path.clone() },
             target: path,
             read_only: false,
+            contextdir: None,
             options: MountOptions::default(),
         });
         let is_free = |one: &RunMount| others.iter().all(|other| other.target != one.target);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::Format;
 
+use super::docker::DockerFlags;
 use super::platforms::PlatformFlags;
 use super::stages::StageFlags;
 use crate::args::refused::RefusedArgs;
@@ -91,6 +92,8 @@ pub struct Args {
     pub times: TimeFlags,
     #[command(flatten)]
     pub stages: StageFlags,
+    #[command(flatten)]
+    pub docker: DockerFlags,
     #[command(flatten)]
     pub compression: CommitCompressionArgs,
     #[command(flatten)]

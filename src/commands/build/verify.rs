@@ -125,5 +125,5 @@ fn difference(builder: &Builder<'_>, first: &str, second: &str) -> Result<Error>
     let files = if files.is_empty() { "other times of files".to_owned() } else { files.join(", ") };
     Ok(error
         .because(format!("a second build gives another one, from `{step}` on: {files}"))
-        .hint("have that step write nothing that depends on time, host or chance"))
+        .hint("have that step write nothing that depends on time, host, chance or the order of names in directories"))
 }

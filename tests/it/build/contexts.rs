@@ -177,3 +177,39 @@ fn images_that_files_are_taken_of_are_pulled() {
     )
     .expect_ok("a copy of an image that is not here");
 }
+
+#[test]
+fn one_command_takes_files_of_several_contexts() {
+    let Some(env) = with_busybox("one_command_takes_files_of_several_contexts") else { return };
+    for (dir, text) in [("c", "main"), ("one", "first"), ("two, and more", "second"), ("c/inner", "inner")] {
+        env.write(format!("{dir}/f"), format!("{text}\n"));
+    }
+    let file = "FROM localhost/base\nRUN --mount=target=/c --mount=from=one,source=/f,target=/one \\\n\
+                --mount=from=two,target=/two,rw cat /c/f /one /two/f >/all; echo x >/two/f\n\
+                RUN --mount=from=two,target=/two cat /two/f >>/all\n";
+    env.write("c/Dockerfile", file);
+    let named = "--build-context one=one --build-context 'two=two, and more'";
+    let build = format!("export SOURCE_DATE_EPOCH=0; kiln build -q -t image {named} c");
+    let built = env.shell(&build).expect_ok("a build");
+    assert_eq!(content(&env, "image", "all"), "main\nfirst\nsecond\nsecond");
+    // A file of one that changes is a step of another; and a script does the same.
+    env.write("one/f", "changed\n");
+    let changed = env.shell(&build).expect_ok("another build");
+    assert_eq!(content(&env, "image", "all"), "main\nchanged\nsecond\nsecond");
+    assert_ne!(built, changed);
+    let script = format!(
+        "kiln script {named} c >script; SOURCE_DATE_EPOCH=0 sh script c made 2>/dev/null | tail -n 1"
+    );
+    assert_eq!(env.shell(&script).expect_ok("a script"), changed);
+    // Neither leads out of its directory, and a file does not name directories itself.
+    env.shell("ln -s ../c/f one/leads-out").expect_ok("a link");
+    for (mount, words) in [
+        ("from=one,source=leads-out,target=/m", "cannot find in the context directory"),
+        ("from=one,source=../c/f,target=/m", "leads out of the tree"),
+        ("contextdir=/etc,target=/m", "a mount has no option `contextdir`"),
+    ] {
+        env.write("c/Wrong", format!("FROM localhost/base\nRUN --mount={mount} cat /m\n"));
+        let outcome = env.shell(&format!("kiln build {named} -f Wrong c"));
+        assert!(outcome.code == 125 && outcome.stderr.contains(words), "{mount}: {outcome:?}");
+    }
+}

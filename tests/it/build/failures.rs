@@ -33,6 +33,10 @@ $ kiln build -q app 2>/dev/null
 $ kiln containers --noheading --format '{{.ContainerName}}' | sort
 failed-app
 failed-named
+$ echo 'cat x; echo by hand; exit 9' | kiln build -q --on-fail shell -t localhost/named:1 app 2>/dev/null
+left
+by hand
+[3]
 $ kiln build -q --on-fail remove -t localhost/third app 2>&1 | grep -c hint
 0
 [1]

@@ -56,13 +56,26 @@ fn what_makes_no_sense_is_refused() {
         (&["--secret", "src=x"][..], "cannot"),
         (&["--ssh", "a=/no/such/socket/at/all"][..], ""),
         (&["--build-context", "x"][..], "it has no name"),
+        (&["-t", "Upper"][..], "`Upper`"),
+        (&["--manifest", "a:b:c"][..], "`a:b:c`"),
         (&["--label", "=x"][..], "a label without a name"),
         (&["--platform", "linux/"][..], "cannot use the platform"),
+        (&["--provenance", "mode=max"][..], "write --provenance=false"),
+        (&["--attest", "type=sbom"][..], "cannot use --attest"),
+        (&["--builder", "other"][..], "cannot use --builder"),
+        (&["--sbom=true"][..], "cannot use `--sbom`"),
     ] {
         env.write("file", "FROM localhost/base\nRUN --mount=type=ssh,id=a true\n");
         let said = env.fails(125, [&["build", "-q", "-f", "file"], flags, &["c"]].concat());
         assert!(said.contains(words), "{flags:?}: {said}");
     }
+    // What scripts for Docker's command say, and is so in any case.
+    let docker = ["--load", "--provenance=false", "--sbom=false", "--builder", "default"];
+    env.write("file", "FROM localhost/base\n");
+    let attest = ["--attest", "type=provenance,disabled=true", "-f", "file", "-t", "loaded", "c"];
+    let id = env.ok([&["build", "-q"][..], &docker, &attest].concat());
+    assert!(env.ok(["images", "-q", "--no-trunc", "loaded"]).contains(&id));
+    env.ok(["rmi", "loaded"]);
     assert_clean(&env);
 }
 

@@ -112,7 +112,8 @@ fn steps_are_kept_elsewhere() {
     env.write("c/f", "f\n");
     env.write(
         "c/Dockerfile",
-        "FROM localhost/shell\nENV A=b\nRUN echo said; echo $A >/a; rm -r /home\nWORKDIR /w\nCOPY f .\nRUN test -e f\n",
+        "FROM localhost/shell\nENV A=b\n\
+         RUN echo said; yes spoken | head -c 1000000; echo $A >/a; rm -r /home\nWORKDIR /w\nCOPY f .\nRUN test -e f\n",
     );
     crate::support::images::write_busybox(&env.path("bb"), "localhost/shell").expect("a busybox");
     let script = |place: &str| {
@@ -122,20 +123,24 @@ fn steps_are_kept_elsewhere() {
             kiln images -a -q | wc -l
             export KILN_ROOT=$PWD/other; kiln pull -q oci:bb:localhost/shell >/dev/null
             kiln build --tls-verify=false --cache-from {place} c 2>told
-            grep -c 'Using cache' told; grep -c said told; kiln images -a -q | wc -l; kiln check; rm -rf other"
+            grep -c 'Using cache' told; grep -c said told; grep -c spoken$ told
+            kiln images -a -q | wc -l; kiln check; rm -rf other"
         )
     };
     for place in ["$R/steps/cache", "oci:steps", "type=local,dest=more"] {
         let said = env.shell(&script(place)).expect_ok(place);
         let lines: Vec<&str> = said.lines().collect();
-        let [first, before, second, cached, again, after] = lines.as_slice() else {
+        let [first, before, second, cached, again, much, after] = lines.as_slice() else {
             panic!("{place}: {said}")
         };
         assert_eq!(first, second, "{place}");
-        assert_eq!((*cached, *again), ("3", "2"), "{place}: {said}");
+        assert_eq!((*cached, *again, *much), ("3", "2", "142857"), "{place}: {said}");
         assert_eq!((*before, *after), ("3", "2"), "{place}: {said}");
         env.shell("kiln images -q --filter dangling=true | xargs -r kiln rmi >/dev/null").expect_ok("tidy");
     }
+    env.write("c/Loud", "FROM localhost/shell\nRUN head -c 3000000 /dev/urandom\n");
+    let loud = env.shell("kiln build -f Loud --cache-to oci:steps c 2>&1 | grep -a warning");
+    assert!(loud.stdout.contains("is kept nowhere else: it prints too much"), "{loud:?}");
     // One that is not there knows nothing, and the build goes on.
     env.ok(["build", "-q", "--cache-from", "oci:nowhere", "c"]);
     for (value, words) in [
@@ -161,4 +166,24 @@ fn what_the_base_says_of_its_layers_stays() {
     env.write("c/Dockerfile", "FROM localhost/base\nRUN echo x >/x\n");
     env.ok(["build", "-q", "-t", "changed", "c"]);
     assert_eq!(comments("changed"), "|FROM localhost/base:latest|");
+}
+
+#[test]
+fn hard_links_stay_together_within_a_layer_and_break_between_layers() {
+    let test = "hard_links_stay_together_within_a_layer_and_break_between_layers";
+    let Some(env) = with_busybox(test) else { return };
+    // One container is one layer, however many commands run in it.
+    let plain = "c=$(kiln from localhost/base); kiln run $c sh -c 'echo one >/a; ln /a /b'
+        kiln run $c sh -c 'echo two >>/b'; kiln run $c cat /a; kiln run $c stat -c %h /a
+        kiln commit -q --rm $c plain >/dev/null; m=$(kiln mount $(kiln from plain)); stat -c %h $m/a";
+    assert_eq!(env.shell(plain).expect_ok("a plain container"), "one\ntwo\n2\n2");
+    // A step is a layer: an edit copies the file up from below by one name, as in every builder's overlay.
+    let file = "FROM localhost/base\nRUN echo one >/a; ln /a /b; stat -c %h /a\nRUN cat /b; stat -c %h /a\n\
+                RUN echo two >>/b; cat /a; stat -c %h /b\n";
+    env.write("c/Dockerfile", file);
+    let told = env.shell("kiln build -t image c 2>&1 >/dev/null | grep -v '^STEP\\|^COMMIT\\|^Succ'");
+    assert_eq!(told.stdout, "2\none\n2\none\n1\n", "{told:?}");
+    // And the image has what its commands saw.
+    let shown = "m=$(kiln mount $(kiln from image)); cat $m/a $m/b";
+    assert_eq!(env.shell(shown).expect_ok("the image"), "one\none\ntwo");
 }

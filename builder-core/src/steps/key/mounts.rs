@@ -54,7 +54,8 @@ pub(super) fn mount(
     mount: &RunMount,
     contextdir: Option<&Path>,
 ) -> Result<()> {
-    let RunMount { kind, target, read_only, options } = mount;
+    let RunMount { kind, target, read_only, contextdir: own, options } = mount;
+    let contextdir = own.as_deref().or(contextdir);
     let target = target.display();
     let mut words: Vec<&str> = options.iter().collect();
     words.push(if *read_only { "read only" } else { "writable" });

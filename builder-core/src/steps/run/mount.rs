@@ -22,6 +22,9 @@ pub struct RunMount {
     pub target: PathBuf,
     /// Whether nothing may be written there.
     pub read_only: bool,
+    /// The directory that the source of a bind mount begins in, and does not leave; open means that of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contextdir: Option<PathBuf>,
     /// Options that volumes have, too.
     pub options: MountOptions,
 }
@@ -115,6 +118,7 @@ const KINDS: [(&str, &[&str]); 5] = [
             "flag",
             "bind-nonrecursive",
             "no-dereference",
+            "contextdir",
         ],
     ),
     (
@@ -358,8 +362,12 @@ impl<'a> Parsed<'a> {
         if needs_target && target.is_none() {
             return Err(self.fault("it has no target").hint("add target=/where"));
         }
+        let contextdir = self.text_of("contextdir").map(PathBuf::from);
+        if contextdir.is_some() && matches!(&kind, MountKind::Bind { from: Some(_), .. }) {
+            return Err(self.fault("`contextdir` contradicts `from`"));
+        }
         let options = self.options()?;
-        Ok(RunMount { kind, target: target.unwrap_or_default(), read_only: !writable, options })
+        Ok(RunMount { kind, target: target.unwrap_or_default(), read_only: !writable, contextdir, options })
     }
 
     /// A name that could also be a path must not lead anywhere else.
@@ -394,7 +402,7 @@ impl<'a> Parsed<'a> {
 
 /// The one name that an option is kept by.
 fn canonical(written: &str) -> Option<&'static str> {
-    const NAMES: [(&str, &str); 29] = [
+    const NAMES: [(&str, &str); 30] = [
         ("from", "from"),
         ("source", "source"),
         ("src", "source"),
@@ -412,6 +420,7 @@ fn canonical(written: &str) -> Option<&'static str> {
         ("no-dereference", "no-dereference"),
         ("relabel", "relabel"),
         ("consistency", "consistency"),
+        ("contextdir", "contextdir"),
         ("size", "size"),
         ("tmpfs-size", "size"),
         ("mode", "mode"),

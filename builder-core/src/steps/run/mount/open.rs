@@ -120,7 +120,7 @@ impl Place<'_> {
         let flags = OFlags::PATH
             | if mount.options.has("no-dereference") { OFlags::NOFOLLOW } else { OFlags::empty() };
         // A mount of another tree cannot be copied on every kernel, so a layer is put over it.
-        let (opened, detached) = match (from, &self.run.contextdir) {
+        let (opened, detached) = match (from, mount.contextdir.as_ref().or(self.run.contextdir.as_ref())) {
             (Some(name), _) => {
                 if let Some(part) = self.part_of(name, mount, source, scratch)? {
                     return Ok(part);

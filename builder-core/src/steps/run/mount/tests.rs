@@ -25,6 +25,10 @@ fn a_bind_is_read_only_unless_told_otherwise() {
     let mount = parse("from=image,dst=b,bind-propagation=rslave,relabel=shared,nosuid,bind-nonrecursive,U");
     assert_eq!(mount.kind, MountKind::Bind { from: Some("image".into()), source: "".into() });
     assert_eq!(mount.options.iter().collect::<Vec<_>>(), ["U", "bind", "nosuid", "rslave", "z"]);
+    assert_eq!(parse("src=a,dst=/b,contextdir=/d").contextdir, Some("/d".into()));
+    refused("from=x,dst=/b,contextdir=/d", "contradicts");
+    refused("type=tmpfs,dst=/b,contextdir=/d", "has no option");
+    refused("dst=/b,contextdir=", "empty");
     assert_eq!(parse("\"src=/a,b\",dst=/c").kind, MountKind::Bind { from: None, source: "/a,b".into() });
 }
 
