@@ -1,8 +1,8 @@
 //! The command line as a whole: which verbs there are, and what is done before and after one.
 
-use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use builder_core::{Builder, Host, Result, Settings};
@@ -119,13 +119,13 @@ pub struct Context {
     pub globals: Globals,
     /// Who we are on this machine.
     pub host: Host,
-    conf: OnceCell<ContainersConf>,
+    conf: OnceLock<ContainersConf>,
 }
 
 impl Context {
     /// Without flags.
     pub fn plain() -> Self {
-        Context { globals: Globals::default(), host: Host::look(), conf: OnceCell::new() }
+        Context { globals: Globals::default(), host: Host::look(), conf: OnceLock::new() }
     }
 
     /// Opens the store for a verb that reads and writes records only; `talk` shows what it tells.
@@ -209,7 +209,7 @@ pub fn main() -> ExitCode {
         Err(code) => return code,
     };
     globals.level().begin();
-    let context = Context { globals, host: Host::look(), conf: OnceCell::new() };
+    let context = Context { globals, host: Host::look(), conf: OnceLock::new() };
     let prepared = settings::engine_env(context.host).and_then(|variables| {
         context.host.set_variables(&variables);
         context.globals.prepare()
@@ -221,7 +221,7 @@ pub fn main() -> ExitCode {
     }
     match ended {
         Ok(exit) => exit.into(),
-        Err(error) => failed(&error),
+        Err(error) => failed(&builder_core::name_refused_call(error)),
     }
 }
 

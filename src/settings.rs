@@ -121,16 +121,25 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         Error::new(Kind::Io, format!("cannot use the store `{}`", root.display())).because(cause)
     })?;
     let (root, machine) = beside(root, storage.machine, globals, host)?;
+    let run_root = globals
+        .runroot
+        .as_ref()
+        .map(std::path::absolute)
+        .transpose()
+        .map_err(|cause| Error::new(Kind::Io, "cannot use the directory of --runroot").because(cause))?;
     crate::ui::debug(format_args!("the store is {}", root.display()));
     Ok(Settings {
         root,
         sync_full: Environment::text("KILN_SYNC").as_deref() == Some("full"),
         driver: storage.driver,
         mount_program: storage.mount_program,
+        shuffled: false,
         read_only_stores: storage.read_only_stores,
         ignore_chown_errors: storage.ignore_chown_errors,
         registries: registries::look(globals),
-        machine,
+        machine: MachineStorage { run: run_root.clone(), ..machine },
+        run_root,
+        blob_cache: None,
         search_path: Environment::get("PATH"),
     })
 }

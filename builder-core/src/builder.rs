@@ -1,6 +1,6 @@
 //! What every verb works with: an open store, who we are on this machine, and whom to tell.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::Result;
@@ -43,6 +43,13 @@ impl<'a> Builder<'a> {
             exchange: None,
             reporter,
         })
+    }
+
+    /// Keeps blobs in this directory, which exists, and takes them from there where it has them.
+    #[must_use]
+    pub fn keeping_blobs(mut self, dir: Option<PathBuf>) -> Self {
+        self.settings.blob_cache = dir;
+        self
     }
 
     /// Performs steps anew that were recorded before this time, seconds since the epoch; what they do is recorded.

@@ -19,12 +19,19 @@ pub struct Settings {
     pub mount_program: Option<PathBuf>,
     /// Other stores of Kiln's, whose images are used in place and never written.
     pub read_only_stores: Vec<PathBuf>,
+    /// Names in the directories of new layers are stored in another order than they came about, to see who depends on
+    /// it.
+    pub shuffled: bool,
     /// Whether an owner that cannot be set is given up, where it would be an error.
     pub ignore_chown_errors: bool,
     /// Where what concerns registries is written, and how they are reached.
     pub registries: RegistrySettings,
     /// The storage that Podman and others of this machine share.
     pub machine: MachineStorage,
+    /// A directory for what a run needs while it lasts; in the store, unless given. It exists.
+    pub run_root: Option<PathBuf>,
+    /// A directory that keeps blobs, and that they are taken from where it has them. It exists.
+    pub blob_cache: Option<PathBuf>,
     /// Where programs that help are looked for, in the form of the variable `PATH`.
     pub search_path: Option<OsString>,
 }
@@ -52,6 +59,8 @@ pub struct MachineStorage {
     pub root: PathBuf,
     /// Its driver; the one that it has images of, unless given.
     pub driver: Option<String>,
+    /// Where its programs keep what need not survive a reboot, unless they know themselves.
+    pub run: Option<PathBuf>,
     /// Further ones, whose images are seen and never written.
     pub additional: Vec<PathBuf>,
     /// How long another process may hold its locks before that is an error.
@@ -67,6 +76,7 @@ impl Default for MachineStorage {
         MachineStorage {
             root: PathBuf::new(),
             driver: None,
+            run: None,
             additional: Vec::new(),
             // As long as the pull of a large image holds the lock in other programs.
             patience: Duration::from_secs(300),

@@ -219,6 +219,7 @@ impl<V: Verbs> Worker<'_, V> {
                 return Ok(None);
             }
         }
+        self.verbs.end(&name);
         Ok(Some(Built { container: running.container, last: running.last }))
     }
 }

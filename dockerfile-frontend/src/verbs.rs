@@ -17,6 +17,11 @@ pub trait Verbs: Sync {
 
     /// Performs one step on a container and gives the container to go on with, which may be another.
     fn perform(&self, container: &str, step: &Step) -> Result<String, Self::Error>;
+
+    /// All steps of a stage are performed.
+    fn end(&self, stage: &StageName) {
+        let _ = stage;
+    }
 }
 
 /// Which stage something is about, as messages name it.

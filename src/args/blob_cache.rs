@@ -7,17 +7,18 @@ use builder_core::{Error, Kind, Result};
 /// The flag of verbs that move images.
 #[derive(Debug, Default, clap::Args)]
 pub struct BlobCacheArgs {
-    /// A directory for compressed layers. It is made if it does not exist; Kiln's store knows itself what it has
-    /// compressed, so nothing is kept there
+    /// A directory that keeps the blobs of images: what is in it is neither fetched nor compressed again, also for
+    /// another store. It is made if it does not exist, and only grows
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     blob_cache: Option<PathBuf>,
 }
 
 impl BlobCacheArgs {
-    /// Makes the directory, which scripts look into.
-    pub fn make(&self) -> Result<()> {
-        let Some(dir) = &self.blob_cache else { return Ok(()) };
-        std::fs::create_dir_all(dir).map_err(|cause| {
+    /// The directory, which is there then.
+    pub fn make(&self) -> Result<Option<PathBuf>> {
+        let Some(dir) = &self.blob_cache else { return Ok(None) };
+        let made = std::fs::create_dir_all(dir).and_then(|()| std::path::absolute(dir));
+        made.map(Some).map_err(|cause| {
             Error::new(Kind::Io, format!("cannot make the directory `{}`", dir.display()))
                 .because(cause)
                 .hint("name another one with --blob-cache DIR, or leave it away")

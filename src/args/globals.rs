@@ -14,7 +14,8 @@ pub struct Globals {
     /// The store's directory (default /var/lib/kiln; as an ordinary user ~/.local/share/kiln) [env: KILN_ROOT]
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// A directory for what need not survive a reboot. It is made if it does not exist; Kiln keeps nothing there
+    /// A directory for what need not survive a reboot: sockets and bundles of commands that run (default: the store).
+    /// It is made if it does not exist. Podman gets it too, where Kiln starts it for containers-storage
     #[arg(long, global = true, value_name = "DIR")]
     pub runroot: Option<PathBuf>,
     /// How containers' trees are made: overlay, or vfs, which copies them (default: the first that works)

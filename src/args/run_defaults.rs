@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use builder_core::{
-    Device, Dns, Error, Limit, MountKind, MountOptions, Network, Result, Run, RunMount, RunSettings, Seccomp,
-    Security, Space, Spaces, Volume, parse_size,
+    Device, Dns, Error, HostAddress, HostEntry, Limit, MountKind, MountOptions, Network, Result, Run,
+    RunMount, RunSettings, Seccomp, Security, Space, Spaces, Uplink, Uplinks, Volume, parse_size,
+    usual_runtime,
 };
 
 use super::run_options::all;
@@ -17,11 +18,14 @@ const OWN_PROFILE: &str = "/etc/containers/seccomp.json";
 /// Fills in what this machine's files say.
 pub fn fill(run: &mut Run, context: &Context) -> Result<()> {
     let conf = context.containers_conf()?;
-    run.defaults = defaults(conf).map_err(|error| {
+    let refused = |error: Error| {
         Error::new(error.kind(), "cannot use containers.conf")
             .because(error)
             .hint("see containers.conf(5), or name another file with CONTAINERS_CONF=FILE")
-    })?;
+    };
+    run.defaults = defaults(conf).map_err(refused)?;
+    run.uplinks = uplinks(conf).map_err(refused)?;
+    run.runtime = runtime(run, conf);
     run.no_pivot |= conf.engine.no_pivot_root == Some(true);
     run.hooks_dirs.clone_from(&conf.engine.hooks_dir);
     run.annotations = pairs("annotations", &conf.containers.annotations)?;
@@ -63,6 +67,12 @@ fn defaults(conf: &ContainersConf) -> Result<RunSettings> {
             .ok_or_else(|| Error::invalid(format!("cannot use shm_size `{word}`")).because("it is no size"))
     };
     Ok(RunSettings {
+        add_hosts: text(&says.host_containers_internal_ip)
+            .map(|word| host(&word))
+            .transpose()?
+            .flatten()
+            .into_iter()
+            .collect(),
         capabilities: says.default_capabilities.clone(),
         devices: all::<Device>(&says.devices)?,
         cdi_dirs: conf.engine.cdi_spec_dirs.clone(),
@@ -78,7 +88,7 @@ fn defaults(conf: &ContainersConf) -> Result<RunSettings> {
             pid: space("--pid", &says.pidns)?,
             uts: space("--uts", &says.utsns)?,
         },
-        network: text(&says.netns).map(|word| network(&word, conf)).transpose()?,
+        network: text(&says.netns).map(|word| network(&word)).transpose()?,
         no_hosts: says.no_hosts == Some(true),
         security,
         shm_size: text(&says.shm_size).map(size).transpose()?,
@@ -111,14 +121,58 @@ fn umask(word: &str) -> Result<u32> {
     )
 }
 
-fn network(word: &str, conf: &ContainersConf) -> Result<Network> {
+fn network(word: &str) -> Result<Network> {
     // Other tools' own kind of a private network.
-    match if word == "bridge" { "private" } else { word }.parse()? {
-        Network::Private { options } if options.is_empty() => {
-            Ok(Network::Private { options: conf.network.pasta_options.clone() })
-        }
-        network => Ok(network),
+    if word == "bridge" { "private" } else { word }.parse()
+}
+
+/// The host's own address, under the names that the field's tools have for it; `none` for no such line.
+fn host(word: &str) -> Result<Option<HostEntry>> {
+    if word == "none" {
+        return Ok(None);
     }
+    let address = word.parse().map(HostAddress::Ip).map_err(|cause| {
+        Error::invalid(format!("cannot use host_containers_internal_ip `{}`", word.escape_debug()))
+            .because(cause)
+    })?;
+    let names = ["host.containers.internal", "host.docker.internal"].map(str::to_owned).to_vec();
+    Ok(Some(HostEntry { names, address }))
+}
+
+/// Which programs join networks, and how they are called.
+fn uplinks(conf: &ContainersConf) -> Result<Uplinks> {
+    let usual = match conf.network.default_rootless_network_cmd.as_deref() {
+        None | Some("") => None,
+        Some("pasta") => Some(Uplink::Pasta),
+        Some("slirp4netns") => Some(Uplink::Slirp),
+        Some(other) => {
+            let sentence = format!("cannot use default_rootless_network_cmd `{}`", other.escape_debug());
+            return Err(Error::invalid(sentence).because("it is neither pasta nor slirp4netns"));
+        }
+    };
+    Ok(Uplinks {
+        usual,
+        pasta_options: conf.network.pasta_options.clone(),
+        slirp_options: conf.engine.network_cmd_options.clone(),
+        slirp: conf.engine.network_cmd_path.clone().filter(|path| !path.as_os_str().is_empty()),
+    })
+}
+
+/// The OCI runtime: where the files say the named one is; for options alone the one they name, or the one there is.
+fn runtime(run: &Run, conf: &ContainersConf) -> Option<String> {
+    let usual = || {
+        let named = conf.engine.runtime.clone().filter(|name| !name.is_empty());
+        // Without any it cannot be found, which says what to install.
+        named.unwrap_or_else(|| usual_runtime().unwrap_or("runc").to_owned())
+    };
+    let name = match &run.runtime {
+        Some(name) => name.clone(),
+        None if run.runtime_flags.is_empty() => return None,
+        None => usual(),
+    };
+    let places = conf.engine.runtimes.get(&name).into_iter().flatten();
+    let place = places.filter(|path| path.is_file()).find_map(|path| path.to_str());
+    Some(place.map_or(name.clone(), str::to_owned))
 }
 
 /// The variables, after all of ours where they are to be handed on.

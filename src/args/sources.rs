@@ -138,7 +138,13 @@ impl Sources {
             (false, true) => Shown::Line(None),
             (false, false) => Shown::Nothing,
         };
-        let done = copy.perform_in(&builder, &self.container, &from, !self.quiet, &shown)?;
+        let done = copy.perform_in(&builder, &self.container, &from, !self.quiet, &shown);
+        let done = done.map_err(|error| match (error.kind(), &from) {
+            (Kind::NotFound, CopyFrom::Host(_)) => {
+                error.hint("name a file below the directory you are in, or set it: --contextdir DIRECTORY")
+            }
+            _ => error,
+        })?;
         if let Some(digest) = done.digest.filter(|_| !self.quiet) {
             ui::result(digest);
         }

@@ -6,20 +6,25 @@
 
 mod copy;
 mod run;
+mod volumes;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use builder_core::{
-    Access, Builder, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Log, Policy, Pull,
-    Result, Rm, Run, RunMount, RunSettings, Settings, Shown, StepCache, Times, Wanted, inspect_container,
+    Access, Builder, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Kind, Log, Policy,
+    Pull, Result, Rm, Run, RunMount, RunSettings, Settings, Shown, StepCache, Times, Wanted,
+    inspect_container,
 };
 use dockerfile_frontend::script::DEFAULT_PATH;
-use dockerfile_frontend::verbs::{Base, Begun, Edit, StageName, Step, Verb, Verbs};
+use dockerfile_frontend::verbs::{Base, Begun, Edit, Origin, StageName, Step, Verb, Verbs};
 
 use super::context::cannot;
 use super::{Contexts, Rules};
 use crate::ui::{BuildTalk, StepTalk};
+
+/// What helps where a file of the context is not there.
+const IN_CONTEXT: &str = "paths begin in the context, the directory after all flags: kiln build DIRECTORY";
 
 /// How stages are built.
 #[derive(Debug, Clone)]
@@ -46,6 +51,8 @@ pub struct Options {
     pub settings: RunSettings,
     /// A command as the machine and the flags have it: what mounts may ask for, and who runs it.
     pub command: Run,
+    /// Whether commands change nothing in volumes.
+    pub keeps_volumes: bool,
     /// Mounts of every command.
     pub mounts: Vec<RunMount>,
     /// Whether commands may ask for all privileges.
@@ -76,6 +83,8 @@ pub struct Adapter<'a> {
     pub made: Mutex<Vec<MadeStage>>,
     /// The command that failed, if one did.
     pub failed: Mutex<Option<FailedCommand>>,
+    /// The container that has the files of the context, where commands are to see them in another order.
+    pub context: Mutex<Option<String>>,
 }
 
 /// A stage that was begun.
@@ -102,7 +111,7 @@ impl Verbs for Adapter<'_> {
     type Error = Error;
 
     fn begin(&self, stage: &StageName, base: &Base) -> Result<Begun> {
-        let talk = self.talk.step((stage.number, stage.of), (1, stage.steps), &stage.text);
+        let talk = self.talk.step(stage, 1, &stage.text);
         let begun = self.begin_told(&talk, stage, base);
         match &begun {
             Ok(_) => talk.end(0),
@@ -113,14 +122,17 @@ impl Verbs for Adapter<'_> {
 
     fn perform(&self, container: &str, step: &Step) -> Result<String> {
         let text = if step.history.is_empty() { "" } else { &step.text };
-        let stage = &step.stage;
-        let talk = self.talk.step((stage.number, stage.of), (step.number, stage.steps), text);
+        let talk = self.talk.step(&step.stage, step.number, text);
         let performed = self.perform_told(&talk, container, step);
         match &performed {
             Ok(size) => talk.end(*size),
             Err(_) => talk.fail(),
         }
         performed.map(|_| container.to_owned())
+    }
+
+    fn end(&self, stage: &StageName) {
+        self.talk.end_stage(stage);
     }
 }
 
@@ -138,6 +150,7 @@ impl Adapter<'_> {
             edit(&builder, &container, vec![path], None)?;
             config.env.insert(0, format!("PATH={DEFAULT_PATH}"));
         }
+        self.make_volumes(&builder, &container, config.volumes.keys())?;
         let env = config.env.iter().map(|entry| entry.split_once('=').unwrap_or((entry, "")));
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Begun {
@@ -243,7 +256,9 @@ impl Adapter<'_> {
 
     /// What one instruction does. Its line of history goes with the last of its verbs.
     fn step(&self, builder: &Builder<'_>, container: &str, step: &Step) -> Result<()> {
-        let closes = if self.options.layers { changes_files(step) } else { step.last };
+        let volumes = step.verbs.iter().flat_map(volumes::declared);
+        let made = self.make_volumes(builder, container, volumes)?;
+        let closes = if self.options.layers { made || changes_files(step) } else { step.last };
         let shown = |line: Option<String>| match (closes, line.as_deref()) {
             // What a base had done in its stead is no instruction of the file.
             (_, Some("")) => Shown::Nothing,
@@ -265,7 +280,10 @@ impl Adapter<'_> {
     fn verb(&self, builder: &Builder<'_>, container: &str, verb: &Verb, shown: &Shown) -> Result<()> {
         match verb {
             Verb::Run(run) => self.run(builder, container, run, shown),
-            Verb::Copy(copy) => self.copy(builder, container, copy, shown),
+            Verb::Copy(copy) => self.copy(builder, container, copy, shown).map_err(|error| {
+                let of_context = copy.origin == Origin::Context && error.kind() == Kind::NotFound;
+                if of_context { error.hint(IN_CONTEXT) } else { error }
+            }),
             Verb::MakeDirectory { path, owner } => {
                 self.make_directory(builder, container, (path, owner), shown)
             }

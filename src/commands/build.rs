@@ -7,7 +7,6 @@ mod platforms;
 mod read;
 pub mod report;
 mod stages;
-mod times;
 mod verify;
 
 use std::sync::{Mutex, PoisonError};
@@ -37,6 +36,8 @@ struct Job<'a> {
     outputs: Vec<Output>,
     /// Whether images of several platforms are built.
     several: bool,
+    /// Whether an archive goes to standard output, and so nothing else.
+    to_stdout: bool,
 }
 
 impl Args {
@@ -51,8 +52,7 @@ impl Args {
         outputs.extend(self.push.then(output::push));
         let to_stdout = outputs.iter().any(Output::is_stdout);
         let talk = Talk { quiet: self.is_quiet() };
-        let settings = context.entered()?;
-        self.blob_cache.make()?;
+        let settings = Settings { blob_cache: self.blob_cache.make()?, ..context.entered()? };
         let builder = Builder::open(&settings, context.host, &talk)?;
         let elsewhere = self.file.iter().any(|file| file != "-");
         let fetch = self.registry.fetch(&context.globals);
@@ -60,11 +60,11 @@ impl Args {
         let file = self.file(&builder, context, &contexts)?;
         let platforms = self.platforms(context, &builder, &contexts, &file)?;
         let several = platforms.len() > 1;
-        let job =
-            Job { context, builder: &builder, settings: &settings, contexts: &contexts, outputs, several };
+        let (builder, settings, contexts) = (&builder, &settings, &contexts);
+        let job = Job { context, builder, settings, contexts, outputs, several, to_stdout };
         let mut images = Vec::new();
         for wanted in &platforms {
-            let read = self.read(&contexts, &file, wanted)?;
+            let read = self.read(contexts, &file, wanted)?;
             if let Some(exit) = self.answer(&read)? {
                 return Ok(exit);
             }
@@ -78,12 +78,11 @@ impl Args {
         }
         self.list(&job, &images)?;
         for image in &images {
-            match (to_stdout, self.iidfile.is_some() || self.iidfile_raw.is_some()) {
+            match to_stdout {
                 // What is there is the archive's.
-                (true, _) => ui::remark(&image.id),
-                // As Buildah has it: it is written there and nowhere else.
-                (false, true) => {}
-                (false, false) => ui::result(&image.id),
+                true => ui::remark(&image.id),
+                false if image.told => {}
+                false => ui::result(&image.id),
             }
         }
         Ok(Exit::Success)
@@ -102,7 +101,8 @@ impl Args {
             report::summary(&adapter.talk.rows());
         }
         match done {
-            Ok(image) => {
+            Ok(mut image) => {
+                image.told = self.has_id_file() || adapter.talk.takes_result(&image.id);
                 if self.rm {
                     adapter.clean(job.builder, None);
                     self.remove_failed(job.builder);
@@ -125,6 +125,14 @@ impl Args {
         };
         execute(build, adapter).map_err(|failed: Failed<Error>| {
             let step = adapter.talk.take_failed().unwrap_or_default();
+            if settings::is_buildah() {
+                let command = adapter.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                return report::failure_as_buildah(
+                    failed,
+                    &read.source,
+                    command.as_ref().map(|one| one.code),
+                );
+            }
             report::failure(failed, &read.source, &step)
         })
     }
@@ -220,9 +228,10 @@ impl Args {
             fetch: self.registry.fetch(&job.context.globals),
             access: self.registry.access()?,
             cache: self.cache()?,
-            talk: self.talk(parallel, wanted)?,
+            talk: self.talk(job, read.graph.target + 1, parallel, wanted)?,
             made: Mutex::default(),
             failed: Mutex::default(),
+            context: Mutex::default(),
         })
     }
 }

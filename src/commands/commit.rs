@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use builder_core::{
     Commit, Committed, ConfigEdit as E, Error, Existing, Format, Kind, ManifestCreate, Reference, Result,
-    Times,
 };
 
 use crate::args::refused::{RefusedArgs, refuse_first};
-use crate::args::times::{changed_at, times};
+use crate::args::times::TimeFlags;
 use crate::args::{BlobCacheArgs, CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
 use crate::commands::{check_output, default_format, parse_format, write_file};
@@ -82,22 +81,8 @@ pub struct Args {
     /// One layer with everything in it, the base's layers included
     #[arg(long)]
     squash: bool,
-    /// Date the image, and every file in the new layer, at this time (seconds since 1970)
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    timestamp: Option<i64>,
-    /// Date the image at this time, and no file in the new layer later than it (seconds since 1970)
-    /// [env: SOURCE_DATE_EPOCH]
-    #[arg(long, value_name = "SECONDS", conflicts_with = "timestamp", allow_negative_numbers = true)]
-    source_date_epoch: Option<i64>,
-    /// With false, files keep their times whatever --source-date-epoch says
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    rewrite_timestamp: Option<bool>,
-    /// Date the image, and every file in the new layer, at the time this file was changed
-    #[arg(long, value_name = "FILE", hide_short_help = true, conflicts_with_all = ["timestamp", "source_date_epoch"])]
-    reference_time: Option<PathBuf>,
-    /// Date the image, and every file in the new layer, at the beginning of 1970
-    #[arg(long, hide_short_help = true)]
-    omit_timestamp: bool,
+    #[command(flatten)]
+    times: TimeFlags,
     #[command(flatten)]
     refused: Refused,
 }
@@ -136,12 +121,12 @@ impl Args {
         check_output(self.metadata_file.as_deref())?;
         check_output(self.iidfile.as_deref())?;
         self.manifest.as_deref().map(str::parse::<Reference>).transpose()?;
-        self.blob_cache.make()?;
+        let blobs = self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
-        let (times, created) = self.times()?;
+        let (times, created) = self.times.chosen()?;
         let edits = self.edits()?;
         let format = default_format(self.format)?;
-        let builder = context.privileged(&talk)?;
+        let builder = context.privileged(&talk)?.keeping_blobs(blobs);
         let commit = Commit {
             container: self.container,
             image: self.image,
@@ -201,15 +186,6 @@ impl Args {
         let names = list::split_all("--unsetannotation", &self.unsetannotation)?;
         edits.extend(names.into_iter().map(E::UnsetAnnotation));
         Ok(edits)
-    }
-
-    /// What happens to the files' times, and the image's own.
-    fn times(&self) -> Result<(Times, Option<i64>)> {
-        let fixed = match &self.reference_time {
-            Some(path) => Some(changed_at(path)?),
-            None => self.timestamp.or(self.omit_timestamp.then_some(0)),
-        };
-        times(fixed, self.source_date_epoch, self.rewrite_timestamp)
     }
 }
 

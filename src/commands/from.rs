@@ -67,8 +67,8 @@ impl Args {
             access: self.registry.access()?,
         };
         check_output(self.cidfile.as_deref())?;
-        self.blob_cache.make()?;
-        let builder = context.privileged(&talk)?;
+        let blobs = self.blob_cache.make()?;
+        let builder = context.privileged(&talk)?.keeping_blobs(blobs);
         let made = from.perform(&builder)?;
         if let Some(path) = &self.cidfile {
             write_file(path, &made.id)?;

@@ -44,7 +44,7 @@ impl Args {
         if !self.decryption_key.is_empty() {
             return refuse("decryption-key", "take an image that is not encrypted");
         }
-        self.blob_cache.make()?;
+        let blobs = self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
         let pull = Pull {
             source: self.image,
@@ -53,7 +53,7 @@ impl Args {
             remove_signatures: self.remove_signatures,
             access: self.registry.access()?,
         };
-        let builder = context.privileged(&talk)?;
+        let builder = context.privileged(&talk)?.keeping_blobs(blobs);
         if self.all_tags {
             for pulled in pull.all(&builder)? {
                 ui::result(pulled.id.hex());

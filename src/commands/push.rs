@@ -75,7 +75,7 @@ impl Args {
         if self.refused.sign_by.is_some() {
             return refuse("sign-by", "sign the image afterwards, with a tool that keeps the keys");
         }
-        self.blob_cache.make()?;
+        let blobs = self.blob_cache.make()?;
         let talk = Talk { quiet: self.quiet };
         let (layers, level) = match self.disable_compression {
             true => (builder_core::Layers::Kept, None),
@@ -92,7 +92,7 @@ impl Args {
             rm: self.rm,
             access: self.registry.access()?,
         };
-        let digest = push.perform(&context.privileged(&talk)?)?;
+        let digest = push.perform(&context.privileged(&talk)?.keeping_blobs(blobs))?;
         if let Some(path) = &self.digestfile {
             write_file(path, &digest.to_string())?;
         }

@@ -41,7 +41,8 @@ pub struct Args {
     /// Have this OCI runtime run it, such as runc or crun [env: BUILDAH_RUNTIME]
     #[arg(long, value_name = "PROGRAM")]
     runtime: Option<String>,
-    /// An option for that runtime, without the leading --
+    /// An option for that runtime, without the leading --; without --runtime for the one of containers.conf, else
+    /// crun or runc
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     runtime_flag: Vec<String>,
     /// A secret that mounts may ask for: id=ID,src=FILE or id=ID,env=VARIABLE; with ,keyed another

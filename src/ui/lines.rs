@@ -58,6 +58,11 @@ impl Progress {
     }
 }
 
+/// Whether moving lines are asked for, or both streams are read by a person.
+pub fn is_live() -> bool {
+    FORM.get() == Some(&Progress::Tty) || std::io::stdout().is_terminal()
+}
+
 struct Lines {
     tasks: Vec<Task>,
     /// How many lines are on the screen below the cursor's first.

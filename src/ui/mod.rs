@@ -17,7 +17,7 @@ pub use level::{Level, debug};
 pub use lines::Progress;
 pub use progress::Talk;
 pub use secret::{ask, ask_secret, choose};
-pub use stages::{BuildTalk, FailedStep, Row, StepTalk};
+pub use stages::{BuildTalk, FailedStep, Manner, Row, StepTalk};
 
 use std::io::Write;
 

@@ -1,7 +1,10 @@
 //! What a build tells: its steps, with what their commands print and what became of them.
 //!
 //! Plain, on a terminal, as objects for programs, or only of the step that fails. What stages print side by side is
-//! kept together step by step; on a terminal it comes line by line, each with its stage's number.
+//! kept together step by step; on a terminal it comes line by line, each with its stage's number. Called as `buildah`
+//! it is told as Buildah tells it: stage after stage, steps and what commands print on standard output.
+
+mod turns;
 
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use builder_core::{Event, Fate, Reporter, Result};
+use dockerfile_frontend::verbs::StageName;
 
+use self::turns::{Stream, Turns};
 use super::lines::{self, Progress};
 use super::text;
 
@@ -29,15 +34,37 @@ enum Form {
     Terminal,
     Json,
     Quiet,
+    /// As Buildah tells it.
+    Buildah,
+    /// As Buildah does with --quiet: only what commands print to standard error.
+    QuietBuildah,
+}
+
+/// What decides how a build is told.
+#[derive(Debug, Default)]
+pub struct Manner {
+    /// Nothing is told but failures.
+    pub quiet: bool,
+    /// Whether stages are at work side by side, so that what a step prints waits for its end.
+    pub parallel: bool,
+    /// The file that all of it goes to.
+    pub log: Option<Arc<File>>,
+    /// Whether it is told as Buildah tells it.
+    pub as_buildah: bool,
+    /// Whether, told as Buildah does, what a command printed is not told again where its step is cached.
+    pub forgets: bool,
+    /// The platform, where images of several are built.
+    pub platform: Option<String>,
+    /// How many stages the file has up to the target, needed or not.
+    pub stages: usize,
 }
 
 /// A whole build.
 #[derive(Debug)]
 pub struct BuildTalk {
     form: Form,
-    /// Whether stages are at work side by side, so that what a step prints waits for its end.
-    parallel: bool,
-    log: Option<Arc<File>>,
+    manner: Manner,
+    turns: Turns,
     rows: Mutex<Vec<Row>>,
     failed: Mutex<Option<FailedStep>>,
     ended: Arc<AtomicBool>,
@@ -66,13 +93,18 @@ pub struct FailedStep {
 }
 
 impl BuildTalk {
-    /// Begins a build; `quiet` tells nothing but failures.
-    pub fn new(quiet: bool, parallel: bool, log: Option<Arc<File>>) -> Self {
+    /// Begins a build.
+    pub fn new(manner: Manner) -> Self {
         let form = match Progress::now() {
-            _ if quiet => Form::Quiet,
+            _ if manner.quiet && manner.as_buildah => Form::QuietBuildah,
+            _ if manner.quiet => Form::Quiet,
             Progress::Quiet => Form::Quiet,
             Progress::Json => Form::Json,
-            Progress::Tty if log.is_none() => Form::Terminal,
+            // Only where nothing but a terminal reads what Buildah would print there.
+            Progress::Tty if manner.log.is_none() && (!manner.as_buildah || lines::is_live()) => {
+                Form::Terminal
+            }
+            _ if manner.as_buildah => Form::Buildah,
             _ => Form::Plain,
         };
         let ended = Arc::new(AtomicBool::new(false));
@@ -85,18 +117,21 @@ impl BuildTalk {
                 }
             });
         }
-        BuildTalk { form, parallel, log, rows: Mutex::default(), failed: Mutex::default(), ended }
+        let turns = Turns::default();
+        BuildTalk { form, manner, turns, rows: Mutex::default(), failed: Mutex::default(), ended }
     }
 
-    /// A step of a stage, which is number `stage.0` of `stage.1` and has `steps`.
-    pub fn step(&self, stage: (usize, usize), (number, steps): (usize, usize), text: &str) -> StepTalk<'_> {
-        let place = if stage.1 > 1 { format!("[{}/{}] ", stage.0, stage.1) } else { String::new() };
+    /// A step of a stage, by its number in it.
+    pub fn step(&self, stage: &StageName, number: usize, text: &str) -> StepTalk<'_> {
+        let (steps, prefix) = (stage.steps, self.prefix(stage));
         let talk = StepTalk {
             build: self,
-            line: format!("{place}STEP {number}/{steps}: {text}"),
-            prefix: place,
+            line: format!("{prefix}STEP {number}/{steps}: {text}"),
+            prefix,
+            stage: stage.number,
+            is_from: number == 1,
             row: Row {
-                place: format!("{}/{} {number}/{steps}", stage.0, stage.1),
+                place: format!("{}/{} {number}/{steps}", stage.number, stage.of),
                 text: text.to_owned(),
                 took: Duration::ZERO,
                 cached: false,
@@ -109,12 +144,77 @@ impl BuildTalk {
             _ if text.is_empty() => {}
             Form::Terminal => lines::step_began(&talk.line),
             Form::Json => lines::json(&serde_json::json!({
-                "event": "step-began", "stage": stage.0, "stages": stage.1, "step": number, "steps": steps,
+                "event": "step-began", "stage": stage.number, "stages": stage.of, "step": number, "steps": steps,
                 "text": text,
             })),
-            Form::Plain | Form::Quiet => talk.write(format!("{}\n", talk.line).as_bytes()),
+            Form::Plain | Form::Quiet | Form::Buildah | Form::QuietBuildah => {
+                talk.write(Stream::Out, format!("{}\n", talk.line).as_bytes());
+            }
         }
         talk
+    }
+
+    /// A stage has ended well.
+    pub fn end_stage(&self, stage: &StageName) {
+        if self.form == Form::Buildah {
+            self.turns.end(stage.number, |stream, bytes| self.write_out(stream, bytes));
+        }
+    }
+
+    /// The image is made now, with this name if it gets one.
+    pub fn committing(&self, name: Option<&str>) {
+        let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+        let last = (self.manner.stages, self.manner.stages);
+        let place = if self.form == Form::Buildah { self.place(last) } else { String::new() };
+        self.say("committing", name.trim_start(), &format!("{place}COMMIT{name}"));
+    }
+
+    /// The image was made, and has these names; its id is told if no file has it.
+    pub fn committed<'n>(&self, id: Option<&str>, names: impl IntoIterator<Item = &'n str>) {
+        if let Some(id) = id.filter(|_| self.form == Form::Buildah) {
+            self.say("committed", id, &format!("--> {}", &id[..12]));
+        }
+        for name in names {
+            self.say("tagged", name, &format!("Successfully tagged {name}"));
+        }
+    }
+
+    /// The same is built once more, to compare.
+    pub fn verifying(&self) {
+        self.say("verifying", "", "VERIFY");
+    }
+
+    /// Whether the result, what the image is called everywhere, goes where all else goes, and not to standard output.
+    pub fn takes_result(&self, id: &str) -> bool {
+        let takes = self.form == Form::Buildah && self.manner.log.is_some();
+        if takes {
+            self.write_out(Stream::Out, format!("{id}\n").as_bytes());
+        }
+        takes
+    }
+
+    /// Says a line of the build as a whole.
+    fn say(&self, event: &str, what: &str, line: &str) {
+        match self.form {
+            Form::Quiet | Form::QuietBuildah => {}
+            Form::Json => lines::json(&serde_json::json!({"event": event, "what": what})),
+            Form::Terminal => super::remark(line),
+            Form::Plain | Form::Buildah => self.write_out(Stream::Out, format!("{line}\n").as_bytes()),
+        }
+    }
+
+    /// What is before the lines of a stage.
+    fn prefix(&self, stage: &StageName) -> String {
+        self.place(match self.manner.as_buildah {
+            // Stages that are not needed count.
+            true => (stage.index + 1, self.manner.stages),
+            false => (stage.number, stage.of),
+        })
+    }
+
+    fn place(&self, (number, of): (usize, usize)) -> String {
+        let platform = self.manner.platform.as_ref().map(|name| format!("[{name}] ")).unwrap_or_default();
+        if of > 1 { format!("{platform}[{number}/{of}] ") } else { platform }
     }
 
     /// What became of the steps so far, in the order in which they ended.
@@ -127,15 +227,15 @@ impl BuildTalk {
         lock(&self.failed).take()
     }
 
-    fn holds(&self) -> bool {
-        self.form == Form::Quiet || (self.form == Form::Plain && self.parallel)
-    }
-
-    fn write_out(&self, bytes: &[u8]) {
+    fn write_out(&self, stream: Stream, bytes: &[u8]) {
         use std::io::Write;
-        let _ = match &self.log {
-            Some(file) => (&**file).write_all(bytes),
-            None => std::io::stderr().lock().write_all(bytes),
+        let _ = match (&self.manner.log, stream) {
+            (Some(file), _) => (&**file).write_all(bytes),
+            (None, Stream::Out) if self.form == Form::Buildah => {
+                let mut out = std::io::stdout().lock();
+                out.write_all(bytes).and_then(|()| out.flush())
+            }
+            (None, _) => std::io::stderr().lock().write_all(bytes),
         };
     }
 }
@@ -153,6 +253,10 @@ pub struct StepTalk<'b> {
     line: String,
     /// The stage's number, as it is before lines on a terminal.
     prefix: String,
+    /// The number of its stage among those that are built.
+    stage: usize,
+    /// Whether it is the first of its stage.
+    is_from: bool,
     row: Row,
     began: Instant,
     state: Mutex<State>,
@@ -193,9 +297,13 @@ impl StepTalk<'_> {
                 if cached {
                     state.held.extend_from_slice(b"--> Using cache\n");
                 }
-                self.build.write_out(&std::mem::take(&mut state.held));
+                self.build.write_out(Stream::Err, &std::mem::take(&mut state.held));
             }
-            Form::Quiet => {}
+            // It uses none without --layers, and says it of no FROM.
+            Form::Buildah if cached && self.build.manner.forgets && !self.is_from => {
+                self.write(Stream::Out, b"--> Using cache\n");
+            }
+            Form::Quiet | Form::Buildah | Form::QuietBuildah => {}
         }
     }
 
@@ -210,25 +318,36 @@ impl StepTalk<'_> {
             Form::Json => {
                 lines::json(&serde_json::json!({"event": "step-failed", "step": self.row.place}));
             }
-            Form::Plain | Form::Quiet => self.build.write_out(&std::mem::take(&mut state.held)),
+            Form::Plain | Form::Quiet | Form::QuietBuildah => {
+                self.build.write_out(Stream::Err, &std::mem::take(&mut state.held));
+            }
+            Form::Buildah => {
+                self.build.turns.tell_now(self.stage, |stream, bytes| self.build.write_out(stream, bytes));
+            }
         }
         let printed = String::from_utf8_lossy(&state.printed).into_owned();
         let mut last: Vec<String> = printed.lines().rev().take(LAST_LINES).map(str::to_owned).collect();
         last.reverse();
         // What waited was told just now.
-        if !self.build.parallel || self.build.form == Form::Quiet {
+        if !self.build.manner.parallel
+            || !matches!(self.build.form, Form::Plain | Form::Terminal | Form::Json)
+        {
             last.clear();
         }
         lock(&self.build.failed).get_or_insert(FailedStep { last });
     }
 
-    fn write(&self, bytes: &[u8]) {
-        if !self.build.holds() {
-            return self.build.write_out(bytes);
+    fn write(&self, stream: Stream, bytes: &[u8]) {
+        let write_out = |stream, bytes: &[u8]| self.build.write_out(stream, bytes);
+        match self.build.form {
+            Form::Buildah => return self.build.turns.tell(self.stage, stream, bytes, write_out),
+            Form::Plain if !self.build.manner.parallel => return write_out(stream, bytes),
+            Form::QuietBuildah if stream == Stream::Err => return write_out(stream, bytes),
+            _ => {}
         }
         let mut state = lock(&self.state);
         state.held.extend_from_slice(bytes);
-        if self.build.form == Form::Quiet {
+        if self.build.form != Form::Plain {
             keep_end(&mut state.held);
         }
     }
@@ -262,7 +381,8 @@ impl Reporter for StepTalk<'_> {
             }
             (Event::Warning { message, hint }, _) => {
                 let hint = hint.map(|hint| format!("hint: {}\n", text::one_line(&hint))).unwrap_or_default();
-                self.write(format!("warning: {}\n{hint}", text::one_line(&message)).as_bytes());
+                let told = format!("warning: {}\n{hint}", text::one_line(&message));
+                self.write(Stream::Err, told.as_bytes());
             }
             (Event::Step(Fate::Cached), _) => lock(&self.state).cached = true,
             (Event::Step(Fate::Performed(_)), _) => lock(&self.state).performed = true,
@@ -279,6 +399,9 @@ impl Reporter for StepTalk<'_> {
 
     fn output(&self, to_stderr: bool, bytes: &[u8]) -> bool {
         let mut state = lock(&self.state);
+        if state.cached && self.build.form == Form::Buildah && self.build.manner.forgets {
+            return true;
+        }
         state.printed.extend_from_slice(bytes);
         keep_end(&mut state.printed);
         match self.build.form {
@@ -288,9 +411,9 @@ impl Reporter for StepTalk<'_> {
                 "stream": if to_stderr { "stderr" } else { "stdout" },
                 "text": String::from_utf8_lossy(bytes),
             })),
-            Form::Plain | Form::Quiet => {
+            Form::Plain | Form::Quiet | Form::Buildah | Form::QuietBuildah => {
                 drop(state);
-                self.write(bytes);
+                self.write(if to_stderr { Stream::Err } else { Stream::Out }, bytes);
             }
         }
         true

@@ -6,6 +6,7 @@ mod failures;
 mod inputs;
 mod outputs;
 mod stages;
+mod volumes;
 
 use crate::support::{Env, Need, images, needs, tell, tell_as_buildah};
 
@@ -386,11 +387,11 @@ $ buildah build --nosuch c
 ! hint: did you mean `--os`? see `buildah build --help`
 [125]
 $ buildah bud -f Right --timestamp 0 c
+STEP 1/2: FROM scratch
+STEP 2/2: LABEL a=b
+COMMIT
+--> <short-1>
 <id-1>
-! STEP 1/2: FROM scratch
-! --> Using cache
-! STEP 2/2: LABEL a=b
-! COMMIT
 "#,
     );
 }

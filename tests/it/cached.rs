@@ -6,18 +6,7 @@ mod ordinary;
 mod record;
 mod scripts;
 
-use crate::support::{Env, Need, images, needs};
-
-/// A store with `localhost/base` in it, which has a shell. `None`, and `test` on the list, where there can be none.
-fn with_shell(test: &str) -> Option<Env> {
-    if !needs(test, &[Need::Root, Need::Busybox]) {
-        return None;
-    }
-    let env = Env::new();
-    images::write_busybox(&env.path("layout"), "base")?;
-    env.ok(["pull", "-q", "oci:layout:base"]);
-    Some(env)
-}
+use crate::support::{Env, with_shell};
 
 /// A new cached container of the base.
 fn from(env: &Env) -> String {

@@ -136,6 +136,15 @@ fn what_the_registry_has_is_not_sent_again() {
     env.ok(["push", "-q", "--tls-verify=false", "made", &other]);
     let sent: Vec<_> = front.asked().into_iter().filter(|line| line.starts_with("P")).collect();
     assert!(sent.iter().all(|line| line.contains("/manifests/")), "{sent:?}");
+    // A level is a reason to compress again, once; what was made at another is remembered as well.
+    let level = |level: u32| {
+        env.write("conf", format!("[engine]\ncompression_level = {level}\n"));
+        front.forget();
+        let push = format!("CONTAINERS_CONF=conf kiln push -q --tls-verify=false made {other}");
+        env.shell(&push).expect_ok("a push");
+        front.asked().iter().filter(|line| line.starts_with("POST")).count()
+    };
+    assert_eq!([level(9), level(9), level(8), level(9), level(5)], [1, 0, 1, 0, 0]);
     // A layer that changes its form is made first where that is asked for, and then found there.
     let zstd = ["--dest-compress-format", "zstd", "--dest-tls-verify=false", "--dest-precompute-digests"];
     let copy = |more: &[&str]| {

@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::env::finish;
-use crate::support::{Env, Need, images, needs};
+use crate::support::{Env, Need, needs, with_shell};
 
 /// Processes at once.
 const WORKERS: usize = 16;
@@ -20,17 +20,6 @@ const HONEST: [&str; 5] = [
     "it was removed meanwhile",
     "containers were made of it",
 ];
-
-/// A store with `localhost/base` in it.
-fn with_base(test: &str) -> Option<Env> {
-    if !needs(test, &[Need::Root, Need::Busybox]) {
-        return None;
-    }
-    let env = Env::new();
-    images::write_busybox(&env.path("layout"), "base")?;
-    env.ok(["pull", "-q", "oci:layout:base"]);
-    Some(env)
-}
 
 /// One worker's script: what it makes and keeps is named `kept-N-M`, what it shares with the others `shared`.
 fn script(worker: usize) -> String {
@@ -59,7 +48,7 @@ fn script(worker: usize) -> String {
 
 #[test]
 fn sixteen_processes_on_one_store_lose_nothing() {
-    let Some(env) = with_base("concurrency::sixteen_processes_on_one_store_lose_nothing") else { return };
+    let Some(env) = with_shell("concurrency::sixteen_processes_on_one_store_lose_nothing") else { return };
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..WORKERS)
             .map(|worker| {
@@ -114,7 +103,7 @@ fn wait_for(path: &std::path::Path) {
 #[test]
 fn a_prune_during_a_run_does_not_wait_for_it_and_takes_nothing_of_it() {
     let test = "concurrency::a_prune_during_a_run_does_not_wait_for_it_and_takes_nothing_of_it";
-    let Some(env) = with_base(test) else { return };
+    let Some(env) = with_shell(test) else { return };
     env.shell(
         "kiln from --name c base; kiln run c -- sh -c 'echo one > /one'; kiln commit -q c one; kiln rm c
         kiln from --name c one; kiln rmi -f base; mkdir shared",
@@ -163,7 +152,7 @@ fn many_processes_make_one_new_store() {
 
 #[test]
 fn many_processes_push_into_one_layout() {
-    let Some(env) = with_base("concurrency::many_processes_push_into_one_layout") else { return };
+    let Some(env) = with_shell("concurrency::many_processes_push_into_one_layout") else { return };
     env.shell(
         "for n in $(seq 8); do kiln from --name c$n base; kiln run c$n -- sh -c \"echo $n > /n\"
         kiln commit -q c$n image$n; done",

@@ -1,6 +1,6 @@
 //! Stories of the flags that all verbs take, and of the configuration files.
 
-use crate::support::{Env, tell, with_base};
+use crate::support::{Env, Need, needs, tell, with_base, with_container};
 
 #[test]
 fn what_is_told_follows_the_level() {
@@ -159,6 +159,43 @@ $ export CONTAINERS_CONF=nosuch.conf; kiln info
 [125]
 $ export CONTAINERS_CONF=one.conf; kiln info -d --default-mounts-file mounts.conf --format '{{index .debug "mounts.conf"}}'
 [map[container:/run/name host:/etc/hostname]]
+"#,
+    );
+}
+
+#[test]
+fn what_commands_need_while_they_run_is_in_the_runroot() {
+    let test = "what_commands_need_while_they_run_is_in_the_runroot";
+    if !needs(test, &[Need::Program("runc")]) {
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    let told = env.path("told");
+    env.write("mine", format!("#!/bin/sh\necho \"$*\" >>{}\nexec runc \"$@\"\n", told.display()));
+    // A storage that is not written here, and its own program.
+    env.write("storage/zfs-images/images.json", "[]");
+    env.write("fake/podman", format!("#!/bin/sh\necho \"$*\" >>{}\nexit 1\n", told.display()));
+    tell(
+        &env,
+        r#"
+$ chmod +x mine fake/podman; kiln --runroot rr run --runtime $PWD/mine c echo ran; stat -c %a rr; ls -A rr/kiln | wc -l
+ran
+700
+0
+$ grep -o -e "--root $PWD/rr/kiln/[0-9a-f]*/" -e "--bundle $PWD/rr/kiln/[0-9a-f]*/" told | wc -l
+2
+$ # What a killed one left goes with the next; what a living one has stays.
+> mkdir -p rr/kiln/dead rr/kiln/alive; : >rr/kiln/dead/lock; : >rr/kiln/alive/lock
+> flock rr/kiln/alive/lock kiln --runroot rr run c true; ls rr/kiln
+alive
+$ PATH=$PWD/fake:$PATH kiln --runroot rr image copy -q containers-storage:[zfs@$PWD/storage]x oci:y || grep -c -e "--runroot $PWD/rr " told
+1
+! Error: cannot use `containers-storage:[zfs@<dir>/files/storage]`: podman says: it says nothing
+! hint: see what it can do there with `podman info`
+$ : >file; kiln --runroot file/x run c true
+! Error: cannot make the directory `file/x`: Not a directory (os error 20)
+! hint: name another one with --runroot DIR, or leave it away
+[125]
 "#,
     );
 }

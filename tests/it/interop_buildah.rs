@@ -1,5 +1,6 @@
 //! The same words for Kiln, called by the name `buildah`, and for Buildah itself: same exit codes, same outputs.
 
+use crate::support::needs::static_busybox;
 use crate::support::redact::redact;
 use crate::support::{Env, Need, needs};
 
@@ -90,6 +91,24 @@ buildah commit working-container Upper
 buildah commit --format zip working-container y
 buildah commit -q --rm --timestamp 0 working-container x
 buildah containers -q
+buildah rmi -a >/dev/null; cp "$BUSYBOX" sh; c=$(buildah from scratch); buildah copy -q $c sh /bin/sh; buildah commit -q --rm $c sh | wc -l
+printf 'FROM scratch\nCOPY sh /f\nENV a=b\n' >F; buildah bud --timestamp 0 -f F -t built -t other . | sed 's/^--> .*/-->/'
+buildah bud --timestamp 0 -q -f F . | wc -c
+buildah bud --timestamp 0 --quiet -f F -t built .
+buildah bud --timestamp 0 --iidfile iid -f F . | sed 's/^--> .*/-->/'; wc -c <iid
+printf 'FROM scratch AS a\nCOPY sh /a\nFROM scratch\nCOPY --from=a /a /b\nFROM scratch AS c\nCOPY sh /g\nFROM scratch\nCOPY --from=c /g /h\n' >G; buildah bud --timestamp 0 -f G . | sed 's/^--> .*/-->/'
+buildah bud --timestamp 0 -f G --target c . | sed 's/^--> .*/-->/'
+buildah bud --timestamp 0 -f G --logfile log .; sed 's/^--> .*/-->/' log | grep -v '^Getting\|^Copying\|^Writing\|^Storing'
+printf 'FROM localhost/sh\nRUN echo out; echo err >&2\nRUN ["/bin/sh", "-c", "echo again"]\n' >H; buildah bud --timestamp 0 --isolation chroot -f H . | sed 's/^--> .*/-->/'
+buildah bud --timestamp 0 -q --isolation chroot -f H . 2>&1
+printf 'FROM localhost/sh\nRUN echo why; exit 7\n' >I; buildah bud --timestamp 0 --isolation chroot -f I .
+buildah bud --timestamp 0 --isolation chroot -q -f I .
+buildah bud --timestamp 0 --isolation chroot -f I . 2>&1 | grep -c '^Error: building at STEP "RUN echo why; exit 7": .*exit status 7$'
+printf 'FROM scratch\nCOPY nosuch /\n' >J; buildah bud --timestamp 0 -f J .
+buildah bud --timestamp 0 -f J . 2>&1 | grep -c '^Error: building at STEP "COPY nosuch /": '
+buildah bud --timestamp 0 -f nosuch .
+buildah bud nosuch
+buildah containers -q
 "#;
 
 #[test]
@@ -98,7 +117,9 @@ fn kiln_answers_as_buildah_does() {
     if !needs(test, &[Need::Root, Need::Program("buildah")]) {
         return;
     }
-    let env = Env::new();
+    let Some(busybox) = static_busybox().filter(|_| needs(test, &[Need::Busybox])) else { return };
+    let mut env = Env::new();
+    env.set("BUSYBOX", busybox.display().to_string());
     env.write("ours/.keep", "");
     let ours = told(&env, "cd ours", &|script| env.shell_as_buildah(script));
     // The same again by Buildah, with a store of its own.

@@ -4,6 +4,7 @@
 
 mod add;
 mod bad_words;
+mod blob_cache;
 mod build;
 mod cached;
 mod check;
@@ -59,6 +60,7 @@ mod rm;
 mod rmi;
 mod rootless;
 mod run;
+mod run_conf;
 mod run_flags;
 mod run_ids;
 mod run_machine;

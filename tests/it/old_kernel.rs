@@ -68,6 +68,26 @@ fn all_at_once() {
 }
 
 #[test]
+fn what_nothing_stands_in_for_is_named() {
+    let test = "what_nothing_stands_in_for_is_named";
+    for call in ["open_tree", "move_mount"] {
+        for errno in [Errno::ENOSYS, Errno::EPERM] {
+            let Some(mut env) = with_busybox(test) else { return };
+            env.ok(["from", "-q", "--name", "c", "oci:layout:localhost/base"]);
+            env.refuse(Refusal::new(&[call], errno));
+            let said = env.fails(125, ["run", "c", "true"]);
+            let begin =
+                format!("Error: cannot mount anything here: {call} is refused, and there is no older way: ");
+            let hint = "hint: start the container around this with `--security-opt seccomp=unconfined`";
+            assert!(said.starts_with(&begin) && said.contains(hint), "{said}");
+            let doctor = env.kiln(["doctor"]).stdout;
+            let line = format!("missing       nothing stands in for {call}: nothing can be mounted");
+            assert!(doctor.contains(&line), "{doctor}");
+        }
+    }
+}
+
+#[test]
 fn overlay_that_takes_no_list_of_layers() {
     let test = "overlay_that_takes_no_list_of_layers";
     if !needs(test, &[Need::Program("strace")]) {

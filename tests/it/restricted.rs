@@ -212,6 +212,44 @@ fn on_overlay(env: &Env) {
 }
 
 #[test]
+fn a_store_on_fuse_as_on_a_network() {
+    let test = "a_store_on_fuse_as_on_a_network";
+    if !needs(test, &[Need::Root, Need::Program("bindfs"), Need::File("/dev/fuse")]) {
+        return;
+    }
+    let Some(env) = with_busybox(test) else { return };
+    let expected = every_verb(&env);
+    // Without extended attributes, and open files that are removed keep a name: as on NFS.
+    let mounted = |env: &Env| {
+        env.shell("mkdir ../real \"$KILN_ROOT\"; bindfs --xattr-none ../real \"$KILN_ROOT\"").expect_code(0);
+    };
+    let mut env = with_busybox(test).expect("it was there a moment ago");
+    mounted(&env);
+    env.set("STORAGE_DRIVER", "vfs");
+    assert_eq!(every_verb(&env), expected);
+    let env = with_busybox(test).expect("it was there a moment ago");
+    mounted(&env);
+    tell(
+        &env,
+        r#"
+$ kiln from -q --name c oci:layout:localhost/base; kiln run c touch /made
+c
+! warning: the files of `c` are copied: overlay is refused here (Operation not supported (os error 95)), and the store is on a file system that a program or a server provides: no overlay works there
+! hint: see what would help with `kiln doctor`
+$ kiln run c ls /made
+/made
+$ kiln rm c | wc -l; kiln rmi --all | wc -l; kiln prune; ls "$KILN_ROOT/trash" "$KILN_ROOT/tmp"
+1
+2
+<dir>/store/tmp:
+
+<dir>/store/trash:
+! removed 0 trees and 0 blobs
+"#,
+    );
+}
+
+#[test]
 fn neither_overlay_nor_a_program() {
     let Some(env) = with_busybox("neither_overlay_nor_a_program") else { return };
     on_overlay(&env);

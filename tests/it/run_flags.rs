@@ -1,6 +1,6 @@
 //! Stories of the flags of `kiln run` and of the settings that `kiln from` keeps: what a command sees of each.
 
-use crate::support::{tell, with_container};
+use crate::support::{NO_MKDIR, tell, with_container};
 
 #[test]
 fn hosts_and_name_servers_are_as_asked() {
@@ -156,11 +156,7 @@ $ kiln run --device /etc/passwd c true
 #[test]
 fn powers_are_given_and_taken() {
     let Some(env) = with_container("powers_are_given_and_taken") else { return };
-    env.write(
-        "no-mkdir.json",
-        r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
-            {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}"#,
-    );
+    env.write("no-mkdir.json", NO_MKDIR);
     tell(
         &env,
         r#"

@@ -84,6 +84,53 @@ $ kiln rm u plain | wc -l
 }
 
 #[test]
+fn what_is_mounted_for_reading_has_the_owners_it_has_without_a_namespace() {
+    let test = "what_is_mounted_for_reading_has_the_owners_it_has_without_a_namespace";
+    if !needs(test, &[Need::IdmappedMounts]) {
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from -q --name u --userns-uid-map 0:100000:65536 localhost/base; mkdir d; echo f >d/f; chown 7:8 d/f
+u
+$ kiln run -v "$PWD/d:/v:O" u sh -c 'stat -c "%n %u:%g" /v /v/f; echo new >/v/new; chown 9 /v/f; stat -c "%n %u:%g" /v/new /v/f'
+/v 0:0
+/v/f 7:8
+/v/new 0:0
+/v/f 9:8
+$ kiln run --mount type=bind,src=$PWD/d,dst=/m,rw u sh -c 'stat -c "%n %u:%g" /m /m/f; echo more >>/m/f; stat -c %u:%g /m/f'
+/m 0:0
+/m/f 7:8
+7:8
+$ kiln run --mount type=bind,src=$PWD/d,dst=/m,ro --mount type=bind,src=$PWD/d/f,dst=/f,rw u stat -c '%n %u:%g' /m/f /f
+/m/f 7:8
+/f 7:8
+$ ls d; stat -c %u:%g d/f; cat d/f
+f
+7:8
+f
+$ kiln run c sh -c 'mkdir /made; echo x >/made/x; chown 33:44 /made/x'; kiln commit -q c made | wc -l
+1
+$ kiln run --mount type=bind,from=made,src=/made,dst=/m,rw u sh -c 'stat -c "%n %u:%g" /m /m/x; touch /m/y; stat -c %u:%g /m/y'
+/m 0:0
+/m/x 33:44
+0:0
+$ kiln run --mount type=bind,from=c,src=/made/x,dst=/x --mount type=bind,from=u,src=/etc,dst=/e u stat -c '%n %u:%g' /x /e/passwd
+/x 33:44
+/e/passwd 0:0
+$ kiln --storage-driver vfs run --mount type=bind,from=made,src=/made,dst=/m u stat -c '%n %u:%g' /m/x
+/m/x 33:44
+$ kiln run --mount type=cache,from=made,src=/made,dst=/k u stat -c '%n %u:%g' /k/x
+/k/x 33:44
+$ kiln rm u | wc -l
+1
+"#,
+    );
+}
+
+#[test]
 fn maps_come_from_flags_of_all_sorts() {
     let test = "maps_come_from_flags_of_all_sorts";
     if !needs(test, &[Need::IdmappedMounts]) {

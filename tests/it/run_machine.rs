@@ -1,7 +1,7 @@
 //! Stories of what `kiln run` takes from the machine: control groups, networks, runtimes, descriptions of devices,
 //! hooks, the files that say what is usual.
 
-use crate::support::{Need, needs, tell, with_container};
+use crate::support::{NO_MKDIR, Need, needs, tell, with_container};
 
 /// Whether the kernel has this controller in a hierarchy of its own.
 fn has_controller(controller: &str) -> bool {
@@ -108,11 +108,7 @@ fn an_installed_runtime_runs_the_same_command() {
         return;
     }
     let Some(env) = with_container(test) else { return };
-    env.write(
-        "no-mkdir.json",
-        r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
-            {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}"#,
-    );
+    env.write("no-mkdir.json", NO_MKDIR);
     tell(
         &env,
         r#"

@@ -16,6 +16,7 @@ use crate::tree::Marks;
 
 pub(crate) use ids::Users;
 pub use ids::{IdMaps, IdRange};
+pub use probe::name_refused_call;
 
 /// Who we are while we work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

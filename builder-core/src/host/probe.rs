@@ -4,6 +4,9 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+use crate::error::{Error, Kind};
+use crate::sys::trial;
+
 /// Something of the machine that someone with the right to can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Knob {
@@ -107,6 +110,35 @@ impl Knob {
                  machine has mounted only root can have one"
             }
         }
+    }
+}
+
+/// Those of the calls that are refused for which there is no older way.
+pub(crate) fn needed_calls(refused: &[&'static str]) -> Vec<&'static str> {
+    refused.iter().copied().filter(|call| ["open_tree", "move_mount"].contains(call)).collect()
+}
+
+/// What refuses newer system calls.
+pub(crate) fn of_calls() -> Knob {
+    if is_filtered() { Knob::ContainerSeccomp } else { Knob::OverlayKernel }
+}
+
+/// An error that comes of a refused system call for which there is no older way says so; any other stays as it is.
+#[must_use]
+pub fn name_refused_call(error: Error) -> Error {
+    let refusals = [Errno::NOSYS, Errno::PERM].map(Errno::raw_os_error);
+    // Without that right some of them answer the same.
+    let may_mount = rustix::thread::capabilities(None)
+        .is_ok_and(|sets| sets.effective.contains(rustix::thread::CapabilitySet::SYS_ADMIN));
+    if !may_mount || !error.os_error().is_some_and(|errno| refusals.contains(&errno)) {
+        return error;
+    }
+    let needed = needed_calls(&trial::refused_calls());
+    match needed.first() {
+        None => error,
+        Some(call) => Error::new(Kind::Unsupported, "cannot mount anything here")
+            .because(format!("{call} is refused, and there is no older way: {error:?}"))
+            .hint(of_calls().fix()),
     }
 }
 

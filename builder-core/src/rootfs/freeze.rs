@@ -1,5 +1,7 @@
 //! Freezing: what changed in a container becomes the newest of its parts.
 
+use std::path::Path;
+
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::copy_upper::copy_upper;
@@ -8,6 +10,7 @@ use crate::rootfs::quiet::{Quiet, quieten};
 use crate::rootfs::{fuse, plain, traces};
 use crate::store::{ContainerGuard, TreeId, Work};
 use crate::sys::lock::{self, Mode};
+use crate::tree::{self, Root};
 
 /// Freezes what changed in a held container, and gives all parts over its base, the newest first.
 ///
@@ -35,7 +38,7 @@ pub(crate) fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGu
                     attach(builder, work, guard)?;
                 }
             }
-            Quiet::No => newest = copy_upper(builder, work, guard)?,
+            Quiet::Inside | Quiet::Elsewhere => newest = copy_upper(builder, work, guard)?,
         }
     }
     Ok(newest.into_iter().chain(guard.record.frozen.iter().rev().cloned()).collect())
@@ -50,5 +53,16 @@ pub(crate) fn freeze_held(builder: &Builder<'_>, work: &Work, guard: &mut Contai
         return Err(Error::new(Kind::InUse, format!("cannot freeze the container `{}`", guard.record.name))
             .because("a program still serves it"));
     }
+    if builder.settings.shuffled {
+        shuffle(work, guard)?;
+    }
     builder.store.freeze(work, guard).map(drop)
+}
+
+/// Puts the names in an upper in another order.
+fn shuffle(work: &Work, guard: &ContainerGuard) -> Result<()> {
+    let aside = work.dir().join("aside");
+    std::fs::create_dir_all(&aside).cannot("make", aside.display())?;
+    let open = |path: &Path| Root::open_host(path).cannot("open", path.display());
+    tree::shuffle(&open(&guard.upper())?, &open(&aside)?).cannot("shuffle the container", &guard.record.name)
 }

@@ -110,7 +110,8 @@ pub(super) fn mount(
     let child = with_inherited(&[device.as_fd(), lock.as_fd()], || command.spawn());
     let server = Server(child.cannot("start", program.display())?);
     // From here on the program alone has the device, and the mount is dead once it is.
-    drop((device, lock));
+    drop(device);
+    lock.pass_on();
     match rustix::fs::statat(&made, ".", AtFlags::empty()) {
         Ok(_) => Ok((made, server)),
         Err(error) => {

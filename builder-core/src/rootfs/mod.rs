@@ -19,8 +19,8 @@ mod traces;
 pub(crate) mod trees;
 
 pub(crate) use freeze::{freeze, freeze_held};
-pub(crate) use image::open_image;
-pub(crate) use mounted::{Rootfs, attach, clear_mark, detach, is_attached, take_down};
+pub(crate) use image::{open_frozen, open_image};
+pub(crate) use mounted::{Rootfs, attach, clear_mark, detach, is_attached, take_down, wait_until_free};
 pub(crate) use plain::{is_one as is_plain, renamed as renamed_plain};
 pub(crate) use quiet::{Quiet, quieten};
 pub(crate) use session::begin as begin_session;

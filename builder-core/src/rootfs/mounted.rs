@@ -153,6 +153,15 @@ pub(super) fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) ->
     lock::wait(&path, mode).cannot("lock", path.display())
 }
 
+/// Waits until no command has the files of a held container to itself. Those of one that the user has mounted are
+/// shared.
+pub(crate) fn wait_until_free(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<()> {
+    match is_attached(&guard.merged())? {
+        true => Ok(()),
+        false => wait(builder, guard, Mode::Exclusive).map(drop),
+    }
+}
+
 /// A container's files as a detached mount, in the way this machine allows: the kernel's overlay, a program's, a copy.
 pub(super) fn show(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Shown> {
     let name = &guard.record.name;

@@ -29,15 +29,18 @@ pub(crate) enum Quiet {
         /// Whether the user had it mounted.
         attached: bool,
     },
-    /// Someone is inside, or a namespace holds it: read the upper as it is instead.
-    No,
+    /// Someone is inside: read the upper as it is instead.
+    Inside,
+    /// Another mount namespace has it, for a moment maybe: a container or service that is just being started has a
+    /// copy of all mounts.
+    Elsewhere,
 }
 
 /// Takes down the user's mount if nobody is inside, and says whether the upper may be frozen.
 pub(crate) fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Quiet> {
     let path = guard.dir().join("use");
     let Some(alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? else {
-        return Ok(Quiet::No);
+        return Ok(Quiet::Inside);
     };
     if !mark(guard.dir()).exists() && fuse::is_at_rest(builder, guard)? {
         return Ok(Quiet::Yes { alone, attached: false });
@@ -48,17 +51,17 @@ pub(crate) fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Q
         let spare = mount::clone_of(&guard.merged()).cannot("open the container", &guard.record.name)?;
         match detach(guard) {
             Err(error) if error.os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => {
-                return Ok(Quiet::No);
+                return Ok(Quiet::Inside);
             }
             done => done?,
         }
         // Only now: namespaces that follow ours (services of systemd do) have lost their copies with ours.
         if is_held_elsewhere(&builder.store, guard) {
             mount::attach(&spare, &guard.merged()).cannot("mount the container", &guard.record.name)?;
-            return Ok(Quiet::No);
+            return Ok(Quiet::Elsewhere);
         }
     } else if is_held_elsewhere(&builder.store, guard) {
-        return Ok(Quiet::No);
+        return Ok(Quiet::Elsewhere);
     }
     if is_busy(builder, guard)? {
         if attached {
@@ -67,7 +70,7 @@ pub(crate) fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Q
             drop(alone);
             super::attach(builder, &work, guard)?;
         }
-        return Ok(Quiet::No);
+        return Ok(Quiet::Inside);
     }
     Ok(Quiet::Yes { alone, attached })
 }

@@ -78,7 +78,7 @@ pub(crate) fn unpack(
         diff_id: Digest::from_bytes(unpacked.digest),
         size: unpacked.size,
         owners: None,
-        blobs: vec![descriptor.clone()],
+        blobs: vec![descriptor.clone().into()],
     };
     // To its end, where it is checked, whatever the decoder left over.
     io::copy(&mut blob, &mut io::sink()).map_err(|cause| Error::corrupt(sentence()).because(cause))?;

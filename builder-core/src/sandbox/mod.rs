@@ -9,6 +9,7 @@ mod cgroup;
 mod devices;
 mod failure;
 mod files;
+mod foreign;
 mod native;
 mod pasta;
 mod plan;
@@ -34,6 +35,7 @@ pub(crate) use files::{hosts, name_servers, nameserver_is_stub, resolver};
 pub(crate) use native::run;
 pub(crate) use pasta::NAME_SERVER;
 pub(crate) use runtime::Runtime;
+pub use runtime::usual as usual_runtime;
 pub(crate) use seccomp::Profile;
 pub(crate) use slirp::SlirpOptions;
 pub(crate) use spaces::Namespaces;
@@ -108,6 +110,8 @@ pub(crate) struct Spec {
     pub shm_size: u64,
     /// Directories in which programs that help are looked for first.
     pub helpers: Vec<PathBuf>,
+    /// The program slirp4netns, where it is not looked for.
+    pub slirp: Option<PathBuf>,
     /// The OCI runtime that runs it, if not we ourselves.
     pub runtime: Option<Runtime>,
     /// Standard input, output and error in place of ours; none of its own where it is ours.

@@ -20,7 +20,7 @@ use crate::sandbox::points::MountPoints;
 use crate::sandbox::terminal::Terminal;
 use crate::sandbox::uplink::Uplink;
 use crate::sandbox::{
-    DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, pasta, runtime, slirp, spaces,
+    DeviceNode, Exit, Facts, Mount, Network, Rootfs, Spec, failure, foreign, pasta, runtime, slirp, spaces,
 };
 use crate::sys::signals::Listener;
 use crate::sys::spawn::{Child, Namespaces, Notice, Program, spawn, wait_for_starting};
@@ -73,7 +73,7 @@ fn run_and_clean(rootfs: Rootfs, mut spec: Spec, facts: &Facts, reporter: &dyn R
         start(&spec, Ready { program, namespaces, awaited, terminal }, reporter)
     });
     let cleaned = points.0.into_iter().rev().map(MountPoints::remove).collect::<Result<Vec<()>>>();
-    let exit = ended?;
+    let exit = ended.map_err(|error| foreign::explain(&tree, &spec, error))?;
     if groups.ran_out_of_memory() {
         reporter.report(Event::Warning {
             message: "the kernel ended a process of the command for want of memory".into(),
@@ -222,8 +222,12 @@ impl Awaited {
     /// Joins the child's network to the host's, and lets it go on. Without a network there is nothing to run.
     fn join(mut self, child: &mut Child, spec: &Spec) -> Result<Uplink> {
         let started = match &spec.network {
-            Network::Slirp { options } => slirp::start(child.pid, options, &spec.helpers),
-            Network::Private { options } => pasta::start(child.pid, options, &spec.scratch, &spec.helpers),
+            Network::Slirp { options } => {
+                slirp::start(child.pid, options, spec.slirp.as_deref(), &spec.helpers)
+            }
+            Network::Private { options, .. } => {
+                pasta::start(child.pid, options, &spec.scratch, &spec.helpers)
+            }
             Network::Host | Network::None | Network::Path(_) => {
                 unreachable!("such a network is not waited for")
             }

@@ -157,6 +157,13 @@ fn command(program: &Path, runtime: &Runtime, scratch: &Path, bundle: &Path, id:
     Ok(Command::new(vec![word(program)?], args, vec![word(Path::new(&format!("PATH={PATH}")))?]))
 }
 
+/// The runtime that is there, by name; crun before runc, as in the field's tools, but where it would refuse to work.
+#[must_use]
+pub fn usual() -> Option<&'static str> {
+    let names = if hybrid() { ["runc", "crun"] } else { ["crun", "runc"] };
+    names.into_iter().find(|name| find(name).is_ok())
+}
+
 /// Where the runtime is.
 fn find(name: &str) -> Result<PathBuf> {
     let runs = |path: &Path| fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.mode() & 0o111 != 0);

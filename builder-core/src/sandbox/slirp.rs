@@ -1,7 +1,8 @@
 //! A network of the command's own by the program `slirp4netns`, where there is no pasta or where it is asked for.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::process::Pid;
 
@@ -79,13 +80,18 @@ impl SlirpOptions {
     }
 }
 
-/// Starts it for the network namespace of the process `pid`, and waits until the network is up. It is looked for in
-/// `helpers`, then on the usual path.
-pub(super) fn start(pid: Pid, options: &[String], helpers: &[PathBuf]) -> Result<Uplink> {
+/// Starts it for the network namespace of the process `pid`, and waits until the network is up. It is the program
+/// `path`; without one it is looked for in `helpers`, then on the usual path.
+pub(super) fn start(
+    pid: Pid,
+    options: &[String],
+    path: Option<&Path>,
+    helpers: &[PathBuf],
+) -> Result<Uplink> {
     let options = SlirpOptions::parse(options)?;
     let namespace = network_of(pid)?;
     let (ready, say) = std::io::pipe().cannot("make", "a pipe")?;
-    let mut command = program("slirp4netns", helpers);
+    let mut command = path.map_or_else(|| program("slirp4netns", helpers), Command::new);
     command.args(["--configure", "--ready-fd=1", &format!("--mtu={}", options.mtu.unwrap_or(65520))]);
     if !options.host_loopback {
         command.arg("--disable-host-loopback");

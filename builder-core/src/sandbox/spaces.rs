@@ -47,6 +47,9 @@ pub enum Network {
     None,
     /// One of its own, joined to the host's by the program `pasta`.
     Private {
+        /// Whether that program was named, and no other will do.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        named: bool,
         /// Options for that program beyond the usual ones.
         options: Vec<String>,
     },

@@ -97,6 +97,7 @@ pub(super) fn spec(args: &[&str]) -> Spec {
         terminal: false,
         shm_size: 1 << 20,
         helpers: Vec::new(),
+        slirp: None,
         runtime: None,
         streams: [None, None, None],
         scratch: PathBuf::new(),

@@ -9,7 +9,6 @@ mod plan;
 mod transfer;
 
 pub use in_container::CopyFrom;
-pub(crate) use in_container::files_of;
 
 use std::borrow::Cow;
 

@@ -22,8 +22,10 @@ use crate::tree::{Root, fingerprint};
 /// What a step by hand is called.
 const LINE: &str = "changed by hand";
 
-/// How often a container is looked at that seems to be in use, and how long is waited between.
-const TRIES: usize = 8;
+/// How often a container is looked at that someone is inside of, or that another mount namespace has, and how long is
+/// waited between. Starting a container elsewhere may take a busy machine a second.
+const INSIDE: usize = 8;
+const ELSEWHERE: usize = 40;
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Whether a container's upper was cut off into a step.
@@ -59,17 +61,16 @@ pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
 
 /// Has the container to itself, with the user's mount taken down; none if someone is inside.
 fn quieten(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<Option<(Lock, bool)>> {
-    // A command that is just being started beside has a copy of all mounts, for a moment.
-    for _ in 1..TRIES {
-        if let Quiet::Yes { alone, attached } = rootfs::quieten(builder, guard)? {
-            return Ok(Some((alone, attached)));
+    let (mut inside, mut elsewhere) = (0, 0);
+    while inside < INSIDE && elsewhere < ELSEWHERE {
+        match rootfs::quieten(builder, guard)? {
+            Quiet::Yes { alone, attached } => return Ok(Some((alone, attached))),
+            Quiet::Inside => inside += 1,
+            Quiet::Elsewhere => elsewhere += 1,
         }
         std::thread::sleep(PAUSE);
     }
-    match rootfs::quieten(builder, guard)? {
-        Quiet::Yes { alone, attached } => Ok(Some((alone, attached))),
-        Quiet::No => Ok(None),
-    }
+    Ok(None)
 }
 
 /// Makes a step of what was changed by hand in a container that has a tree of its own, of which nothing is an upper.
@@ -113,18 +114,8 @@ fn key_frozen(
             store.use_step(key, guard.record.created);
         }
         (_, [tree]) => {
-            let record = StepRecord {
-                kind: StepKind::Hand,
-                line: LINE.to_owned(),
-                before,
-                fields: definition.fields,
-                created: at,
-                milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-                tree: Some(tree.clone()),
-                returned: serde_json::Value::Null,
-                printed: Store::digest_of_printed(&Printed::default()),
-            };
-            store.record_step(work, key, &record, &Printed::default(), guard.record.created)?;
+            let made = Made { before, key, at, took: begun.elapsed(), tree: tree.clone() };
+            made.record(store, work, guard, definition)?;
         }
         // Changes from before the container had a tree of its own are a part for themselves: no record has two.
         _ => {}
@@ -133,6 +124,40 @@ fn key_frozen(
     guard.record.log.insert(start, LogEntry { at, did: Logged::Step(Box::new(step)) });
     guard.save()?;
     rootfs::renamed_plain(guard)
+}
+
+/// A step by hand that is frozen and not recorded yet.
+struct Made {
+    before: Digest,
+    key: Digest,
+    at: i64,
+    took: Duration,
+    tree: TreeId,
+}
+
+impl Made {
+    /// Publishes what later builds look for.
+    fn record(
+        self,
+        store: &Store,
+        work: &Work,
+        guard: &ContainerGuard,
+        definition: Definition,
+    ) -> Result<()> {
+        let printed = Printed::default();
+        let record = StepRecord {
+            kind: StepKind::Hand,
+            line: LINE.to_owned(),
+            before: self.before,
+            fields: definition.fields,
+            created: self.at,
+            milliseconds: u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+            tree: Some(self.tree),
+            returned: serde_json::Value::Null,
+            printed: Store::digest_of_printed(&printed),
+        };
+        store.record_step(work, self.key, &record, &printed, guard.record.created)
+    }
 }
 
 /// A step by hand, as the log keeps it.
@@ -164,18 +189,8 @@ fn take_or_freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
     let at = now();
     let Some(tree) = timeline::freeze(builder, work, guard, step(Some(key)), at)? else { return Ok(()) };
     store.update_tree(&tree, |record| record.content = Some(content))?;
-    let record = StepRecord {
-        kind: StepKind::Hand,
-        line: LINE.to_owned(),
-        before,
-        fields: definition.fields,
-        created: at,
-        milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
-        tree: Some(tree),
-        returned: serde_json::Value::Null,
-        printed: Store::digest_of_printed(&Printed::default()),
-    };
-    store.record_step(work, key, &record, &Printed::default(), guard.record.created)
+    let made = Made { before, key, at, took: start.elapsed(), tree };
+    made.record(store, work, guard, definition)
 }
 
 /// What the upper is by content.

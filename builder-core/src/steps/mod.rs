@@ -10,6 +10,7 @@ pub(crate) mod history;
 mod key;
 pub(crate) mod run;
 mod shown;
+mod sources;
 pub(crate) mod timeline;
 
 pub use add::{Fetch, Unpack, is_git, is_remote, unpack_archive};
@@ -17,7 +18,7 @@ pub use config::Config;
 pub use copy::{Copy, CopyFrom, CopySummary};
 pub use run::{
     Device, Dns, HostAddress, HostEntry, Isolation, Limit, MountKind, MountOptions, Run, RunMount,
-    RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, UserSpace, Volume,
-    parse_size,
+    RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, Uplink, Uplinks,
+    UserSpace, Volume, parse_size,
 };
 pub use shown::Shown;

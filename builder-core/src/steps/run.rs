@@ -17,6 +17,7 @@ use crate::host::Users;
 use crate::host::lsm::Modules;
 use crate::rootfs::Traces;
 use crate::sandbox::{self, Exit, Facts, Mount, Namespaces, Network, Rootfs, Space, Spec};
+use crate::steps::sources::Sources;
 use crate::store::Work;
 use crate::sys::userns::Maker;
 use crate::tree::users::{self, User};
@@ -46,7 +47,8 @@ pub use mount::{MountKind, RunMount, Sharing};
 pub use options::MountOptions;
 pub use secrets::{Secret, SecretValue, SshAgent};
 pub use settings::{
-    Dns, HostAddress, HostEntry, Isolation, Limit, RunSettings, Seccomp, Security, Spaces, UserSpace,
+    Dns, HostAddress, HostEntry, Isolation, Limit, RunSettings, Seccomp, Security, Spaces, Uplink, Uplinks,
+    UserSpace,
 };
 pub use volume::Volume;
 pub use words::parse_size;
@@ -97,6 +99,8 @@ pub struct Run {
     pub annotations: Vec<(String, String)>,
     /// Directories in which programs that help are looked for, before the usual ones.
     pub helpers: Vec<PathBuf>,
+    /// What is said of those that join a network of its own to the host's.
+    pub uplinks: Uplinks,
     /// The settings of this run, laid over those kept with the container.
     pub settings: RunSettings,
     /// The settings of this machine, which those kept with the container are laid over.
@@ -126,14 +130,16 @@ pub(crate) struct RunConfig {
 pub(crate) struct Scene<'a> {
     /// An empty directory that the caller removes again.
     pub scratch: &'a Path,
+    /// Another one, for sockets and for what programs are told: it need not be able to hold layers. It may be the same.
+    pub passing: &'a Path,
     /// What this user namespace allows.
     pub facts: &'a Facts,
     /// Whom to tell.
     pub reporter: &'a dyn Reporter,
     /// Standard input, output and error, where they are not ours.
     pub streams: [Option<OwnedFd>; 3],
-    /// The store, for mounts that come from there.
-    pub store: Option<(&'a Builder<'a>, &'a Work)>,
+    /// The store and what of it the mounts are from.
+    pub store: Option<(&'a Builder<'a>, &'a Work, &'a Sources)>,
     /// The user namespace of the command, if not ours.
     pub users: Option<Users>,
 }
@@ -167,7 +173,7 @@ impl Run {
         let modules = Modules::look();
         let confinement = Confinement::settle(&self.settings.security, &config.id, &modules, scene.reporter)?;
         let file_label = confinement.file_label();
-        let opened = self.open_mounts(&tree, &config.id, &workdir, &user, &scene, &confinement)?;
+        let opened = self.open_mounts(&tree, &workdir, &user, &scene, &confinement)?;
         let mut mounts = opened.mounts;
         let mut devices = self.device_nodes()?;
         devices.extend(opened.devices);
@@ -211,9 +217,10 @@ impl Run {
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
             helpers: self.helpers.clone(),
+            slirp: self.uplinks.slirp.clone(),
             runtime: self.external(bound, opened.hooks, scene.users.as_ref())?,
             streams: scene.streams,
-            scratch: scene.scratch.to_owned(),
+            scratch: scene.passing.to_owned(),
             traces,
             user,
             users: scene.users,
@@ -233,10 +240,12 @@ impl Run {
         hooks: Vec<(String, Value)>,
         users: Option<&Users>,
     ) -> Result<Option<sandbox::Runtime>> {
-        let Some(program) = &self.runtime else { return Ok(None) };
-        if self.is_chroot() {
-            return Ok(None);
+        if self.is_chroot() && !self.runtime_flags.is_empty() {
+            return Err(Error::invalid("cannot pass options to the runtime")
+                .because("with the isolation `chroot` none is started")
+                .hint("leave --runtime-flag away, or use --isolation oci"));
         }
+        let Some(program) = self.runtime.as_ref().filter(|_| !self.is_chroot()) else { return Ok(None) };
         if users.and_then(Users::shows).is_some() {
             return Err(Error::new(
                 Kind::Unsupported,
@@ -308,13 +317,12 @@ impl Run {
     fn open_mounts(
         &self,
         tree: &Root,
-        id: &str,
         workdir: &str,
         user: &User,
         scene: &Scene<'_>,
         confinement: &Confinement,
     ) -> Result<mount::open::Opened> {
-        let place = mount::open::Place { run: self, tree, id, workdir, user, scene, confinement };
+        let place = mount::open::Place { run: self, tree, workdir, user, scene, confinement };
         let mut opened = mount::open::Opened::default();
         let owner = scene.outside((user.uid, user.gid));
         let mut volumes = self.settings.volumes.clone();
@@ -363,21 +371,14 @@ impl Run {
         }
     }
 
-    /// The network. Where no helper is named, the one that is there.
+    /// The network, with what this machine's files say of it.
     fn network(&self, scene: &Scene<'_>) -> Network {
         let asked = self.settings.network.clone().unwrap_or_default();
         let is_there = |name: &str| {
             self.helpers.iter().any(|dir| dir.join(name).is_file())
-                || scene.store.is_some_and(|(builder, _)| builder.settings.find_program(name).is_some())
+                || scene.store.is_some_and(|(builder, ..)| builder.settings.find_program(name).is_some())
         };
-        match asked {
-            Network::Private { options }
-                if options.is_empty() && !is_there("pasta") && is_there("slirp4netns") =>
-            {
-                Network::Slirp { options }
-            }
-            asked => asked,
-        }
+        self.uplinks.choose(asked, is_there)
     }
 
     /// The host name inside: the flag's, the beginning of the container's id, or where none is set the host's own.

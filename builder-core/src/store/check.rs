@@ -237,7 +237,7 @@ impl Store {
     fn unpacked_again(&self, export: &Export) -> Result<Option<Digest>> {
         let whole =
             |blob: &&Descriptor| matches!(self.digest_of(blob.digest), Ok(Some(d)) if d == blob.digest);
-        let Some(blob) = export.blobs.iter().find(whole) else { return Ok(None) };
+        let Some(blob) = export.blobs.iter().map(|packed| &packed.blob).find(whole) else { return Ok(None) };
         let work = self.work()?;
         let top = work.dir().join("again");
         fs::create_dir(&top).cannot("make", top.display())?;
@@ -258,7 +258,10 @@ impl Store {
     /// dropped unread.
     pub(super) fn distrust_tree(&self, tree: &TreeId) -> Result<()> {
         let makeable = |record: &super::LayerRecord| {
-            record.exports.iter().any(|export| export.blobs.iter().any(|blob| self.has_blob(blob.digest)))
+            record
+                .exports
+                .iter()
+                .any(|export| export.blobs.iter().any(|packed| self.has_blob(packed.blob.digest)))
         };
         match self.tree(tree) {
             Ok(record) if !makeable(&record) && self.check_tree(tree).is_ok() => self.doubt(tree, record),

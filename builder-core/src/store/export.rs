@@ -65,16 +65,21 @@ pub(crate) fn profile_times(name: &str) -> Option<Times> {
 }
 
 impl TreeLayer {
-    /// Writes the layer's tar to `out` and says what it was.
-    pub fn write(&self, store: &Store, times: Times, out: &mut dyn Write) -> Result<Export> {
+    /// Writes the layer's tar to `out`. Whoever takes it checks that it is what it was.
+    pub fn pour(&self, store: &Store, times: Times, out: &mut impl Write) -> Result<()> {
         let parts = stack(store, &self.parts)?;
         let below = match self.below.is_empty() {
             true => None,
             false => Some(stack(store, &layer_trees(store, &self.below)?)?),
         };
+        tar::write(layer::diff(&parts, below.as_ref()), &Profile { times }, out)?;
+        Ok(())
+    }
+
+    /// Writes the layer's tar to `out` and says what it was.
+    pub fn write(&self, store: &Store, times: Times, out: &mut dyn Write) -> Result<Export> {
         let mut digesting = Digesting::new(out);
-        let entries = layer::diff(&parts, below.as_ref());
-        tar::write(entries, &Profile { times }, &mut digesting)?;
+        self.pour(store, times, &mut digesting)?;
         let (_, digest, size) = digesting.finish().cannot("write", "the layer")?;
         Ok(Export {
             profile: profile_name(times),

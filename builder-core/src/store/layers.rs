@@ -97,7 +97,24 @@ pub(crate) struct Export {
     pub owners: Option<Owners>,
     /// Compressed forms of it that were made: so that a target that has one is not sent it again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub blobs: Vec<Descriptor>,
+    pub blobs: Vec<Packed>,
+}
+
+/// A layer in one compressed form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Packed {
+    /// The blob.
+    #[serde(flatten)]
+    pub blob: Descriptor,
+    /// The level it was compressed at, if that is not the usual one of its form; none for a blob of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<i32>,
+}
+
+impl From<Descriptor> for Packed {
+    fn from(blob: Descriptor) -> Self {
+        Packed { blob, level: None }
+    }
 }
 
 /// Every user and group that owns something in a layer.

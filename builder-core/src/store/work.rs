@@ -19,23 +19,15 @@ use crate::sys::random;
 #[derive(Debug)]
 pub(crate) struct Work {
     dir: PathBuf,
-    leases: Mutex<File>,
-    _lock: Lock,
+    /// Both are there until it is dropped.
+    leases: Mutex<Option<File>>,
+    lock: Option<Lock>,
 }
 
 impl Store {
     /// A place for unfinished work, swept by itself if this process dies.
     pub fn work(&self) -> Result<Work> {
-        let dir = self.root.join("tmp").join(random::hex(8));
-        fs::DirBuilder::new().mode(0o700).create(&dir).cannot("make", dir.display())?;
-        // Between making and locking it a sweep may take it; then it is made again.
-        let lock = lock::wait(&dir.join("lock"), Mode::Exclusive);
-        let lock = match lock {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.work(),
-            lock => lock.cannot("lock", dir.display())?,
-        };
-        let leases = File::create(dir.join("leases")).cannot("make", dir.display())?;
-        Ok(Work { dir, leases: Mutex::new(leases), _lock: lock })
+        Work::begin(&self.root.join("tmp"))
     }
 
     /// Says that this work uses `names` (tree ids, digests): from now on `gc` leaves them, if they are still there.
@@ -49,13 +41,17 @@ impl Store {
             text.push('\n');
         }
         let mut leases = work.leases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        leases.write_all(text.as_bytes()).cannot("write", work.dir.join("leases").display())
+        leases
+            .as_mut()
+            .expect("it is there until the work is dropped")
+            .write_all(text.as_bytes())
+            .cannot("write", work.dir.join("leases").display())
     }
 
     /// All names in the leases of living processes. The caller holds the store's lock alone.
     pub(super) fn leased(&self) -> Result<std::collections::HashSet<String>> {
         let mut names = std::collections::HashSet::new();
-        for dir in self.owners()? {
+        for dir in owners(&self.root.join("tmp"))? {
             let Ok(text) = fs::read_to_string(dir.join("leases")) else { continue };
             names.extend(text.lines().map(str::to_owned));
         }
@@ -65,29 +61,29 @@ impl Store {
     /// Removes the unfinished work of the dead. Returns how many directories went.
     pub fn sweep(&self) -> Result<usize> {
         let mut swept = 0;
-        for dir in self.owners()? {
+        for dir in owners(&self.root.join("tmp"))? {
             // One whose maker has not locked it yet is taken too: it makes another then.
-            let Ok(Some(_ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) else { continue };
-            self.discard(&dir)?;
+            let Ok(Some(ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) else { continue };
+            let gone = self.put_into_trash(&dir)?;
+            drop(ours);
+            gone.map_or(Ok(()), |gone| remove_tree(&gone))?;
             swept += 1;
         }
         Ok(swept)
     }
 
-    fn owners(&self) -> Result<Vec<PathBuf>> {
-        let tmp = self.root.join("tmp");
-        let items = fs::read_dir(&tmp).cannot("read", tmp.display())?;
-        Ok(items.filter_map(|item| item.ok().map(|item| item.path())).collect())
-    }
-
     /// Renames `path` into the trash, then removes it: a reader sees it whole or not at all.
     pub(super) fn discard(&self, path: &Path) -> Result<()> {
+        self.put_into_trash(path)?.map_or(Ok(()), |gone| remove_tree(&gone))
+    }
+
+    /// Renames `path` into the trash, and gives its name there; none if nothing was there.
+    fn put_into_trash(&self, path: &Path) -> Result<Option<PathBuf>> {
         let gone = self.root.join("trash").join(random::hex(8));
         match fs::rename(path, &gone) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            renamed => renamed.cannot("remove", path.display())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            renamed => renamed.cannot("remove", path.display()).map(|()| Some(gone)),
         }
-        remove_tree(&gone)
     }
 
     /// Removes what a killed process left in the trash.
@@ -101,6 +97,8 @@ impl Store {
 }
 
 /// Removes a file or directory tree of the store by handles; what another process removes meanwhile is fine.
+///
+/// On NFS and FUSE an open file cannot go; what is left of a tree then is in the trash, and goes with the next prune.
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let parent = crate::tree::Root::open_host(parent).cannot("open", parent.display())?;
@@ -110,9 +108,15 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
         removed = parent.remove_all(name);
     }
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).cannot("remove", path.display()),
-        _ => Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy) => Ok(()),
+        removed => removed.map(drop).cannot("remove", path.display()),
     }
+}
+
+/// The directories of all owners in `tmp`.
+fn owners(tmp: &Path) -> Result<Vec<PathBuf>> {
+    let items = fs::read_dir(tmp).cannot("read", tmp.display())?;
+    Ok(items.filter_map(|item| item.ok().map(|item| item.path())).collect())
 }
 
 fn is_there(path: &Path) -> bool {
@@ -120,6 +124,33 @@ fn is_there(path: &Path) -> bool {
 }
 
 impl Work {
+    fn begin(tmp: &Path) -> Result<Self> {
+        let dir = tmp.join(random::hex(8));
+        fs::DirBuilder::new().mode(0o700).create(&dir).cannot("make", dir.display())?;
+        // Between making and locking it a sweep may take it; then it is made again.
+        let lock = lock::wait(&dir.join("lock"), Mode::Exclusive);
+        let lock = match lock {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Work::begin(tmp),
+            lock => lock.cannot("lock", dir.display())?,
+        };
+        let leases = File::create(dir.join("leases")).cannot("make", dir.display())?;
+        Ok(Work { dir, leases: Mutex::new(Some(leases)), lock: Some(lock) })
+    }
+
+    /// A place in `run_root`, outside of the store, for what is of use only while its owner lives. What the dead have
+    /// left there is removed first.
+    pub fn outside(run_root: &Path) -> Result<Self> {
+        let tmp = run_root.join("kiln");
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&tmp).cannot("make", tmp.display())?;
+        for dir in owners(&tmp)? {
+            if let Ok(Some(ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) {
+                drop(ours);
+                remove_tree(&dir)?;
+            }
+        }
+        Work::begin(&tmp)
+    }
+
     /// The owner's directory.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -128,6 +159,9 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
+        // Not every file system lets go of a directory that something in it is open of.
+        self.leases.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        self.lock.take();
         // What cannot be removed now, a later sweep removes.
         let _ = remove_tree(&self.dir);
     }

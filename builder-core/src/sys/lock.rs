@@ -17,10 +17,21 @@ pub(crate) enum Mode {
     Exclusive,
 }
 
-/// A held lock; dropping it frees it.
+/// A held lock; dropping it frees it, at once: closing it alone would leave it to a child that another thread is just
+/// making, which has a copy of every file until its program starts.
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
+    passed_on: bool,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if !self.passed_on {
+            // What cannot be freed so is freed by closing it.
+            let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+        }
+    }
 }
 
 impl AsFd for Lock {
@@ -33,8 +44,13 @@ impl Lock {
     /// Hands the lock on to every program that this process becomes or starts: the last to end frees it.
     pub(crate) fn bequeath(self) -> io::Result<()> {
         rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())?;
-        std::mem::forget(self.file);
+        std::mem::forget(self);
         Ok(())
+    }
+
+    /// Leaves the lock to a program that was started with it: its end frees it.
+    pub(crate) fn pass_on(mut self) {
+        self.passed_on = true;
     }
 }
 
@@ -54,7 +70,7 @@ pub(crate) fn wait(path: &Path, mode: Mode) -> io::Result<Lock> {
         }
         // The file may have been removed or replaced while we waited; then the lock guards nothing.
         if is_still(&file, path)? {
-            return Ok(Lock { file });
+            return Ok(Lock { file, passed_on: false });
         }
     }
 }
@@ -67,7 +83,7 @@ pub(crate) fn attempt(path: &Path, mode: Mode) -> io::Result<Option<Lock>> {
         Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,
     };
     match rustix::fs::flock(&file, operation) {
-        Ok(()) if is_still(&file, path)? => Ok(Some(Lock { file })),
+        Ok(()) if is_still(&file, path)? => Ok(Some(Lock { file, passed_on: false })),
         Ok(()) | Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }

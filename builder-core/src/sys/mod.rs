@@ -7,6 +7,7 @@
 
 pub(crate) mod bpf;
 pub(crate) mod companion;
+pub(crate) mod device_rule;
 pub(crate) mod in_root;
 pub(crate) mod lock;
 pub(crate) mod mount;

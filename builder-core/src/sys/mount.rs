@@ -118,6 +118,10 @@ pub(crate) fn overlay_mapped(
     root: (u32, u32),
 ) -> io::Result<OwnedFd> {
     in_own_namespace(|| {
+        // By path: a handle is of another namespace.
+        let lowers = overlay.lowers.iter().map(|lower| by_path::path_of_handle(lower));
+        let lowers = lowers.collect::<Result<Vec<_>, _>>()?;
+        let overlay = &Overlay { lowers: &lowers, ..*overlay };
         // The upper and its scratch directory must be on one mount.
         let above = overlay.upper.map(|(upper, work)| common(upper, work)).transpose()?;
         for dir in overlay.lowers.iter().map(PathBuf::as_path).chain(above) {
@@ -247,6 +251,6 @@ pub(super) fn flags_of(attributes: MountAttrFlags) -> MountFlags {
 
 /// Runs `work` in a mount namespace of its own, on a thread: what it mounts nobody sees, and all of it but what it
 /// returns a handle of is gone afterwards.
-pub(super) fn in_own_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+pub(crate) fn in_own_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     by_path::in_own_namespace(work)
 }

@@ -10,6 +10,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
 use crate::layer::{Checked, Compression, Digesting, Encoder, Outlet, decode, pipe, pour};
 use crate::oci::{Descriptor, Digest, Format};
+use crate::store::layers::Packed;
 use crate::transport::convert::{self, Others, Recompress};
 use crate::transport::sink::{Meter, Outgoing, Part, Sink, Wants};
 use crate::transport::source::{Content, Source};
@@ -93,7 +94,7 @@ impl Blobs<'_> {
 
     /// What each layer would be at the target; none where that shows only when it is made.
     pub fn foresee(&self, layers: &[Descriptor], diff_ids: &[Digest]) -> Result<Option<Vec<Descriptor>>> {
-        if self.sender.recompress.level.is_some() || self.sender.recompress.others == Others::UnlessThere {
+        if self.sender.recompress.others == Others::UnlessThere {
             return Ok(None);
         }
         let mut foreseen = Vec::new();
@@ -107,10 +108,12 @@ impl Blobs<'_> {
                 continue;
             };
             let mut known = self.source.forms(diff_id)?.into_iter();
-            let Some(known) = known.find(|known| convert::form_of(known) == Some(form)) else {
+            let has_form = |known: &Packed| convert::form_of(&known.blob) == Some(form);
+            let has_level = |known: &Packed| self.sender.recompress.has_level(known, form);
+            let Some(known) = known.find(|known| has_form(known) && has_level(known)) else {
                 return Ok(None);
             };
-            foreseen.push(self.sender.known_as(known, form));
+            foreseen.push(self.sender.known_as(known.blob, form));
         }
         Ok(Some(foreseen))
     }
@@ -190,30 +193,37 @@ impl Blobs<'_> {
         {
             return Ok(layer.clone());
         }
-        if self.sender.recompress.level.is_none() {
-            for known in self.source.forms(diff_id)? {
-                let Some(known_form) = convert::form_of(&known) else { continue };
-                if known_form != form && !(spared && known_form != Compression::None) {
-                    continue;
-                }
-                let known = self.sender.known_as(known, known_form);
-                if self.sender.sink.has_blob(&known, Part::Layer(chain))? {
-                    return Ok(known);
-                }
+        let recompress = self.sender.recompress;
+        for known in self.source.forms(diff_id)? {
+            let Some(known_form) = convert::form_of(&known.blob) else { continue };
+            let is_it = known_form == form && recompress.has_level(&known, form);
+            if !is_it && !(spared && known_form != Compression::None) {
+                continue;
+            }
+            let known = self.sender.known_as(known.blob, known_form);
+            if self.sender.sink.has_blob(&known, Part::Layer(chain))? {
+                return Ok(known);
+            }
+            if let Some(ready) = self.source.ready(diff_id, form) {
+                let ready = self.sender.known_as(ready, form);
+                self.as_it_is(&ready, Part::Layer(chain))?;
+                self.source.remember(diff_id, &ready)?;
+                return Ok(ready);
             }
         }
         let write = |out: &mut dyn Write| self.write_plain(layer, diff_id, out);
         let sent = self.sender.send_made(form, Part::Layer(chain), write)?;
-        if self.sender.recompress.level.is_none() {
-            self.source.remember(diff_id, &sent)?;
-        }
+        let level = recompress.unusual_level(form);
+        self.source.remember(diff_id, Packed { blob: sent.clone(), level })?;
         Ok(sent)
     }
 
     /// The layer's tar, which has to be the one the config names.
     fn write_plain(&self, layer: &Descriptor, diff_id: Digest, out: &mut dyn Write) -> Result<()> {
         let mut digesting = Digesting::new(out);
-        match self.source.blob(layer)? {
+        let content = self.source.blob(layer)?;
+        let is_made = matches!(content, Content::Made(_));
+        match content {
             Content::Made(make) => make(&mut digesting)?,
             Content::Stored(reader) => {
                 let mut checked = Checked::new(reader, layer);
@@ -224,11 +234,16 @@ impl Blobs<'_> {
         }
         let (_, found, _) = digesting.finish().cannot("read the layer", layer.digest)?;
         let found = Digest::from_bytes(found);
-        if found != diff_id {
-            return Err(Error::corrupt(format!("cannot copy the layer `{}`", layer.digest))
-                .because(format!("it unpacks to {found}, and the image's config says {diff_id}")));
+        if found == diff_id {
+            return Ok(());
         }
-        Ok(())
+        let error = Error::corrupt(format!("cannot copy the layer `{}`", layer.digest));
+        Err(match is_made {
+            true => error
+                .because(format!("its files are now {found}"))
+                .hint("see what is damaged with `kiln check`"),
+            false => error.because(format!("it unpacks to {found}, and the image's config says {diff_id}")),
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::layer::{Compression, TABLE_DIGEST};
 use crate::oci::{Descriptor, Format, Manifest, media_type};
+use crate::store::layers::Packed;
 use crate::transport::sink::Wants;
 
 /// The annotation of an entry of an index whose image has zstd layers, so that who knows it prefers it.
@@ -91,6 +92,16 @@ impl Recompress {
         (wanted != now).then_some(wanted)
     }
 
+    /// Whether a layer that is known in a form has the level that is asked for: nothing else differs.
+    pub fn has_level(self, known: &Packed, form: Compression) -> bool {
+        known.level == self.unusual_level(form)
+    }
+
+    /// The level for a form, if it is not the usual one.
+    pub fn unusual_level(self, form: Compression) -> Option<i32> {
+        Some(self.level(form)).filter(|level| *level != form.default_level())
+    }
+
     /// The level for a form.
     pub fn level(self, form: Compression) -> i32 {
         self.level.filter(|_| form != Compression::None).unwrap_or_else(|| form.default_level())
@@ -145,6 +156,16 @@ pub(crate) fn rewrite(manifest: &Manifest, layers: Vec<Descriptor>, format: Form
         written.other.clear();
     }
     Ok(written)
+}
+
+/// Refuses the config of an artifact for a place that keeps images only: `place` says which.
+pub(crate) fn refuse_artifact(config: &Descriptor, place: &str) -> Result<()> {
+    if form_of_config(&config.media_type).is_some() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Unsupported, format!("cannot keep the artifact in {place}"))
+        .because(format!("its config is a `{}`, and no image's", config.media_type))
+        .hint("copy it elsewhere: kiln image copy SOURCE oci:DIRECTORY:NAME"))
 }
 
 /// The family of a config's media type; none if it is no image's.

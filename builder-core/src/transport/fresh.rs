@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::layer::{Compression, Times};
 use crate::oci::Format;
 use crate::store::export::TreeLayer;
-use crate::store::layers::Export;
+use crate::store::layers::{Export, Packed};
 use crate::transport::blobs::Sender;
 use crate::transport::convert::Recompress;
 use crate::transport::sink::{Part, Sink};
@@ -47,6 +47,6 @@ pub(crate) fn send_layer(
         }
     };
     let mut export = export.expect("a layer that was sent was written");
-    export.blobs.push(sent);
+    export.blobs.push(Packed { blob: sent, level: recompress.unusual_level(form) });
     Ok(export)
 }

@@ -7,6 +7,7 @@
 
 mod ahead;
 pub(crate) mod archive;
+mod blob_cache;
 mod blobs;
 pub(crate) mod containers_storage;
 pub(crate) mod convert;
@@ -25,6 +26,7 @@ mod sink;
 pub(crate) mod source;
 pub(crate) mod unfinished;
 
+pub(crate) use blob_cache::BlobCache;
 pub(crate) use convert::{Others, Recompress};
 pub use copy::Which;
 pub(crate) use copy::{CopyOptions, add_image, copy_image};

@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 
 use crate::error::{Error, Kind, Result};
+use crate::layer::Compression;
 use crate::oci::{Descriptor, Digest, is_index, media_type};
+use crate::store::layers::Packed;
 
 /// One image, or an index of several, in some place. Opened for exactly one.
 ///
@@ -51,12 +53,17 @@ pub(crate) trait Source: Sync {
     }
 
     /// Other forms of a layer that are known to be it: so that a target that has one is not sent it again.
-    fn forms(&self, _diff_id: Digest) -> Result<Vec<Descriptor>> {
+    fn forms(&self, _diff_id: Digest) -> Result<Vec<Packed>> {
         Ok(Vec::new())
     }
 
+    /// A layer in this form, where that can be read from here and need not be made.
+    fn ready(&self, _diff_id: Digest, _form: Compression) -> Option<Descriptor> {
+        None
+    }
+
     /// Takes note of a form that was made of a layer.
-    fn remember(&self, _diff_id: Digest, _form: &Descriptor) -> Result<()> {
+    fn remember(&self, _diff_id: Digest, _form: Packed) -> Result<()> {
         Ok(())
     }
 
@@ -94,7 +101,7 @@ pub(crate) enum Content<'a> {
     Made(Maker<'a>),
 }
 
-/// Writes a layer's tar.
+/// Writes a layer's tar, from files that may have changed: whoever takes it checks the digest, as of what is stored.
 pub(crate) type Maker<'a> = Box<dyn FnOnce(&mut dyn Write) -> Result<()> + Send + 'a>;
 
 /// A manifest or an index, byte for byte.

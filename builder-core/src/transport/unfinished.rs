@@ -7,10 +7,12 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::error::{Context, Result};
 use crate::sys::random;
 
 /// What such files are called where they have to be called something.
@@ -107,6 +109,45 @@ impl Drop for Unfinished {
             // What stays, the next one sweeps.
             let _ = fs::remove_file(path);
         }
+    }
+}
+
+/// Files that are whole and get their names together, when nothing can go wrong any more: what fails before leaves
+/// nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(Mutex<Vec<(PathBuf, Unfinished)>>);
+
+/// How many may wait: each is an open file, and a process has 1024 at least. One more, and all get their names.
+const MOST_WAITING: usize = 500;
+
+impl Waiting {
+    /// A file that will be called `to`.
+    pub fn add(&self, file: Unfinished, to: PathBuf) -> Result<()> {
+        self.files().push((to, file));
+        if self.files().len() > MOST_WAITING { self.publish() } else { Ok(()) }
+    }
+
+    /// Whether a file of this size waits for this name.
+    pub fn has(&self, to: &Path, size: u64) -> bool {
+        let same = |(path, waiting): &(PathBuf, Unfinished)| {
+            path == to && waiting.file.metadata().is_ok_and(|found| found.len() == size)
+        };
+        self.files().iter().any(same)
+    }
+
+    /// Gives them their names, in the order they came.
+    pub fn publish(&self) -> Result<()> {
+        let files = std::mem::take(&mut *self.files());
+        files.into_iter().try_for_each(|(to, file)| file.publish(&to).cannot("write", to.display()))
+    }
+
+    /// Leaves them without.
+    pub fn drop_all(&self) {
+        self.files().clear();
+    }
+
+    fn files(&self) -> MutexGuard<'_, Vec<(PathBuf, Unfinished)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

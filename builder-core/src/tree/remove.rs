@@ -20,8 +20,12 @@ use crate::tree::walk::{DIRECTORY, OPEN};
 /// Room for one batch of directory records.
 const BATCH: usize = 32 * 1024;
 
-/// How many batches in a row may be of names that someone else removed first.
+/// How many batches in a row may be of names that someone else removed first, or that stand in for open files.
 const STALE: usize = 100;
+
+/// What NFS and FUSE rename an open file to that is unlinked: it goes with its last handle, and each time it is
+/// unlinked before that it only gets another such name.
+const STAND_INS: [&[u8]; 2] = [b".nfs", b".fuse_hidden"];
 
 /// A directory that is being emptied.
 struct Level {
@@ -115,7 +119,7 @@ fn unlink_batch(dir: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<VecDeque<OsSt
             };
             match unlinked {
                 Ok(true) => inner.push_back(name),
-                Ok(false) => unlinked_any = true,
+                Ok(false) => unlinked_any |= !STAND_INS.iter().any(|mark| name.as_bytes().starts_with(mark)),
                 Err(Errno::NOENT) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -125,7 +129,7 @@ fn unlink_batch(dir: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<VecDeque<OsSt
         }
         stale = if unlinked_any { 0 } else { stale + 1 };
     }
-    Err(io::Error::new(io::ErrorKind::ResourceBusy, "names stay that are not there"))
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "names stay, of nothing or of files that are open"))
 }
 
 /// Opens a directory to be emptied; `None` if it is gone.

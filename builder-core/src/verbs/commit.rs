@@ -21,7 +21,8 @@ use crate::store::{ContainerGuard, Logged, Store, TreeId, Work};
 use crate::transport::containers_storage::to_write;
 use crate::transport::registry::Access;
 use crate::transport::{
-    CopyOptions, Others, Places, Recompress, StoreSource, Wants, copy_image, open, send_layer,
+    BlobCache, CopyOptions, Others, Places, Recompress, Source, StoreSource, Wants, copy_image, open,
+    send_layer,
 };
 use crate::verbs::beside;
 use by_step::ByStep;
@@ -123,6 +124,7 @@ impl Commit {
         let committed = match target {
             Some(location) if !matches!(location, Location::Store(_)) => {
                 let sink = open::sink(Places::of(builder, &work, &self.access), &location)?;
+                let cache = BlobCache::of(&builder.settings);
                 // What the place does not take is not written there: no other tool finds Docker's manifests in a
                 // layout.
                 let format = self.format.filter(|format| sink.formats().contains(format));
@@ -136,6 +138,7 @@ impl Commit {
                 let export = match sink.wants() {
                     // Its size stands in front of it there, and is known when it has been read once.
                     Wants::Unchanged => layer.describe(store, self.times)?,
+                    _ if cache.is_some() => layer.describe(store, self.times)?,
                     _ => send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?,
                 };
                 remember(store, &layer, &tree, &export)?;
@@ -144,7 +147,10 @@ impl Commit {
                 let source = StoreSource::made(builder, record.name.clone(), config, &manifest, {
                     image.diff_ids(&layer, &export)
                 });
-                let copied = copy_image(&source, &*sink, &options, builder.reporter())?;
+                cache.as_ref().map_or(Ok(()), |cache| cache.keep_for(&source, &*sink, &options))?;
+                let cached = cache.as_ref().map(|cache| cache.before(&source));
+                let source: &dyn Source = cached.as_ref().map_or(&source, |cached| cached);
+                let copied = copy_image(source, &*sink, &options, builder.reporter())?;
                 Committed { id, manifest: copied.manifest.digest, name: None }
             }
             named => {
@@ -156,7 +162,9 @@ impl Commit {
                     Some(Location::Store(name)) => Some(name),
                     _ => None,
                 };
-                self.publish(builder, &work, &config, &manifest, name.as_ref())?
+                let made = self.publish(builder, &work, &config, &manifest, name.as_ref())?;
+                self.keep(builder, &work, made.id)?;
+                made
             }
         };
         if self.rm {
@@ -206,6 +214,18 @@ impl Commit {
         let id = store.publish_image(work, config, &bytes, manifest.format().manifest(), &names)?;
         beside::publish(builder, work, id, &names)?;
         Ok(Committed { id, manifest: Digest::of(&bytes), name: names.into_iter().next() })
+    }
+}
+
+impl Commit {
+    /// Keeps the image's blobs where a later push looks for them, the layers compressed.
+    fn keep(&self, builder: &Builder<'_>, work: &Work, id: Digest) -> Result<()> {
+        let Some(cache) = BlobCache::of(&builder.settings) else { return Ok(()) };
+        let to = Some(self.compression).filter(|form| *form != Compression::None);
+        let recompress = Recompress { to, level: self.level, others: Others::Stay };
+        let image = builder.store.hold_image(work, &id.hex())?;
+        let options = CopyOptions { recompress, wants: Some(Wants::Compressed), ..CopyOptions::default() };
+        cache.keep(&StoreSource::new(builder, image), options)
     }
 }
 

@@ -112,9 +112,17 @@ fn calls() -> Check {
     if refused.is_empty() {
         return Check::works("newer system calls", "");
     }
-    let detail = format!("older ways are used in place of {}", refused.join(", "));
-    let check = Check::new("newer system calls", State::Limited, detail);
-    if probe::is_filtered() { check.fix(Knob::ContainerSeccomp) } else { check.fix(Knob::OverlayKernel) }
+    let check = match probe::needed_calls(&refused) {
+        needed if needed.is_empty() => {
+            let detail = format!("older ways are used in place of {}", refused.join(", "));
+            Check::new("newer system calls", State::Limited, detail)
+        }
+        needed => {
+            let detail = format!("nothing stands in for {}: nothing can be mounted", needed.join(" and "));
+            Check::new("newer system calls", State::Missing, detail)
+        }
+    };
+    check.fix(probe::of_calls())
 }
 
 fn seccomp() -> Check {

@@ -41,7 +41,7 @@ impl Export {
     pub fn perform(&self, builder: &Builder<'_>) -> Result<()> {
         let work = builder.store.work()?;
         let held = builder.store.hold_image(&work, &self.image)?;
-        let files = rootfs::open_image(builder, &work, held.entry.manifest.digest)?;
+        let files = rootfs::open_image(builder, &work, held.entry.manifest.digest, None)?;
         match &self.to {
             ExportTo::Directory(path) => self.put(builder, &files, path),
             ExportTo::Tar(path) => {

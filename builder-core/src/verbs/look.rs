@@ -9,7 +9,8 @@ use crate::transport::containers_storage::to_read;
 use crate::transport::copy::{choose, read_config};
 use crate::transport::files::Files;
 use crate::transport::layout::LayoutSource;
-use crate::transport::registry::Access;
+use crate::transport::registry::{Access, Gateway, RegistrySource};
+use crate::transport::source::RawManifest;
 use crate::transport::{Places, Source, StoreSource, open};
 use crate::tree::Root;
 use crate::verbs::copy_image::Surroundings;
@@ -53,13 +54,48 @@ impl Look {
 
     /// Manifest and config of the image for the platform.
     pub fn perform(&self, surroundings: &Surroundings<'_>) -> Result<Looked> {
-        self.with_source(surroundings, |source| {
-            let top = source.manifest()?;
-            let (_, chosen) = choose(source, &top, &self.platform)?;
-            let manifest = Manifest::parse(&chosen.bytes)?;
-            let (config_bytes, config) = read_config(source, &manifest)?;
-            Ok(Looked { digest: top.digest(), manifest, config, config_bytes })
+        self.with_source(surroundings, |source| self.read(source, &source.manifest()?))
+    }
+
+    /// As [`Look::perform`], and all tags of the repository, where the image is in one; they are listed while the rest
+    /// is read.
+    pub fn with_tags(&self, surroundings: &Surroundings<'_>) -> Result<(Looked, Vec<String>)> {
+        let Location::Registry(name) = &self.image else {
+            return Ok((self.perform(surroundings)?, Vec::new()));
+        };
+        let gateway = Gateway::open(surroundings.registries, &self.access, surroundings.reporter)?;
+        let source = RegistrySource::open(&gateway, name, surroundings.reporter)?;
+        let repository = source.primary().clone();
+        let source = open::guarded(self.places(surroundings), &self.image, Box::new(source))?;
+        // The first answer says how the server is spoken to: two would find it out twice.
+        let top = source.manifest()?;
+        std::thread::scope(|scope| {
+            let tags = scope.spawn(|| repository.tags());
+            let looked = self.read(&*source, &top)?;
+            let tags = tags.join().unwrap_or_else(|_| {
+                Err(Error::new(Kind::Io, format!("cannot list the tags of `{}`", name.repository()))
+                    .because("a thread failed"))
+            });
+            Ok((looked, tags.map_err(|error| error.hint("leave the tags out with --no-tags"))?))
         })
+    }
+
+    fn read(&self, source: &dyn Source, top: &RawManifest) -> Result<Looked> {
+        let (_, chosen) = choose(source, top, &self.platform)?;
+        let manifest = Manifest::parse(&chosen.bytes)?;
+        let (config_bytes, config) = read_config(source, &manifest)?;
+        Ok(Looked { digest: top.digest(), manifest, config, config_bytes })
+    }
+
+    fn places<'a>(&'a self, surroundings: &Surroundings<'a>) -> Places<'a> {
+        Places {
+            scratch: surroundings.scratch,
+            registries: surroundings.registries,
+            access: &self.access,
+            reporter: surroundings.reporter,
+            machine: surroundings.machine,
+            builder: surroundings.builder,
+        }
     }
 
     fn with_source<T>(
@@ -69,15 +105,7 @@ impl Look {
     ) -> Result<T> {
         let image = to_read(self.image.clone(), surroundings.machine);
         let Location::Store(name) = &image else {
-            let places = Places {
-                scratch: surroundings.scratch,
-                registries: surroundings.registries,
-                access: &self.access,
-                reporter: surroundings.reporter,
-                machine: surroundings.machine,
-                builder: surroundings.builder,
-            };
-            return look(&*open::source(places, &image)?);
+            return look(&*open::source(self.places(surroundings), &image)?);
         };
         let builder = surroundings.builder.ok_or_else(|| {
             Error::invalid(format!("cannot look at `{name}`")).because("the store is not open")

@@ -13,6 +13,7 @@ pub mod fork;
 pub mod from;
 pub mod history;
 pub mod images;
+pub mod in_memory;
 pub mod info;
 pub mod load;
 pub mod log;

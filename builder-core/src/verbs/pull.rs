@@ -8,7 +8,7 @@ use crate::oci::{Digest, Wanted};
 use crate::store::images::ImageEntry;
 use crate::transport::containers_storage::{StorageSource, to_read};
 use crate::transport::registry::{Access, Gateway};
-use crate::transport::{CopyOptions, Places, Source, StoreSink, copy_image, open};
+use crate::transport::{BlobCache, CopyOptions, Places, Source, StoreSink, StoreSource, copy_image, open};
 use crate::verbs::beside;
 use crate::verbs::copy_image::Surroundings;
 use crate::verbs::load::looks_like_a_tag;
@@ -207,10 +207,17 @@ impl Pull {
             remove_signatures: self.remove_signatures,
             ..CopyOptions::default()
         };
-        let copied = copy_image(&*source, &sink, &options, builder.reporter())?;
+        let cache = BlobCache::of(&builder.settings);
+        let cached = cache.as_ref().map(|cache| cache.before(&*source));
+        let from = cached.as_ref().map_or(&*source, |cached| cached as &dyn Source);
+        let copied = copy_image(from, &sink, &options, builder.reporter())?;
         let id = copied
             .config
             .ok_or_else(|| Error::corrupt("cannot pull the image").because("it has no config"))?;
+        if let Some(cache) = &cache {
+            let image = builder.store.hold_image(&work, &id.hex())?;
+            cache.keep(&StoreSource::new(builder, image), CopyOptions::default())?;
+        }
         beside::publish(builder, &work, id, &names)?;
         Ok(Pulled { id, name: names.into_iter().next() })
     }

@@ -7,7 +7,7 @@ use crate::oci::{Digest, Format};
 use crate::store::Work;
 use crate::transport::containers_storage::to_write;
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, Source, StoreSource, copy_image, open};
+use crate::transport::{BlobCache, CopyOptions, Places, Source, StoreSource, copy_image, open};
 use crate::verbs::beside;
 use crate::verbs::copy_image::Layers;
 use crate::verbs::manifest::ManifestPush;
@@ -82,6 +82,10 @@ impl Push {
             remove_signatures: self.remove_signatures,
             ..CopyOptions::default()
         };
+        let cache = BlobCache::of(&builder.settings);
+        cache.as_ref().map_or(Ok(()), |cache| cache.keep_for(source, &*sink, &options))?;
+        let cached = cache.as_ref().map(|cache| cache.before(source));
+        let source = cached.as_ref().map_or(source, |cached| cached as &dyn Source);
         let copied = copy_image(source, &*sink, &options, builder.reporter())?;
         Ok(copied.manifest.digest)
     }

@@ -1,16 +1,12 @@
 //! `COPY`, `ADD` and the directories that `WORKDIR` makes.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use builder_core::{Builder, Copy, CopyFrom, Error, Result, Shown, Unpack};
 use dockerfile_frontend::verbs::{self, Origin};
 
 use super::{Adapter, set_mode};
 use crate::build::context::cannot;
-
-/// Held by the one copy from a container that is under way in this process.
-static COPYING: Mutex<()> = Mutex::new(());
 
 impl Adapter<'_> {
     /// Copies.
@@ -59,8 +55,6 @@ impl Adapter<'_> {
             };
             let ignore = if copy.origin == Origin::Context { self.ignore.clone() } else { Vec::new() };
             let keep_owners = matches!(from, CopyFrom::Other(_));
-            // Two copies between containers hold one and wait for another: side by side they may wait for each other.
-            let _alone = keep_owners.then(|| COPYING.lock().unwrap_or_else(PoisonError::into_inner));
             let files = Copy { ignore, keep_owners, ..value };
             files.perform_in(builder, container, &from, false, shown)?;
         }

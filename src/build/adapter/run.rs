@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use builder_core::{
-    Builder, CopyFrom, Device, Error, Kind, Network, Result, Run, RunMount, RunSettings, Seccomp, Shown,
+    Builder, Copy, CopyFrom, Device, Error, From, Kind, Network, Result, Run, RunMount, RunSettings, Seccomp,
+    Shown,
 };
 use dockerfile_frontend::ast::{NetworkMode, Security};
 use dockerfile_frontend::verbs::{self, Origin};
@@ -37,10 +38,12 @@ impl Adapter<'_> {
             None if !always.is_empty() => Some(absolute(&self.contexts.main)?),
             found => found,
         };
+        let asked: Vec<&RunMount> = machine.mounts.iter().chain(always).chain(&mounts).collect();
+        let hidden = self.hidden_volumes(builder, container, &asked)?;
         let command = Run {
             args: args.clone(),
             env: run.env.clone(),
-            mounts: machine.mounts.iter().chain(always).cloned().chain(mounts).collect(),
+            mounts: hidden.iter().chain(asked).cloned().collect(),
             contextdir,
             settings,
             ..machine.clone()
@@ -87,6 +90,29 @@ impl Adapter<'_> {
         Ok(settings)
     }
 
+    /// Where mounts of the context are from: its directory, or a container with the same files, whose names are stored
+    /// in another order.
+    fn context_of_mounts(&self, builder: &Builder<'_>) -> Result<CopyFrom> {
+        let directory = CopyFrom::Context(self.contexts.main.clone());
+        if !self.settings.shuffled {
+            return Ok(directory);
+        }
+        let mut made = lock(&self.context);
+        if let Some(container) = made.clone() {
+            return Ok(CopyFrom::Other(container));
+        }
+        let from = From { image: "scratch".to_owned(), cached: true, ..From::default() };
+        let container = from.perform(builder)?.id;
+        let all = Copy {
+            sources: vec![".".to_owned()],
+            destination: "/".to_owned(),
+            keep_owners: true,
+            ..Copy::default()
+        };
+        all.perform_in(builder, &container, &directory, false, &Shown::Nothing)?;
+        Ok(CopyFrom::Other(made.insert(container).clone()))
+    }
+
     /// The mounts of a command, and the directory that those of a build context are in.
     fn mounts(
         &self,
@@ -96,6 +122,7 @@ impl Adapter<'_> {
         let (mut found, mut directory) = (Vec::new(), None);
         for (text, origin) in mounts {
             let from = match origin {
+                Origin::Context if is_bind(text) => self.context_of_mounts(builder)?,
                 Origin::Context => CopyFrom::Context(self.contexts.main.clone()),
                 Origin::Container(container) => CopyFrom::Other(container.clone()),
                 Origin::Named(name) => self.named(builder, name)?,
@@ -103,9 +130,8 @@ impl Adapter<'_> {
             let text = match from {
                 CopyFrom::Other(name) => format!("{text},from={name}"),
                 CopyFrom::Context(dir) | CopyFrom::Host(dir) => {
-                    let is_bind = !text.contains("type=") || text.contains("type=bind");
                     let dir = absolute(&dir)?;
-                    if is_bind && directory.replace(dir.clone()).is_some_and(|other| other != dir) {
+                    if is_bind(text) && directory.replace(dir.clone()).is_some_and(|other| other != dir) {
                         return Err(Error::new(Kind::Unsupported, format!("cannot use the mount `{text}`"))
                             .because("one command takes files of two build contexts")
                             .hint("copy those of one into a stage, and mount them from there"));
@@ -117,6 +143,11 @@ impl Adapter<'_> {
         }
         Ok((found, directory))
     }
+}
+
+/// Whether a mount is of files that are there.
+fn is_bind(text: &str) -> bool {
+    !text.contains("type=") || text.contains("type=bind")
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf> {

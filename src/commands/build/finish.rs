@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use builder_core::{
-    Commit, Committed, ConfigEdit, Error, Existing, Layers, Location, ManifestCreate, Push, Result, Tag,
-    Wanted,
+    Commit, Committed, ConfigEdit, Error, Existing, Layers, Location, ManifestCreate, Push, Reference,
+    Result, Tag, Wanted,
 };
 use dockerfile_frontend::Built;
 
@@ -12,13 +12,14 @@ use super::{Args, Job};
 use crate::build::output::Made;
 use crate::build::{Adapter, MadeStage};
 use crate::commands::write_file;
-use crate::ui;
 
 /// An image that was built.
 #[derive(Debug, Clone)]
 pub struct Image {
     /// Its id.
     pub id: String,
+    /// Whether that was told already.
+    pub told: bool,
 }
 
 impl Args {
@@ -35,10 +36,7 @@ impl Args {
         // Of several platforms the list gets the names.
         let mut names = if job.several { [].iter() } else { self.tag.iter() };
         let first = names.next();
-        if !self.is_quiet() {
-            let shown = first.map(|name| format!(" {name}")).unwrap_or_default();
-            ui::remark(format_args!("COMMIT{shown}"));
-        }
+        adapter.talk.committing(first.map(String::as_str));
         let mut commit = self.commit_of(adapter, built)?;
         commit.image = first.cloned();
         commit.edits.splice(0..0, labels);
@@ -51,12 +49,12 @@ impl Args {
                 .because("it is not in the store")
                 .hint("name the place last, or use --output"));
         }
+        let mut more = Vec::new();
         for name in names {
-            self.name(job, &id, name)?;
+            more.extend(self.name(job, &id, name)?);
         }
-        if !self.is_quiet() {
-            made.name.iter().for_each(|name| ui::remark(format_args!("Successfully tagged {name}")));
-        }
+        let told = Some(id.as_str()).filter(|_| !self.has_id_file());
+        adapter.talk.committed(told, made.name.as_deref().into_iter().chain(more.iter().map(String::as_str)));
         for output in &job.outputs {
             let made = Made {
                 image: &id,
@@ -67,7 +65,7 @@ impl Args {
             output.perform(builder, made, self.layers_elsewhere(), &self.registry)?;
         }
         self.write_ids(&made)?;
-        Ok(Image { id })
+        Ok(Image { id, told: false })
     }
 
     /// The commit of a stage, without a name.
@@ -122,10 +120,11 @@ impl Args {
         pairs.map(|(name, value)| ConfigEdit::Label(name.to_owned(), value.clone())).to_vec()
     }
 
-    /// One more name for the image, in the store or elsewhere.
-    fn name(&self, job: &Job<'_>, image: &str, name: &str) -> Result<()> {
+    /// One more name for the image, in the store or elsewhere; gives the whole name it has in the store.
+    fn name(&self, job: &Job<'_>, image: &str, name: &str) -> Result<Option<String>> {
         if !Location::has_transport(name) {
-            return Tag { image: image.to_owned(), names: vec![name.to_owned()] }.perform(job.builder);
+            Tag { image: image.to_owned(), names: vec![name.to_owned()] }.perform(job.builder)?;
+            return name.parse::<Reference>().map(|name| Some(name.to_string()));
         }
         let push = Push {
             image: image.to_owned(),
@@ -135,7 +134,7 @@ impl Args {
             access: self.registry.access()?,
             ..Push::default()
         };
-        push.perform(job.builder).map(drop)
+        push.perform(job.builder).map(|_| None)
     }
 
     /// The form of layers outside the store, unless an output says another.
@@ -166,6 +165,11 @@ impl Args {
             self.tag.iter().try_for_each(|name| make(name, Existing::Replace))?;
         }
         Ok(())
+    }
+
+    /// Whether the id goes to a file, and nowhere else then, as Buildah has it.
+    pub(super) fn has_id_file(&self) -> bool {
+        self.iidfile.is_some() || self.iidfile_raw.is_some()
     }
 
     fn write_ids(&self, made: &Committed) -> Result<()> {

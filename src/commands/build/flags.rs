@@ -6,8 +6,8 @@ use builder_core::Format;
 
 use super::platforms::PlatformFlags;
 use super::stages::StageFlags;
-use super::times::TimeFlags;
 use crate::args::refused::RefusedArgs;
+use crate::args::times::TimeFlags;
 use crate::args::{BlobCacheArgs, CommitCompressionArgs, PullArgs, RegistryArgs, RunOptions};
 use crate::commands::parse_format;
 
@@ -15,7 +15,7 @@ use crate::commands::parse_format;
 ///
 /// The context is a directory, a repository (https://HOST/REPOSITORY.git#REFERENCE:DIRECTORY), the address of a tar or
 /// of a Dockerfile, or `-` for either on standard input. Stages that do not need each other are built side by side.
-/// Prints the image id.
+/// Prints the image id; called as buildah, also the steps and what their commands print, stage after stage.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The build context
@@ -95,6 +95,11 @@ pub struct Args {
     pub compression: CommitCompressionArgs,
     #[command(flatten)]
     pub blob_cache: BlobCacheArgs,
+    /// Let RUN change nothing that lasts in the directories that VOLUME names, here or in the base: only COPY and ADD
+    /// change them. The directories are made
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(action = clap::ArgAction::Set, default_value = "false", hide_default_value = true)]
+    pub compat_volumes: bool,
     /// Accepted for scripts: the context is sent nowhere, so there is nothing to compress
     #[arg(long, hide_short_help = true)]
     pub compress: bool,
@@ -154,8 +159,9 @@ pub struct Args {
     /// Tell at the end what each step took, wrote, and where it came from
     #[arg(long)]
     pub summary: bool,
-    /// Build twice without the cache, the second time later, with another umask and host name, and one stage after the
-    /// other; fails if the images differ, and says by which step and file. Files are dated as by
+    /// Build twice without the cache, the second time later and in a store of its own, in memory if there is room: with
+    /// another umask, host name and order of names in directories, on one processor, without what caches hold, and one
+    /// stage after the other; fails if the images differ, and says by which step and file. Files are dated as by
     /// --source-date-epoch, with the beginning of the build unless another time is given
     #[arg(long)]
     pub verify: bool,
@@ -175,7 +181,8 @@ pub struct Args {
     /// Have this OCI runtime run commands, such as runc or crun [env: BUILDAH_RUNTIME]
     #[arg(long, value_name = "PROGRAM")]
     pub runtime: Option<String>,
-    /// An option for that runtime, without the leading --
+    /// An option for that runtime, without the leading --; without --runtime for the one of containers.conf, else
+    /// crun or runc
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     pub runtime_flag: Vec<String>,
     /// A secret that RUN --mount=type=secret may ask for: id=ID,src=FILE or id=ID,env=VARIABLE; with ,keyed another

@@ -11,15 +11,15 @@ use builder_core::{
 };
 use dockerfile_frontend::Given;
 
-use super::Args;
 use super::platforms::platforms_of;
 use super::stages::{label, place};
+use super::{Args, Job};
 use crate::args::{proxies, run_defaults};
 use crate::build::{Options, Rules};
 use crate::cli::Context;
 use crate::commands::{parse_format, version};
 use crate::settings::{self, Environment};
-use crate::ui::{BuildTalk, Progress};
+use crate::ui::{BuildTalk, Manner, Progress};
 
 impl Args {
     /// The image's format: the flag, the environment, OCI's.
@@ -54,18 +54,13 @@ impl Args {
             }
             chosen => chosen,
         };
-        let layers = match (self.layers, Environment::text("BUILDAH_LAYERS").as_deref()) {
-            (Some(layers), _) => layers,
-            (None, Some(text)) => matches!(text, "1" | "true"),
-            (None, None) => !settings::is_buildah(),
-        };
         let mut settings = self.run.settings(&context.globals)?;
         if settings.isolation.is_none() {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
         }
         Ok(Options {
-            layers: layers && !self.squash,
+            layers: self.has_layers() && !self.squash,
             // What was performed before has other times.
             anew_before: if self.verify { i64::MAX } else { self.stages.anew_before(now()) },
             anew: self.stages.no_cache_filter.clone(),
@@ -77,6 +72,7 @@ impl Args {
             from: self.from.clone(),
             settings,
             command: self.command(context)?,
+            keeps_volumes: self.compat_volumes,
             mounts: self.mount.iter().map(|text| text.parse::<RunMount>()).collect::<Result<_>>()?,
             insecure: self.allow.iter().any(|what| what == "security.insecure"),
             policy: self.pull.policy()?,
@@ -85,10 +81,33 @@ impl Args {
         })
     }
 
-    /// Who is told what happens; `parallel` if stages are built side by side.
-    pub fn talk(&self, parallel: bool, wanted: &Wanted) -> Result<BuildTalk> {
-        let log = self.log_of(wanted).as_deref().map(open_log).transpose()?;
-        Ok(BuildTalk::new(self.is_quiet(), parallel, log))
+    /// Whether steps are to be layers: the flag, the environment, what who calls us is used to.
+    fn has_layers(&self) -> bool {
+        match (self.layers, Environment::text("BUILDAH_LAYERS").as_deref()) {
+            (Some(layers), _) => layers,
+            (None, Some(text)) => matches!(text, "1" | "true"),
+            (None, None) => !settings::is_buildah(),
+        }
+    }
+
+    /// Who is told what happens to the stages of a file, up to `stages`; `parallel` if they are built side by side.
+    pub(super) fn talk(
+        &self,
+        job: &Job<'_>,
+        stages: usize,
+        parallel: bool,
+        wanted: &Wanted,
+    ) -> Result<BuildTalk> {
+        Ok(BuildTalk::new(Manner {
+            quiet: self.is_quiet(),
+            parallel,
+            log: self.log_of(wanted).as_deref().map(open_log).transpose()?,
+            // What goes to standard output as an archive is not to have anything else in it.
+            as_buildah: settings::is_buildah() && !job.to_stdout,
+            forgets: self.has_layers(),
+            platform: job.several.then(|| wanted.to_string()),
+            stages,
+        }))
     }
 
     /// Who knows steps that are not known here.

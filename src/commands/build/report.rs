@@ -17,6 +17,21 @@ pub fn faults(name: &str, found: &[Diagnostic]) -> Error {
     Error::invalid(format!("cannot build `{name}`")).because(format!("{errors} error{plural}"))
 }
 
+/// Why the build failed, as Buildah says it; `code` is that of the command which did, if one did.
+pub fn failure_as_buildah(failed: Failed<Error>, source: &Source, code: Option<u8>) -> Error {
+    let Failed::Verb { stage, text, error, .. } = failed else {
+        return failure(failed, source, &FailedStep::default());
+    };
+    if text == stage.text {
+        return Error::new(error.kind(), "creating build container").because(error);
+    }
+    let failed = Error::new(error.kind(), format!("building at STEP \"{text}\""));
+    match code {
+        Some(code) => failed.because(format!("while running runtime: exit status {code}")),
+        None => failed.because(error),
+    }
+}
+
 /// Why the build failed, with the place in the file.
 pub fn failure(failed: Failed<Error>, source: &Source, step: &FailedStep) -> Error {
     match failed {

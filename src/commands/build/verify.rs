@@ -1,14 +1,18 @@
 //! `--verify`: the same build once more in other surroundings has to give the same image.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use builder_core::{Builder, Change, Diff, Error, Result, Rmi, StepCache, Wanted, inspect_image};
+use builder_core::{
+    Builder, Change, Diff, Error, Log, Policy, Result, Settings, Silent, StepCache, Wanted, in_memory,
+    inspect_image,
+};
 use rustix::fs::Mode;
+use rustix::thread::CpuSet;
 
 use super::finish::Image;
 use super::{Args, Job, Read};
 use crate::build::Adapter;
-use crate::ui;
 
 /// How many files are named that differ.
 const SHOWN: usize = 5;
@@ -19,8 +23,12 @@ const HOST: &str = "verified-elsewhere";
 /// A umask that few have.
 const UMASK: u32 = 0o037;
 
+/// Room for what a build needs beside what it writes, bytes.
+const ROOM: u64 = 256 << 20;
+
 impl Args {
-    /// Builds again and compares: nothing from the cache, another second, host name and umask, stage after stage.
+    /// Builds again and compares: in a store of its own, which has the images of the first and nothing else, and other
+    /// orders of names; another second, host name, umask and number of processors; stage after stage.
     pub(super) fn verified(
         &self,
         job: &Job<'_>,
@@ -29,16 +37,41 @@ impl Args {
         first: &Adapter<'_>,
         image: Image,
     ) -> Result<Image> {
-        if !self.is_quiet() {
-            ui::remark("VERIFY");
-        }
+        first.talk.verifying();
         // What a command writes now has other times than what the first build wrote.
-        std::thread::sleep(std::time::Duration::from_millis(1100));
+        std::thread::sleep(Duration::from_millis(1100));
+        let mut wrote = ROOM;
+        for stage in first.made.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let log = Log { container: stage.container.clone() }.perform(job.builder)?;
+            wrote += 2 * log.iter().map(|line| line.size).sum::<u64>();
+        }
+        let differs = in_memory(job.builder, wrote, |settings| {
+            rustix::process::umask(Mode::from_raw_mode(UMASK));
+            on_one_processor();
+            let second = self.build_again(job, read, wanted, first, settings)?;
+            let builder = Builder::open(settings, job.context.host, &Silent)?;
+            Ok(if second == image.id { None } else { Some(difference(&builder, &image.id, &second)?) })
+        })?;
+        differs.map_or(Ok(image), Err)
+    }
+
+    /// The id of the image that a second build gives in the store of `settings`.
+    fn build_again(
+        &self,
+        job: &Job<'_>,
+        read: &Read,
+        wanted: &Wanted,
+        first: &Adapter<'_>,
+        settings: &Settings,
+    ) -> Result<String> {
         let mut options = first.options.clone();
-        options.anew_before = i64::MAX;
         options.command.hostname = Some(HOST.to_owned());
+        // It is the images of the first build that it is compared by.
+        if options.policy != Policy::Never {
+            options.policy = Policy::Missing;
+        }
         let again = Adapter {
-            settings: first.settings.clone(),
+            settings: settings.clone(),
             host: first.host,
             options,
             contexts: first.contexts,
@@ -46,24 +79,25 @@ impl Args {
             fetch: first.fetch.clone(),
             access: first.access.clone(),
             cache: StepCache::default(),
-            talk: self.talk(false, wanted)?,
+            talk: self.talk(job, read.graph.target + 1, false, wanted)?,
             made: Mutex::default(),
             failed: Mutex::default(),
+            context: Mutex::default(),
         };
-        let usual = rustix::process::umask(Mode::from_raw_mode(UMASK));
-        let built = self.execute(&again, read, 1);
-        let made = built.and_then(|built| self.commit_of(&again, &built)?.perform(job.builder));
-        rustix::process::umask(usual);
-        again.clean(job.builder, None);
-        let second = made?.id.hex();
-        if second == image.id {
-            return Ok(image);
-        }
-        let error = difference(job.builder, &image.id, &second);
-        let gone = Rmi { image: second, force: true }.perform(job.builder);
-        let error = error?;
-        gone?;
-        Err(error)
+        let built = self.execute(&again, read, 1)?;
+        let builder = Builder::open(settings, first.host, &Silent)?;
+        Ok(self.commit_of(&again, &built)?.perform(&builder)?.id.hex())
+    }
+}
+
+/// Has this thread, and what it starts, see one processor.
+fn on_one_processor() {
+    let Ok(all) = rustix::thread::sched_getaffinity(None) else { return };
+    if let Some(first) = (0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)) {
+        let mut one = CpuSet::new();
+        one.set(first);
+        // Where it is refused, there is one thing less that is another.
+        let _ = rustix::thread::sched_setaffinity(None, &one);
     }
 }
 

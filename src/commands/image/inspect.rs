@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use builder_core::{Error, Location, Look, Looked, Reference, Remote, Result, Surroundings};
+use builder_core::{Error, Location, Look, Looked, Result, Surroundings};
 use serde::Serialize;
 
 use super::copy::place;
@@ -81,7 +81,11 @@ impl Args {
             ui::result_bytes(&look.raw(surroundings)?);
             return Ok(());
         }
-        let looked = look.perform(surroundings)?;
+        let lists_tags = !self.config && !self.no_tags;
+        let (looked, repo_tags) = match lists_tags {
+            true => look.with_tags(surroundings)?,
+            false => (look.perform(surroundings)?, Vec::new()),
+        };
         if self.config && self.raw {
             ui::result_bytes(&looked.config_bytes);
             return Ok(());
@@ -93,12 +97,10 @@ impl Args {
                 })?;
             return self.print(&config);
         }
-        // As Skopeo has it: only what is in a registry has a name and tags beside it.
-        let (name, repo_tags) = match &look.image {
-            Location::Registry(name) if self.no_tags => (Some(name.repository()), Vec::new()),
-            Location::Registry(name) => (Some(name.repository()), tags_of(name, look, surroundings)?),
-            Location::Store(name) => (Some(name.repository()), Vec::new()),
-            _ => (None, Vec::new()),
+        // As Skopeo has it: only what is in a registry or a store has a name beside it.
+        let name = match &look.image {
+            Location::Registry(name) | Location::Store(name) => Some(name.repository()),
+            _ => None,
         };
         self.print(&inspected(name, repo_tags, looked))
     }
@@ -110,12 +112,6 @@ impl Args {
         }
         Ok(())
     }
-}
-
-fn tags_of(name: &Reference, look: &Look, surroundings: &Surroundings<'_>) -> Result<Vec<String>> {
-    Remote { name: name.clone(), access: look.access.clone() }
-        .tags(surroundings.registries, surroundings.reporter)
-        .map_err(|error| error.hint("leave the tags out with --no-tags"))
 }
 
 fn inspected(name: Option<String>, repo_tags: Vec<String>, looked: Looked) -> Inspected {

@@ -15,7 +15,8 @@ pub mod trees;
 pub use env::Env;
 pub use needs::{Need, needs};
 pub use transcript::{
-    tell, tell_as_buildah, with_base, with_base_for_user, with_container, with_container_for_user,
+    NO_MKDIR, tell, tell_as_buildah, with_base, with_base_for_user, with_container, with_container_for_user,
+    with_shell,
 };
 
 #[cfg(test)]

@@ -17,6 +17,10 @@ use super::env::Outcome;
 use super::redact::redact;
 use super::{Env, Need, images, needs};
 
+/// A profile under which no directory can be made.
+pub const NO_MKDIR: &str = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+    {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}]}"#;
+
 /// What marks an output that does not end its last line.
 const NO_LINE_END: &str = "<no line end>";
 
@@ -27,6 +31,18 @@ pub fn with_base(test: &str) -> Option<Env> {
     }
     let env = Env::new();
     add_base(&env);
+    Some(env)
+}
+
+/// A story whose store has the image `localhost/base`, which has a shell. `None`, and `test` on the list, where there
+/// is no busybox.
+pub fn with_shell(test: &str) -> Option<Env> {
+    if !needs(test, &[Need::Root, Need::Busybox]) {
+        return None;
+    }
+    let env = Env::new();
+    images::write_busybox(&env.path("layout"), "base")?;
+    env.ok(["pull", "-q", "oci:layout:base"]);
     Some(env)
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::cgroup::layout::{Hierarchy, Layout};
 use crate::sandbox::{DeviceNode, Resources};
+use crate::sys::device_rule::{self, Denied};
 use crate::sys::random;
 
 /// How the groups that we make begin; a process number follows, so that those of the dead can be told.
@@ -108,8 +109,7 @@ impl Groups {
         self.made.iter().any(counted)
     }
 
-    /// Keeps the command from what of a device it is not lent. Version 1 only: in version 2 that takes a program of the
-    /// kernel's own kind.
+    /// Keeps the command from what of a device it is not lent.
     fn deny(
         &mut self,
         layout: &Layout,
@@ -122,12 +122,22 @@ impl Groups {
             Error::new(Kind::Unsupported, format!("cannot lend the device `{show}` for `{}`", device.access))
                 .hint("lend it for `rw` or `rwm`, or add --runtime runc")
         };
-        let hierarchy = layout.single.get("devices").ok_or_else(|| {
-            fault().because("there are no control groups of version 1 with the controller `devices`")
-        })?;
+        let old = layout.single.get("devices");
+        let hierarchy = old.or(layout.unified.as_ref());
+        let hierarchy = hierarchy.ok_or_else(|| fault().because("there are no control groups"))?;
         let group = self
             .add(&above(hierarchy, resources, &hierarchy.own), name)
             .map_err(|error| fault().because(error))?;
+        if old.is_none() {
+            let rule = Denied {
+                block: device.block,
+                number: device.number,
+                read: !device.access.contains('r'),
+                write: !device.access.contains('w'),
+            };
+            let attached = File::open(&group).and_then(|group| device_rule::attach(group.as_fd(), rule));
+            return attached.map_err(|error| fault().because(error));
+        }
         let kind = if device.block { 'b' } else { 'c' };
         let (major, minor) = device.number;
         let rule = format!("{kind} {major}:{minor} {}", denied_of(device));

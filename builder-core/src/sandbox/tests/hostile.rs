@@ -24,7 +24,14 @@ fn what_cannot_be_run_says_why() {
     file("bin/lost", "#!/no/such/interpreter\n", 0o755);
     file("bin/text", "no program\n", 0o755);
     file("bin/data", "x", 0o644);
+    // The beginning of a program for a processor that nobody has.
+    let mut strange = *b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x0f\x27\x01\0\0\0";
+    strange[18..20].copy_from_slice(&9999_u16.to_le_bytes());
+    fs::write(image.path().join("bin/strange"), strange).unwrap();
+    fs::set_permissions(image.path().join("bin/strange"), PermissionsExt::from_mode(0o755)).unwrap();
     let cases = [
+        ("strange", Kind::NotStarted, "for another processor, and no emulator is registered"),
+        ("/bin/strange", Kind::NotStarted, "for another processor, and no emulator is registered"),
         ("nothere", Kind::NotStarted, "PATH has it"),
         ("/nothere", Kind::NotStarted, "no such file"),
         ("/plain", Kind::NotStarted, "may execute"),

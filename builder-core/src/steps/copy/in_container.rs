@@ -1,17 +1,19 @@
 //! `copy` in a container of the store: opens source and target, copies, writes down that it was done.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::builder::{Builder, now};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Result};
+use crate::oci::{Digest, Draft};
 use crate::rootfs;
 use crate::steps::add::{self, Fetched};
 use crate::steps::copy::{Copy, CopySummary, Source, Target};
-use crate::steps::key::others::{self, Identity};
+use crate::steps::key::others;
+use crate::steps::sources::{self, Files, Identity, Sources};
 use crate::steps::timeline::{self, Asked, Performed};
 use crate::steps::{Shown, container, key};
-use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Printed, Work};
+use crate::store::{ContainerGuard, LogEntry, Printed, Work};
 use crate::tree::{Devices, RelPath, Root};
 
 /// Where a copy takes its files from, as the caller names it.
@@ -25,15 +27,6 @@ pub enum CopyFrom {
     Other(String),
 }
 
-/// An opened source and what keeps it open.
-struct Opened {
-    root: Root,
-    base: RelPath,
-    /// What tells all of it from others, where that is known without reading it.
-    identity: Option<String>,
-    _rootfs: Option<rootfs::Rootfs>,
-}
-
 impl Copy {
     /// Copies into a container, by name or id. What is `shown` is in the image's history.
     pub fn perform_in(
@@ -45,8 +38,7 @@ impl Copy {
         shown: &Shown,
     ) -> Result<CopySummary> {
         let work = builder.store.work()?;
-        // Named first: a source that is the target itself would otherwise wait for it.
-        let target = builder.store.find_container(name)?;
+        let target = builder.store.find_container(name)?.id;
         let fetched = add::fetch(
             &self.sources,
             self.checksum.as_deref(),
@@ -55,32 +47,28 @@ impl Copy {
             work.dir(),
             builder.reporter(),
         )?;
-        let source = open(builder, &work, from, &target)?;
-        let mut guard = builder.store.hold_container(&target.id)?;
-        if guard.record.cached {
-            let asked = AsStep { from, source, fetched, shown, work: &work };
-            return self.perform_as_step(builder, &mut guard, asked);
-        }
-        let into = rootfs::Rootfs::open(builder, &work, &guard)?;
+        let named = match from {
+            CopyFrom::Other(name) => Some(name.as_str()),
+            CopyFrom::Host(_) | CopyFrom::Context(_) => None,
+        };
+        let (mut guard, sources, into) =
+            sources::hold(builder, &work, &target, named, |guard| match guard.record.cached {
+                true => Ok(None),
+                false => rootfs::Rootfs::open(builder, &work, guard).map(Some),
+            })?;
+        let source = Opened::new(builder, from, &sources, fetched)?;
+        let Some(into) = into else {
+            return self.perform_as_step(builder, &mut guard, AsStep { from, source, shown, work: &work });
+        };
         let draft = container::draft(builder, &guard.record)?;
         drop(guard);
-        let root = into.root()?;
-        // A source in the same mount would be read while the other is written.
-        let upper = if source.is_some() { into.upper()? } else { None };
-        let source = match source {
-            Some(source) => source,
-            None => Opened { root: into.root()?, base: RelPath::root(), identity: None, _rootfs: None },
-        };
-        let to = Target {
-            root: &root,
-            upper: upper.as_ref(),
-            workdir: &draft.config.config.working_dir,
-            devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
-            fingerprint: fingerprint || *shown != Shown::Nothing,
-        };
-        let done = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
+        let fingerprint = fingerprint || *shown != Shown::Nothing;
+        let done = self.perform_between(builder, &work, &source, &into, &draft, fingerprint)?;
         if let Some(did) = shown.logged(|| self.history(&done)) {
-            let mut guard = builder.store.hold_container(&target.id)?;
+            // Whoever has the record may be waiting for the files.
+            drop((into, source));
+            drop(sources);
+            let mut guard = builder.store.hold_container(&target)?;
             guard.record.log.push(LogEntry { at: now(), did });
             guard.save()?;
         }
@@ -94,45 +82,64 @@ impl Copy {
         guard: &mut ContainerGuard,
         asked: AsStep<'_>,
     ) -> Result<CopySummary> {
-        let AsStep { from, source, fetched, shown, work } = asked;
+        let AsStep { from, source, shown, work } = asked;
         let draft = container::draft(builder, &guard.record)?;
-        let inputs = match &source {
-            Some(source) => {
-                let store = &builder.store;
-                let look = || self.inputs(store, work, &source.as_source(builder, from, fetched.clone()));
-                Some(match &source.identity {
-                    Some(identity) if fetched.is_empty() => {
-                        let asked = serde_json::to_vec(self).expect("plain data");
-                        others::remembered(store, work, identity, &asked, look)?
-                    }
-                    _ => look()?,
-                })
-            }
-            None => None,
-        };
+        let inputs = self.look(builder, work, &source)?;
         let definition = key::define_copy(builder, self, from, inputs, &draft);
         let perform = |guard: &mut ContainerGuard| {
             let into = rootfs::Rootfs::open(builder, work, guard)?;
-            let root = into.root()?;
-            let by_itself = source.is_none();
-            let source = match source {
-                Some(source) => source,
-                None => Opened { root: into.root()?, base: RelPath::root(), identity: None, _rootfs: None },
-            };
-            let upper = if by_itself { None } else { into.upper()? };
-            let to = Target {
-                upper: upper.as_ref(),
-                root: &root,
-                workdir: &draft.config.config.working_dir,
-                devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
-                // Whoever takes it from the cache may want it.
-                fingerprint: true,
-            };
-            let value = self.perform(&source.as_source(builder, from, fetched), &to, builder.reporter())?;
+            // Whoever takes it from the cache may want the digest.
+            let value = self.perform_between(builder, work, &source, &into, &draft, true)?;
             Ok(Performed { value, printed: Printed::default(), failed: 0, never: None })
         };
         let log = |done: &CopySummary| shown.logged(|| self.history(done)).into_iter().collect();
         timeline::step(builder, guard, Asked { definition, perform, log, work, verb: None })
+    }
+
+    /// What the sources are, by content; none of files of the target itself, which are below the step.
+    fn look(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        source: &Opened<'_>,
+    ) -> Result<Option<(String, Digest, Vec<u8>)>> {
+        let store = &builder.store;
+        let look = || {
+            let root = source.root(builder, work)?.expect("it is not the target itself");
+            self.inputs(store, work, &source.as_source(root))
+        };
+        match &source.identity {
+            Identity::Own => Ok(None),
+            Identity::Known(identity) if source.fetched.is_empty() => {
+                let asked = serde_json::to_vec(self).expect("plain data");
+                others::remembered(store, work, identity, &asked, look).map(Some)
+            }
+            Identity::Known(_) | Identity::Unknown => look().map(Some),
+        }
+    }
+
+    /// Copies from what was opened into what was opened.
+    fn perform_between(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        source: &Opened<'_>,
+        into: &rootfs::Rootfs,
+        draft: &Draft,
+        fingerprint: bool,
+    ) -> Result<CopySummary> {
+        let root = into.root()?;
+        let other = source.root(builder, work)?;
+        // A source in the same mount would be read while the other is written.
+        let upper = if other.is_some() { into.upper()? } else { None };
+        let to = Target {
+            root: &root,
+            upper: upper.as_ref(),
+            workdir: &draft.config.config.working_dir,
+            devices: if builder.host.is_rootless() { Devices::Skip } else { Devices::Make },
+            fingerprint,
+        };
+        self.perform(&source.as_source(other.unwrap_or(&root)), &to, builder.reporter())
     }
 
     /// What the image's history says of it.
@@ -147,21 +154,58 @@ impl Copy {
 /// What a copy as a step is handed.
 struct AsStep<'a> {
     from: &'a CopyFrom,
-    /// None if it is the target itself.
-    source: Option<Opened>,
-    fetched: BTreeMap<usize, Fetched>,
+    source: Opened<'a>,
     shown: &'a Shown,
     work: &'a Work,
 }
 
-impl Opened {
-    fn as_source<'a>(
-        &'a self,
+/// The files that are copied from.
+struct Opened<'a> {
+    tree: Tree<'a>,
+    base: RelPath,
+    /// What tells all of it from others, where that is known without reading it.
+    identity: Identity,
+    /// Where the store is in it.
+    store: Option<RelPath>,
+    fetched: BTreeMap<usize, Fetched>,
+}
+
+enum Tree<'a> {
+    Host(Root),
+    Other(&'a Files),
+}
+
+impl<'a> Opened<'a> {
+    fn new(
         builder: &Builder<'_>,
         from: &CopyFrom,
+        sources: &'a Sources,
         fetched: BTreeMap<usize, Fetched>,
-    ) -> Source<'a> {
-        Source { root: &self.root, base: self.base.clone(), store: store_within(builder, from), fetched }
+    ) -> Result<Self> {
+        let host = |dir: &Path| Root::open_host(dir).cannot("open the directory", dir.display());
+        let (tree, base, identity) = match from {
+            CopyFrom::Host(dir) => {
+                (Tree::Host(host(Path::new("/"))?), RelPath::parse(dir)?, Identity::Unknown)
+            }
+            CopyFrom::Context(dir) => (Tree::Host(host(dir)?), RelPath::root(), Identity::Unknown),
+            CopyFrom::Other(name) => {
+                let files = sources.get(name);
+                (Tree::Other(files), RelPath::root(), files.identity.clone())
+            }
+        };
+        Ok(Opened { tree, base, identity, store: store_within(builder, from), fetched })
+    }
+
+    /// The tree; none if that is the target's.
+    fn root(&self, builder: &Builder<'_>, work: &Work) -> Result<Option<&Root>> {
+        match &self.tree {
+            Tree::Host(root) => Ok(Some(root)),
+            Tree::Other(files) => files.root(builder, work),
+        }
+    }
+
+    fn as_source<'b>(&self, root: &'b Root) -> Source<'b> {
+        Source { root, base: self.base.clone(), store: self.store.clone(), fetched: self.fetched.clone() }
     }
 }
 
@@ -174,67 +218,4 @@ fn store_within(builder: &Builder<'_>, from: &CopyFrom) -> Option<RelPath> {
         CopyFrom::Other(_) => return None,
     };
     RelPath::parse(store.strip_prefix(top).ok()?).ok()
-}
-
-/// Opens the source; none if that is the target itself.
-fn open(
-    builder: &Builder<'_>,
-    work: &Work,
-    from: &CopyFrom,
-    target: &ContainerRecord,
-) -> Result<Option<Opened>> {
-    let host = |dir: &PathBuf| Root::open_host(dir).cannot("open the directory", dir.display());
-    let opened = match from {
-        CopyFrom::Host(dir) => Opened {
-            root: host(&PathBuf::from("/"))?,
-            base: RelPath::parse(dir)?,
-            identity: None,
-            _rootfs: None,
-        },
-        CopyFrom::Context(dir) => {
-            Opened { root: host(dir)?, base: RelPath::root(), identity: None, _rootfs: None }
-        }
-        CopyFrom::Other(name) => match builder.store.find_container(name) {
-            Ok(found) if found.id == target.id => return Ok(None),
-            _ => {
-                let (root, rootfs) = files_of(builder, work, name)?;
-                let identity = match target.cached {
-                    true => others::identity(builder, work, &target.id, name)?,
-                    false => Identity::Unknown,
-                };
-                let identity = match identity {
-                    Identity::Known(identity) => Some(identity),
-                    Identity::Own | Identity::Unknown => None,
-                };
-                Opened { root, base: RelPath::root(), identity, _rootfs: rootfs }
-            }
-        },
-    };
-    Ok(Some(opened))
-}
-
-/// The files of a container, or of an image if no container has that name; and what keeps them open.
-pub(crate) fn files_of(
-    builder: &Builder<'_>,
-    work: &Work,
-    name: &str,
-) -> Result<(Root, Option<rootfs::Rootfs>)> {
-    match builder.store.find_container(name) {
-        Ok(found) => {
-            let guard = builder.store.hold_container(&found.id)?;
-            let rootfs = rootfs::Rootfs::open(builder, work, &guard)?;
-            Ok((rootfs.root()?, Some(rootfs)))
-        }
-        Err(error) if error.kind() == Kind::NotFound => Ok((image(builder, work, name)?, None)),
-        Err(error) => Err(error),
-    }
-}
-
-fn image(builder: &Builder<'_>, work: &Work, name: &str) -> Result<Root> {
-    let held = builder.store.hold_image(work, name).map_err(|error| match error.kind() {
-        Kind::NotFound => Error::new(Kind::NotFound, format!("cannot find a container or image `{name}`"))
-            .hint("see what there is with `kiln containers` and `kiln images`"),
-        _ => error,
-    })?;
-    rootfs::open_image(builder, work, held.entry.manifest.digest)
 }

@@ -71,8 +71,7 @@ pub(super) fn pick(copy: &Copy, from: &Source<'_>, rules: &Rules) -> Result<Vec<
         }
         if found.is_empty() {
             return Err(Error::new(Kind::NotFound, format!("cannot copy `{text}`"))
-                .because(format!("nothing in `{}` matches", from.base))
-                .hint("name a file below the directory you are in, or set it: --contextdir DIRECTORY"));
+                .because(format!("nothing in `{}` matches", from.base)));
         }
         let strip = if copy.parents { pivot(text, &from.base)? } else { 0 };
         let before = picks.len();

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::builder::Builder;
 use crate::error::Result;
-use crate::steps::key::others::{self, Identity};
-use crate::steps::key::{Definition, files};
+use crate::steps::key::{Definition, files, others};
 use crate::steps::run::{MountKind, RunMount, Volume};
-use crate::store::{ContainerGuard, Work};
+use crate::steps::sources::{Identity, Sources};
+use crate::store::Work;
 use crate::tree::RelPath;
 
 /// A volume.
@@ -45,11 +45,11 @@ pub(super) fn host_file(
     Ok(())
 }
 
-/// A mount of one run. `guard` holds the container it is in, `contextdir` is where sources on the host begin.
+/// A mount of one run. `sources` has what it is from, `contextdir` is where sources on the host begin.
 pub(super) fn mount(
     builder: &Builder<'_>,
     work: &Work,
-    guard: &ContainerGuard,
+    sources: &Sources,
     step: &mut Definition,
     mount: &RunMount,
     contextdir: Option<&Path>,
@@ -72,7 +72,7 @@ pub(super) fn mount(
         }
         MountKind::Bind { from: Some(from), source } => {
             let whole = RelPath::clamp(source).is_root();
-            match others::identity(builder, work, &guard.record.id, from)? {
+            match &sources.get(from).identity {
                 Identity::Own => step.field(name, format!("itself {}", source.display())),
                 Identity::Unknown => {
                     let why = format!("it sees the files of the container {from}, which keeps no steps");
@@ -80,8 +80,9 @@ pub(super) fn mount(
                 }
                 Identity::Known(all) => {
                     // A part that is not there is the command's to complain of.
-                    let part =
-                        (!whole).then(|| others::part(builder, work, from, &all, source).ok()).flatten();
+                    let part = (!whole)
+                        .then(|| others::part(builder, work, sources.get(from), all, source).ok())
+                        .flatten();
                     match part {
                         Some(files) => step.files(name, files),
                         None => step.field(name, format!("{all} {}", source.display())),

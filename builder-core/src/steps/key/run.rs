@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::oci::Draft;
+use crate::sandbox::Network;
 use crate::steps::key::{Definition, mounts, shell_line};
-use crate::steps::run::{Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security};
-use crate::store::{ContainerGuard, StepKind, Work};
+use crate::steps::run::{Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security, Uplinks};
+use crate::steps::sources::Sources;
+use crate::store::{StepKind, Work};
 
 /// Takes a run apart, in which the settings of its container and of this machine are laid together. `config` is what
-/// it takes from its container, `draft` the container's configuration.
+/// it takes from its container, `draft` the container's configuration, `sources` what its mounts are from.
 pub(crate) fn define(
     builder: &Builder<'_>,
     work: &Work,
-    guard: &ContainerGuard,
+    sources: &Sources,
     run: &Run,
     config: &RunConfig,
     draft: &Draft,
@@ -40,6 +42,7 @@ pub(crate) fn define(
         // For a runtime only, and what one runs is not recorded.
         annotations: _,
         helpers: _,
+        uplinks,
         settings,
         // Laid below the settings already.
         defaults: _,
@@ -81,12 +84,17 @@ pub(crate) fn define(
     if *terminal {
         step.refuse("it has a terminal", Some("leave --terminal away"));
     }
+    if *uplinks != Uplinks::default()
+        && matches!(settings.network, Some(Network::Private { .. } | Network::Slirp { .. }))
+    {
+        step.field("network programs", plain(uplinks));
+    }
     define_settings(builder, work, &mut step, settings)?;
     for volume in &settings.volumes {
         mounts::volume(builder, work, &mut step, volume)?;
     }
     for mount in asked {
-        mounts::mount(builder, work, guard, &mut step, mount, contextdir.as_deref())?;
+        mounts::mount(builder, work, sources, &mut step, mount, contextdir.as_deref())?;
     }
     let seen = |secret: &Secret| {
         asked.iter().any(|mount| matches!(&mount.kind, MountKind::Secret { id, .. } if *id == secret.id))

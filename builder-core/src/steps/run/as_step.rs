@@ -16,6 +16,7 @@ use crate::steps::container;
 use crate::steps::key::{self, Definition};
 use crate::steps::run::Run;
 use crate::steps::run::in_container::{Opened, settings};
+use crate::steps::sources::Sources;
 use crate::steps::timeline::{self, Asked, Performed};
 use crate::store::steps::MAX_OUTPUT;
 use crate::store::{ContainerGuard, Printed, Work};
@@ -30,17 +31,19 @@ impl Run {
         builder: &Builder<'_>,
         work: &Work,
         guard: &mut ContainerGuard,
+        sources: &Sources,
         shown: &Shown,
     ) -> Result<Exit> {
         let draft = container::draft(builder, &guard.record)?;
         let line = self.line(&draft.config);
         let config = settings(&guard.record, draft.config.clone());
-        let mut definition = key::define_run(builder, work, guard, self, &config, &draft)?;
+        let mut definition = key::define_run(builder, work, sources, self, &config, &draft)?;
         let input = Input::look(self.terminal)?;
         input.define(&mut definition);
         let perform = |guard: &mut ContainerGuard| {
             let opened = Opened::new(builder, work, guard, &self.settings)?;
-            let (exit, printed, never) = self.perform_heard(builder, work, opened, &config, &input)?;
+            let (exit, printed, never) =
+                self.perform_heard(builder, work, opened, sources, &config, &input)?;
             let moved = input.moved()?;
             // What a signal ended was ended by somebody, not by itself.
             Ok(Performed { value: (exit.code(), moved), printed, failed: exit.code(), never })
@@ -62,11 +65,12 @@ impl Run {
         builder: &Builder<'_>,
         work: &Work,
         opened: Opened,
+        sources: &Sources,
         config: &super::RunConfig,
         input: &Input,
     ) -> Result<(Exit, Printed, Option<String>)> {
         if self.terminal {
-            let exit = self.perform_opened(builder, work, opened, config, [None, None, None])?;
+            let exit = self.perform_opened(builder, work, opened, sources, config, [None, None, None])?;
             return Ok((exit, Printed::default(), None));
         }
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).cannot("make", "a pipe");
@@ -74,7 +78,7 @@ impl Run {
         let streams = [input.instead()?, Some(to_out), Some(to_err)];
         std::thread::scope(|scope| {
             let hearing = scope.spawn(|| hear([out, err], builder.reporter()));
-            let exit = self.perform_opened(builder, work, opened, config, streams);
+            let exit = self.perform_opened(builder, work, opened, sources, config, streams);
             let (printed, never) = hearing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok((exit?, printed, never))
         })

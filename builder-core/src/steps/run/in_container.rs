@@ -11,7 +11,8 @@ use crate::host::probe::Knob;
 use crate::oci::ImageConfig;
 use crate::rootfs;
 use crate::sandbox::{Exit, Facts};
-use crate::steps::run::{Run, RunConfig, RunSettings, Scene, UserSpace};
+use crate::steps::run::{MountKind, Run, RunConfig, RunSettings, Scene, UserSpace};
+use crate::steps::sources::{self, Sources};
 use crate::steps::{Shown, container};
 use crate::store::{ContainerGuard, ContainerRecord, LogEntry, Work};
 
@@ -22,18 +23,25 @@ impl Run {
     /// The container's record is free meanwhile, unless it is a cached one; its files are held until the command ends.
     pub fn perform_in(&self, builder: &Builder<'_>, name: &str, shown: &Shown) -> Result<Exit> {
         let work = builder.store.work()?;
-        let mut guard = builder.store.hold_container(name)?;
-        let run = self.settled(&guard.record)?;
-        if guard.record.cached {
-            return run.perform_as_step(builder, &work, &mut guard, shown);
-        }
-        let opened = Opened::new(builder, &work, &guard, &run.settings)?;
+        let (mut guard, sources, (run, opened)) =
+            sources::hold(builder, &work, name, self.reads(), |guard| {
+                let run = self.settled(&guard.record)?;
+                let opened = match guard.record.cached {
+                    true => None,
+                    false => Some(Opened::new(builder, &work, guard, &run.settings)?),
+                };
+                Ok((run, opened))
+            })?;
+        let Some(opened) = opened else {
+            return run.perform_as_step(builder, &work, &mut guard, &sources, shown);
+        };
         let draft = container::draft(builder, &guard.record)?;
         let line = run.line(&draft.config);
         let config = settings(&guard.record, draft.config);
         let id = guard.record.id.clone();
         drop(guard);
-        let exit = run.perform_opened(builder, &work, opened, &config, [None, None, None])?;
+        let exit = run.perform_opened(builder, &work, opened, &sources, &config, [None, None, None])?;
+        drop(sources);
         if let Some(did) = shown.logged(|| line).filter(|_| exit.code() == 0) {
             let mut guard = builder.store.hold_container(&id)?;
             guard.record.log.push(LogEntry { at: now(), did });
@@ -53,9 +61,18 @@ impl Run {
         let run = self.settled(&guard.record)?;
         let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
         let opened = Opened::new(builder, work, guard, &run.settings)?;
+        let sources = Sources::open(builder, work, run.reads())?;
         let null = || fs::File::open("/dev/null").cannot("open", "/dev/null").map(OwnedFd::from);
         let input = no_input.then(null).transpose()?;
-        run.perform_opened(builder, work, opened, &config, [input, None, None])
+        run.perform_opened(builder, work, opened, &sources, &config, [input, None, None])
+    }
+
+    /// The containers and images that its mounts are from.
+    fn reads(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Bind { from, .. } | MountKind::Cache { from, .. } => from.as_deref(),
+            MountKind::Tmpfs { .. } | MountKind::Secret { .. } | MountKind::Ssh { .. } => None,
+        })
     }
 
     /// The command as histories show it: after the shell that a line of a Dockerfile would be for.
@@ -77,6 +94,7 @@ impl Run {
         builder: &Builder<'_>,
         work: &Work,
         opened: Opened,
+        sources: &Sources,
         config: &RunConfig,
         streams: [Option<OwnedFd>; 3],
     ) -> Result<Exit> {
@@ -84,10 +102,11 @@ impl Run {
         let facts = Facts::probe();
         let scene = Scene {
             scratch: &opened.scratch,
+            passing: opened.passing.as_ref().map_or(&opened.scratch, Work::dir),
             facts: &facts,
             reporter: builder.reporter(),
             streams,
-            store: Some((builder, work)),
+            store: Some((builder, work, sources)),
             users: opened.users,
         };
         let exit = self.perform(mount, config, Some(opened.traces), scene)?;
@@ -107,6 +126,7 @@ pub(super) struct Opened {
     rootfs: rootfs::Rootfs,
     traces: rootfs::Traces,
     scratch: std::path::PathBuf,
+    passing: Option<Work>,
     users: Option<Users>,
 }
 
@@ -125,7 +145,8 @@ impl Opened {
         };
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;
-        Ok(Opened { rootfs, traces: rootfs::Traces::new(guard), scratch, users })
+        let passing = builder.settings.run_root.as_deref().map(Work::outside).transpose()?;
+        Ok(Opened { rootfs, traces: rootfs::Traces::new(guard), scratch, passing, users })
     }
 }
 

@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
 use rustix::mount::OpenTreeFlags;
 
+use crate::error::{Context, Result};
+use crate::host::Users;
 use crate::sandbox::Facts;
 use crate::sys::mount::{self, Overlay};
+use crate::sys::mount_attr;
 
 /// Opens a directory of the host as a lower layer.
 pub(super) fn open(path: &Path) -> io::Result<OwnedFd> {
@@ -18,7 +21,14 @@ pub(super) fn open(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// The directory `lower` under a layer that takes the changes and is dropped with `scratch`. Attached nowhere.
-pub(super) fn overlay(lower: BorrowedFd<'_>, scratch: &Path, facts: &Facts) -> io::Result<OwnedFd> {
+///
+/// What is below has the owners that its ids have in the namespace of `users`, where that is given.
+pub(super) fn overlay(
+    lower: BorrowedFd<'_>,
+    scratch: &Path,
+    facts: &Facts,
+    users: Option<&Users>,
+) -> io::Result<OwnedFd> {
     let (upper, work) = (scratch.join("upper"), scratch.join("work"));
     fs::create_dir_all(&upper)?;
     fs::create_dir_all(&work)?;
@@ -26,14 +36,19 @@ pub(super) fn overlay(lower: BorrowedFd<'_>, scratch: &Path, facts: &Facts) -> i
     let stat = rustix::fs::fstat(lower)?;
     std::os::unix::fs::lchown(&upper, Some(stat.st_uid), Some(stat.st_gid))?;
     fs::set_permissions(&upper, PermissionsExt::from_mode(stat.st_mode & 0o7777))?;
-    mount::overlay(&Overlay {
+    let lowers = [format!("/proc/self/fd/{}", lower.as_raw_fd()).into()];
+    let asked = Overlay {
         // By number: it may be a directory that no path of ours leads to.
-        lowers: &[format!("/proc/self/fd/{}", lower.as_raw_fd()).into()],
+        lowers: &lowers,
         upper: Some((&upper, &work)),
         userxattr: facts.rootless,
         label: None,
         probe: false,
-    })
+    };
+    match users.filter(|users| users.shows().is_some()) {
+        Some(users) => mount::overlay_mapped(&asked, users.namespace.as_fd(), users.maps.outside((0, 0))),
+        None => mount::overlay(&asked),
+    }
 }
 
 /// A mount of a copy of the regular file `source`, which lies in `scratch`. Attached nowhere.
@@ -49,6 +64,15 @@ pub(super) fn copy(source: OwnedFd, scratch: &Path) -> io::Result<OwnedFd> {
     rustix::fs::fchown(&copy, Some(uid), Some(gid))?;
     copy.set_permissions(PermissionsExt::from_mode(stat.st_mode & 0o7777))?;
     clone(CWD, &path, false)
+}
+
+/// What was opened, as it is in the namespace of `users` where that shows other ids.
+pub(super) fn shown(opened: OwnedFd, recursive: bool, users: Option<&Users>, show: &str) -> Result<OwnedFd> {
+    let Some(namespace) = users.and_then(Users::shows) else { return Ok(opened) };
+    let copy = clone(opened.as_fd(), Path::new(""), recursive).cannot("mount", show)?;
+    mount_attr::map_ids(&copy, namespace)
+        .map_err(|errno| Users::refusal(&format!("`{show}`"), io::Error::from(errno)))?;
+    Ok(copy)
 }
 
 /// A detached copy of the mount of `path` below `dir`; an empty path is `dir` itself.

@@ -164,6 +164,54 @@ pub struct Spaces {
     pub uts: Option<Space>,
 }
 
+/// What this machine's files say of the programs that join a command's own network to the host's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Uplinks {
+    /// The one for a private network; open means the one that is there, pasta before slirp4netns.
+    pub usual: Option<Uplink>,
+    /// Options of pasta before those of a run.
+    pub pasta_options: Vec<String>,
+    /// Options of slirp4netns, `NAME=VALUE`, before those of a run.
+    pub slirp_options: Vec<String>,
+    /// The program slirp4netns, where it is not to be looked for.
+    pub slirp: Option<PathBuf>,
+}
+
+/// A program that joins a command's own network to the host's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Uplink {
+    /// `pasta`, of the package passt.
+    Pasta,
+    /// `slirp4netns`.
+    Slirp,
+}
+
+impl Uplinks {
+    /// What network a command gets that asks for this one. `is_there` knows which programs can be found.
+    pub(super) fn choose(&self, asked: Network, is_there: impl Fn(&str) -> bool) -> Network {
+        let after = |usual: &[String], asked: Vec<String>| [usual, &asked].concat();
+        let has_slirp = || self.slirp.is_some() || is_there("slirp4netns");
+        match asked {
+            Network::Private { named: false, options }
+                if options.is_empty()
+                    && match self.usual {
+                        Some(usual) => usual == Uplink::Slirp,
+                        None => !is_there("pasta") && has_slirp(),
+                    } =>
+            {
+                Network::Slirp { options: self.slirp_options.clone() }
+            }
+            Network::Private { named, options } => {
+                Network::Private { named, options: after(&self.pasta_options, options) }
+            }
+            Network::Slirp { options } => Network::Slirp { options: after(&self.slirp_options, options) },
+            other => other,
+        }
+    }
+}
+
 /// What security modules and filters do to a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -135,7 +135,7 @@ fn gateway(network: &Network) -> Result<IpAddr> {
     match network {
         // What is not the host's own network is told apart from it by no address that we know.
         Network::Host => own_address().map_err(|error| fault(error.to_string())),
-        Network::Private { options } if options.iter().any(|option| option == "--map-gw") => {
+        Network::Private { options, .. } if options.iter().any(|option| option == "--map-gw") => {
             let routes = host_file("/proc/net/route")?.unwrap_or_default();
             default_gateway(&routes).ok_or_else(|| fault("the host has no default route".into()))
         }

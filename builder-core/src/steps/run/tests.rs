@@ -47,6 +47,7 @@ impl Image {
         let facts = Facts::probe();
         let scene = Scene {
             scratch: self.scratch.path(),
+            passing: self.scratch.path(),
             facts: &facts,
             reporter: &Silent,
             streams: [None, None, None],

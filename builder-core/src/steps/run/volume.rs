@@ -140,7 +140,8 @@ impl Volume {
             true if is_dir => {
                 let lower = overlaid::open(&self.source).cannot("overlay", &show)?;
                 let scratch = scene.scratch.join(nth.to_string());
-                overlaid::overlay(lower.as_fd(), &scratch, scene.facts).cannot("overlay", &show)?
+                let made = overlaid::overlay(lower.as_fd(), &scratch, scene.facts, scene.users.as_ref());
+                made.cannot("overlay", &show)?
             }
             true => {
                 return Err(
@@ -149,7 +150,8 @@ impl Volume {
             }
             false => source,
         };
-        if self.options.has("idmap") {
+        // Files that a layer takes the changes of have such owners anyway.
+        if self.options.has("idmap") && !self.options.has("O") {
             let Some(users) = &scene.users else {
                 return Err(Error::invalid(format!("cannot use the volume `{self}`"))
                     .because("`idmap` shows the ids of a user namespace, and the command has none of its own")

@@ -256,10 +256,10 @@ impl FromStr for Network {
         match (word, rest) {
             ("host", "") => Ok(Network::Host),
             ("none", "") => Ok(Network::None),
-            ("" | "private" | "container", "") => Ok(Network::Private { options: Vec::new() }),
+            ("" | "private" | "container", "") => Ok(Network::Private { named: false, options: Vec::new() }),
             ("pasta", options) => {
                 let words = options.split(',').filter(|word| !word.is_empty()).map(str::to_owned);
-                Ok(Network::Private { options: words.collect() })
+                Ok(Network::Private { named: true, options: words.collect() })
             }
             ("ns", path) if path.starts_with('/') => Ok(Network::Path(path.into())),
             _ if text.starts_with('/') => Ok(Network::Path(text.into())),

@@ -84,7 +84,7 @@ pub(super) fn overlay_here(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
 
 /// The path of what is named by the number of a handle; any other path stays as it is. The handle itself is of another
 /// namespace. `ESTALE` where something else is at that path by now.
-fn path_of_handle(path: &Path) -> Result<PathBuf, Errno> {
+pub(super) fn path_of_handle(path: &Path) -> Result<PathBuf, Errno> {
     if !path.starts_with("/proc/self/fd") {
         return Ok(path.to_owned());
     }

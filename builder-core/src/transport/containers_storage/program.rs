@@ -20,6 +20,9 @@ use crate::transport::source::RawManifest;
 /// As many bytes of what it says are shown.
 const MAX_SAID: usize = 500;
 
+/// As long as the path may be that Podman keeps what need not survive a reboot at.
+const MAX_RUN: usize = 50;
+
 /// Podman, and which storage it works on.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
@@ -34,7 +37,9 @@ impl Program {
         let path = settings.find_program("podman")?;
         let (root, driver) = place::whereabouts(machine, spec);
         let mut arguments: Vec<OsString> = vec!["--root".into(), root.clone().into()];
-        if let Some(run) = spec.and_then(|spec| spec.run.as_ref()) {
+        // Podman takes none of more than so many bytes, and other tools do.
+        let usual = machine.run.as_ref().filter(|run| run.as_os_str().len() <= MAX_RUN);
+        if let Some(run) = spec.and_then(|spec| spec.run.as_ref()).or(usual) {
             arguments.extend(["--runroot".into(), run.into()]);
         }
         arguments.extend(["--storage-driver".into(), driver.clone().into()]);

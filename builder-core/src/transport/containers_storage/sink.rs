@@ -193,14 +193,7 @@ impl Sink for StorageSink<'_> {
     }
 
     fn begin(&self, config: &Descriptor, bytes: &[u8]) -> Result<()> {
-        if convert::form_of_config(&config.media_type).is_none() {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!("cannot keep the artifact in `{}`", self.name()),
-            )
-            .because(format!("its config is a `{}`, and no image's", config.media_type))
-            .hint("copy it elsewhere: kiln image copy SOURCE oci:DIRECTORY:NAME"));
-        }
+        convert::refuse_artifact(config, &format!("`{}`", self.name()))?;
         self.state().config = bytes.to_vec();
         Ok(())
     }

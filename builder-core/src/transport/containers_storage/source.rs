@@ -11,6 +11,7 @@ use crate::error::{Context, Error, Result};
 use crate::layer::Compression;
 use crate::layer::tar::split;
 use crate::oci::{Descriptor, Digest, Manifest};
+use crate::store::layers::Packed;
 use crate::transport::convert::layer_type;
 use crate::transport::source::{Content, RawManifest, Source};
 use crate::tree::Root;
@@ -150,13 +151,13 @@ impl Source for StorageSource {
         })))
     }
 
-    fn forms(&self, diff_id: Digest) -> Result<Vec<Descriptor>> {
+    fn forms(&self, diff_id: Digest) -> Result<Vec<Packed>> {
         let Some(place) = self.layers.iter().position(|(_, layer)| self::diff_id(layer) == Some(diff_id))
         else {
             return Ok(Vec::new());
         };
         let (layer, named) = (&self.layers[place].1, &self.manifest.layers[place]);
         let known = layer.compressed_diff_digest.parse().is_ok_and(|digest: Digest| digest == named.digest);
-        Ok((known && named.digest != diff_id).then(|| named.clone()).into_iter().collect())
+        Ok((known && named.digest != diff_id).then(|| named.clone().into()).into_iter().collect())
     }
 }

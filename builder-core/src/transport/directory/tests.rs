@@ -33,6 +33,30 @@ fn a_second_image_leaves_nothing_of_the_first() {
 }
 
 #[test]
+fn an_image_that_does_not_come_leaves_what_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let send = |path: &std::path::Path| {
+        let sink = DirSink::open(path).unwrap();
+        let blob = Descriptor::of(media_type::LAYER, b"new");
+        let meter = Meter::begin(&Silent, "copying blob x".into(), None);
+        let mut outgoing = Outgoing::known_as(Box::new(&b"new"[..]), &blob, meter);
+        sink.put_blob(&mut outgoing, Part::Other).unwrap();
+        assert!(sink.has_blob(&blob, Part::Other).unwrap());
+        sink
+    };
+    let path = dir.path().join("new");
+    drop(send(&path));
+    assert!(!path.exists());
+    let sink = send(&path);
+    sink.put_manifest(&manifest("{}"), Role::Named).unwrap();
+    sink.finish().unwrap();
+    drop(sink);
+    fs::remove_file(path.join(Digest::of(b"new").hex())).unwrap();
+    drop(send(&path));
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+}
+
+#[test]
 fn a_directory_of_someone_elses_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "x").unwrap();

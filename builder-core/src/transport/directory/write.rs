@@ -12,12 +12,16 @@ use crate::oci::{Descriptor, Digest, Format};
 use crate::transport::directory::{VERSION, instance_name, signature_name};
 use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
 use crate::transport::source::RawManifest;
-use crate::transport::unfinished::{self, Unfinished};
+use crate::transport::unfinished::{self, Unfinished, Waiting};
 
-/// A directory that gets one image.
+/// A directory that gets one image. Its files get their names when the manifest comes: a copy that fails leaves what
+/// was there before.
 #[derive(Debug)]
 pub(crate) struct DirSink {
     path: PathBuf,
+    waiting: Waiting,
+    /// Whether the directory was made for this.
+    made: bool,
     written: Mutex<Written>,
 }
 
@@ -31,6 +35,7 @@ struct Written {
 impl DirSink {
     /// Opens a directory that is empty or has an image already, making it if it does not exist.
     pub fn open(path: &Path) -> Result<Self> {
+        let made = !path.exists();
         fs::create_dir_all(path).cannot("make the directory", path.display())?;
         unfinished::sweep(path);
         let mut items = fs::read_dir(path).cannot("read", path.display())?;
@@ -41,7 +46,8 @@ impl DirSink {
                 .because("the directory has other files in it")
                 .hint("name a new directory"));
         }
-        let sink = DirSink { path: path.to_owned(), written: Mutex::default() };
+        let sink =
+            DirSink { path: path.to_owned(), waiting: Waiting::default(), made, written: Mutex::default() };
         sink.put("version".into(), VERSION.as_bytes())?;
         Ok(sink)
     }
@@ -51,14 +57,15 @@ impl DirSink {
     }
 
     fn put(&self, name: String, bytes: &[u8]) -> Result<()> {
+        let written = Unfinished::begin(&self.path).and_then(|mut file| file.write_all(bytes).map(|()| file));
+        let file = written.cannot("write", self.path.join(&name).display())?;
+        self.add(name, file)
+    }
+
+    fn add(&self, name: String, file: Unfinished) -> Result<()> {
         let path = self.path.join(&name);
-        let written = Unfinished::begin(&self.path).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.publish(&path)
-        });
-        written.cannot("write", path.display())?;
         self.written().names.insert(name);
-        Ok(())
+        self.waiting.add(file, path)
     }
 }
 
@@ -81,8 +88,10 @@ impl Sink for DirSink {
 
     fn has_blob(&self, blob: &Descriptor, _part: Part<'_>) -> Result<bool> {
         let name = blob.digest.hex();
-        let found = fs::symlink_metadata(self.path.join(&name));
-        let there = found.is_ok_and(|found| found.is_file() && found.len() == blob.size);
+        let path = self.path.join(&name);
+        let found = fs::symlink_metadata(&path);
+        let there = found.is_ok_and(|found| found.is_file() && found.len() == blob.size)
+            || self.waiting.has(&path, blob.size);
         if there {
             self.written().names.insert(name);
         }
@@ -92,11 +101,7 @@ impl Sink for DirSink {
     fn put_blob(&self, blob: &mut Outgoing<'_>, _part: Part<'_>) -> Result<()> {
         let mut file = Unfinished::begin(&self.path).cannot("write", self.path.display())?;
         pour(blob, &mut file).cannot("write", self.path.display())?;
-        let name = blob.finish()?.digest.hex();
-        let path = self.path.join(&name);
-        file.publish(&path).cannot("write", path.display())?;
-        self.written().names.insert(name);
-        Ok(())
+        self.add(blob.finish()?.digest.hex(), file)
     }
 
     fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()> {
@@ -105,7 +110,11 @@ impl Sink for DirSink {
         for (number, signature) in (1..).zip(signatures) {
             self.put(signature_name(instance, number), &signature)?;
         }
-        self.put(instance.map_or_else(|| "manifest.json".to_owned(), instance_name), &manifest.bytes)
+        self.put(instance.map_or_else(|| "manifest.json".to_owned(), instance_name), &manifest.bytes)?;
+        match role {
+            Role::Named => self.waiting.publish(),
+            Role::Instance => Ok(()),
+        }
     }
 
     fn put_signatures(&self, _manifest: Digest, signatures: &[Vec<u8>]) -> Result<()> {
@@ -124,6 +133,16 @@ impl Sink for DirSink {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for DirSink {
+    fn drop(&mut self) {
+        self.waiting.drop_all();
+        if self.made {
+            // One with an image in it is not empty, and stays.
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, BodyReader, Proxy, ProxyProtocol, SendBody};
 
+use super::chunks::LargeChunks;
 use super::forward::{AbsoluteForm, ProxyResolver};
 use super::socket::SocketConnector;
 use super::tls::TlsConnector;
@@ -318,13 +319,13 @@ impl Client {
             }
             (None, Way::Forward(text)) => {
                 let proxy = parse_proxy(text).map_err(Failure::Lasting)?;
-                let chain = ().chain(TcpConnector::default()).chain(AbsoluteForm);
+                let chain = ().chain(TcpConnector::default()).chain(AbsoluteForm).chain(LargeChunks);
                 Agent::with_parts(config, chain, ProxyResolver::new(proxy.uri().clone()))
             }
             (None, _) => {
                 let chain = ().chain(ConnectProxyConnector::default());
                 let chain = chain.chain(TcpConnector::default());
-                let chain = chain.chain(TlsConnector::new(self.tls.clone(), identify));
+                let chain = chain.chain(TlsConnector::new(self.tls.clone(), identify)).chain(LargeChunks);
                 Agent::with_parts(config, chain, DefaultResolver::default())
             }
         };

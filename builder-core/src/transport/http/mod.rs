@@ -4,6 +4,7 @@
 //! What a status means, and who may see which credentials, is the caller's business. Certificates of the system are
 //! read only when the first TLS connection is made.
 
+mod chunks;
 mod client;
 mod download;
 mod failure;

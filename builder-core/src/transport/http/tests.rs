@@ -1,6 +1,6 @@
 //! Addresses, proxies and exchanges with servers that misbehave.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -113,6 +113,41 @@ fn proxies_are_chosen_as_the_environment_says() {
     ] {
         assert!(choose(none, url).is_some(), "{none} {url}");
     }
+}
+
+#[test]
+fn a_body_of_unknown_length_comes_in_few_chunks() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        assert!(head(&mut stream).to_lowercase().contains("transfer-encoding: chunked"));
+        let mut reader = BufReader::new(&mut stream);
+        let (mut body, mut chunks) = (Vec::new(), 0);
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            let length = usize::from_str_radix(line.trim_end(), 16).unwrap();
+            let mut chunk = vec![0; length + 2];
+            reader.read_exact(&mut chunk).unwrap();
+            assert!(chunk.ends_with(b"\r\n"));
+            if length == 0 {
+                break;
+            }
+            chunks += 1;
+            body.extend_from_slice(&chunk[..length]);
+        }
+        stream.write_all(&answer("202 Accepted", "", "")).unwrap();
+        (body, chunks)
+    });
+    let sent: Vec<u8> = (0..1_000_000_u32).map(|n| (n / 7) as u8).collect();
+    let mut reader = sent.as_slice();
+    let body = Body::Stream(&mut reader, None);
+    let request = Request { body, ..Request::new(Method::Patch, get(&host).url) };
+    assert_eq!(client().send(request).map_err(Failure::error).unwrap().status, 202);
+    let (body, chunks) = server.join().unwrap();
+    assert!(body == sent);
+    assert!(chunks <= 10, "{chunks}");
 }
 
 #[test]

@@ -152,3 +152,51 @@ fn a_blob_that_is_cut_short_is_not_published() {
     }
     assert_eq!(fs::read_dir(dir.path().join("layout/blobs/sha256")).unwrap().count(), 0);
 }
+
+fn send(sink: &LayoutSink, content: &[u8]) -> Descriptor {
+    let blob = Descriptor::of(media_type::LAYER, content);
+    let meter = Meter::begin(&Silent, "copying blob x".into(), None);
+    sink.put_blob(&mut Outgoing::known_as(Box::new(content), &blob, meter), Part::Other).unwrap();
+    blob
+}
+
+#[test]
+fn an_image_that_does_not_come_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new/layout");
+    let sink = LayoutSink::open(&path, None).unwrap();
+    let blob = send(&sink, b"one");
+    assert!(sink.has_blob(&blob, Part::Other).unwrap());
+    drop(sink);
+    assert!(!path.exists());
+    // A directory that was there stays, and so does what is in a layout.
+    fs::create_dir(dir.path().join("empty")).unwrap();
+    drop(LayoutSink::open(&dir.path().join("empty"), None).unwrap());
+    assert_eq!(fs::read_dir(dir.path().join("empty")).unwrap().count(), 0);
+    let old = layout_of(dir.path(), b"{}");
+    send(&LayoutSink::open(&old, None).unwrap(), b"two");
+    assert_eq!(fs::read_dir(old.join("blobs/sha256")).unwrap().count(), 1);
+}
+
+/// A layout with one manifest.
+fn layout_of(dir: &Path, bytes: &[u8]) -> std::path::PathBuf {
+    let path = dir.join("old");
+    let manifest = RawManifest { media_type: media_type::MANIFEST.into(), bytes: bytes.to_vec() };
+    LayoutSink::open(&path, None).unwrap().put_manifest(&manifest, Role::Named).unwrap();
+    path
+}
+
+#[test]
+fn of_two_in_a_new_layout_one_may_fail() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("layout");
+    let (fails, comes) = (LayoutSink::open(&path, None).unwrap(), LayoutSink::open(&path, None).unwrap());
+    let blob = send(&comes, b"one");
+    drop(fails);
+    let manifest = RawManifest { media_type: media_type::MANIFEST.into(), bytes: b"{}".to_vec() };
+    comes.put_manifest(&manifest, Role::Named).unwrap();
+    drop(comes);
+    assert!(path.join(blob_name(blob.digest)).is_file());
+    assert!(fs::read_to_string(path.join("oci-layout")).unwrap().contains("1.0.0"));
+    assert_eq!(open(&path, Pick::Only).unwrap().manifest().unwrap().bytes, b"{}");
+}

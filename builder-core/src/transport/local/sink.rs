@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::Mutex;
 
 use crate::builder::Builder;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Result};
 use crate::layer::{Checked, pour};
 use crate::oci::{Descriptor, Digest, Format};
 use crate::rootfs::trees;
@@ -58,11 +58,7 @@ impl Sink for StoreSink<'_> {
     }
 
     fn begin(&self, config: &Descriptor, bytes: &[u8]) -> Result<()> {
-        if convert::form_of_config(&config.media_type).is_none() {
-            return Err(Error::new(Kind::Unsupported, "cannot keep the artifact in the store")
-                .because(format!("its config is a `{}`, and no image's", config.media_type))
-                .hint("copy it elsewhere: kiln image copy SOURCE oci:DIRECTORY:NAME"));
-        }
+        convert::refuse_artifact(config, "the store")?;
         *self.config.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = bytes.to_vec();
         Ok(())
     }

@@ -12,6 +12,7 @@ use crate::name::Reference;
 use crate::oci::{Descriptor, Digest, Format, Manifest};
 use crate::store::export::{TreeLayer, profile_times};
 use crate::store::images::StoredImage;
+use crate::store::layers::Packed;
 use crate::store::{Store, TreeId};
 use crate::transport::convert::layer_type;
 use crate::transport::source::{Content, RawManifest, Source};
@@ -169,18 +170,10 @@ impl Source for StoreSource<'_> {
                     return Ok(made);
                 }
                 let (tree, times) = self.tree(chain)?;
-                let (diff_id, below) = chain.split_last().expect("a layer is in its own chain");
-                let (diff_id, store) = (*diff_id, self.store());
+                let (_, below) = chain.split_last().expect("a layer is in its own chain");
+                let store = self.store();
                 let layer = TreeLayer { parts: store.parts_or_empty(&tree)?, below: below.to_vec() };
-                Ok(Content::Made(Box::new(move |out| {
-                    let export = layer.write(store, times, out)?;
-                    if export.diff_id == diff_id {
-                        return Ok(());
-                    }
-                    Err(Error::corrupt(format!("cannot write the layer `{diff_id}`"))
-                        .because(format!("its tree is now {}", export.diff_id))
-                        .hint("see what is damaged with `kiln check`"))
-                })))
+                Ok(Content::Made(Box::new(move |mut out| layer.pour(store, times, &mut out))))
             }
             _ => Ok(Content::Stored(Box::new(self.store().open_blob(blob.digest)?))),
         }
@@ -192,17 +185,17 @@ impl Source for StoreSource<'_> {
         places.map(|(place, _)| place.clone()).take(MAX_PLACES).collect()
     }
 
-    fn forms(&self, diff_id: Digest) -> Result<Vec<Descriptor>> {
+    fn forms(&self, diff_id: Digest) -> Result<Vec<Packed>> {
         let Some(tree) = self.trees_of(diff_id) else { return Ok(Vec::new()) };
         let exports = self.store().tree(&tree)?.exports.into_iter();
         Ok(exports.filter(|export| export.diff_id == diff_id).flat_map(|export| export.blobs).collect())
     }
 
-    fn remember(&self, diff_id: Digest, form: &Descriptor) -> Result<()> {
+    fn remember(&self, diff_id: Digest, form: Packed) -> Result<()> {
         let Some(tree) = self.trees_of(diff_id) else { return Ok(()) };
         self.store().update_tree(&tree, |record| {
             for export in record.exports.iter_mut().filter(|export| export.diff_id == diff_id) {
-                if !export.blobs.contains(form) {
+                if !export.blobs.contains(&form) {
                     export.blobs.push(form.clone());
                 }
             }

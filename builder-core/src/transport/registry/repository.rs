@@ -23,6 +23,7 @@ const MAX_TAGS: usize = 1_000_000;
 const MAX_PAGES: usize = 10_000;
 
 /// A repository, reached with the credentials that belong to it.
+#[derive(Clone)]
 pub(crate) struct Repository<'a> {
     pub(super) server: Arc<Server>,
     pub(super) name: Reference,

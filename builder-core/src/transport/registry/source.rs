@@ -40,6 +40,11 @@ impl<'a> RegistrySource<'a> {
         })
     }
 
+    /// The registry that the name means, whichever mirror has the image.
+    pub fn primary(&self) -> &Repository<'a> {
+        self.repositories.last().expect("there is always one")
+    }
+
     /// The repository that has the image.
     pub fn repository(&self) -> &Repository<'a> {
         // The registry itself is the last one, and there is always one.

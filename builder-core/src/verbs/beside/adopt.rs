@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::builder::Builder;
 use crate::error::Result;
-use crate::oci::{Descriptor, Digest, Manifest};
+use crate::oci::{Digest, Manifest};
 use crate::store::images::{ImageEntry, StoredImage};
-use crate::store::layers::Export;
+use crate::store::layers::{Export, Packed};
 use crate::store::{LayerRecord, Store, Work};
 use crate::transport::Source;
 use crate::transport::containers_storage::StorageSource;
@@ -67,9 +67,9 @@ pub(super) fn look(source: &StorageSource) -> Result<StoredImage> {
 }
 
 /// The form its manifest names of a layer, if that is another than the plain one.
-fn compressed(manifest: &Manifest, place: usize, diff_id: Digest) -> Vec<Descriptor> {
+fn compressed(manifest: &Manifest, place: usize, diff_id: Digest) -> Vec<Packed> {
     let named = manifest.layers.get(place).filter(|named| named.digest != diff_id);
-    named.cloned().into_iter().collect()
+    named.cloned().map(Packed::from).into_iter().collect()
 }
 
 /// The storage in which the files of layers are, if any of them are in one.

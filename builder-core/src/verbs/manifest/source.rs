@@ -7,6 +7,7 @@ use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::name::Location;
 use crate::oci::{Descriptor, Digest, ImageConfig, MAX_MANIFEST, Manifest};
+use crate::store::layers::Packed;
 use crate::store::lists::StoredList;
 use crate::transport::source::{Content, RawManifest};
 use crate::transport::{Places, Source, StoreSource, open};
@@ -127,12 +128,12 @@ impl Source for ListSource<'_> {
         owner.blob(blob)
     }
 
-    fn forms(&self, diff_id: Digest) -> Result<Vec<Descriptor>> {
+    fn forms(&self, diff_id: Digest) -> Result<Vec<Packed>> {
         // A layer that is a tree is named by its diff id in the store.
         self.owner(diff_id).map_or(Ok(Vec::new()), |owner| owner.forms(diff_id))
     }
 
-    fn remember(&self, diff_id: Digest, form: &Descriptor) -> Result<()> {
+    fn remember(&self, diff_id: Digest, form: Packed) -> Result<()> {
         self.owner(diff_id).map_or(Ok(()), |owner| owner.remember(diff_id, form))
     }
 

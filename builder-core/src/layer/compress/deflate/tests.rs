@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 
-use super::Strategy;
 use super::*;
 
 /// Random bytes, the same every time.
@@ -27,7 +26,8 @@ fn lines(length: usize) -> Vec<u8> {
 }
 
 fn judged(level: i32, segment: &[u8]) -> Method {
-    Survey::default().judge(level, segment)
+    let look = Survey::default().look(level, segment);
+    look.method(level, &[look])
 }
 
 fn inflated(level: i32, block: &[u8], window: &[u8]) -> Vec<u8> {
@@ -51,7 +51,9 @@ fn random_is_stored_letters_are_counted_and_text_is_searched() {
         (letters(SEGMENT), Method::Frequency),
         (lines(SEGMENT), Method::Repetition),
         (vec![0; SEGMENT], Method::Repetition),
-        (noise(20_000).repeat(7), Method::Repetition),
+        (noise(20_000).repeat(7), Method::Easy),
+        // Small random files, as a tar has them.
+        (noise(SEGMENT).chunks(2500).flat_map(|file| [file, &[b'0'; 500]].concat()).collect(), Method::Easy),
         (letters(20_000).repeat(7), Method::Repetition),
         ([letters(SEGMENT / 2), lines(SEGMENT / 2)].concat(), Method::Repetition),
         // Too little to be judged by.
@@ -70,11 +72,26 @@ fn high_levels_search_everything_and_level_0_nothing() {
 }
 
 #[test]
+fn what_repeats_a_little_here_and_there_is_judged_together() {
+    let look = |saved| Look { bits: 5 * BIT, saved, of: 1000 };
+    let block = [look(150), look(20), look(40)];
+    assert_eq!(block[0].method(5, &block[..1]), Method::Repetition);
+    assert_eq!(block[0].method(5, &block), Method::Frequency);
+    // One that repeats a lot is searched, whatever is beside it.
+    let block = [look(250), look(0), look(0), look(0)];
+    assert_eq!(block[0].method(5, &block), Method::Repetition);
+    assert_eq!(block[1].method(5, &block), Method::Frequency);
+    // What is of another kind has no say.
+    let block = [look(150), Look { bits: 6 * BIT, saved: 0, of: 9000 }];
+    assert_eq!(block[0].method(5, &block), Method::Repetition);
+}
+
+#[test]
 fn counting_alone_is_hardly_larger_than_searching() {
     let block = letters(1 << 20);
     let (mut counted, mut searched) = (Vec::new(), Vec::new());
-    compress(5, Strategy::HuffmanOnly, &block, &[], &mut counted).expect("deflated");
-    compress(5, Strategy::Default, &block, &[], &mut searched).expect("deflated");
+    frequency::encode(&block, &mut counted);
+    compress(5, &block, &[], &mut searched).expect("deflated");
     assert!(counted.len() <= searched.len() + searched.len() / 12, "{} {}", counted.len(), searched.len());
 }
 

@@ -1,6 +1,7 @@
 //! Tests of what is written where; that it limits is told by the stories of `run`.
 
 use super::*;
+use crate::testing::{not_run, require_root};
 
 fn written(resources: &Resources) -> (Vec<String>, Vec<String>) {
     let settings = settings(resources);
@@ -53,4 +54,49 @@ fn the_parent_is_from_the_root_or_from_our_own() {
     };
     assert_eq!(at("/a/b"), Path::new("/cg/a/b"));
     assert_eq!(at("a"), Path::new("/cg/own/a"));
+}
+
+#[test]
+fn in_version_2_a_program_keeps_the_command_from_a_part_of_a_device() {
+    let test = "in_version_2_a_program_keeps_the_command_from_a_part_of_a_device";
+    if !require_root(test) {
+        return;
+    }
+    let read = |path| fs::read_to_string(path).expect("a file of the kernel's");
+    let mut layout = Layout::parse(&read("/proc/self/mountinfo"), &read("/proc/self/cgroup"));
+    layout.single.clear();
+    if layout.unified.is_none() {
+        not_run(test, "needs control groups of version 2");
+        return;
+    }
+    let device = |path: &str, minor, access: &str| DeviceNode {
+        source: path.into(),
+        at: path.into(),
+        block: false,
+        number: (1, minor),
+        mode: 0o666,
+        owner: (0, 0),
+        access: access.into(),
+    };
+    let mut groups = Groups::default();
+    let name = format!("{PREFIX}{}-{}", std::process::id(), random::hex(4));
+    for device in [device("/dev/null", 3, "r"), device("/dev/zero", 5, "w")] {
+        if let Err(error) = groups.deny(&layout, &Resources::default(), &name, &device) {
+            assert_eq!(error.os_error(), Some(Errno::PERM.raw_os_error()), "{error:?}");
+            not_run(test, "needs the right to load programs into the kernel");
+            return;
+        }
+    }
+    assert_eq!(groups.made.len(), 1);
+    let group = groups.made[0].display().to_string();
+    let works = |script: &str| {
+        let script = format!("echo $$ >{group}/cgroup.procs || exit 9; {script}");
+        let ended = std::process::Command::new("sh").args(["-c", &script]).status().expect("a shell starts");
+        assert_ne!(ended.code(), Some(9), "the shell is in the group");
+        ended.success()
+    };
+    assert!(works("cat </dev/null") && works("echo x >/dev/zero") && works("echo x >/dev/full || true"));
+    assert!(!works("echo x >/dev/null") && !works("head -c 1 </dev/zero"));
+    drop(groups);
+    assert!(!Path::new(&group).exists());
 }

@@ -28,8 +28,6 @@ pub(in crate::steps::run) struct Place<'a> {
     pub run: &'a Run,
     /// The container's files.
     pub tree: &'a Root,
-    /// The container's id.
-    pub id: &'a str,
     /// Where relative targets begin.
     pub workdir: &'a str,
     /// Who runs the command.
@@ -72,7 +70,7 @@ impl Place<'_> {
         }
         let scratch = self.scene.scratch.join(format!("mount-{nth}"));
         let source = match &mount.kind {
-            MountKind::Bind { from, source } => self.bind(mount, from.as_deref(), source, &scratch, into)?,
+            MountKind::Bind { from, source } => self.bind(mount, from.as_deref(), source, &scratch)?,
             MountKind::Cache { .. } => self.cache(mount, &at, into)?,
             MountKind::Tmpfs { size, mode, copy_up } => self.tmpfs(&at, *size, *mode, *copy_up)?,
             MountKind::Secret { id, env, required, mode, owner } => {
@@ -96,7 +94,8 @@ impl Place<'_> {
                     true => PathBuf::from(format!("/run/buildkit/ssh_agent.{number}")),
                     false => at,
                 };
-                let agent = agent.serve(&scratch, *mode, self.scene.outside(*owner))?;
+                let socket = self.scene.passing.join(format!("agent-{nth}"));
+                let agent = agent.serve(&socket, *mode, self.scene.outside(*owner))?;
                 let source = overlaid::clone(rustix::fs::CWD, agent.path(), false);
                 let source = source.cannot("mount the SSH agent", id)?;
                 into.env.push(("SSH_AUTH_SOCK".into(), at.display().to_string()));
@@ -115,24 +114,15 @@ impl Place<'_> {
         Ok(())
     }
 
-    fn bind(
-        &self,
-        mount: &RunMount,
-        from: Option<&str>,
-        source: &Path,
-        scratch: &Path,
-        into: &mut Opened,
-    ) -> Result<OwnedFd> {
+    fn bind(&self, mount: &RunMount, from: Option<&str>, source: &Path, scratch: &Path) -> Result<OwnedFd> {
         let show = &source.display();
         let flags = OFlags::PATH
             | if mount.options.has("no-dereference") { OFlags::NOFOLLOW } else { OFlags::empty() };
         // A mount of another tree cannot be copied on every kernel, so a layer is put over it.
         let (opened, detached) = match (from, &self.run.contextdir) {
             (Some(name), _) => {
-                let root = self.files_of(name, into)?;
-                let opened = root.open(source, flags, Mode::empty());
-                // With its last handle the mount would go, and nothing could be put over it.
-                into.kept.push(Box::new(root));
+                let opened =
+                    self.files_of(name, self.scene.users.as_ref())?.open(source, flags, Mode::empty());
                 (opened.cannot("find in the image or container", show), true)
             }
             (None, Some(dir)) => {
@@ -160,29 +150,28 @@ impl Place<'_> {
         }
         let kind = rustix::fs::fstat(&opened).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let is_dir = is_dir(&opened).cannot("mount", show)?;
+        // What is in the store has been opened with the owners that it has for the command.
+        let users = self.scene.users.as_ref().filter(|_| !detached);
         if is_dir && (detached || !mount.read_only) {
-            return overlaid::overlay(opened.as_fd(), scratch, self.scene.facts).cannot("overlay", show);
+            let made = overlaid::overlay(opened.as_fd(), scratch, self.scene.facts, users);
+            return made.cannot("overlay", show);
         }
+        let opened = overlaid::shown(opened, mount.options.recursive(), users, &show.to_string())?;
         if kind == Ok(FileType::RegularFile) && (detached || !mount.read_only) {
             return overlaid::copy(opened, scratch).cannot("copy", show);
+        }
+        if users.and_then(Users::shows).is_some() {
+            return Ok(opened);
         }
         overlaid::clone(opened.as_fd(), Path::new(""), mount.options.recursive()).cannot("mount", show)
     }
 
-    /// The files of a container, or of an image if no container has that name.
-    fn files_of(&self, name: &str, into: &mut Opened) -> Result<Root> {
-        let Some((builder, work)) = self.scene.store else {
+    /// The files of a container or image.
+    fn files_of(&self, name: &str, users: Option<&Users>) -> Result<&Root> {
+        let Some((builder, work, sources)) = self.scene.store else {
             return Err(Error::invalid(format!("cannot mount from `{name}`")).because("there is no store"));
         };
-        // One's own files are held already, by this run.
-        if builder.store.find_container(name).is_ok_and(|found| found.id == self.id) {
-            return self.tree.try_clone().cannot("open the container", name);
-        }
-        let (root, rootfs) = crate::steps::copy::files_of(builder, work, name)?;
-        if let Some(rootfs) = rootfs {
-            into.kept.push(Box::new(rootfs));
-        }
-        Ok(root)
+        Ok(sources.get(name).root_for(builder, work, users)?.unwrap_or(self.tree))
     }
 
     fn cache(&self, mount: &RunMount, at: &Path, into: &mut Opened) -> Result<OwnedFd> {
@@ -190,7 +179,7 @@ impl Place<'_> {
             unreachable!("the caller has looked");
         };
         let id = id.clone().unwrap_or_else(|| at.display().to_string());
-        let Some((builder, work)) = self.scene.store else {
+        let Some((builder, work, _)) = self.scene.store else {
             return Err(Error::invalid(format!("cannot use the cache `{id}`")).because("there is no store"));
         };
         let how = match sharing {
@@ -198,10 +187,10 @@ impl Place<'_> {
             Sharing::Locked => CacheUse::Locked,
             Sharing::Private => CacheUse::Private,
         };
-        let first = from.as_deref().map(|name| self.files_of(name, into)).transpose()?;
+        let first = from.as_deref().map(|name| self.files_of(name, None)).transpose()?;
         let fill = |made: &Path| -> Result<()> {
             let root = Root::open_host(made).cannot("open", made.display())?;
-            if let Some(first) = &first {
+            if let Some(first) = first {
                 let top = first.subroot(source).cannot("find", source.display())?;
                 copy_tree(&top, &root, self.scene.facts)?;
             }

@@ -49,7 +49,7 @@ fn they_are_the_same_when_read_again() {
             ipc: Some(Space::Path("/x".into())),
             ..Spaces::default()
         },
-        network: Some(Network::Private { options: vec!["--map-gw".into()] }),
+        network: Some(Network::Private { named: false, options: vec!["--map-gw".into()] }),
         devices: vec!["/dev/null:/dev/x:r".parse().unwrap()],
         volumes: vec!["/a:/b:ro".parse().unwrap()],
         ..RunSettings::default()

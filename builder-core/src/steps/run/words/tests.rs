@@ -157,9 +157,9 @@ fn networks_are_named() {
     let parse = |text: &str| text.parse::<Network>();
     assert_eq!(parse("host").unwrap(), Network::Host);
     assert_eq!(parse("none").unwrap(), Network::None);
-    assert_eq!(parse("private").unwrap(), Network::Private { options: vec![] });
+    assert_eq!(parse("private").unwrap(), Network::Private { named: false, options: vec![] });
     let options = vec!["--mtu".to_owned(), "1500".to_owned()];
-    assert_eq!(parse("pasta:--mtu,1500").unwrap(), Network::Private { options });
+    assert_eq!(parse("pasta:--mtu,1500").unwrap(), Network::Private { named: true, options });
     assert_eq!(parse("ns:/run/netns/x").unwrap(), Network::Path("/run/netns/x".into()));
     refused(parse("podman"), "podman");
     refused(parse("ns:x"), "ns:x");
