@@ -16,6 +16,7 @@ use crate::event::Silent;
 use crate::layer::{Checked, Compression, pour};
 use crate::oci::{Descriptor, Digest, Format};
 use crate::settings::Settings;
+use crate::store::layers::Packed;
 use crate::transport::convert::layer_type;
 use crate::transport::copy::{CopyOptions, copy_image, wanted};
 use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
@@ -230,7 +231,7 @@ impl Source for Cached<'_> {
         self.source.lanes()
     }
 
-    fn forms(&self, diff_id: Digest) -> Result<Vec<Descriptor>> {
+    fn forms(&self, diff_id: Digest) -> Result<Vec<Packed>> {
         self.source.forms(diff_id)
     }
 
@@ -239,7 +240,7 @@ impl Source for Cached<'_> {
         self.cache.open(&ready).map(|_| ready).or_else(|| self.source.ready(diff_id, form))
     }
 
-    fn remember(&self, diff_id: Digest, form: &Descriptor) -> Result<()> {
+    fn remember(&self, diff_id: Digest, form: Packed) -> Result<()> {
         self.source.remember(diff_id, form)
     }
 

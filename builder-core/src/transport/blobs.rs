@@ -204,12 +204,14 @@ impl Blobs<'_> {
             if self.sender.sink.has_blob(&known, Part::Layer(chain))? {
                 return Ok(known);
             }
-            if let Some(ready) = self.source.ready(diff_id, form) {
-                let ready = self.sender.known_as(ready, form);
-                self.as_it_is(&ready, Part::Layer(chain))?;
-                self.source.remember(diff_id, &ready)?;
-                return Ok(ready);
-            }
+        }
+        if recompress.unusual_level(form).is_none()
+            && let Some(ready) = self.source.ready(diff_id, form)
+        {
+            let ready = self.sender.known_as(ready, form);
+            self.as_it_is(&ready, Part::Layer(chain))?;
+            self.source.remember(diff_id, Packed { blob: ready.clone(), level: None })?;
+            return Ok(ready);
         }
         let write = |out: &mut dyn Write| self.write_plain(layer, diff_id, out);
         let sent = self.sender.send_made(form, Part::Layer(chain), write)?;

@@ -10,7 +10,7 @@ use super::publish::{Publication, publish};
 use super::stage::{Stage, Staged, Start};
 use super::tables::Table;
 use crate::builder::Builder;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::layer::Compression;
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, Manifest};
 use crate::transport::convert;
