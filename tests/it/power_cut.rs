@@ -289,7 +289,7 @@ cut! {
         setup: &[SHARED, "kiln pull -q oci:layout:base >/dev/null; kiln manifest create l localhost/base >/dev/null"],
         verb: &["manifest", "annotate", "--annotation", "a=b", "l", "localhost/base"],
         view: "podman images --format '{{.Repository}}'",
-        finish: "podman manifest inspect l; kiln manifest inspect l; rm -rf out; podman manifest push -q --all l oci:out:x",
+        finish: "podman manifest inspect l; kiln manifest inspect l",
         again: true,
         shared: true,
         ..Story::default()

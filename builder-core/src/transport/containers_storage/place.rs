@@ -49,7 +49,7 @@ pub(crate) fn exists(machine: &MachineStorage) -> bool {
         let found = fs::metadata(root.join("overlay-images"));
         found.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
-    driver_at(&machine.root).is_some() || denied(&machine.root)
+    driver_at(&machine.root).is_some() || (machine.root.is_absolute() && denied(&machine.root))
 }
 
 /// The driver of the storage at `root`: the one that has images, overlay before others.
