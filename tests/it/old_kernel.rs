@@ -81,7 +81,7 @@ fn what_nothing_stands_in_for_is_named() {
             let hint = "hint: start the container around this with `--security-opt seccomp=unconfined`";
             assert!(said.starts_with(&begin) && said.contains(hint), "{said}");
             let doctor = env.kiln(["doctor"]).stdout;
-            let line = format!("missing       nothing stands in for {call}: nothing can be mounted");
+            let line = format!("missing     nothing stands in for {call}: nothing can be mounted");
             assert!(doctor.contains(&line), "{doctor}");
         }
     }

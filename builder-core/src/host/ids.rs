@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::probe::Knob;
+use crate::sys::mount::Shown;
 use crate::sys::userns;
 pub use crate::sys::userns::IdRange;
 
@@ -186,6 +187,11 @@ impl Users {
                 .hint("name that of a process that you have started: /proc/PID/ns/user; root may join any")
         })?;
         Ok(Users { namespace, maps: IdMaps { uids, gids }, groups })
+    }
+
+    /// Which owners files are shown with, where those are others than they have.
+    pub(crate) fn owners(&self) -> Option<Shown<'_>> {
+        self.shows().map(|namespace| Shown { namespace, root: self.maps.outside((0, 0)) })
     }
 
     /// The namespace, where files must be shown with other ids than they have.

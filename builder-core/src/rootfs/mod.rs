@@ -19,7 +19,7 @@ mod traces;
 pub(crate) mod trees;
 
 pub(crate) use freeze::{freeze, freeze_held};
-pub(crate) use image::{open_frozen, open_image};
+pub(crate) use image::{Part, frozen_part, image_part, open_frozen, open_image};
 pub(crate) use mounted::{Rootfs, attach, clear_mark, detach, is_attached, take_down, wait_until_free};
 pub(crate) use plain::{is_one as is_plain, renamed as renamed_plain};
 pub(crate) use quiet::{Quiet, quieten};

@@ -1,7 +1,7 @@
 //! A container's files, mounted: detached for one verb, or attached where the user asked to see them.
 
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use crate::builder::Builder;
@@ -250,8 +250,8 @@ pub(super) fn overlay(
         label: label.as_deref(),
         probe: false,
     };
-    Ok(match users {
-        Some(users) => mount::overlay_mapped(&asked, users.namespace.as_fd(), users.maps.outside((0, 0))),
+    Ok(match users.and_then(Users::owners) {
+        Some(shown) => mount::overlay_mapped(&asked, shown),
         None => mount::overlay(&asked),
     })
 }

@@ -10,6 +10,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -107,6 +108,26 @@ impl Files {
             let _ = self.shown.set(root);
         }
         Ok(self.shown.get())
+    }
+}
+
+impl Files {
+    /// A directory of the files as a mount of its own, with a layer that takes the changes; none where that has to be
+    /// made of the open tree.
+    pub fn part(
+        &self,
+        builder: &Builder<'_>,
+        work: &Work,
+        part: rootfs::Part<'_>,
+    ) -> Result<Option<OwnedFd>> {
+        match &self.place {
+            Place::Image(manifest) => rootfs::image_part(builder, work, *manifest, part),
+            Place::Frozen(record) => rootfs::frozen_part(builder, work, record, None, part),
+            Place::Live(_, record, Some(upper)) => {
+                rootfs::frozen_part(builder, work, record, Some(upper.clone()), part)
+            }
+            Place::Own | Place::Live(_, _, None) => Ok(None),
+        }
     }
 }
 

@@ -110,30 +110,58 @@ fn newest_way(
 /// As [`overlay`], whose files have the owners that the ids of its layers have in another user namespace.
 ///
 /// Layers that show other ids must be mounted so; they are mounted over themselves, in a mount namespace of our own.
-/// `root` is what the namespace's root is to us: whatever overlay makes for itself belongs to who mounts it, and must
-/// be of an id that the layers have.
-pub(crate) fn overlay_mapped(
+/// Whatever overlay makes for itself belongs to who mounts it, and must be of an id that the layers have: so it is the
+/// namespace's root who does.
+pub(crate) fn overlay_mapped(overlay: &Overlay<'_>, shown: Shown<'_>) -> io::Result<OwnedFd> {
+    in_own_namespace(|| overlay_here(overlay, Some(shown)))
+}
+
+/// Which owners files are shown with: the namespace in which they have their ids, and what its root is to us.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    /// The user namespace.
+    pub namespace: BorrowedFd<'a>,
+    /// Its root's ids.
+    pub root: (u32, u32),
+}
+
+/// A directory of an overlay as a mount of its own, detached; `open` opens it by the overlay's top.
+///
+/// Before 6.15 the kernel copies no part of a mount that is attached nowhere, and puts no overlay over one.
+pub(crate) fn overlay_part(
     overlay: &Overlay<'_>,
-    namespace: BorrowedFd<'_>,
-    root: (u32, u32),
+    shown: Option<Shown<'_>>,
+    open: impl FnOnce(OwnedFd) -> io::Result<OwnedFd> + Send,
 ) -> io::Result<OwnedFd> {
     in_own_namespace(|| {
-        // By path: a handle is of another namespace.
-        let lowers = overlay.lowers.iter().map(|lower| by_path::path_of_handle(lower));
-        let lowers = lowers.collect::<Result<Vec<_>, _>>()?;
-        let overlay = &Overlay { lowers: &lowers, ..*overlay };
+        let made = overlay_here(overlay, shown)?;
+        attach(&made, by_path::place())?;
+        let part = open(made)?;
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        Ok(open_tree(part, "", flags)?)
+    })
+}
+
+/// Makes an overlay in the mount namespace of this thread, which is nobody else's.
+fn overlay_here(overlay: &Overlay<'_>, shown: Option<Shown<'_>>) -> io::Result<OwnedFd> {
+    // By path: a handle is of another namespace.
+    let lowers = overlay.lowers.iter().map(|lower| by_path::path_of_handle(lower));
+    let lowers = lowers.collect::<Result<Vec<_>, _>>()?;
+    let overlay = &Overlay { lowers: &lowers, ..*overlay };
+    if let Some(shown) = shown {
         // The upper and its scratch directory must be on one mount.
         let above = overlay.upper.map(|(upper, work)| common(upper, work)).transpose()?;
         for dir in overlay.lowers.iter().map(PathBuf::as_path).chain(above) {
             let mapped = clone_of(dir)?;
-            super::mount_attr::map_ids(&mapped, namespace)?;
+            super::mount_attr::map_ids(&mapped, shown.namespace)?;
             attach(&mapped, dir)?;
         }
-        let _maker = Maker::become_one(root.0, root.1)?;
-        overlay_by_handle(overlay).or_else(|refusal| match refusal {
-            Refusal::Mount(errno) => Err(errno.into()),
-            Refusal::Call => by_path::overlay_here(overlay),
-        })
+    }
+    let _maker = shown.map(|shown| Maker::become_one(shown.root.0, shown.root.1)).transpose()?;
+    overlay_by_handle(overlay).or_else(|refusal| match refusal {
+        Refusal::Mount(errno) => Err(errno.into()),
+        Refusal::Call => by_path::overlay_here(overlay),
     })
 }
 

@@ -210,7 +210,7 @@ impl Blobs<'_> {
         {
             let ready = self.sender.known_as(ready, form);
             self.as_it_is(&ready, Part::Layer(chain))?;
-            self.source.remember(diff_id, Packed { blob: ready.clone(), level: None })?;
+            self.source.remember(diff_id, ready.clone().into())?;
             return Ok(ready);
         }
         let write = |out: &mut dyn Write| self.write_plain(layer, diff_id, out);

@@ -16,7 +16,7 @@ use crate::name::{Location, Reference};
 use crate::oci::{Descriptor, Digest, Format, Index, media_type};
 use crate::store::lists::StoredList;
 use crate::transport::registry::Access;
-use crate::transport::{CopyOptions, Places, Which, copy_image, open};
+use crate::transport::{BlobCache, CopyOptions, Places, Source, Which, copy_image, open};
 use crate::verbs::beside::lists;
 use crate::verbs::copy_image::Layers;
 use crate::verbs::images::{Removed, Rmi};
@@ -271,7 +271,10 @@ impl ManifestPush {
             also: self.also.clone(),
             ..CopyOptions::default()
         };
-        let copied = copy_image(&source, &*open::sink(places, &target)?, &options, builder.reporter())?;
+        let cache = BlobCache::of(&builder.settings);
+        let cached = cache.as_ref().map(|cache| cache.before(&source));
+        let source: &dyn Source = cached.as_ref().map_or(&source, |cached| cached);
+        let copied = copy_image(source, &*open::sink(places, &target)?, &options, builder.reporter())?;
         if self.rm {
             remove_list(builder, &id.hex())?;
         }

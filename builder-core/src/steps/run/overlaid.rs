@@ -45,8 +45,8 @@ pub(super) fn overlay(
         label: None,
         probe: false,
     };
-    match users.filter(|users| users.shows().is_some()) {
-        Some(users) => mount::overlay_mapped(&asked, users.namespace.as_fd(), users.maps.outside((0, 0))),
+    match users.and_then(Users::owners) {
+        Some(shown) => mount::overlay_mapped(&asked, shown),
         None => mount::overlay(&asked),
     }
 }

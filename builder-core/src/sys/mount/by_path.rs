@@ -19,6 +19,11 @@ use super::{Overlay, flags_of};
 /// A directory that is on every machine, to mount on in a namespace of our own.
 const PLACE: &CStr = c"/dev";
 
+/// See [`PLACE`].
+pub(super) fn place() -> &'static Path {
+    Path::new(std::ffi::OsStr::from_bytes(PLACE.to_bytes()))
+}
+
 /// `mount(2)` takes one page of options, with a final NUL.
 const PAGE: usize = 4096;
 

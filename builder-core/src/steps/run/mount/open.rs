@@ -10,6 +10,7 @@ use rustix::mount::MountAttrFlags;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::Users;
+use crate::rootfs;
 use crate::sandbox::{DeviceNode, Facts, File, Mount};
 use crate::steps::run::labels::Confinement;
 use crate::steps::run::mount::{MountKind, RunMount, Sharing};
@@ -121,6 +122,9 @@ impl Place<'_> {
         // A mount of another tree cannot be copied on every kernel, so a layer is put over it.
         let (opened, detached) = match (from, &self.run.contextdir) {
             (Some(name), _) => {
+                if let Some(part) = self.part_of(name, mount, source, scratch)? {
+                    return Ok(part);
+                }
                 let opened =
                     self.files_of(name, self.scene.users.as_ref())?.open(source, flags, Mode::empty());
                 (opened.cannot("find in the image or container", show), true)
@@ -164,6 +168,24 @@ impl Place<'_> {
             return Ok(opened);
         }
         overlaid::clone(opened.as_fd(), Path::new(""), mount.options.recursive()).cannot("mount", show)
+    }
+
+    /// A directory of a container's or image's files, where it can be had as a mount.
+    fn part_of(
+        &self,
+        name: &str,
+        mount: &RunMount,
+        source: &Path,
+        scratch: &Path,
+    ) -> Result<Option<OwnedFd>> {
+        let Some((builder, work, sources)) = self.scene.store else { return Ok(None) };
+        let part = rootfs::Part {
+            path: source,
+            no_follow: mount.options.has("no-dereference"),
+            scratch,
+            users: self.scene.users.as_ref(),
+        };
+        sources.get(name).part(builder, work, part)
     }
 
     /// The files of a container or image.
