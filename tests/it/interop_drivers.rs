@@ -123,6 +123,15 @@ fn what_is_not_written_here_podman_takes_in() {
             id
         );
     }
+    // As the machine's storage, too.
+    env.shell(
+        "printf '[storage]\\ndriver=\"btrfs\"\\ngraphroot=\"%s\"\\nrunroot=\"%s\"\\n' $PWD/disk/b $PWD/r >conf
+        export KILN_PODMAN=1 CONTAINERS_STORAGE_CONF=$PWD/conf
+        kiln() { command kiln --storage-driver overlay \"$@\"; }; c=$(kiln from scratch); kiln config --label a=b $c
+        kiln commit -q $c made >/dev/null; kiln tag made tagged; kiln rm $c >/dev/null
+        test \"$(podman image inspect --format '{{.Labels.a}}' made)\" = b; podman image exists tagged",
+    )
+    .expect_ok("a session beside Podman");
     // Its subvolumes go only so.
     env.shell("podman --root $PWD/disk/b --runroot $PWD/r --storage-driver btrfs rmi -a >/dev/null")
         .expect_ok("the removal");
