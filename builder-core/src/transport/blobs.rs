@@ -197,7 +197,8 @@ impl Blobs<'_> {
         for known in self.source.forms(diff_id)? {
             let Some(known_form) = convert::form_of(&known.blob) else { continue };
             let is_it = known_form == form && recompress.has_level(&known, form);
-            if !is_it && !(spared && known_form != Compression::None) {
+            let other_does = spared && known_form != Compression::None;
+            if !is_it && !other_does {
                 continue;
             }
             let known = self.sender.known_as(known.blob, known_form);
