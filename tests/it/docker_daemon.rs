@@ -161,7 +161,8 @@ fn a_daemon_behind_tls() {
         "export {tls}/good; kiln image copy -q oci:layout:base docker-daemon:base:1
         kiln image copy -q docker-daemon:base:1 oci:back:x; kiln from -q docker-daemon:base:1 >/dev/null
         unset DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_CERT_PATH;
-        kiln image copy -q --dest-daemon-host tcp://127.0.0.1:{port} --dest-cert-dir good oci:layout:base docker-daemon:two:2"
+        kiln image copy -q --dest-daemon-host tcp://127.0.0.1:{port} --dest-cert-dir good \
+            oci:layout:base docker-daemon:two:2"
     ))
     .expect_ok("copies there and back");
     for name in ["base:1", "two:2"] {

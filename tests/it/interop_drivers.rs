@@ -1,5 +1,5 @@
-//! Drivers of the storage that Podman shares: vfs, which Kiln reads and writes as well; others, which Podman itself does;
-//! and files that cannot have second names there, and share their extents instead.
+//! Drivers of the storage that Podman shares: vfs, which Kiln reads and writes as well; others, which Podman itself
+//! does; and files that cannot have second names there, and share their extents instead.
 
 use crate::support::podman::{share, share_with, with_runs};
 use crate::support::{Env, Need, images, needs};
@@ -35,8 +35,9 @@ fn the_driver_vfs_is_written_and_read() {
     env.shell(SORTS).expect_ok("the image");
     // What Podman makes of the same layers has the same files, down to the last attribute.
     env.shell(
-        "look() { (cd $1; find . -mindepth 1 -type d -printf '%P d %m %U %G %T@\\n' -o -printf '%P %y %m %U %G %s %T@ %l\\n' |
-            sed 's/\\.0000000000//' | sort; find . -type f -exec sha256sum {} + -exec getfattr -d {} + | sort); }
+        "look() { (cd $1; all='%P %y %m %U %G %T@'
+            find . -mindepth 1 -type d -printf \"$all\\n\" -o -printf \"$all %s %l\\n\" | sort
+            find . -type f -exec sha256sum {} + -exec getfattr -d {} + | sort); }
         kiln image copy -q containers-storage:sorts ${place}localhost/ours
         kiln push -q sorts docker-archive:sorts.tar:localhost/theirs:1
         other=\"podman --root $PWD/other --runroot $PWD/o --storage-driver vfs\"; $other load -q -i sorts.tar
@@ -49,7 +50,8 @@ fn the_driver_vfs_is_written_and_read() {
     env.shell(
         "diffs=$(kiln inspect --type image --format '{{json .OCIv1.RootFS.DiffIDs}}' sorts)
         for tool in 'skopeo --policy policy.json copy -q' 'kiln image copy -q'; do
-            $tool --dest-decompress ${place}localhost/ours dir:out; test \"$(jq -c '[.layers[].digest]' out/manifest.json)\" = \"$diffs\"
+            $tool --dest-decompress ${place}localhost/ours dir:out
+            test \"$(jq -c '[.layers[].digest]' out/manifest.json)\" = \"$diffs\"
             rm -r out
         done
         test $($podman image inspect --format '{{.Id}}' ours) = $(kiln images -q --no-trunc sorts | cut -d: -f2)",
@@ -57,7 +59,8 @@ fn the_driver_vfs_is_written_and_read() {
     .expect_ok("the same layers");
     // All ways to name it, and what goes from it.
     env.shell(
-        "for place in [vfs@$PWD/vfs+$PWD/v] [vfs@$PWD/vfs] [$PWD/vfs+$PWD/v] [$PWD/vfs] [vfs@$PWD/vfs+$PWD/v:vfs.imagestore=]; do
+        "all=\"[vfs@$PWD/vfs+$PWD/v] [vfs@$PWD/vfs] [$PWD/vfs+$PWD/v] [$PWD/vfs] [vfs@$PWD/vfs+$PWD/v:o=]\"
+        for place in $all; do
             kiln image inspect --format '{{.Digest}}' containers-storage:${place}ours
         done | sort -u | grep -c sha256: | grep -qx 1
         kiln image copy -q oci:layout:localhost/base ${place}localhost/base; kiln image delete ${place}ours
@@ -90,10 +93,12 @@ const BESIDE: &str = "kiln pull -q oci:layout:localhost/base >/dev/null; test -d
     test \"$(podman images --format '{{.Repository}}')\" = localhost/base
     c=$(kiln from base); kiln run $c sh -c 'echo made >/made; rm /bin/yes; chown 5:6 /made'
     kiln commit -q $c made >/dev/null; kiln rm $c >/dev/null
-    test \"$(podman run $RUN made sh -c 'cat /made; stat -c %u:%g /made; ls /bin/yes 2>/dev/null || echo gone' | xargs)\" = 'made 5:6 gone'
+    podman run $RUN made sh -c 'cat /made; stat -c %u:%g /made; ls /bin/yes 2>/dev/null || echo gone' >said
+    test \"$(xargs <said)\" = 'made 5:6 gone'
     kiln tag made also; podman tag made more; test \"$(kiln images -q | sort -u | wc -l)\" = 2
     kiln rmi also >/dev/null; podman image exists more; ! podman image exists also
-    c=$(buildah from scratch); buildah config --label a=b $c; buildah commit -q $c theirs >/dev/null; buildah rm $c >/dev/null
+    c=$(buildah from scratch); buildah config --label a=b $c; buildah commit -q $c theirs >/dev/null
+    buildah rm $c >/dev/null
     d=$(kiln from theirs); kiln config --label c=d $d; kiln commit -q $d ours >/dev/null; kiln rm $d >/dev/null
     test \"$(podman image inspect --format '{{.Labels.a}}{{.Labels.c}}' ours)\" = bd
     kiln rmi -a -f >/dev/null; test -z \"$(podman images -q)$(ls $SHARED/vfs/dir)\"";
@@ -118,6 +123,15 @@ fn what_is_not_written_here_podman_takes_in() {
             id
         );
     }
+    // As the machine's storage, too.
+    env.shell(
+        "printf '[storage]\\ndriver=\"btrfs\"\\ngraphroot=\"%s\"\\nrunroot=\"%s\"\\n' $PWD/disk/b $PWD/r >conf
+        export KILN_PODMAN=1 CONTAINERS_STORAGE_CONF=$PWD/conf
+        kiln() { command kiln --storage-driver overlay \"$@\"; }; c=$(kiln from scratch); kiln config --label a=b $c
+        kiln commit -q $c made >/dev/null; kiln tag made tagged; kiln rm $c >/dev/null
+        test \"$(podman image inspect --format '{{.Labels.a}}' made)\" = b; podman image exists tagged",
+    )
+    .expect_ok("a session beside Podman");
     // Its subvolumes go only so.
     env.shell("podman --root $PWD/disk/b --runroot $PWD/r --storage-driver btrfs rmi -a >/dev/null")
         .expect_ok("the removal");

@@ -216,7 +216,7 @@ fn a_storage_that_another_process_holds_is_waited_for() {
 #[test]
 fn a_storage_one_may_not_write_to_is_told() {
     let test = "interop_storage::a_storage_one_may_not_write_to_is_told";
-    let Some(env) = Env::for_user(test) else { return };
+    let Some(mut env) = Env::for_user(test) else { return };
     let storage = env.path("../locked");
     fs::create_dir_all(storage.join("overlay-images")).expect("a storage of root's");
     images::write_small(&env.path("layout"), "base");
@@ -230,6 +230,20 @@ fn a_storage_one_may_not_write_to_is_told() {
     fs::set_permissions(&storage, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("its mode");
     let said = env.fails(125, ["image", "inspect", &target]);
     assert!(said.contains("cannot open the storage `") && said.contains("Permission denied"), "{said}");
+    // Nobody is told that what may be there is not.
+    let conf =
+        format!("[storage]\ndriver = \"overlay\"\nrootless_storage_path = \"{}\"\n", storage.display());
+    let conf = env.write("storage.conf", conf);
+    env.set("CONTAINERS_STORAGE_CONF", conf.display().to_string());
+    env.set("KILN_PODMAN", "1");
+    for words in [&["images"][..], &["from", "base"], &["tag", "base", "other"], &["pull", "oci:layout:base"]]
+    {
+        let said = env.fails(125, words);
+        assert!(
+            said.contains("cannot open the storage `") && said.contains("hint: run as the user"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

@@ -41,8 +41,10 @@ pub(crate) fn find(builder: &Builder<'_>, text: &str) -> Result<Option<StorageSo
     if Location::has_transport(text) {
         return Ok(None);
     }
-    match StorageSource::open(storage, text) {
-        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+    let is_list = |storage: &Storage| storage.named(text).is_ok_and(|named| named.is_list);
+    match StorageSource::open(storage.clone(), text) {
+        // A list that has no image for this machine is there all the same.
+        Err(error) if error.kind() == Kind::NotFound && !is_list(&storage) => Ok(None),
         found => found.map(Some),
     }
 }

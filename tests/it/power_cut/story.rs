@@ -28,6 +28,8 @@ pub struct Story {
     pub damaged: bool,
     /// Whether Podman's storage is beside the store: in it, so that it is copied with it.
     pub shared: bool,
+    /// The driver of that.
+    pub driver: &'static str,
 }
 
 impl Default for Story {
@@ -45,6 +47,7 @@ impl Default for Story {
             again: false,
             damaged: false,
             shared: false,
+            driver: "overlay",
         }
     }
 }
@@ -108,7 +111,7 @@ impl<'a> Stage<'a> {
     fn new(story: &'a Story) -> Self {
         let mut env = Env::new();
         if story.shared {
-            podman::share(&mut env);
+            podman::share_with(&mut env, story.driver);
         }
         images::write_busybox(&env.path("layout"), "base").expect("a static busybox");
         env.shell(
@@ -183,11 +186,12 @@ impl<'a> Stage<'a> {
         }
         if self.story.shared {
             self.env.shell("podman rmi -a -f").expect_ok("the removal of the rest");
-            let left = self.env.shell(
-                "ls -A $SHARED/overlay | grep -vx 'l\\|.has-mount-program'; ls -A $SHARED/overlay/l
-                ls -A $SHARED/overlay-layers $SHARED/overlay-images $SHARED/overlay-containers |
-                    grep -v '^/\\|^$\\|\\.json$\\|\\.lock$'; true",
-            );
+            let left = self.env.shell(&format!(
+                "cd $SHARED; ls -A {0} | grep -vx 'l\\|dir\\|.has-mount-program'; ls -A {0}/l {0}/dir 2>/dev/null |
+                    grep -v '^{0}/.*:$'
+                ls -A {0}-layers {0}-images {0}-containers | grep -v ':$\\|^$\\|\\.json$\\|\\.lock$'; true",
+                self.story.driver
+            ));
             assert_eq!(left.stdout, "", "what is left in Podman's storage");
         }
     }

@@ -44,8 +44,8 @@ pub fn with_shared_base(test: &str) -> Option<Env> {
 const WORDS: [&str; 2] = ["", "--runtime runc --ulimit nofile=1024:1024 --ulimit nproc=1000:1000"];
 
 /// A story with such a storage in which Podman runs containers, with `podman run $RUN IMAGE`: root's, or an ordinary
-/// user's. There is a layout with a busybox, `oci:layout:localhost/base`, and nothing in the storage. `None`, and `test`
-/// on the list, where it cannot be told.
+/// user's. There is a layout with a busybox, `oci:layout:localhost/base`, and nothing in the storage. `None`, and
+/// `test` on the list, where it cannot be told.
 pub fn with_runs(test: &str, env: impl FnOnce() -> Option<Env>, driver: &str) -> Option<Env> {
     let programs = ["podman", "buildah", "skopeo", "jq"].map(Need::Program);
     if !needs(test, &[Need::Root, Need::Busybox]) || !needs(test, &programs) {
@@ -55,8 +55,12 @@ pub fn with_runs(test: &str, env: impl FnOnce() -> Option<Env>, driver: &str) ->
     share_with(&mut env, driver);
     env.set("XDG_RUNTIME_DIR", env.path("x").display().to_string());
     images::write_busybox(&env.path("layout"), "localhost/base")?;
-    env.shell("mkdir -m 700 x; skopeo copy -q --policy policy.json oci:layout:localhost/base docker-archive:base.tar:base:1; podman load -q -i base.tar")
-        .expect_ok("Podman's image");
+    env.shell(
+        "mkdir -m 700 x
+        skopeo --policy policy.json copy -q oci:layout:localhost/base docker-archive:base.tar:base:1
+        podman load -q -i base.tar",
+    )
+    .expect_ok("Podman's image");
     let runs = |words: &str| env.shell(&format!("podman run --rm --network none {words} base:1 true"));
     let mut said = String::new();
     for words in WORDS {

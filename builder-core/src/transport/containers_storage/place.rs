@@ -43,9 +43,13 @@ impl Kept {
     }
 }
 
-/// Whether the machine has a storage where its settings say.
+/// Whether the machine has a storage where its settings say; also one that may not be looked into.
 pub(crate) fn exists(machine: &MachineStorage) -> bool {
-    driver_at(&machine.root).is_some()
+    let denied = |root: &Path| {
+        let found = fs::metadata(root.join("overlay-images"));
+        found.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    };
+    driver_at(&machine.root).is_some() || (machine.root.is_absolute() && denied(&machine.root))
 }
 
 /// The driver of the storage at `root`: the one that has images, overlay before others.
