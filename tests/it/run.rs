@@ -384,7 +384,7 @@ fn a_command_may_do_what_buildahs_may() {
 fn nothing_is_left_of_a_command() {
     let Some(env) = with_container("nothing_is_left_of_a_command") else { return };
     let mounts = || {
-        let text = std::fs::read_to_string("/proc/self/mountinfo").expect("mountinfo");
+        let text = std::fs::read_to_string("/proc/thread-self/mountinfo").expect("mountinfo");
         text.lines().filter(|line| line.contains(&env.path("").display().to_string()[..24])).count()
     };
     let before = mounts();

@@ -31,7 +31,7 @@ fn a_build_has_the_defaults_of_the_machine() {
         "c/Dockerfile",
         "FROM localhost/base\n\
          RUN busybox grep CapEff /proc/self/status; ulimit -n; umask; echo $A $B $PATH\n\
-         RUN cat /shown/file /run/secrets/file; echo x >/shown/file || stat -c %F /dev/mine\n\
+         RUN cat /shown/file /run/secrets/file; (echo x >/shown/file) 2>&1 || stat -c %F /dev/mine\n\
          RUN busybox grep nameserver /etc/resolv.conf; busybox grep internal /etc/hosts\n\
          RUN busybox df -k /dev/shm | busybox awk 'END { print $2 }'; cat /proc/sys/kernel/shmmax\n\
          RUN busybox df -T /in-memory | busybox awk 'END { print $2 }'; hostname >/name\n",
@@ -48,8 +48,8 @@ CapEff:	0000000000000020
 conf ours /bin
 shown
 subscribed
-character special file
 /bin/sh: can't create /shown/file: Read-only file system
+character special file
 nameserver 9.9.9.9
 192.0.2.7	host.containers.internal host.docker.internal
 3072

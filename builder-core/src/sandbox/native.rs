@@ -195,8 +195,10 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
             None => error,
         }
     })?;
+    // While the child waits: later it may have ended. One that cannot be had is not kept, and that is all.
+    let kept = awaited.is_some() && pool::leaves_it_alone(spec);
+    let namespace = kept.then(|| uplink::network_of(child.pid).ok()).flatten();
     let network = awaited.map(|awaited| awaited.join(&mut child, spec)).transpose()?;
-    let namespace = pool::leaves_it_alone(spec).then(|| uplink::network_of(child.pid)).transpose()?;
     let notices = child.settle().cannot("hear from", "the sandbox")?;
     for notice in &notices {
         match notice {

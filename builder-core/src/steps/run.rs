@@ -246,6 +246,7 @@ impl Run {
                 .because("with the isolation `chroot` none is started")
                 .hint("leave --runtime-flag away, or use --isolation oci"));
         }
+        self.runtime_flags.iter().try_for_each(|flag| words::check_runtime_flag(flag))?;
         let Some(program) = self.runtime.as_ref().filter(|_| !self.is_chroot()) else { return Ok(None) };
         if users.and_then(Users::shows).is_some() {
             return Err(Error::new(

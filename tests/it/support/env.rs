@@ -10,6 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid, User};
 
 use super::needs::{Need, USER, needs};
@@ -29,6 +31,19 @@ pub struct Env {
     variables: Vec<(&'static str, String)>,
 }
 
+/// Gives this thread, and all that it starts, mounts of its own, once and if it may: a namespace that another story
+/// makes is a copy of all mounts there are, and with ours in it our containers would rightly be taken for held.
+fn keep_mounts_apart() {
+    thread_local! {
+        static APART: bool = {
+            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            let nothing = None::<&str>;
+            unshare(CloneFlags::CLONE_NEWNS).is_ok() && mount(nothing, "/", nothing, private, nothing).is_ok()
+        };
+    }
+    APART.with(|_| ());
+}
+
 /// How a command ended and what it said.
 #[derive(Debug)]
 pub struct Outcome {
@@ -41,6 +56,7 @@ pub struct Outcome {
 impl Env {
     /// An environment for whoever runs the tests.
     pub fn new() -> Self {
+        keep_mounts_apart();
         let base = std::env::var_os("KILN_TEST_DIR").map(PathBuf::from).or_else(|| {
             let shm = PathBuf::from("/dev/shm");
             shm.is_dir().then_some(shm)
@@ -266,7 +282,7 @@ fn outcome(output: Output) -> Outcome {
 
 /// Detaches what a story left mounted below `dir`, so that the removal of its directory cannot reach into it.
 pub fn detach_below(dir: &Path) {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
     let mut points: Vec<_> = mounts.lines().filter_map(|line| line.split(' ').nth(4)).collect();
     points.reverse();
     for point in points.into_iter().map(Path::new).filter(|point| point.starts_with(dir)) {

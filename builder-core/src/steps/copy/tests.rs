@@ -299,16 +299,12 @@ fn parents_are_kept_below_the_destination() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_a_hint() {
+fn what_makes_no_sense_is_refused() {
     let scene = Scene::new();
     scene.write("rootfs/file", "here before");
     for source in ["nope", "nope*", "a.txt/x"] {
-        let error = refused(
-            scene.perform(&copy(&[source], "/x")),
-            Kind::NotFound,
-            &format!("cannot copy `{source}`"),
-        );
-        assert!(error.hint_text().is_some());
+        let sentence = format!("cannot copy `{source}`");
+        refused(scene.perform(&copy(&[source], "/x")), Kind::NotFound, &sentence);
     }
     refused(scene.perform(&copy(&["d"], "/file")), Kind::Exists, "cannot copy to `/file`");
     refused(scene.perform(&copy(&["a.txt"], "/file/")), Kind::Exists, "cannot copy to `/file/`");

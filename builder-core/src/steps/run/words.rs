@@ -13,6 +13,21 @@ use crate::steps::run::settings::{Dns, HostAddress, HostEntry, Isolation, Limit,
 /// Longer than any word that makes sense here; what is longer is not repeated in a message.
 const MAX_WORD: usize = 4096;
 
+/// Refuses what cannot be an option of an OCI runtime: a name without dashes before it, perhaps with `=` and a value.
+pub(super) fn check_runtime_flag(flag: &str) -> Result<()> {
+    let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.len() <= 64
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if is_name && flag.len() <= MAX_WORD && !value.contains(char::is_control) {
+        return Ok(());
+    }
+    let shown: String = flag.chars().take(64).collect::<String>().escape_debug().to_string();
+    Err(Error::invalid(format!("cannot pass `{shown}` to the runtime"))
+        .because("it is no option of a program")
+        .hint("name one without its dashes: --runtime-flag debug, or --runtime-flag log=FILE"))
+}
+
 /// Bytes: a number, then perhaps one of `b k m g t p` with or without `ib` or `b`, all powers of 1024.
 pub fn parse_size(text: &str) -> Option<u64> {
     let lower = text.trim().to_ascii_lowercase();
