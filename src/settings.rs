@@ -102,6 +102,14 @@ pub fn registries(globals: &Globals) -> RegistrySettings {
     registries::look(globals)
 }
 
+/// Where large temporary files go: `TMPDIR`, or what containers.conf says; else none, for the store.
+pub fn scratch(host: Host) -> Result<Option<PathBuf>> {
+    match Environment::get("TMPDIR") {
+        Some(dir) => Ok(Some(dir.into())),
+        None => containers_conf::tmp_dir(&Places::of_machine(host.is_rootless())),
+    }
+}
+
 /// What of the host every `run` sees, by mounts.conf or the file that was named in its place.
 pub fn mounts_conf(globals: &Globals, host: Host) -> Result<Vec<SecretMount>> {
     mounts_conf::load(&Places::of_machine(host.is_rootless()), globals.default_mounts_file.as_deref())
@@ -142,6 +150,7 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         reuse_networks: false,
         blob_cache: None,
         search_path: Environment::get("PATH"),
+        scratch: scratch(host)?,
     })
 }
 

@@ -39,10 +39,10 @@ pub use oci::{
 pub use sandbox::{Exit, Network, Resources, Space, default_capabilities, usual_runtime};
 pub use settings::{DaemonSettings, Driver, MachineStorage, Proxies, RegistrySettings, Settings};
 pub use steps::{
-    Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
-    MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
-    Shown, Spaces, SshAgent, Unpack, Uplink, Uplinks, UserSpace, Volume, is_git, is_remote, parse_size,
-    unpack_archive,
+    Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, HostName, Isolation,
+    Limit, MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security,
+    Sharing, Shown, Spaces, SshAgent, Unpack, Uplink, Uplinks, UserSpace, Volume, is_git, is_remote,
+    parse_size, unpack_archive,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
 pub use transport::http::Tls;

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where things are and which defaults hold.
@@ -30,6 +30,8 @@ pub struct Settings {
     pub machine: MachineStorage,
     /// A directory for what a run needs while it lasts; in the store, unless given. It exists.
     pub run_root: Option<PathBuf>,
+    /// Where large temporary files go, such as archives that are unpacked to be read; in the store, unless given.
+    pub scratch: Option<PathBuf>,
     /// Whether commands may have the network that an earlier one had, where a helper has joined that to the host's: for
     /// who runs several.
     pub reuse_networks: bool,
@@ -46,6 +48,11 @@ impl Settings {
         std::env::split_paths(path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(|file| {
             std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
         })
+    }
+
+    /// Where large temporary files of some work go.
+    pub(crate) fn scratch<'a>(&'a self, work: &'a Path) -> &'a Path {
+        self.scratch.as_deref().unwrap_or(work)
     }
 
     /// The program that serves overlays in the kernel's place: the one named, or fuse-overlayfs if it is there.

@@ -36,13 +36,18 @@ pub(crate) fn define(
         ssh: _,
         terminal,
         no_pivot,
+        shares_keyring,
         runtime,
+        // The one that holds is in `runtime`.
+        runtimes: _,
         runtime_flags,
         hooks_dirs,
         // For a runtime only, and what one runs is not recorded.
         annotations: _,
         helpers: _,
         uplinks,
+        // The machine's address, as proxies are.
+        host_name: _,
         settings,
         // Laid below the settings already.
         defaults: _,
@@ -72,6 +77,9 @@ pub(crate) fn define(
     step.field("working directory", workdir);
     step.field("host name", hostname.as_deref().unwrap_or_default());
     step.field("no pivot", no_pivot.to_string());
+    if *shares_keyring {
+        step.field("keyring", "the caller's");
+    }
     step.field("runtime", shell_line(runtime.iter().chain(runtime_flags)));
     if runtime.is_some() {
         step.field("hooks", plain(hooks_dirs));

@@ -114,6 +114,20 @@ pub enum HostAddress {
     HostGateway,
 }
 
+/// What `host.containers.internal` and `host.docker.internal` stand for in `/etc/hosts`. What a command does must not
+/// depend on it: it is another on each machine, and in no key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostName {
+    /// The address by which the command reaches the host, where there is one.
+    #[default]
+    Found,
+    /// This address.
+    Given(IpAddr),
+    /// Nothing: they are not there.
+    Absent,
+}
+
 /// What `/etc/resolv.conf` says. Each list that is not empty takes the place of the host's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
