@@ -24,6 +24,8 @@ pub struct Settings {
     pub shuffled: bool,
     /// Whether an owner that cannot be set is given up, where it would be an error.
     pub ignore_chown_errors: bool,
+    /// Whose ids containers get that have ids of their own chosen for them.
+    pub ids: IdPool,
     /// Where what concerns registries is written, and how they are reached.
     pub registries: RegistrySettings,
     /// The storage that Podman and others of this machine share.
@@ -93,6 +95,24 @@ impl Default for MachineStorage {
             beside: false,
             wanted: false,
         }
+    }
+}
+
+/// Whose ids containers get that have ids of their own chosen for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdPool {
+    /// The name in `/etc/subuid` and `/etc/subgid` that root's containers have the ids of.
+    pub user: String,
+    /// The fewest ids a container gets.
+    pub smallest: u32,
+    /// The most that one gets that did not ask for a number.
+    pub largest: u32,
+}
+
+impl Default for IdPool {
+    /// As storage.conf(5) has it.
+    fn default() -> Self {
+        IdPool { user: "containers".to_owned(), smallest: 1024, largest: 65_536 }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What containers.conf says of how commands run, as the settings that all others are laid over.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use builder_core::{
     Device, Dns, Error, Event, HostName, IdMaps, Limit, MountKind, MountOptions, Network, Reporter as _,
@@ -44,7 +44,9 @@ pub fn fill(run: &mut Run, context: &Context) -> Result<()> {
     run.shares_keyring = conf.containers.keyring == Some(false);
     run.hooks_dirs.clone_from(&conf.engine.hooks_dir);
     run.annotations = pairs("annotations", &conf.containers.annotations)?;
-    run.helpers.clone_from(&conf.engine.helper_binaries_dir);
+    // As its name says, the variable is for whoever tries another one.
+    run.helpers.extend(Environment::get("CONTAINERS_HELPER_BINARY_DIR").map(PathBuf::from));
+    run.helpers.extend(conf.engine.helper_binaries_dir.iter().cloned());
     let mut mounts: Vec<RunMount> = all(&conf.containers.mounts)?;
     for shown in settings::mounts_conf(&context.globals, context.host)? {
         // A machine without a subscription has none to show.

@@ -1,8 +1,9 @@
 //! containers.conf: the defaults of the field's tools for containers and for the engine. Read when a verb needs it.
 //!
 //! The format is containers.conf(5)'s. Only the keys that concern building are here, each with its effect; those of
-//! running pods, machines and services, and what Podman alone reads, mean nothing to a builder. Files complete each other key by key; a list replaces the one before it,
-//! unless it ends in `{append=true}`, which also holds for the files after it.
+//! running pods, machines and services, and what Podman alone reads, mean nothing to a builder. Files complete each
+//! other key by key; a list replaces the one before it, unless it ends in `{append=true}`, which also holds for the
+//! files after it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -166,6 +166,9 @@ fn command(
     if spec.shares_keyring {
         args.push(c"--no-new-keyring".into());
     }
+    if spec.no_pivot {
+        args.push(c"--no-pivot".into());
+    }
     args.extend([c"--bundle".into(), word(bundle)?, word(Path::new(id))?]);
     Ok(Command::new(vec![word(program)?], args, vec![word(Path::new(&format!("PATH={PATH}")))?]))
 }

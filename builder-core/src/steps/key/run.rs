@@ -7,7 +7,9 @@ use crate::error::Result;
 use crate::oci::Draft;
 use crate::sandbox::Network;
 use crate::steps::key::{Definition, mounts, shell_line};
-use crate::steps::run::{Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security, Uplinks};
+use crate::steps::run::{
+    Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security, Uplinks, UserSpace,
+};
 use crate::steps::sources::Sources;
 use crate::store::{StepKind, Work};
 
@@ -26,6 +28,7 @@ pub(crate) fn define(
         env,
         // What a command does must not depend on them.
         proxies: _,
+        host_name: _,
         user,
         workdir,
         hostname,
@@ -38,19 +41,16 @@ pub(crate) fn define(
         no_pivot,
         shares_keyring,
         runtime,
-        // The one that holds is in `runtime`.
-        runtimes: _,
         runtime_flags,
         hooks_dirs,
         // For a runtime only, and what one runs is not recorded.
         annotations: _,
         helpers: _,
         uplinks,
-        // The machine's address, as proxies are.
-        host_name: _,
         settings,
-        // Laid below the settings already.
+        // Laid below the settings, and the one that holds into `runtime`, already.
         defaults: _,
+        runtimes: _,
     } = run;
     // The container's id, its name and that of its image are another each time, and say nothing.
     let RunConfig {
@@ -81,12 +81,10 @@ pub(crate) fn define(
         step.field("keyring", "the caller's");
     }
     step.field("runtime", shell_line(runtime.iter().chain(runtime_flags)));
-    if runtime.is_some() {
-        step.field("hooks", plain(hooks_dirs));
-    }
     step.field("platform", platform(draft));
     step.field("ids", ids(builder));
     if runtime.is_some() {
+        step.field("hooks", plain(hooks_dirs));
         step.refuse("an OCI runtime performs it, which prints by itself", Some("leave --runtime away"));
     }
     if *terminal {
@@ -181,7 +179,7 @@ fn define_settings(
     step.field("size of /dev/shm", shm_size.map(|size| size.to_string()).unwrap_or_default());
     step.field("kernel settings", plain(sysctls));
     step.field("umask", plain(umask));
-    step.field("user namespace", plain(users));
+    step.field("user namespace", plain(&users.as_ref().map(UserSpace::seen)));
     if let Some(device) = devices.first() {
         step.refuse(format!("it has the device {}", device.target.display()), None);
     }
