@@ -122,6 +122,14 @@ $ kiln run --mount type=bind,from=c,src=/made/x,dst=/x --mount type=bind,from=u,
 /e/passwd 0:0
 $ kiln --storage-driver vfs run --mount type=bind,from=made,src=/made,dst=/m u stat -c '%n %u:%g' /m/x
 /m/x 33:44
+$ # A container that is a copy of its own, and stays as it is.
+> kiln --storage-driver vfs from -q --name p made; kiln --storage-driver vfs run p sh -c 'echo own >/made/own; chown 5:6 /made/own'
+> export STORAGE_DRIVER=vfs; kiln run --mount type=bind,from=p,src=/made,dst=/m u stat -c '%n %u:%g' /m /m/own; kiln run --mount type=bind,from=p,src=/made,dst=/m,rw u touch /m/own /m/new; kiln run p ls /made
+p
+/m 0:0
+/m/own 5:6
+own
+x
 $ kiln run --mount type=cache,from=made,src=/made,dst=/k u stat -c '%n %u:%g' /k/x
 /k/x 33:44
 $ kiln rm u | wc -l
