@@ -59,6 +59,7 @@ impl Args {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
         }
+        run_defaults::heed_limits(&settings.resources, context)?;
         Ok(Options {
             layers: self.has_layers() && !self.squash,
             // What was performed before has other times.
@@ -85,7 +86,7 @@ impl Args {
     fn has_layers(&self) -> bool {
         match (self.layers, Environment::text("BUILDAH_LAYERS").as_deref()) {
             (Some(layers), _) => layers,
-            (None, Some(text)) => matches!(text, "1" | "true"),
+            (None, Some(text)) => text == "1" || text.eq_ignore_ascii_case("true"),
             (None, None) => !settings::is_buildah(),
         }
     }
