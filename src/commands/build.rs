@@ -1,5 +1,6 @@
 //! `kiln build`: what is done in which order. The words are in `flags`, what they mean is in `options`.
 
+mod call;
 mod docker;
 mod finish;
 mod flags;
@@ -74,7 +75,7 @@ impl Args {
         let job = Job { context, builder, settings, contexts, outputs, several, to_stdout, stdin };
         let mut images = Vec::new();
         for wanted in &platforms {
-            let read = self.read(contexts, &file, wanted)?;
+            let read = self.read(builder, contexts, &file, wanted)?;
             if let Some(exit) = self.answer(&read)? {
                 return Ok(exit);
             }

@@ -3,8 +3,9 @@
 use super::Lowering;
 use crate::ast::{self, CommandLine};
 use crate::graph::mount_from;
+use crate::lexer::Opening;
 use crate::verbs::{Origin, Run};
-use crate::words::{WordError, Words};
+use crate::words::WordError;
 
 impl Lowering<'_> {
     pub(super) fn run(&self, run: &ast::Run) -> Result<Run, WordError> {
@@ -46,7 +47,7 @@ impl Lowering<'_> {
         match run.heredocs.as_slice() {
             [] => (self.in_shell(line), None),
             // Nothing but the heredoc: its text is what is run.
-            [only] if is_alone(line) => {
+            [only] if Opening::parse(line).is_some() => {
                 let text = only.text();
                 if text.starts_with("#!") { (Vec::new(), Some(text)) } else { (self.in_shell(&text), None) }
             }
@@ -62,13 +63,6 @@ impl Lowering<'_> {
             }
         }
     }
-}
-
-/// Whether the line is one word, which opens a heredoc for standard input.
-fn is_alone(line: &str) -> bool {
-    let words = Words { raw_quotes: true, keep_unset: true, ..Words::new('\\') };
-    let found = words.expand(line, &()).map(|expansion| expansion.words).unwrap_or_default();
-    matches!(found.as_slice(), [one] if one.starts_with("<<"))
 }
 
 /// A field of a list with commas, in quotes where it needs them.
