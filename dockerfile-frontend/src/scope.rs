@@ -138,6 +138,12 @@ impl<'g> Scope<'g> {
         }
     }
 
+    /// An argument that is about the build itself, if the user gave it and it is not empty.
+    #[must_use]
+    pub fn about_the_build(&self, name: &str) -> Option<&str> {
+        self.global.given.arguments.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
     /// What a command sees besides the environment: declared arguments, and predefined ones the user gave.
     #[must_use]
     pub fn run_env(&self) -> Vec<(String, String)> {
