@@ -1,5 +1,6 @@
 //! `kiln build`: what is done in which order. The words are in `flags`, what they mean is in `options`.
 
+mod call;
 mod docker;
 mod finish;
 mod flags;
@@ -19,7 +20,7 @@ use builder_core::{
 use dockerfile_frontend::{Build, Built, Failed, execute};
 
 use crate::args::endpoint::refuse;
-use crate::build::{Adapter, Contexts, FailedCommand, Found, Output, find_all, output};
+use crate::build::{Adapter, Asked, Contexts, FailedCommand, Found, Output, find_all, output};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::{self, Environment};
@@ -48,7 +49,8 @@ struct Job<'a> {
 
 impl Args {
     /// Builds, and prints the image id; of several platforms the ids.
-    pub fn run(self, context: &Context) -> Result<Exit> {
+    pub fn run(mut self, context: &Context) -> Result<Exit> {
+        self.take_epoch()?;
         self.refused.check()?;
         self.docker.check()?;
         self.check_names()?;
@@ -63,9 +65,14 @@ impl Args {
         let settings =
             Settings { blob_cache: self.blob_cache.make()?, reuse_networks: true, ..context.entered()? };
         let builder = Builder::open(&settings, context.host, &talk)?;
-        let elsewhere = self.file.iter().any(|file| file != "-");
         let fetch = self.registry.fetch(&context.globals);
-        let contexts = Contexts::new(&builder, &self.context, &self.build_context, &fetch, elsewhere)?;
+        let asked = Asked {
+            main: &self.context,
+            named: &self.build_context,
+            dockerfile_elsewhere: self.file.iter().any(|file| file != "-"),
+            keep_git_dir: self.keeps_git_dir()?,
+        };
+        let contexts = Contexts::new(&builder, asked, &fetch)?;
         let file = self.file(&builder, context, &contexts)?;
         let platforms = self.platforms(context, &builder, &contexts, &file)?;
         let several = platforms.len() > 1;
@@ -74,7 +81,7 @@ impl Args {
         let job = Job { context, builder, settings, contexts, outputs, several, to_stdout, stdin };
         let mut images = Vec::new();
         for wanted in &platforms {
-            let read = self.read(contexts, &file, wanted)?;
+            let read = self.read(builder, contexts, &file, wanted)?;
             if let Some(exit) = self.answer(&read)? {
                 return Ok(exit);
             }

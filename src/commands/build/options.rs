@@ -14,7 +14,7 @@ use dockerfile_frontend::Given;
 use super::platforms::platforms_of;
 use super::stages::{label, place};
 use super::{Args, Job};
-use crate::args::{proxies, run_defaults};
+use crate::args::{parse_bool, proxies, run_defaults};
 use crate::build::{Options, Rules};
 use crate::cli::Context;
 use crate::commands::{parse_format, version};
@@ -41,6 +41,37 @@ impl Args {
             platform.insert(EPOCH.to_owned(), epoch.to_string());
         }
         Ok(Given { arguments: arguments(&self.build_arg_file, &self.build_arg)?, platform })
+    }
+
+    /// The value of a build argument that is about the build itself.
+    fn about_the_build(&self, name: &str) -> Result<Option<String>> {
+        Ok(arguments(&self.build_arg_file, &self.build_arg)?.remove(name))
+    }
+
+    /// Takes the date of the image that is given as a build argument, unless a flag says another.
+    pub(super) fn take_epoch(&mut self) -> Result<()> {
+        if let Some(text) = self.about_the_build(EPOCH)?.filter(|text| !text.is_empty()) {
+            let seconds = text.parse().map_err(|_| {
+                Error::invalid(format!("cannot use the build argument `{EPOCH}={text}`"))
+                    .because("it is no number of seconds since 1970")
+                    .hint("--build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)")
+            })?;
+            self.times.default_epoch(seconds);
+        }
+        Ok(())
+    }
+
+    /// Whether repositories that are contexts keep their `.git`.
+    pub(super) fn keeps_git_dir(&self) -> Result<bool> {
+        let text = self.about_the_build("BUILDKIT_CONTEXT_KEEP_GIT_DIR")?.filter(|text| !text.is_empty());
+        text.map_or(Ok(false), |text| {
+            parse_bool(&text).map_err(|because| {
+                Error::invalid(format!(
+                    "cannot use the build argument `BUILDKIT_CONTEXT_KEEP_GIT_DIR={text}`"
+                ))
+                .because(because)
+            })
+        })
     }
 
     /// How stages are built.
