@@ -101,6 +101,8 @@ buildah bud --timestamp 0 -f G --target c . | sed 's/^--> .*/-->/'
 buildah bud --timestamp 0 -f G --logfile log .; sed 's/^--> .*/-->/' log | grep -v '^Getting\|^Copying\|^Writing\|^Storing'
 printf 'FROM localhost/sh\nRUN echo out; echo err >&2\nRUN ["/bin/sh", "-c", "echo again"]\n' >H; buildah bud --timestamp 0 --isolation chroot -f H . | sed 's/^--> .*/-->/'
 buildah bud --timestamp 0 -q --isolation chroot -f H . 2>&1
+printf 'FROM localhost/sh\nCOPY sh /bin/busybox\nRUN busybox mkdir /d; echo one >/d/a; busybox ln /d/a /b\nRUN echo two >>/b; busybox cat /d/a\nRUN busybox ln /b /c; busybox rm /d/a; echo three >>/c; busybox cat /b; busybox stat -c %%h /b /c\nRUN busybox mv /d /e; busybox ln -s e /d; echo four >>/b; busybox cat /c\n' >L; PATH=$PATH:/bin buildah bud --timestamp 0 --isolation chroot -t linked -f L . | sed 's/^--> .*/-->/'
+c=$(buildah from linked); m=$(buildah mount $c); stat -c '%n %h %s' $m/b $m/c | sed 's,.*/,,'; cat $m/b; buildah rm $c >/dev/null
 printf 'FROM localhost/sh\nRUN echo why; exit 7\n' >I; buildah bud --timestamp 0 --isolation chroot -f I .
 buildah bud --timestamp 0 --isolation chroot -q -f I .
 buildah bud --timestamp 0 --isolation chroot -f I . 2>&1 | grep -c '^Error: building at STEP "RUN echo why; exit 7": .*exit status 7$'

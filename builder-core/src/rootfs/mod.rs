@@ -2,7 +2,7 @@
 //!
 //! [`trees`] makes sure the layers of an image are there as trees; [`mounted`] shows a container's files, by the
 //! kernel's overlay, by [`fuse`] where that is refused, or as a copy ([`plain`]) where both are; [`fold`] keeps the
-//! number of its layers small; [`freeze`] makes parts of what changed, and [`quiet`] decides whether an upper may be
+//! number of its layers small; [`linked`] keeps the names of a file together; [`freeze`] makes parts of what changed, and [`quiet`] decides whether an upper may be
 //! frozen; [`mapped`] shows owners as a user namespace has them; [`traces`] takes away what a killed run left.
 
 mod copy_upper;
@@ -10,6 +10,7 @@ mod fold;
 mod freeze;
 mod fuse;
 mod image;
+pub(crate) mod linked;
 mod mapped;
 mod mounted;
 mod plain;

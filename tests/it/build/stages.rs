@@ -168,22 +168,62 @@ fn what_the_base_says_of_its_layers_stays() {
     assert_eq!(comments("changed"), "|FROM localhost/base:latest|");
 }
 
+/// Gives a file two names, and edits it by one of them, not at all, and by a link in place of its directory.
+const LINKED: &str = "FROM localhost/base\nRUN mkdir /d; echo one >/d/a; ln /d/a /c; touch -d @1000000000 /d\n\
+                      RUN echo two >>/c; cat /d/a; stat -c %h /c\nRUN true\n\
+                      RUN mkdir /e; ln /c /e/a; rm -r /d; ln -s e /d; stat -c %h /d/a\n\
+                      RUN echo three >>/d/a; cat /c; stat -c %h /c\n";
+
 #[test]
 fn hard_links_stay_together_within_a_layer_and_break_between_layers() {
     let test = "hard_links_stay_together_within_a_layer_and_break_between_layers";
     let Some(env) = with_busybox(test) else { return };
-    // One container is one layer, however many commands run in it.
+    // One container is one layer, however many commands run in it, and also after a commit.
     let plain = "c=$(kiln from localhost/base); kiln run $c sh -c 'echo one >/a; ln /a /b'
+        kiln commit -q $c first >/dev/null
         kiln run $c sh -c 'echo two >>/b'; kiln run $c cat /a; kiln run $c stat -c %h /a
         kiln commit -q --rm $c plain >/dev/null; m=$(kiln mount $(kiln from plain)); stat -c %h $m/a";
     assert_eq!(env.shell(plain).expect_ok("a plain container"), "one\ntwo\n2\n2");
     // A step is a layer: an edit copies the file up from below by one name, as in every builder's overlay.
-    let file = "FROM localhost/base\nRUN echo one >/a; ln /a /b; stat -c %h /a\nRUN cat /b; stat -c %h /a\n\
-                RUN echo two >>/b; cat /a; stat -c %h /b\n";
-    env.write("c/Dockerfile", file);
-    let told = env.shell("kiln build -t image c 2>&1 >/dev/null | grep -v '^STEP\\|^COMMIT\\|^Succ'");
-    assert_eq!(told.stdout, "2\none\n2\none\n1\n", "{told:?}");
-    // And the image has what its commands saw.
-    let shown = "m=$(kiln mount $(kiln from image)); cat $m/a $m/b";
-    assert_eq!(env.shell(shown).expect_ok("the image"), "one\none\ntwo");
+    env.write("c/Dockerfile", LINKED);
+    let told = |flags: &str| {
+        let shown = "2>&1 >/dev/null | grep -v '^STEP\\|^COMMIT\\|^Succ\\|^-->'";
+        env.shell(&format!("kiln build {flags} -t image c {shown}")).expect_ok("a build")
+    };
+    assert_eq!(told(""), "one\n1\n2\none\ntwo\n2");
+    // Steps of one layer are as one container.
+    let together = "one\ntwo\n2\n2\none\ntwo\nthree\n2";
+    for flags in ["--layers=false", "--layers=false", "--squash --no-cache", "--layers=false --target 0"] {
+        assert_eq!(told(flags), together, "{flags}");
+        // And the image has what its commands saw.
+        let shown = "m=$(kiln mount $(kiln from image)); cat $m/c; stat -c %h $m/c $m/e/a";
+        assert_eq!(env.shell(shown).expect_ok("the image"), "one\ntwo\nthree\n2\n2", "{flags}");
+    }
+    // What a step does not touch is not in what it left: the file is in two of the parts only.
+    let parts = "find $KILN_ROOT/layers -name c -size +0 -path '*/fs/c' | wc -l";
+    let before: u32 = env.shell(parts).expect_ok("parts").parse().expect("a number");
+    env.write("c/Dockerfile", format!("{LINKED}RUN echo other >/other\n"));
+    told("--layers=false");
+    assert_eq!(env.shell(parts).expect_ok("parts").parse(), Ok(before));
+    assert_eq!(env.ok(["check"]), "");
+}
+
+#[test]
+fn hard_links_stay_together_in_cached_containers() {
+    let test = "hard_links_stay_together_in_cached_containers";
+    let Some(env) = with_busybox(test) else { return };
+    let script =
+        "export KILN_CACHED=1; c=$(kiln from localhost/base); kiln run $c sh -c 'echo one >/a; ln /a /b'
+        kiln run $c cat /b; m=$(kiln mount $c); echo two >>$m/a; cat $m/b; kiln umount $c >/dev/null
+        kiln run $c sh -c 'echo three >>/b; cat /a'; kiln rm $c >/dev/null";
+    for round in ["cold", "cached"] {
+        let told = env.shell(script);
+        assert_eq!(told.stdout, "one\none\ntwo\none\ntwo\nthree\n", "{round}: {told:?}");
+    }
+    // A command that is killed was given files to write to, and that is no change.
+    let killed = "c=$(kiln from --cached localhost/base); kiln run $c sh -c 'echo one >/a; ln /a /b'
+        kiln run $c sleep 9 & until test -e $KILN_ROOT/containers/*/upper/fs/a; do sleep 0.02; done
+        kill -9 $!; wait; kiln run $c true; kiln diff $c | grep -c '/[ab]$'; kiln log $c | grep -c '4 B'";
+    let told = env.shell(killed);
+    assert!(told.stdout.ends_with("2\n1\n"), "{told:?}");
 }
