@@ -106,6 +106,38 @@ c=$(buildah from linked); m=$(buildah mount $c); stat -c '%n %h %s' $m/b $m/c | 
 printf 'FROM localhost/sh\nRUN echo why; exit 7\n' >I; buildah bud --timestamp 0 --isolation chroot -f I .
 buildah bud --timestamp 0 --isolation chroot -q -f I .
 buildah bud --timestamp 0 --isolation chroot -f I . 2>&1 | grep -c '^Error: building at STEP "RUN echo why; exit 7": .*exit status 7$'
+printf 'FROM localhost/sh\nRUN ["nosuch"]\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nRUN ["/bin"]\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nRUN nosuch\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nRUN --nosuch x\n' >M; buildah bud -q -f M .
+printf 'FROM localhost/sh\nRUN --mount=type=nosuch x\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nRUN --mount=type=secret,id=x,required=true x\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nUSER nosuch\nRUN true\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'NOSUCH\n' >M; buildah bud -q -f M .
+printf 'RUN x\n' >M; buildah bud -q -f M .
+printf '' >M; buildah bud -q -f M .
+printf 'FROM\n' >M; buildah bud -q -f M .
+printf 'FROM localhost/nosuch\n' >M; buildah bud -q --pull-never -f M .
+printf 'FROM scratch\n' >M; buildah bud -q --target nosuch -f M .
+printf 'FROM scratch\nLABEL a=b\n' >M; buildah bud -q -t '' -f M . | wc -c
+buildah bud -q -t Upper -f M .
+buildah bud -q --authfile nosuch -f M .
+buildah bud -q --secret id=x,src=nosuch -f M .
+buildah bud -q --format nosuch -f M .
+buildah bud -q --isolation nosuch -f M .
+buildah bud -q --ulimit nosuch -f M .
+buildah bud -q --add-host nosuch -f M .
+buildah bud -q --volume nosuch -f M .
+buildah bud -q --memory nosuch -f M .
+buildah bud -q --layers=nosuch -f M .
+buildah bud -q --jobs nosuch -f M .
+buildah bud -q --ignorefile nosuch -f M .
+buildah bud -q -f M . more
+buildah pull --authfile nosuch localhost:1/x
+printf 'FROM localhost/sh AS one\nRUN echo hi >/hi\nENV a=b\nFROM one\nRUN echo more >/more\nLABEL l=m\n' >M; buildah bud --layers --isolation chroot -t stepped -f M . | sed 's/^--> [0-9a-f].*/-->/; s/cache .*/cache/; s/^\(.*\) FROM .*/\1/'
+buildah bud --layers --isolation chroot -t stepped -f M . | sed 's/^--> [0-9a-f].*/-->/; s/cache .*/cache/; s/^\(.*\) FROM .*/\1/'
+buildah images -a -f intermediate=true -q | wc -l
+buildah rmi stepped | wc -l
 printf 'FROM scratch\nCOPY nosuch /\n' >J; buildah bud --timestamp 0 -f J .
 buildah bud --timestamp 0 -f J . 2>&1 | grep -c '^Error: building at STEP "COPY nosuch /": '
 buildah bud --timestamp 0 -f nosuch .

@@ -49,7 +49,7 @@ impl Adapter<'_> {
             return Ok(());
         }
         let failed = FailedCommand { container: container.to_owned(), code };
-        lock(&self.failed).get_or_insert(failed);
+        lock(&self.failed).push(failed);
         Err(Error::new(Kind::Io, format!("cannot run `{}`", shown_line(&args)))
             .because(format!("it ends with exit code {code}")))
     }

@@ -168,6 +168,54 @@ fn what_the_base_says_of_its_layers_stays() {
     assert_eq!(comments("changed"), "|FROM localhost/base:latest|");
 }
 
+#[test]
+fn steps_have_images_for_who_is_used_to_them() {
+    let Some(env) = with_busybox("steps_have_images_for_who_is_used_to_them") else { return };
+    let file =
+        "FROM localhost/base AS one\nRUN echo hi >/hi\nENV a=b\nFROM one\nRUN echo more >/more\nLABEL l=m\n";
+    env.write("c/Dockerfile", file);
+    let build = "buildah build --layers -t image c";
+    let told = env.shell_as_buildah(build).expect_ok("a build");
+    let ids: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("--> ")).collect();
+    // One for each step, the last of which is the build's.
+    assert!(ids.len() == 4 && ids.iter().all(|id| id.len() == 12), "{told}");
+    assert!(
+        told.ends_with(&env.ok(["images", "-q", "--no-trunc", "image"]).replace("sha256:", "")),
+        "{told}"
+    );
+    let again = env.shell_as_buildah(build).expect_ok("a second build");
+    let used = again.lines().filter_map(|line| line.strip_prefix("--> Using cache "));
+    assert!(used.clone().all(|id| id.len() == 64), "{again}");
+    assert_eq!(used.map(|id| &id[..12]).collect::<Vec<_>>(), ids, "{again}");
+    // They are shown where they are asked for, and one can start from them.
+    let shown = "buildah images -q | wc -l; buildah images -aq | wc -l; buildah images -q -f intermediate=true | wc -l
+        buildah images -q -f dangling=true | wc -l; buildah rmi --prune | wc -l";
+    assert_eq!(env.shell_as_buildah(shown).expect_ok("lists"), "2\n5\n3\n0\n0");
+    let start = format!(
+        "c=$(buildah from {}); buildah run $c cat /hi; buildah run $c ls /more || buildah rm $c",
+        ids[1]
+    );
+    let started = env.shell_as_buildah(&start);
+    assert!(started.stdout.starts_with("hi\n") && started.stderr.contains("/more"), "{started:?}");
+    // What failed has images up to there.
+    env.write("c/Bad", format!("{file}RUN exit 3\n"));
+    let failed = env.shell_as_buildah("buildah build --layers -f Bad c");
+    assert!(failed.code == 3 && failed.stdout.matches("--> Using cache ").count() == 4, "{failed:?}");
+    // They go with what was made of them, but for what a container or another image stands on.
+    env.shell_as_buildah(&format!("buildah tag {} other; buildah from --name c {}", ids[1], ids[2]))
+        .expect_ok("users");
+    let removed = env.shell_as_buildah("buildah rmi image").expect_ok("an end");
+    assert_eq!(removed.lines().count(), 2, "{removed}");
+    let removed = env.shell_as_buildah("buildah rm c >/dev/null; buildah rmi --prune; buildah rmi other");
+    assert_eq!(removed.stdout.lines().count(), 4, "{removed:?}");
+    assert_eq!(env.shell_as_buildah("buildah images -a -q | wc -l").expect_ok("the base"), "1");
+    // Who calls it Kiln has none.
+    env.ok(["build", "-q", "--layers", "-t", "image", "c"]);
+    assert_eq!(env.ok(["images", "-a", "-q"]).lines().count(), 2);
+    env.shell_as_buildah("buildah build -q --layers c; buildah rmi -a").expect_ok("all go");
+    assert_eq!(env.ok(["images", "-a", "-q"]), "");
+}
+
 /// Gives a file two names, and edits it by one of them, not at all, and by a link in place of its directory.
 const LINKED: &str = "FROM localhost/base\nRUN mkdir /d; echo one >/d/a; ln /d/a /c; touch -d @1000000000 /d\n\
                       RUN echo two >>/c; cat /d/a; stat -c %h /c\nRUN true\n\
