@@ -8,7 +8,8 @@ mod copy;
 mod run;
 mod volumes;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use builder_core::{
@@ -86,8 +87,8 @@ pub struct Adapter<'a> {
     pub made: Mutex<Vec<MadeStage>>,
     /// The commands that failed, each of another stage.
     pub failed: Mutex<Vec<FailedCommand>>,
-    /// The container that has the files of the context, where commands are to see them in another order.
-    pub context: Mutex<Option<String>>,
+    /// Containers with the files of contexts, by directory, where commands are to see their names in another order.
+    pub shuffled: Mutex<BTreeMap<PathBuf, String>>,
 }
 
 /// A stage that was begun.

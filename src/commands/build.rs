@@ -266,7 +266,7 @@ impl Args {
             talk: self.talk(job, read.graph.target + 1, parallel, wanted)?,
             made: Mutex::default(),
             failed: Mutex::default(),
-            context: Mutex::default(),
+            shuffled: Mutex::default(),
         })
     }
 }

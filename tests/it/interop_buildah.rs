@@ -125,10 +125,10 @@ buildah bud -q --authfile nosuch -f M .
 buildah bud -q --secret id=x,src=nosuch -f M .
 buildah bud -q --format nosuch -f M .
 buildah bud -q --isolation nosuch -f M .
-buildah bud -q --ulimit nosuch -f M .
-buildah bud -q --add-host nosuch -f M .
-buildah bud -q --volume nosuch -f M .
-buildah bud -q --memory nosuch -f M .
+printf 'FROM localhost/sh\nRUN echo x\n' >N; buildah bud -q --isolation chroot --ulimit nosuch -f N .
+buildah bud -q --isolation chroot --add-host nosuch -f N .
+buildah bud -q --isolation chroot --volume nosuch -f N .
+buildah bud -q --isolation chroot --memory nosuch -f N .
 buildah bud -q --layers=nosuch -f M .
 buildah bud -q --jobs nosuch -f M .
 buildah bud -q --ignorefile nosuch -f M .

@@ -169,6 +169,41 @@ fn what_the_base_says_of_its_layers_stays() {
 }
 
 #[test]
+fn stages_wait_for_what_they_take_and_the_same_is_done_once() {
+    let test = "stages_wait_for_what_they_take_and_the_same_is_done_once";
+    let Some(env) = with_busybox(test) else { return };
+    // The last stage goes on to what the first waits for before it takes anything of the first.
+    let file = "FROM localhost/base AS slow\n\
+        RUN --mount=type=cache,target=/c for n in 1 2 3 4 5 6 7 8 9; do test -e /c/go && break; sleep 1; done\n\
+        RUN --mount=type=cache,target=/c test -e /c/go && echo slow >/slow\n\
+        FROM localhost/base AS quick\nRUN echo quick >/quick\n\
+        FROM localhost/base AS unused\nRUN exit 3\n\
+        FROM localhost/base\nCOPY --from=quick /quick /\n\
+        RUN --mount=type=cache,target=/c touch /c/go\nCOPY --from=slow /slow /\nRUN cat /quick /slow >/both\n";
+    env.write("c/Dockerfile", file);
+    env.ok(["build", "-q", "-o", "out", "c"]);
+    assert_eq!(std::fs::read_to_string(env.path("out/both")).expect("a file"), "quick\nslow\n");
+    // What two stages both do is done once, also if they begin at once; and again for an argument before it.
+    let same = "RUN --mount=type=cache,target=/c sleep 0.3; echo done >>/c/done; echo same >/same";
+    let stages = format!(
+        "FROM localhost/base AS a\n{same}\nFROM localhost/base AS b\n{same}\n\
+         FROM localhost/base AS c\nARG X=1\n{same}\n\
+         FROM localhost/base\nCOPY --from=a /same /a\nCOPY --from=b /same /b\nCOPY --from=c /same /d\n\
+         RUN --mount=type=cache,target=/c cat /c/done >/done\n"
+    );
+    env.write("c/Dockerfile", stages);
+    env.ok(["build", "-q", "-o", "out", "c"]);
+    assert_eq!(std::fs::read_to_string(env.path("out/done")).expect("a file"), "done\ndone\n");
+    // An argument that only a later command can see changes nothing before it.
+    let args = "FROM localhost/base\nRUN echo x >/x\nARG V\nRUN echo $V >/v\n";
+    env.write("c/Dockerfile", args);
+    env.ok(["build", "-q", "--build-arg", "V=1", "c"]);
+    let told = env.shell("kiln build --build-arg V=2 c 2>&1 >/dev/null").expect_ok("another value");
+    assert!(told.contains("STEP 2/4: RUN echo x >/x\n--> Using cache\n"), "{told}");
+    assert!(told.contains("STEP 4/4: RUN echo $V >/v\nCOMMIT"), "{told}");
+}
+
+#[test]
 fn steps_have_images_for_who_is_used_to_them() {
     let Some(env) = with_busybox("steps_have_images_for_who_is_used_to_them") else { return };
     let file =
