@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use builder_core::{
-    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, Secret, SshAgent, StepCache, Times, Wanted,
+    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, SshAgent, StepCache, Times, Wanted,
 };
 use dockerfile_frontend::Given;
 
 use super::platforms::platforms_of;
 use super::stages::{label, place};
 use super::{Args, Job};
-use crate::args::{parse_bool, proxies, run_defaults};
+use crate::args::{parse_bool, proxies, run_defaults, secrets};
 use crate::build::{Options, Rules};
 use crate::cli::Context;
 use crate::commands::{parse_format, version};
@@ -110,6 +109,7 @@ impl Args {
             policy: self.pull.policy()?,
             wanted,
             sizes: self.summary,
+            step_images: None,
         })
     }
 
@@ -170,11 +170,10 @@ impl Args {
 
     /// A command of the build without its words.
     fn command(&self, context: &Context) -> Result<Run> {
-        let variable = |name: &str| Environment::get(name).map(|value| value.as_bytes().to_vec());
         let agent = || Environment::get("SSH_AUTH_SOCK").map(PathBuf::from);
         let mut command = Run {
             proxies: proxies(),
-            secrets: self.secret.iter().map(|text| Secret::parse(text, &variable)).collect::<Result<_>>()?,
+            secrets: secrets(&self.secret)?,
             ssh: self.ssh.iter().map(|text| SshAgent::parse(text, agent())).collect::<Result<_>>()?,
             no_pivot: Environment::get("BUILDAH_NOPIVOT").is_some(),
             runtime: self.runtime.clone().or_else(|| Environment::text("BUILDAH_RUNTIME")),
