@@ -65,6 +65,7 @@ mod run_flags;
 mod run_ids;
 mod run_machine;
 mod run_mounts;
+mod run_network;
 mod run_rootless;
 mod save;
 mod script;

@@ -19,6 +19,7 @@ mod interpreter;
 mod perform;
 mod resources;
 
+pub(super) use perform::{close_others, pivot};
 pub(crate) use resources::{resource, resource_name};
 
 /// An open file of a [`Program`]: one the parent opened, or one the child will.

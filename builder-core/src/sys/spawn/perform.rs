@@ -185,7 +185,7 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
 }
 
 /// Makes `root` the root directory, and lets go of the old one.
-fn pivot(root: BorrowedFd<'_>) -> Answer {
+pub(in crate::sys) fn pivot(root: BorrowedFd<'_>) -> Answer {
     rustix::process::fchdir(root)?;
     rustix::process::pivot_root(c".", c".")?;
     // The old root now lies over the new one, and goes with all that is mounted in it.
@@ -417,7 +417,7 @@ fn reader_is_gone(say: &OwnedFd) -> bool {
 }
 
 /// Closes every descriptor from 3 on but `say`, which `execve` closes.
-fn close_others(say: i32) -> Answer {
+pub(in crate::sys) fn close_others(say: i32) -> Answer {
     let close_range = |first: i32, last: u32| {
         // SAFETY: takes three integers. What owns these descriptors is never used nor dropped after this step.
         first as u32 > last || unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0
