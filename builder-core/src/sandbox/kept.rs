@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::host::Host;
+use crate::oci::Digest;
 use crate::sandbox::pool::{Held, Joined, Manner};
 use crate::sandbox::uplink;
 use crate::settings::Settings;
@@ -60,6 +61,8 @@ struct Record {
     machine: String,
     /// How it is.
     manner: Manner,
+    /// What the host's own network was like: pasta takes addresses and name servers from there.
+    host: Digest,
 }
 
 /// Enters as [`Host::enter`] does, so that commands have networks of their own that are joined to the host's at once:
@@ -102,8 +105,8 @@ fn find(dir: &Path, host: Host, etc: &Path) -> Result<Option<Joined>> {
         let path = file.path();
         let Ok(Some(lock)) = lock::attempt(&path, lock::Mode::Exclusive) else { continue };
         let keeper = Record::read(lock.file()).and_then(|record| Some((record.keeper()?, record)));
-        let Some((living, record)) = keeper else {
-            // Nobody keeps it any more, and nobody has it: the lock is ours.
+        let Some((living, record)) = keeper.filter(|(_, record)| record.host == host_network()) else {
+            // Nobody keeps it any more, or nobody shall have it, and nobody has it: the lock is ours.
             let _ = std::fs::remove_file(&path);
             continue;
         };
@@ -162,7 +165,7 @@ impl Record {
             let lock = lock::attempt(path, lock::Mode::Exclusive).ok()??;
             let started = start_time(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
             let (pid, manner) = (pid.as_raw_nonzero().get(), manner.clone());
-            let record = Record { pid, started, machine: machine()?, manner };
+            let record = Record { pid, started, machine: machine()?, manner, host: host_network() };
             lock.file().write_all(&serde_json::to_vec(&record).ok()?).ok()?;
             Some(lock)
         };
@@ -229,6 +232,16 @@ fn machine() -> Option<String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let processes = std::fs::read_link("/proc/self/ns/pid").ok()?;
     Some(format!("{} {}", boot.trim(), processes.display()))
+}
+
+/// What the host's network is like: its routes and name servers.
+fn host_network() -> Digest {
+    let mut all = Vec::new();
+    for path in ["/proc/net/route", "/proc/net/ipv6_route", "/etc/resolv.conf"] {
+        let text = File::open(path).map(|file| file.take(MAX_RECORD).read_to_end(&mut all));
+        all.push(u8::from(text.is_ok()));
+    }
+    Digest::of(&all)
 }
 
 /// Whether the process of this handle has ended.
