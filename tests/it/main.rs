@@ -30,6 +30,7 @@ mod hostile;
 mod image;
 mod images;
 mod info;
+mod inside;
 mod inspect;
 mod interop;
 mod interop_buildah;
