@@ -66,8 +66,10 @@ impl Args {
         outputs.extend(self.push.then(output::push));
         let to_stdout = outputs.iter().any(Output::is_stdout);
         let talk = Talk { quiet: self.is_quiet() };
-        let settings =
-            Settings { blob_cache: self.blob_cache.make()?, reuse_networks: true, ..context.entered()? };
+        let settings = Settings {
+            blob_cache: self.blob_cache.make()?,
+            ..context.entered_to_run(self.wants_network(context)?)?
+        };
         let builder = Builder::open(&settings, context.host, &talk)?;
         let fetch = self.registry.fetch(&context.globals);
         let asked = Asked {

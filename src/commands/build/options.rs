@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use builder_core::{
+<<<<<<< HEAD
     ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, SshAgent, StepCache, Times, Wanted,
+=======
+    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, RunSettings, Secret, SshAgent, StepCache,
+    Times, Wanted,
+>>>>>>> w-7
 };
 use dockerfile_frontend::Given;
 
@@ -84,12 +89,15 @@ impl Args {
             }
             chosen => chosen,
         };
+<<<<<<< HEAD
         let mut settings = self.run.settings(&context.globals)?;
         if settings.isolation.is_none() {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
         }
         run_defaults::heed_limits(&settings.resources, context)?;
+=======
+>>>>>>> w-7
         Ok(Options {
             layers: self.has_layers() && !self.squash,
             // What was performed before has other times.
@@ -101,7 +109,7 @@ impl Args {
             times,
             created,
             from: self.from.clone(),
-            settings,
+            settings: self.settings_of_commands(context)?,
             command: self.command(context)?,
             keeps_volumes: self.compat_volumes,
             mounts: self.mount.iter().map(|text| text.parse::<RunMount>()).collect::<Result<_>>()?,
@@ -111,6 +119,23 @@ impl Args {
             sizes: self.summary,
             step_images: None,
         })
+    }
+
+    /// The settings of all commands of the build.
+    fn settings_of_commands(&self, context: &Context) -> Result<RunSettings> {
+        let mut settings = self.run.settings(&context.globals)?;
+        if settings.isolation.is_none() {
+            let word = Environment::text("BUILDAH_ISOLATION");
+            settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
+        }
+        Ok(settings)
+    }
+
+    /// Whether commands of the build may get networks of their own that are joined to the host's.
+    pub(super) fn wants_network(&self, context: &Context) -> Result<bool> {
+        let mut run = Run { settings: self.settings_of_commands(context)?, ..Run::default() };
+        run_defaults::fill(&mut run, context)?;
+        Ok(run.wants_network(context.host))
     }
 
     /// Whether steps are to be layers: the flag, the environment, what who calls us is used to.
