@@ -6,12 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use builder_core::{
-<<<<<<< HEAD
-    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, SshAgent, StepCache, Times, Wanted,
-=======
-    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, RunSettings, Secret, SshAgent, StepCache,
-    Times, Wanted,
->>>>>>> w-7
+    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, RunSettings, SshAgent, StepCache, Times,
+    Wanted,
 };
 use dockerfile_frontend::Given;
 
@@ -89,15 +85,6 @@ impl Args {
             }
             chosen => chosen,
         };
-<<<<<<< HEAD
-        let mut settings = self.run.settings(&context.globals)?;
-        if settings.isolation.is_none() {
-            let word = Environment::text("BUILDAH_ISOLATION");
-            settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
-        }
-        run_defaults::heed_limits(&settings.resources, context)?;
-=======
->>>>>>> w-7
         Ok(Options {
             layers: self.has_layers() && !self.squash,
             // What was performed before has other times.
@@ -128,6 +115,7 @@ impl Args {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
         }
+        run_defaults::heed_limits(&settings.resources, context)?;
         Ok(settings)
     }
 

@@ -178,11 +178,13 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
         }
         Step::Label { path, value } => write(path, value),
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true),
-<<<<<<< HEAD
         Step::OwnKeyring => own_keyring(),
-        Step::Create { .. } | Step::Open { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => {
-            Err(Errno::INVAL)
-        }
+        Step::Create { .. }
+        | Step::Open { .. }
+        | Step::Copy { .. }
+        | Step::Set { .. }
+        | Step::Close
+        | Step::Exec(_) => Err(Errno::INVAL),
     }
 }
 
@@ -199,14 +201,6 @@ fn own_keyring() -> Answer {
         Errno::PERM | Errno::ACCESS | Errno::NOSYS | Errno::DQUOT => Ok(()),
         errno => Err(errno),
     }
-=======
-        Step::Create { .. }
-        | Step::Open { .. }
-        | Step::Copy { .. }
-        | Step::Set { .. }
-        | Step::Close
-        | Step::Exec(_) => Err(Errno::INVAL),
-    }
 }
 
 /// Writes to a file of the kernel's.
@@ -214,7 +208,6 @@ fn write(path: &CStr, value: &CStr) -> Answer {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
     rustix::io::write(&file, value.to_bytes()).map(drop)
->>>>>>> w-7
 }
 
 /// Makes `root` the root directory, and lets go of the old one.
