@@ -162,6 +162,17 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
     })
 }
 
+/// How long a private network is kept for the next command.
+pub fn network_keep() -> Result<Duration> {
+    const USUAL: Duration = Duration::from_secs(20);
+    let Some(text) = Environment::text("KILN_NETWORK_KEEP") else { return Ok(USUAL) };
+    text.parse::<u32>().map(|seconds| Duration::from_secs(seconds.into())).map_err(|cause| {
+        Error::invalid(format!("cannot use KILN_NETWORK_KEEP=`{}`", text.escape_debug()))
+            .because(cause)
+            .hint("KILN_NETWORK_KEEP is a whole number of seconds; 0 keeps no network")
+    })
+}
+
 /// The storage that other tools of this machine share; see [`settings`].
 pub fn machine(globals: &Globals, host: Host) -> Result<MachineStorage> {
     settings(globals, host).map(|settings| settings.machine)

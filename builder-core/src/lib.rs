@@ -36,7 +36,7 @@ pub use oci::{
     ConfigEdit, ContainerDefaults, Descriptor, Digest, Draft, Format, Healthcheck, History, ImageConfig,
     Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
-pub use sandbox::{Exit, Network, Resources, Space, default_capabilities, usual_runtime};
+pub use sandbox::{Exit, Network, Resources, Space, default_capabilities, enter_for_commands, usual_runtime};
 pub use settings::{DaemonSettings, Driver, IdPool, MachineStorage, Proxies, RegistrySettings, Settings};
 pub use steps::{
     Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, HostName, Isolation,

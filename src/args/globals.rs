@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Error, Kind, Result};
 
-use crate::settings::StorageFlags;
+use crate::settings::{Environment, StorageFlags};
 use crate::ui::{Level, Progress};
 
 /// The flags of all verbs.
@@ -89,7 +89,11 @@ impl Globals {
 
     /// Refuses what cannot have its effect here, and does what is done before any verb.
     pub fn prepare(&self) -> Result<()> {
-        self.progress.begin();
+        match (self.progress, Environment::text("TERM").as_deref()) {
+            // It moves no cursor.
+            (Progress::Auto, Some("dumb")) => Progress::Plain.begin(),
+            (progress, _) => progress.begin(),
+        }
         let refused = [
             (self.cpu_profile.is_some(), "--cpu-profile", "profile it from outside: perf record kiln …"),
             (self.memory_profile.is_some(), "--memory-profile", "see what it used: kiln --log-rusage …"),

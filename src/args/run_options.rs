@@ -80,7 +80,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     memory_swap: Option<String>,
     /// The network: host, none (a loopback device), private (one of its own, joined to the host's by pasta or
-    /// slirp4netns, whichever is there), pasta[:OPTIONS], slirp4netns[:OPTIONS], ns:PATH (default: host)
+    /// slirp4netns, whichever is there), pasta[:OPTIONS], slirp4netns[:OPTIONS], ns:PATH (default: host; for an
+    /// ordinary user private, where pasta works)
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
     network: Option<String>,
     /// Leave the image's /etc/hosts alone

@@ -39,6 +39,7 @@ impl Args {
                 "arch": info.architecture,
                 "cpus": info.cpus,
                 "hostname": info.hostname,
+                "keptNetworks": info.kept_networks,
                 "kernel": info.kernel,
                 "os": "linux",
                 "rootless": info.rootless,

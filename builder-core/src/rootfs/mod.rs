@@ -2,14 +2,16 @@
 //!
 //! [`trees`] makes sure the layers of an image are there as trees; [`mounted`] shows a container's files, by the
 //! kernel's overlay, by [`fuse`] where that is refused, or as a copy ([`plain`]) where both are; [`fold`] keeps the
-//! number of its layers small; [`freeze`] makes parts of what changed, and [`quiet`] decides whether an upper may be
-//! frozen; [`mapped`] shows owners as a user namespace has them; [`traces`] takes away what a killed run left.
+//! number of its layers small and [`linked`] the names of a file together; [`freeze`] makes parts of what changed, and
+//! [`quiet`] decides whether an upper may be frozen; [`mapped`] shows owners as a user namespace has them; [`traces`]
+//! takes away what a killed run left.
 
 mod copy_upper;
 mod fold;
 mod freeze;
 mod fuse;
 mod image;
+pub(crate) mod linked;
 mod mapped;
 mod mounted;
 mod plain;

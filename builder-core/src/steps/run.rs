@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
-use crate::host::Users;
 use crate::host::lsm::Modules;
+use crate::host::{Host, Users};
 use crate::rootfs::Traces;
 use crate::sandbox::{self, Exit, Facts, Mount, Namespaces, Network, Rootfs, Space, Spec};
 use crate::steps::sources::Sources;
@@ -190,7 +190,7 @@ impl Run {
         self.make_directory(&tree, &workdir, &user, &mounts, &scene)?;
         let namespaces = self.namespaces();
         let hostname = self.hostname(config, &namespaces);
-        let network = self.network(&scene);
+        let network = self.network(&scene, &namespaces)?;
         let mut files = self.files(&tree, config, &hostname, &network, &mounts, scene.facts)?;
         files.extend(opened.files);
         let mut env = self.environment(config, &user, &hostname);
@@ -382,13 +382,35 @@ impl Run {
     }
 
     /// The network, with what this machine's files say of it.
-    fn network(&self, scene: &Scene<'_>) -> Network {
-        let asked = self.settings.network.clone().unwrap_or_default();
+    fn network(&self, scene: &Scene<'_>, namespaces: &Namespaces) -> Result<Network> {
         let is_there = |name: &str| {
             self.helpers.iter().any(|dir| dir.join(name).is_file())
                 || scene.store.is_some_and(|(builder, ..)| builder.settings.find_program(name).is_some())
         };
-        self.uplinks.choose(asked, is_there)
+        if let Some(asked) = &self.settings.network {
+            return Ok(self.uplinks.choose(asked.clone(), is_there));
+        }
+        let reuses = scene.store.is_some_and(|(builder, ..)| builder.settings.reuse_networks);
+        if !scene.facts.rootless || !reuses || self.is_chroot() {
+            return Ok(Network::Host);
+        }
+        // As in Buildah, but where pasta cannot be had: nobody asked for it.
+        let own = Network::Private { named: false, options: Vec::new() };
+        let own = self.uplinks.choose(own, is_there);
+        let Network::Private { options, .. } = &own else { return Ok(Network::Host) };
+        let manner = sandbox::NetworkManner::new(options, &self.sysctls(namespaces, &own)?);
+        let works = sandbox::network_works(manner, scene.passing, &self.helpers);
+        Ok(if works { own } else { Network::Host })
+    }
+
+    /// Whether its command may get a network of its own that pasta joins to the host's: it is made ready for that by
+    /// [`enter_for_commands`](crate::enter_for_commands).
+    #[must_use]
+    pub fn wants_network(&self, host: Host) -> bool {
+        match self.settings.network.as_ref().or(self.defaults.network.as_ref()) {
+            None => host.is_rootless() && !self.is_chroot(),
+            Some(network) => matches!(network, Network::Private { .. }),
+        }
     }
 
     /// The host name inside: the flag's, the beginning of the container's id, or where none is set the host's own.

@@ -283,7 +283,7 @@ pub(crate) fn remove_at(
     match named {
         Some(name) if names.len() > 1 => {
             storage.remove_name(&name, &reporter)?;
-            Ok(Removed { untagged: vec![name], deleted: None })
+            Ok(Removed { untagged: vec![name], ..Removed::default() })
         }
         None if names.len() > 1 && !force => {
             Err(Error::new(Kind::InUse, format!("cannot remove the image `{text}`"))
@@ -295,7 +295,7 @@ pub(crate) fn remove_at(
                 true => storage.remove_list(&id.hex(), &reporter)?,
                 false => storage.remove_image(&id.hex(), &reporter)?,
             }
-            Ok(Removed { untagged: names, deleted: Some(id) })
+            Ok(Removed { untagged: names, deleted: Some(id), parents: Vec::new() })
         }
     }
 }

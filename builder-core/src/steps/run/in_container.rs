@@ -146,7 +146,7 @@ impl Opened {
         let users = settings.users.as_ref().map(UserSpace::open).transpose()?.flatten();
         let rootfs = match users.as_ref().filter(|users| users.shows().is_some()) {
             Some(users) => rootfs::Rootfs::open_mapped(builder, work, guard, users)?,
-            None => rootfs::Rootfs::open(builder, work, guard)?,
+            None => rootfs::Rootfs::open_to_run(builder, work, guard)?,
         };
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;

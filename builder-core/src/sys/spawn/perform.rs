@@ -57,6 +57,14 @@ pub(super) fn perform(program: &mut Program, say: &OwnedFd) -> ! {
                     Err(error) => Err(error),
                 }
             }
+            Step::Set { path, value } => match write(path, value) {
+                // Of a /proc from outside all settings are read-only.
+                Err(refusal @ Errno::ROFS) => {
+                    tell(say, Notice::FellBack(index, refusal.raw_os_error()));
+                    Ok(())
+                }
+                written => written,
+            },
             Step::Exec(command) => {
                 let notice = match exec(command, say) {
                     Failure::Errno(errno) => Notice::Failed(index, errno.raw_os_error()),
@@ -168,16 +176,15 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             let sets = CapabilitySets { effective: *sets, permitted: *sets, inheritable };
             rustix::thread::set_capabilities(None, sets)
         }
-        Step::Label { path, value } | Step::Set { path, value } => {
-            let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let file = rustix::fs::openat(CWD, path.as_c_str(), flags, Mode::empty())?;
-            rustix::io::write(&file, value.to_bytes()).map(drop)
-        }
+        Step::Label { path, value } => write(path, value),
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true),
         Step::OwnKeyring => own_keyring(),
-        Step::Create { .. } | Step::Open { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => {
-            Err(Errno::INVAL)
-        }
+        Step::Create { .. }
+        | Step::Open { .. }
+        | Step::Copy { .. }
+        | Step::Set { .. }
+        | Step::Close
+        | Step::Exec(_) => Err(Errno::INVAL),
     }
 }
 
@@ -196,8 +203,15 @@ fn own_keyring() -> Answer {
     }
 }
 
+/// Writes to a file of the kernel's.
+fn write(path: &CStr, value: &CStr) -> Answer {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+    rustix::io::write(&file, value.to_bytes()).map(drop)
+}
+
 /// Makes `root` the root directory, and lets go of the old one.
-fn pivot(root: BorrowedFd<'_>) -> Answer {
+pub(in crate::sys) fn pivot(root: BorrowedFd<'_>) -> Answer {
     rustix::process::fchdir(root)?;
     rustix::process::pivot_root(c".", c".")?;
     // The old root now lies over the new one, and goes with all that is mounted in it.
@@ -436,7 +450,7 @@ fn reader_is_gone(say: &OwnedFd) -> bool {
 }
 
 /// Closes every descriptor from 3 on but `say`, which `execve` closes.
-fn close_others(say: i32) -> Answer {
+pub(in crate::sys) fn close_others(say: i32) -> Answer {
     let close_range = |first: i32, last: u32| {
         // SAFETY: takes three integers. What owns these descriptors is never used nor dropped after this step.
         first as u32 > last || unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0
