@@ -38,8 +38,8 @@ pub(super) fn open(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -
     mount::clone_of(&dir.join("fs")).cannot("open the container", name)
 }
 
-/// The tree of a container that is open, with the owners that its files have in the namespace of `users`; none if it has
-/// none of its own.
+/// The tree of a container that is open, with the owners that its files have in the namespace of `users`; none if it
+/// has none of its own.
 pub(crate) fn shown(builder: &Builder<'_>, record: &ContainerRecord, users: &Users) -> Result<Option<Root>> {
     let dir = builder.store.container_dir(&record.id).join("plain");
     if !dir.join("state").exists() {
