@@ -1,5 +1,5 @@
-//! How values are shown: as Go prints structs, times and durations, which to the templates are maps that have their text
-//! with them.
+//! How values are shown: as Go prints structs, times and durations, which to the templates are maps that have their
+//! text with them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
