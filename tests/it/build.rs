@@ -408,4 +408,9 @@ fn an_ordinary_user_builds() {
     env.write("c/Dockerfile", "FROM localhost/base\nRUN id -u >/id && chown user /id\nCOPY Dockerfile /d\n");
     let first = env.ok(["build", "-q", "--timestamp", "0", "c"]);
     assert_eq!(env.ok(["build", "-q", "--timestamp", "0", "c"]), first);
+    let links = "FROM localhost/base\nRUN echo one >/a; ln /a /b; chown 5:6 /a\n\
+                 RUN echo two >>/b; cat /a; stat -c '%h %u:%g' /a\n";
+    env.write("c/Links", links);
+    let told = env.shell("kiln build --layers=false -f Links c 2>&1 >/dev/null").expect_ok("one layer");
+    assert!(told.contains("one\ntwo\n2 5:6\n"), "{told}");
 }

@@ -166,9 +166,10 @@ pub struct Args {
     #[arg(long)]
     pub summary: bool,
     /// Build twice without the cache, the second time later and in a store of its own, in memory if there is room: with
-    /// another umask, host name and order of names in directories, on one processor, without what caches hold, and one
-    /// stage after the other; fails if the images differ, and says by which step and file. Files are dated as by
-    /// --source-date-epoch, with the beginning of the build unless another time is given
+    /// another umask, host name and order of names in the directories of contexts and of what steps made, on one
+    /// processor, without what caches hold, and one stage after the other; fails if the images differ, and says by
+    /// which step and file. The same are the base's directories, who runs commands, the kernel, and what a network
+    /// answers. Files are dated as by --source-date-epoch, with the beginning of the build unless another time is given
     #[arg(long)]
     pub verify: bool,
     #[command(flatten)]

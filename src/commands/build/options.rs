@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use builder_core::{
-    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, Secret, SshAgent, StepCache, Times, Wanted,
+    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, RunSettings, SshAgent, StepCache, Times,
+    Wanted,
 };
 use dockerfile_frontend::Given;
 
 use super::platforms::platforms_of;
 use super::stages::{label, place};
 use super::{Args, Job};
-use crate::args::{parse_bool, proxies, run_defaults};
+use crate::args::{parse_bool, proxies, run_defaults, secrets};
 use crate::build::{Options, Rules};
 use crate::cli::Context;
 use crate::commands::{parse_format, version};
@@ -85,11 +85,6 @@ impl Args {
             }
             chosen => chosen,
         };
-        let mut settings = self.run.settings(&context.globals)?;
-        if settings.isolation.is_none() {
-            let word = Environment::text("BUILDAH_ISOLATION");
-            settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
-        }
         Ok(Options {
             layers: self.has_layers() && !self.squash,
             // What was performed before has other times.
@@ -101,7 +96,7 @@ impl Args {
             times,
             created,
             from: self.from.clone(),
-            settings,
+            settings: self.settings_of_commands(context)?,
             command: self.command(context)?,
             keeps_volumes: self.compat_volumes,
             mounts: self.mount.iter().map(|text| text.parse::<RunMount>()).collect::<Result<_>>()?,
@@ -109,14 +104,33 @@ impl Args {
             policy: self.pull.policy()?,
             wanted,
             sizes: self.summary,
+            step_images: None,
         })
+    }
+
+    /// The settings of all commands of the build.
+    fn settings_of_commands(&self, context: &Context) -> Result<RunSettings> {
+        let mut settings = self.run.settings(&context.globals)?;
+        if settings.isolation.is_none() {
+            let word = Environment::text("BUILDAH_ISOLATION");
+            settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
+        }
+        run_defaults::heed_limits(&settings.resources, context)?;
+        Ok(settings)
+    }
+
+    /// Whether commands of the build may get networks of their own that are joined to the host's.
+    pub(super) fn wants_network(&self, context: &Context) -> Result<bool> {
+        let mut run = Run { settings: self.settings_of_commands(context)?, ..Run::default() };
+        run_defaults::fill(&mut run, context)?;
+        Ok(run.wants_network(context.host))
     }
 
     /// Whether steps are to be layers: the flag, the environment, what who calls us is used to.
     fn has_layers(&self) -> bool {
         match (self.layers, Environment::text("BUILDAH_LAYERS").as_deref()) {
             (Some(layers), _) => layers,
-            (None, Some(text)) => matches!(text, "1" | "true"),
+            (None, Some(text)) => text == "1" || text.eq_ignore_ascii_case("true"),
             (None, None) => !settings::is_buildah(),
         }
     }
@@ -169,11 +183,10 @@ impl Args {
 
     /// A command of the build without its words.
     fn command(&self, context: &Context) -> Result<Run> {
-        let variable = |name: &str| Environment::get(name).map(|value| value.as_bytes().to_vec());
         let agent = || Environment::get("SSH_AUTH_SOCK").map(PathBuf::from);
         let mut command = Run {
             proxies: proxies(),
-            secrets: self.secret.iter().map(|text| Secret::parse(text, &variable)).collect::<Result<_>>()?,
+            secrets: secrets(&self.secret)?,
             ssh: self.ssh.iter().map(|text| SshAgent::parse(text, agent())).collect::<Result<_>>()?,
             no_pivot: Environment::get("BUILDAH_NOPIVOT").is_some(),
             runtime: self.runtime.clone().or_else(|| Environment::text("BUILDAH_RUNTIME")),
