@@ -104,6 +104,13 @@ impl Graph {
         }
     }
 
+    /// The stage before `place` that `text` names, by name or number.
+    pub(crate) fn earlier(&self, text: &str, place: usize) -> Option<usize> {
+        let named = |stage: &Stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(text));
+        let by_name = || self.stages[..place].iter().rposition(named);
+        text.parse().ok().filter(|number| *number < place).or_else(by_name)
+    }
+
     /// The places of the stages that have to be built, in the order of the file.
     #[must_use]
     pub fn needed(&self) -> Vec<usize> {

@@ -183,8 +183,16 @@ fn tidied_files_are_as_buildahs() {
 }
 
 /// The shapes that Debian's Buildah does not know.
-const NEWER: [&str; 7] =
-    ["args_of_stages", "cache_mounts", "heredocs", "matrix", "modern_copies", "mounts", "parents"];
+const NEWER: [&str; 8] = [
+    "args_of_stages",
+    "cache_mounts",
+    "heredocs",
+    "matrix",
+    "modern_copies",
+    "mounts",
+    "onbuild_from",
+    "parents",
+];
 
 /// All files, by name.
 pub fn names() -> Vec<String> {
