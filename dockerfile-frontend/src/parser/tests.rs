@@ -276,8 +276,8 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
-// For longer: PROPTEST_CASES=1000000 cargo nextest run -p dockerfile-frontend no_bytes_make_it_panic; or the fuzz target,
-// which looks where it gets to: dockerfile-frontend/fuzz/run SECONDS
+// For longer: PROPTEST_CASES=1000000 cargo nextest run -p dockerfile-frontend no_bytes_make_it_panic; or the fuzz
+// target, which looks where it gets to: dockerfile-frontend/fuzz/run SECONDS
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in pieces()) {
