@@ -149,6 +149,26 @@ impl Context {
         Ok(settings)
     }
 
+    /// As [`Context::privileged`], for a verb that runs a command; `network` says whether that may get a network of its
+    /// own that is joined to the host's.
+    pub fn privileged_to_run<'a>(&self, talk: &'a Talk, network: bool) -> Result<Builder<'a>> {
+        Builder::open(&self.entered_to_run(network)?, self.host, talk)
+    }
+
+    /// As [`Context::entered`], for a verb that runs commands; `network` as in [`Context::privileged_to_run`].
+    pub fn entered_to_run(&self, network: bool) -> Result<Settings> {
+        let settings = settings::settings(&self.globals, self.host)?;
+        let settings = Settings { reuse_networks: true, ..settings };
+        match network {
+            true => {
+                let keep = settings::network_keep()?;
+                builder_core::enter_for_commands(self.host, "/etc".as_ref(), &settings, keep)?;
+            }
+            false => self.host.enter("/etc".as_ref())?,
+        }
+        Ok(settings)
+    }
+
     /// The defaults of containers.conf; read when first asked for.
     pub fn containers_conf(&self) -> Result<&ContainersConf> {
         if self.conf.get().is_none() {
@@ -171,7 +191,8 @@ pub fn command(verbs: Verbs) -> Command {
         .after_help(
             "`kiln VERB --help` tells what a verb takes.\n\nWith KILN_PODMAN=1, and called as buildah, images are also \
              where Podman looks; KILN_PODMAN=0\nkeeps them in Kiln's store. KILN_STORAGE_WAIT=SECONDS says how long a \
-             lock there is waited for (300).",
+             lock there is waited for (300).\n\nA private network stays ready for the next command, with the \
+             program pasta, for 20 seconds, or as\nmany as KILN_NETWORK_KEEP=SECONDS says; 0 for none.",
         );
     tune(command).subcommands(commands(verbs))
 }

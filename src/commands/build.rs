@@ -1,5 +1,6 @@
 //! `kiln build`: what is done in which order. The words are in `flags`, what they mean is in `options`.
 
+mod call;
 mod docker;
 mod finish;
 mod flags;
@@ -19,7 +20,7 @@ use builder_core::{
 use dockerfile_frontend::{Build, Built, Failed, execute};
 
 use crate::args::endpoint::refuse;
-use crate::build::{Adapter, Contexts, FailedCommand, Found, Output, find_all, output};
+use crate::build::{Adapter, Asked, Contexts, FailedCommand, Found, Output, find_all, output};
 use crate::cli::Context;
 use crate::commands::check_output;
 use crate::exit::Exit;
@@ -50,6 +51,7 @@ struct Job<'a> {
 impl Args {
     /// Builds, and prints the image id; of several platforms the ids.
     pub fn run(mut self, context: &Context) -> Result<Exit> {
+        self.take_epoch()?;
         if settings::is_buildah() {
             // To Buildah an empty name is none.
             self.tag.retain(|name| !name.is_empty());
@@ -68,12 +70,19 @@ impl Args {
         outputs.extend(self.push.then(output::push));
         let to_stdout = outputs.iter().any(Output::is_stdout);
         let talk = Talk { quiet: self.is_quiet() };
-        let settings =
-            Settings { blob_cache: self.blob_cache.make()?, reuse_networks: true, ..context.entered()? };
+        let settings = Settings {
+            blob_cache: self.blob_cache.make()?,
+            ..context.entered_to_run(self.wants_network(context)?)?
+        };
         let builder = Builder::open(&settings, context.host, &talk)?;
-        let elsewhere = self.file.iter().any(|file| file != "-");
         let fetch = self.registry.fetch(&context.globals);
-        let contexts = Contexts::new(&builder, &self.context, &self.build_context, &fetch, elsewhere)?;
+        let asked = Asked {
+            main: &self.context,
+            named: &self.build_context,
+            dockerfile_elsewhere: self.file.iter().any(|file| file != "-"),
+            keep_git_dir: self.keeps_git_dir()?,
+        };
+        let contexts = Contexts::new(&builder, asked, &fetch)?;
         let file = self.file(&builder, context, &contexts)?;
         let platforms = self.platforms(context, &builder, &contexts, &file)?;
         let several = platforms.len() > 1;
@@ -82,7 +91,7 @@ impl Args {
         let job = Job { context, builder, settings, contexts, outputs, several, to_stdout, stdin };
         let mut images = Vec::new();
         for wanted in &platforms {
-            let read = self.read(contexts, &file, wanted)?;
+            let read = self.read(builder, contexts, &file, wanted)?;
             if let Some(exit) = self.answer(&read)? {
                 return Ok(exit);
             }

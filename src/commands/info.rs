@@ -39,6 +39,7 @@ impl Args {
                 "arch": info.architecture,
                 "cpus": info.cpus,
                 "hostname": info.hostname,
+                "keptNetworks": info.kept_networks,
                 "kernel": info.kernel,
                 "os": "linux",
                 "rootless": info.rootless,
@@ -52,7 +53,7 @@ impl Args {
                 "GraphRoot": info.root,
                 "GraphStatus": {},
                 "ImageStore": { "number": info.images },
-                "RunRoot": context.globals.runroot.as_ref().unwrap_or(&info.root),
+                "RunRoot": settings.run_root.as_ref().unwrap_or(&info.root),
             },
         });
         if self.debug {

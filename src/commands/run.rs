@@ -82,7 +82,7 @@ impl Args {
         let (container, valid) = (self.container.clone(), self.valid_exit_codes.clone());
         let mut run = self.value()?;
         run_defaults::fill(&mut run, context)?;
-        let builder = context.privileged(&talk)?;
+        let builder = context.privileged_to_run(&talk, run.wants_network(context.host))?;
         match run.perform_in(&builder, &container, &shown) {
             Ok(exit) if valid.contains(&exit.code()) => Ok(Exit::Success),
             Ok(exit) => Ok(Exit::Child(exit.code())),

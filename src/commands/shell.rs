@@ -37,6 +37,7 @@ impl Args {
         };
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let shell = Shell { container: self.container, moment, command: self.command, terminal };
-        Ok(Exit::Child(shell.perform(&context.privileged(&talk)?)?.code()))
+        let builder = context.privileged_to_run(&talk, context.host.is_rootless())?;
+        Ok(Exit::Child(shell.perform(&builder)?.code()))
     }
 }

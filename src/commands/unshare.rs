@@ -63,7 +63,11 @@ impl Args {
         }
         let status = command.status().map_err(failed)?;
         for container in mounted {
-            Umount { container }.perform(&builder)?;
+            match (Umount { container }).perform(&builder) {
+                // The command may have removed it.
+                Err(error) if error.kind() == Kind::NotFound => {}
+                taken => drop(taken?),
+            }
         }
         let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
         Ok(Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)))

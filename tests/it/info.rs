@@ -30,6 +30,7 @@ $ kiln info | sed 's/: [^{]*$/:/'
         "arch":
         "cpus":
         "hostname":
+        "keptNetworks":
         "kernel":
         "os":
         "rootless":

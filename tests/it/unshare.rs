@@ -25,6 +25,9 @@ etc
 $ kiln unshare --mount one,two=one sh -c 'test "$one" = "$two" && ls $one'
 etc
 $ kiln mount
+$ kiln from -q --name gone base; kiln unshare --mount gone kiln rm gone | wc -l
+gone
+1
 $ kiln unshare -- echo --not-a-flag
 --not-a-flag
 $ SHELL=/bin/true kiln unshare

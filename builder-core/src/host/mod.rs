@@ -5,6 +5,7 @@ pub(crate) mod lsm;
 pub(crate) mod probe;
 mod subids;
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -15,7 +16,7 @@ use crate::sys::{threads, userns, variables};
 use crate::tree::Marks;
 
 pub(crate) use ids::Users;
-pub use ids::{IdMaps, IdRange};
+pub use ids::{AutoIds, IdMaps, IdRange};
 pub use probe::name_refused_call;
 
 /// Who we are while we work.
@@ -92,6 +93,29 @@ impl Host {
         entered.map_err(|cause| refusal(sentence, cause))?;
         threads::allow();
         Ok(())
+    }
+}
+
+impl Host {
+    /// Moves this ordinary user's process into the user namespace of another of his, and a new mount namespace, if it
+    /// has the ids that [`Host::enter`] would give us; `maps` are the texts of its `uid_map` and `gid_map` as seen from
+    /// here. Whether it has moved.
+    ///
+    /// Must be called before any thread starts.
+    pub(crate) fn join(self, etc: &Path, users: &std::fs::File, maps: (&str, &str)) -> Result<bool> {
+        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+        if uid.is_root() {
+            return Ok(false);
+        }
+        let alone = |own: u32| vec![IdRange { inside: 0, outside: own, length: 1 }];
+        let wanted = subids::maps(etc, uid.as_raw(), gid.as_raw())
+            .unwrap_or_else(|_| (alone(uid.as_raw()), alone(gid.as_raw())));
+        if wanted != (userns::ranges(maps.0), userns::ranges(maps.1)) {
+            return Ok(false);
+        }
+        userns::join(users.as_fd()).map_err(|cause| refusal("cannot enter a user namespace", cause))?;
+        threads::allow();
+        Ok(true)
     }
 }
 

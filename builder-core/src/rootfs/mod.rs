@@ -23,7 +23,7 @@ pub(crate) mod trees;
 pub(crate) use freeze::{freeze, freeze_held};
 pub(crate) use image::{Part, frozen_part, image_part, open_frozen, open_image};
 pub(crate) use mounted::{Rootfs, attach, clear_mark, detach, is_attached, take_down, wait_until_free};
-pub(crate) use plain::{is_one as is_plain, renamed as renamed_plain};
+pub(crate) use plain::{is_one as is_plain, renamed as renamed_plain, shown as plain_shown};
 pub(crate) use quiet::{Quiet, quieten};
 pub(crate) use session::begin as begin_session;
 pub(crate) use traces::{Traces, clear as clear_traces};

@@ -1,5 +1,6 @@
 //! What went wrong inside the child, in words.
 
+use std::ffi::CStr;
 use std::io;
 
 use rustix::io::Errno;
@@ -54,7 +55,7 @@ pub(super) fn explain(spec: &Spec, steps: &[Step], notice: Notice) -> Error {
         Step::Enter(_, Namespace::User) => refusal("cannot enter the command's user namespace", errno)
             .hint("name a namespace that you made with --userns, or leave it away"),
         Step::Set { path, value } => {
-            let name = path.to_string_lossy().trim_start_matches("proc/sys/").replace('/', ".");
+            let name = setting(path);
             refusal(format!("cannot set `{name}` to `{}`", value.to_string_lossy()), errno)
                 .hint("correct default_sysctls in containers.conf, or leave --network and --ipc away")
         }
@@ -108,10 +109,19 @@ pub(super) fn warn(spec: &Spec, steps: &[Step], notice: Notice) -> Option<Event>
                     hint: Some(Knob::UnmaskedProc.fix().to_owned()),
                 })
             }
+            Step::Set { path, .. } => Some(Event::Warning {
+                message: format!("`{}` stays as it is: /proc/sys is read-only here", setting(path)),
+                hint: Some(Knob::UnmaskedProc.fix().to_owned()),
+            }),
             _ => None,
         },
         _ => None,
     }
+}
+
+/// The name of a setting of the kernel's.
+fn setting(path: &CStr) -> String {
+    path.to_string_lossy().trim_start_matches("proc/sys/").replace('/', ".")
 }
 
 /// What is done in every sandbox, and refused in few places.
@@ -135,6 +145,7 @@ fn what(step: &Step) -> String {
         Step::Streams(_) => "set up standard input and output".into(),
         Step::Session(_) => "start a session".into(),
         Step::Close => "close our own files".into(),
+        Step::OwnKeyring => "make a keyring".into(),
         Step::Bound(_) | Step::Capabilities(_) | Step::NoNewPrivileges => "set the capabilities".into(),
         _ => "set up the container".into(),
     }

@@ -10,6 +10,7 @@ mod devices;
 mod failure;
 mod files;
 mod foreign;
+mod kept;
 mod native;
 mod pasta;
 mod plan;
@@ -33,8 +34,11 @@ pub use capabilities::default_capabilities;
 pub(crate) use capabilities::{DEFAULT as DEFAULT_CAPABILITIES, parse as parse_capability};
 pub use cgroup::Resources;
 pub(crate) use files::{hosts, name_servers, nameserver_is_stub, resolver};
+pub(crate) use kept::count as kept_networks;
+pub use kept::enter as enter_for_commands;
 pub(crate) use native::run;
 pub(crate) use pasta::NAME_SERVER;
+pub(crate) use pool::{Manner as NetworkManner, works as network_works};
 pub(crate) use runtime::Runtime;
 pub use runtime::usual as usual_runtime;
 pub(crate) use seccomp::Profile;
@@ -108,6 +112,8 @@ pub(crate) struct Spec {
     pub reuse_network: bool,
     /// Whether the root directory is changed by `chroot`, for a container on a file system that cannot be pivoted.
     pub no_pivot: bool,
+    /// Whether it has the caller's session keyring and not an empty one of its own.
+    pub shares_keyring: bool,
     /// Whether it gets a terminal of its own, joined to our standard input and output.
     pub terminal: bool,
     /// Bytes of `/dev/shm`.

@@ -17,7 +17,7 @@ use crate::sandbox::cgroup::Groups;
 use crate::sandbox::devices::Devices;
 use crate::sandbox::plan::{self, Prepared};
 use crate::sandbox::points::MountPoints;
-use crate::sandbox::pool::{self, Joined};
+use crate::sandbox::pool::{self, Held, Joined, Manner};
 use crate::sandbox::terminal::Terminal;
 use crate::sandbox::uplink::{self, Uplink};
 use crate::sandbox::{
@@ -226,7 +226,8 @@ pub(super) fn start(spec: &Spec, ready: Ready, reporter: &dyn Reporter) -> Resul
     if let (Network::Private { options, .. }, Some(uplink), Some(namespace), Ok(_)) =
         (&spec.network, network, namespace, &ended)
     {
-        Joined { namespace, uplink, options: options.clone() }.give();
+        let manner = Manner::new(options, &spec.sysctls);
+        Joined { namespace, held: Held::Here(uplink), manner }.give();
     }
     ended
 }
@@ -238,9 +239,8 @@ impl Awaited {
             Network::Slirp { options } => {
                 slirp::start(child.pid, options, spec.slirp.as_deref(), &spec.helpers)
             }
-            Network::Private { options, .. } => {
-                pasta::start(child.pid, options, &spec.scratch, &spec.helpers)
-            }
+            Network::Private { options, .. } => uplink::network_of(child.pid)
+                .and_then(|namespace| pasta::start(namespace, options, &spec.scratch, &spec.helpers)),
             Network::Host | Network::None | Network::Path(_) => {
                 unreachable!("such a network is not waited for")
             }

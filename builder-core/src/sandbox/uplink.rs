@@ -43,6 +43,11 @@ pub(super) fn network_of(pid: Pid) -> Result<File> {
     File::open(Path::new(&path)).cannot("open the network of", "the command")
 }
 
+/// Whether this process may use the device that such programs work with.
+pub(super) fn has_device() -> bool {
+    File::options().read(true).write(true).open("/dev/net/tun").is_ok()
+}
+
 impl Uplink {
     /// Starts the program, and waits until `ready` has something to read.
     pub(super) fn start(name: &'static str, mut command: Command, ready: OwnedFd) -> Result<Self> {
@@ -68,9 +73,14 @@ impl Uplink {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    fn wait(&mut self, ready: &OwnedFd) -> Result<()> {
+    /// Readable when it has ended.
+    pub(super) fn ended(&self) -> Result<OwnedFd> {
         let pid = Pid::from_child(&self.child);
-        let ended = rustix::process::pidfd_open(pid, PidfdFlags::empty()).cannot("watch", self.name)?;
+        rustix::process::pidfd_open(pid, PidfdFlags::empty()).cannot("watch", self.name)
+    }
+
+    fn wait(&mut self, ready: &OwnedFd) -> Result<()> {
+        let ended = self.ended()?;
         let mut polls = [PollFd::new(ready, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
         loop {
             match rustix::event::poll(&mut polls, Some(&PATIENCE)) {
@@ -109,10 +119,9 @@ fn refusal(name: &str, said: &str) -> Error {
         said.lines().map(str::trim).take_while(|line| !line.to_ascii_lowercase().starts_with("usage:"));
     let words: Vec<&str> = lines.filter(|line| !is_noise(line)).collect();
     let words = if words.is_empty() { "it did not say why".to_owned() } else { words.join("; ") };
-    let denied = File::options().read(true).write(true).open("/dev/net/tun").is_err();
-    let hint = match denied {
-        true => format!("{}, or use --network host or none", Knob::TunDevice.fix()),
-        false => "use --network host or none".to_owned(),
+    let hint = match has_device() {
+        true => "use --network host or none".to_owned(),
+        false => format!("{}, or use --network host or none", Knob::TunDevice.fix()),
     };
     let words = words.strip_prefix(name).and_then(|words| words.strip_prefix(": ")).unwrap_or(&words);
     Error::new(Kind::Denied, SENTENCE).because(format!("{name}: {words}")).hint(hint)

@@ -3,6 +3,7 @@
 //! Here the image's config, the flags and the host meet: what is left open by one is settled by the next, until the
 //! sandbox has nothing to decide. How the command is confined is the sandbox's business.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -13,8 +14,8 @@ use serde_json::Value;
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::Reporter;
-use crate::host::Users;
 use crate::host::lsm::Modules;
+use crate::host::{Host, Users};
 use crate::rootfs::Traces;
 use crate::sandbox::{self, Exit, Facts, Mount, Namespaces, Network, Rootfs, Space, Spec};
 use crate::steps::sources::Sources;
@@ -47,8 +48,8 @@ pub use mount::{MountKind, RunMount, Sharing};
 pub use options::MountOptions;
 pub use secrets::{Secret, SecretValue, SshAgent};
 pub use settings::{
-    Dns, HostAddress, HostEntry, Isolation, Limit, RunSettings, Seccomp, Security, Spaces, Uplink, Uplinks,
-    UserSpace,
+    Dns, HostAddress, HostEntry, HostName, Isolation, Limit, RunSettings, Seccomp, Security, Spaces, Uplink,
+    Uplinks, UserSpace,
 };
 pub use volume::Volume;
 pub use words::parse_size;
@@ -88,8 +89,12 @@ pub struct Run {
     pub terminal: bool,
     /// Whether the root directory is changed by `chroot` and not by `pivot_root`, for a store on a RAM disk.
     pub no_pivot: bool,
+    /// Whether it has the caller's session keyring and not an empty one of its own.
+    pub shares_keyring: bool,
     /// The OCI runtime that runs it, by name or path, in place of our own sandbox.
     pub runtime: Option<String>,
+    /// The one for images of a platform, `OS/ARCH`, where `runtime` names none.
+    pub runtimes: BTreeMap<String, String>,
     /// Options for that runtime, without the leading `--`.
     pub runtime_flags: Vec<String>,
     /// Directories with descriptions of hooks for that runtime; those of a later one take the place of others of the
@@ -101,6 +106,8 @@ pub struct Run {
     pub helpers: Vec<PathBuf>,
     /// What is said of those that join a network of its own to the host's.
     pub uplinks: Uplinks,
+    /// What `host.containers.internal` stands for.
+    pub host_name: HostName,
     /// The settings of this run, laid over those kept with the container.
     pub settings: RunSettings,
     /// The settings of this machine, which those kept with the container are laid over.
@@ -183,7 +190,7 @@ impl Run {
         self.make_directory(&tree, &workdir, &user, &mounts, &scene)?;
         let namespaces = self.namespaces();
         let hostname = self.hostname(config, &namespaces);
-        let network = self.network(&scene);
+        let network = self.network(&scene, &namespaces)?;
         let mut files = self.files(&tree, config, &hostname, &network, &mounts, scene.facts)?;
         files.extend(opened.files);
         let mut env = self.environment(config, &user, &hostname);
@@ -215,6 +222,7 @@ impl Run {
             network,
             reuse_network: scene.store.is_some_and(|(builder, ..)| builder.settings.reuse_networks),
             no_pivot: self.no_pivot || self.is_chroot(),
+            shares_keyring: self.shares_keyring,
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
             helpers: self.helpers.clone(),
@@ -374,13 +382,35 @@ impl Run {
     }
 
     /// The network, with what this machine's files say of it.
-    fn network(&self, scene: &Scene<'_>) -> Network {
-        let asked = self.settings.network.clone().unwrap_or_default();
+    fn network(&self, scene: &Scene<'_>, namespaces: &Namespaces) -> Result<Network> {
         let is_there = |name: &str| {
             self.helpers.iter().any(|dir| dir.join(name).is_file())
                 || scene.store.is_some_and(|(builder, ..)| builder.settings.find_program(name).is_some())
         };
-        self.uplinks.choose(asked, is_there)
+        if let Some(asked) = &self.settings.network {
+            return Ok(self.uplinks.choose(asked.clone(), is_there));
+        }
+        let reuses = scene.store.is_some_and(|(builder, ..)| builder.settings.reuse_networks);
+        if !scene.facts.rootless || !reuses || self.is_chroot() {
+            return Ok(Network::Host);
+        }
+        // As in Buildah, but where pasta cannot be had: nobody asked for it.
+        let own = Network::Private { named: false, options: Vec::new() };
+        let own = self.uplinks.choose(own, is_there);
+        let Network::Private { options, .. } = &own else { return Ok(Network::Host) };
+        let manner = sandbox::NetworkManner::new(options, &self.sysctls(namespaces, &own)?);
+        let works = sandbox::network_works(manner, scene.passing, &self.helpers);
+        Ok(if works { own } else { Network::Host })
+    }
+
+    /// Whether its command may get a network of its own that pasta joins to the host's: it is made ready for that by
+    /// [`enter_for_commands`](crate::enter_for_commands).
+    #[must_use]
+    pub fn wants_network(&self, host: Host) -> bool {
+        match self.settings.network.as_ref().or(self.defaults.network.as_ref()) {
+            None => host.is_rootless() && !self.is_chroot(),
+            Some(network) => matches!(network, Network::Private { .. }),
+        }
     }
 
     /// The host name inside: the flag's, the beginning of the container's id, or where none is set the host's own.

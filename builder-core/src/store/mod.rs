@@ -105,6 +105,11 @@ impl Store {
     }
 }
 
+/// Where networks are noted that are kept for later commands of the store at `root`.
+pub(crate) fn networks(root: &Path) -> PathBuf {
+    root.join("networks")
+}
+
 /// The form of marks that the trees of a store carry, and whether that is one this process, which writes `form`, works
 /// with.
 fn read_version(root: &Path, form: Marks) -> Result<(Result<()>, Marks)> {

@@ -41,6 +41,11 @@ impl AsFd for Lock {
 }
 
 impl Lock {
+    /// The file that is locked.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Hands the lock on to every program that this process becomes or starts: the last to end frees it.
     pub(crate) fn bequeath(self) -> io::Result<()> {
         rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())?;

@@ -9,6 +9,7 @@ pub(crate) mod bpf;
 pub(crate) mod companion;
 pub(crate) mod device_rule;
 pub(crate) mod in_root;
+pub(crate) mod keeper;
 pub(crate) mod lock;
 pub(crate) mod mount;
 pub(crate) mod mount_attr;

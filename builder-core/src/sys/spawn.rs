@@ -19,6 +19,7 @@ mod interpreter;
 mod perform;
 mod resources;
 
+pub(super) use perform::{close_others, pivot};
 pub(crate) use resources::{resource, resource_name};
 
 /// An open file of a [`Program`]: one the parent opened, or one the child will.
@@ -162,7 +163,8 @@ pub(crate) enum Step {
     Pivot(Handle),
     /// Makes the handle the root directory by `chroot`, where it covers the old one.
     Chroot(Handle),
-    /// Writes a setting of the kernel's, which is a file below the working directory.
+    /// Writes a setting of the kernel's, which is a file below the working directory. Where that is read-only the
+    /// setting stays as it is, and the child says so.
     Set {
         /// Where, without links.
         path: CString,
@@ -220,6 +222,8 @@ pub(crate) enum Step {
     Capabilities(CapabilitySet),
     /// No later `execve` grants more.
     NoNewPrivileges,
+    /// Leaves the caller's session keyring for a new, empty one; where keys are refused or used up, it stays.
+    OwnKeyring,
     /// Resets signals, sets the umask, dies with the parent; then runs the command.
     Exec(Command),
 }
@@ -276,7 +280,7 @@ impl Words {
 pub(crate) enum Notice {
     /// The step at this index failed with the error number; the child has ended.
     Failed(usize, i32),
-    /// The new file system was refused with the error number; the parent's was taken.
+    /// The new file system, or the setting, was refused with the error number; what the parent has was taken.
     FellBack(usize, i32),
     /// The command exists, but not what it needs to be run (the interpreter it names).
     NoInterpreter(usize),

@@ -125,7 +125,8 @@ fn enter_mapped(own: (u32, u32), map: impl FnOnce(Pid) -> String) -> io::Result<
     }
 }
 
-fn exit_child(code: i32) -> ! {
+/// Ends a forked child.
+pub(super) fn exit_child(code: i32) -> ! {
     // SAFETY: `_exit` ends the child at once, without running the parent's exit handlers a second time.
     unsafe { nix::libc::_exit(code) }
 }
@@ -137,6 +138,22 @@ pub(crate) fn make(uids: &[IdRange], gids: &[IdRange]) -> io::Result<OwnedFd> {
         write_maps(pid, uids, gids)?;
         Ok(std::fs::File::open(format!("/proc/{pid}/ns/user"))?.into())
     })
+}
+
+/// A network namespace of this user namespace, which nobody is in. Needs the right to make one.
+pub(crate) fn network() -> io::Result<std::fs::File> {
+    let enter = || Ok(nix::sched::unshare(CloneFlags::CLONE_NEWNET)?);
+    beside(enter, |pid| std::fs::File::open(format!("/proc/{pid}/ns/net")))
+}
+
+/// Moves this process into a user namespace that is there, and a new mount namespace. Must run before any thread
+/// starts, and needs the right to: its owner has it, and root.
+pub(crate) fn join(namespace: BorrowedFd<'_>) -> io::Result<()> {
+    nix::sched::setns(namespace, CloneFlags::CLONE_NEWUSER)?;
+    nix::sched::unshare(CloneFlags::CLONE_NEWNS)?;
+    // Sees how many ids there are.
+    is_initial();
+    Ok(())
 }
 
 /// Maps the ids of the user namespace that a process is in.

@@ -191,7 +191,13 @@ fn put(builder: &Builder<'_>, work: &Work, image: StoredImage, names: &[String])
     let mut tried = 0;
     loop {
         let machine = &builder.settings.machine;
-        let sink = containers_storage::sink(builder, work.dir(), machine, None, names.to_vec())?;
+        let sink = containers_storage::sink(
+            builder,
+            builder.settings.scratch(work.dir()),
+            machine,
+            None,
+            names.to_vec(),
+        )?;
         match copy_image(&source, &*sink, &CopyOptions::default(), &Warnings(builder.reporter())) {
             // Another process removed a layer that was there: then it is sent.
             Err(error) if error.kind() == Kind::NotFound && tried < 3 => tried += 1,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::oci::host_architecture;
+use crate::sandbox::kept_networks;
 
 /// What `info` shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Info {
     pub cgroup_version: &'static str,
     /// The distribution's name and version, as its os-release has them.
     pub distribution: (String, String),
+    /// How many networks that pasta has joined to the host's are kept for later commands.
+    pub kept_networks: usize,
     /// Seconds since the machine started.
     pub uptime: u64,
 }
@@ -61,6 +64,7 @@ pub fn info(builder: &Builder<'_>) -> Result<Info> {
         images: builder.store.image_entries()?.len(),
         cgroup_version: cgroup_version(),
         distribution: distribution(),
+        kept_networks: kept_networks(builder.store.root()),
         uptime: u64::try_from(memory.uptime).unwrap_or(0),
     })
 }

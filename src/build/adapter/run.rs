@@ -43,6 +43,7 @@ impl Adapter<'_> {
             env: run.env.clone(),
             mounts: hidden.iter().chain(asked).cloned().collect(),
             settings,
+            hostname: run.hostname.clone().or_else(|| machine.hostname.clone()),
             ..machine.clone()
         };
         let code = command.perform_in(builder, container, shown)?.code();

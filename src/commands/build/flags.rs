@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::Format;
 
+use super::call::Call;
 use super::docker::DockerFlags;
 use super::platforms::PlatformFlags;
 use super::stages::StageFlags;
@@ -39,9 +40,11 @@ pub struct Args {
     /// NAME=oci-layout://DIR, NAME=ADDRESS
     #[arg(long, value_name = "NAME=VALUE")]
     pub build_context: Vec<String>,
-    /// Answer a question about the Dockerfile and build nothing: check, outline, targets
-    #[arg(long, value_name = "QUESTION", value_parser = ["check", "outline", "targets"])]
-    pub call: Option<String>,
+    /// Answer a question about the Dockerfile and build nothing: check (what is hardly meant; fails if there is
+    /// anything), outline (what the target can be given), targets (the stages); with ,format=json as JSON. build, the
+    /// default, builds
+    #[arg(long, value_name = "QUESTION", value_parser = Call::parse)]
+    pub call: Option<Call>,
     /// Look for mistakes and build nothing; fails if there are any
     #[arg(long)]
     pub check: bool,

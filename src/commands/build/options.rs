@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use builder_core::{
-    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, SshAgent, StepCache, Times, Wanted,
+    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, RunSettings, SshAgent, StepCache, Times,
+    Wanted,
 };
 use dockerfile_frontend::Given;
 
 use super::platforms::platforms_of;
 use super::stages::{label, place};
 use super::{Args, Job};
-use crate::args::{proxies, run_defaults, secrets};
+use crate::args::{parse_bool, proxies, run_defaults, secrets};
 use crate::build::{Options, Rules};
 use crate::cli::Context;
 use crate::commands::{parse_format, version};
@@ -42,6 +43,37 @@ impl Args {
         Ok(Given { arguments: arguments(&self.build_arg_file, &self.build_arg)?, platform })
     }
 
+    /// The value of a build argument that is about the build itself.
+    fn about_the_build(&self, name: &str) -> Result<Option<String>> {
+        Ok(arguments(&self.build_arg_file, &self.build_arg)?.remove(name))
+    }
+
+    /// Takes the date of the image that is given as a build argument, unless a flag says another.
+    pub(super) fn take_epoch(&mut self) -> Result<()> {
+        if let Some(text) = self.about_the_build(EPOCH)?.filter(|text| !text.is_empty()) {
+            let seconds = text.parse().map_err(|_| {
+                Error::invalid(format!("cannot use the build argument `{EPOCH}={text}`"))
+                    .because("it is no number of seconds since 1970")
+                    .hint("--build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)")
+            })?;
+            self.times.default_epoch(seconds);
+        }
+        Ok(())
+    }
+
+    /// Whether repositories that are contexts keep their `.git`.
+    pub(super) fn keeps_git_dir(&self) -> Result<bool> {
+        let text = self.about_the_build("BUILDKIT_CONTEXT_KEEP_GIT_DIR")?.filter(|text| !text.is_empty());
+        text.map_or(Ok(false), |text| {
+            parse_bool(&text).map_err(|because| {
+                Error::invalid(format!(
+                    "cannot use the build argument `BUILDKIT_CONTEXT_KEEP_GIT_DIR={text}`"
+                ))
+                .because(because)
+            })
+        })
+    }
+
     /// How stages are built.
     pub fn options(&self, context: &Context, wanted: Wanted) -> Result<Options> {
         let (times, created) = match self.times.chosen()? {
@@ -53,11 +85,6 @@ impl Args {
             }
             chosen => chosen,
         };
-        let mut settings = self.run.settings(&context.globals)?;
-        if settings.isolation.is_none() {
-            let word = Environment::text("BUILDAH_ISOLATION");
-            settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
-        }
         Ok(Options {
             layers: self.has_layers() && !self.squash,
             // What was performed before has other times.
@@ -69,7 +96,7 @@ impl Args {
             times,
             created,
             from: self.from.clone(),
-            settings,
+            settings: self.settings_of_commands(context)?,
             command: self.command(context)?,
             keeps_volumes: self.compat_volumes,
             mounts: self.mount.iter().map(|text| text.parse::<RunMount>()).collect::<Result<_>>()?,
@@ -81,11 +108,29 @@ impl Args {
         })
     }
 
+    /// The settings of all commands of the build.
+    fn settings_of_commands(&self, context: &Context) -> Result<RunSettings> {
+        let mut settings = self.run.settings(&context.globals)?;
+        if settings.isolation.is_none() {
+            let word = Environment::text("BUILDAH_ISOLATION");
+            settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
+        }
+        run_defaults::heed_limits(&settings.resources, context)?;
+        Ok(settings)
+    }
+
+    /// Whether commands of the build may get networks of their own that are joined to the host's.
+    pub(super) fn wants_network(&self, context: &Context) -> Result<bool> {
+        let mut run = Run { settings: self.settings_of_commands(context)?, ..Run::default() };
+        run_defaults::fill(&mut run, context)?;
+        Ok(run.wants_network(context.host))
+    }
+
     /// Whether steps are to be layers: the flag, the environment, what who calls us is used to.
     fn has_layers(&self) -> bool {
         match (self.layers, Environment::text("BUILDAH_LAYERS").as_deref()) {
             (Some(layers), _) => layers,
-            (None, Some(text)) => matches!(text, "1" | "true"),
+            (None, Some(text)) => text == "1" || text.eq_ignore_ascii_case("true"),
             (None, None) => !settings::is_buildah(),
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::host::probe::Knob;
 use crate::sandbox::cgroup::layout::{Hierarchy, Layout};
 use crate::sandbox::{DeviceNode, Resources};
 use crate::sys::device_rule::{self, Denied};
@@ -16,10 +17,6 @@ use crate::sys::random;
 
 /// How the groups that we make begin; a process number follows, so that those of the dead can be told.
 const PREFIX: &str = "kiln-";
-
-/// What helps where groups may not be made.
-const OWN_GROUP: &str = "run as root, or where systemd gives a user groups: \
-     `systemd-run --user --scope -p Delegate=yes kiln run …`";
 
 /// The groups of one command; they go with this value.
 #[derive(Debug, Default)]
@@ -370,7 +367,7 @@ fn cpuset(name: &str) -> bool {
 fn no_controller(name: &str) -> Error {
     Error::new(Kind::Unsupported, "cannot limit the command")
         .because(format!("there is no control group with the controller `{name}` that we may use here"))
-        .hint(OWN_GROUP)
+        .hint(Knob::CgroupDelegation.fix())
 }
 
 fn refused(path: &Path, error: io::Error) -> Error {
@@ -380,7 +377,7 @@ fn refused(path: &Path, error: io::Error) -> Error {
     };
     Error::new(kind, "cannot limit the command")
         .because(format!("{}: {error}", path.display()))
-        .hint(OWN_GROUP)
+        .hint(Knob::CgroupDelegation.fix())
 }
 
 #[cfg(test)]

@@ -57,6 +57,14 @@ pub(super) fn perform(program: &mut Program, say: &OwnedFd) -> ! {
                     Err(error) => Err(error),
                 }
             }
+            Step::Set { path, value } => match write(path, value) {
+                // Of a /proc from outside all settings are read-only.
+                Err(refusal @ Errno::ROFS) => {
+                    tell(say, Notice::FellBack(index, refusal.raw_os_error()));
+                    Ok(())
+                }
+                written => written,
+            },
             Step::Exec(command) => {
                 let notice = match exec(command, say) {
                     Failure::Errno(errno) => Notice::Failed(index, errno.raw_os_error()),
@@ -137,11 +145,7 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
         Step::Mask { root, at, devices } => mask(get(handles, *root)?, at, get(handles, *devices)?),
         Step::Protect { root, at } => protect(get(handles, *root)?, at),
         Step::Pivot(root) => pivot(get(handles, *root)?),
-        Step::Chroot(root) => {
-            rustix::process::fchdir(get(handles, *root)?)?;
-            rustix::process::chroot(c".")?;
-            rustix::process::chdir(c"/")
-        }
+        Step::Chroot(root) => chroot(get(handles, *root)?),
         Step::Loopback => loopback(),
         Step::Hostname { name, required } => match rustix::system::sethostname(name.as_bytes()) {
             Err(Errno::PERM | Errno::NOSYS) if !required => Ok(()),
@@ -172,24 +176,53 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
             let sets = CapabilitySets { effective: *sets, permitted: *sets, inheritable };
             rustix::thread::set_capabilities(None, sets)
         }
-        Step::Label { path, value } | Step::Set { path, value } => {
-            let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let file = rustix::fs::openat(CWD, path.as_c_str(), flags, Mode::empty())?;
-            rustix::io::write(&file, value.to_bytes()).map(drop)
-        }
+        Step::Label { path, value } => write(path, value),
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true),
-        Step::Create { .. } | Step::Open { .. } | Step::Copy { .. } | Step::Close | Step::Exec(_) => {
-            Err(Errno::INVAL)
-        }
+        Step::OwnKeyring => own_keyring(),
+        Step::Create { .. }
+        | Step::Open { .. }
+        | Step::Copy { .. }
+        | Step::Set { .. }
+        | Step::Close
+        | Step::Exec(_) => Err(Errno::INVAL),
     }
 }
 
+/// Joins a new session keyring without a name.
+fn own_keyring() -> Answer {
+    let name: *const libc::c_char = std::ptr::null();
+    // SAFETY: the call takes an operation and, for this one, a string or null.
+    let joined = unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, name) };
+    if joined >= 0 {
+        return Ok(());
+    }
+    match last_errno() {
+        // A filter around us keeps the command from keys as well; an ordinary user may have used his up.
+        Errno::PERM | Errno::ACCESS | Errno::NOSYS | Errno::DQUOT => Ok(()),
+        errno => Err(errno),
+    }
+}
+
+/// Writes to a file of the kernel's.
+fn write(path: &CStr, value: &CStr) -> Answer {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+    rustix::io::write(&file, value.to_bytes()).map(drop)
+}
+
 /// Makes `root` the root directory, and lets go of the old one.
-fn pivot(root: BorrowedFd<'_>) -> Answer {
+pub(in crate::sys) fn pivot(root: BorrowedFd<'_>) -> Answer {
     rustix::process::fchdir(root)?;
     rustix::process::pivot_root(c".", c".")?;
     // The old root now lies over the new one, and goes with all that is mounted in it.
     rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
+    rustix::process::chdir(c"/")
+}
+
+/// Makes `root` the root directory, which covers the old one.
+fn chroot(root: BorrowedFd<'_>) -> Answer {
+    rustix::process::fchdir(root)?;
+    rustix::process::chroot(c".")?;
     rustix::process::chdir(c"/")
 }
 
@@ -417,7 +450,7 @@ fn reader_is_gone(say: &OwnedFd) -> bool {
 }
 
 /// Closes every descriptor from 3 on but `say`, which `execve` closes.
-fn close_others(say: i32) -> Answer {
+pub(in crate::sys) fn close_others(say: i32) -> Answer {
     let close_range = |first: i32, last: u32| {
         // SAFETY: takes three integers. What owns these descriptors is never used nor dropped after this step.
         first as u32 > last || unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0

@@ -12,6 +12,7 @@ use crate::error::{Context, Result};
 use crate::event::Silent;
 use crate::host::Host;
 use crate::host::probe::Knob;
+use crate::sandbox::kept_networks;
 use crate::settings::{Driver, Settings};
 use crate::sys::mount::{self, Overlay};
 use crate::sys::{random, trial};
@@ -174,7 +175,14 @@ pub(super) fn network(settings: &Settings) -> Check {
     };
     let tun = fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun");
     match tun {
-        Ok(_) => Check::works(NAME, program.display().to_string()),
+        Ok(_) => {
+            let kept = match kept_networks(&settings.root) {
+                0 => String::new(),
+                1 => "; 1 network is kept for the next command".to_owned(),
+                many => format!("; {many} networks are kept for the next commands"),
+            };
+            Check::works(NAME, format!("{}{kept}", program.display()))
+        }
         Err(error) => {
             let detail = format!("{} needs /dev/net/tun: {error}", program.display());
             Check::new(NAME, State::Limited, detail).fix(Knob::TunDevice)
