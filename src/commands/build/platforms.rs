@@ -116,7 +116,7 @@ impl Args {
         if let Some((flag, _)) = one_only.iter().find(|(_, given)| *given) {
             return Err(Error::invalid(format!("cannot use `{flag}` with several platforms"))
                 .because("each of them has an image of its own")
-                .hint("leave it away: the ids are printed, in the order of the platforms; --metadata-file tells of the list"));
+                .hint("leave it away: the ids are printed in order, and --metadata-file tells of the list"));
         }
         Ok(platforms)
     }
