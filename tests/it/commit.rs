@@ -367,6 +367,11 @@ $ kiln commit -q --omit-history --created-annotation=false --identity-label one 
 $ kiln commit -q --timestamp 0 --metadata-file meta --iidfile id one registry.example/x:y; cat meta; cat id; echo
 {
   "containerimage.config.digest": "sha256:<id-2>",
+  "containerimage.descriptor": {
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
+    "digest": "sha256:<id-3>",
+    "size": 815
+  },
   "containerimage.digest": "sha256:<id-3>",
   "image.name": "registry.example/x:y"
 }sha256:<id-2>
