@@ -41,7 +41,6 @@ fn a_process_with_the_number_of_a_dead_keeper_is_none() {
         machine: machine().unwrap(),
         manner: manner(),
         host: host_network(),
-        host: host_network(),
     };
     assert!(record.keeper().is_none(), "it was started at another time");
     let started = start_time(&std::fs::read_to_string("/proc/self/stat").unwrap()).unwrap();
