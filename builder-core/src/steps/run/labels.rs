@@ -1,8 +1,8 @@
 //! What security modules are told of a command: the labels of its process and of what it is to reach.
 //!
 //! Which labels those are is `host::lsm`'s. Where the kernel has no SELinux a script must run all the same, as with
-//! Buildah; that what it asked for does nothing is told. A profile of AppArmor that was asked for is what a command shall
-//! be held by: without it the command does not run, as with Buildah.
+//! Buildah; that what it asked for does nothing is told. A profile of AppArmor that was asked for is what a command
+//! shall be held by: without it the command does not run, as with Buildah.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
