@@ -3,12 +3,15 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
-use builder_core::{Error, Host, Kind, MachineStorage, RegistrySettings, Result, Settings};
+use builder_core::{
+    Error, Event, Host, Kind, MachineStorage, RegistrySettings, Reporter as _, Result, Settings,
+};
 
 use crate::args::Globals;
+use crate::ui::Talk;
 
 mod containers_conf;
 mod files;
@@ -102,6 +105,14 @@ pub fn registries(globals: &Globals) -> RegistrySettings {
     registries::look(globals)
 }
 
+/// Where large temporary files go: `TMPDIR`, or what containers.conf says; else none, for the store.
+pub fn scratch(host: Host) -> Result<Option<PathBuf>> {
+    match Environment::get("TMPDIR") {
+        Some(dir) => Ok(Some(dir.into())),
+        None => containers_conf::tmp_dir(&Places::of_machine(host.is_rootless())),
+    }
+}
+
 /// What of the host every `run` sees, by mounts.conf or the file that was named in its place.
 pub fn mounts_conf(globals: &Globals, host: Host) -> Result<Vec<SecretMount>> {
     mounts_conf::load(&Places::of_machine(host.is_rootless()), globals.default_mounts_file.as_deref())
@@ -121,12 +132,16 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         Error::new(Kind::Io, format!("cannot use the store `{}`", root.display())).because(cause)
     })?;
     let (root, machine) = beside(root, storage.machine, globals, host)?;
-    let run_root = globals
-        .runroot
-        .as_ref()
-        .map(std::path::absolute)
+    if !storage.ignored.is_empty() {
+        tell_ignored(&storage.ignored);
+    }
+    let run_root = globals.runroot.as_ref().or(storage.run_root.as_ref()).map(std::path::absolute);
+    let run_root = run_root
         .transpose()
         .map_err(|cause| Error::new(Kind::Io, "cannot use the directory of --runroot").because(cause))?;
+    if let Some(dir) = &run_root {
+        make_private(dir)?;
+    }
     crate::ui::debug(format_args!("the store is {}", root.display()));
     Ok(Settings {
         root,
@@ -142,6 +157,8 @@ pub fn settings(globals: &Globals, host: Host) -> Result<Settings> {
         reuse_networks: false,
         blob_cache: None,
         search_path: Environment::get("PATH"),
+        scratch: scratch(host)?,
+        ids: storage.ids,
     })
 }
 
@@ -205,6 +222,27 @@ fn beside(
         machine.patience = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     }
     Ok((root, machine))
+}
+
+/// Tells once which keys of storage.conf have no effect.
+fn tell_ignored(keys: &[String]) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let message = format!("keys of storage.conf have no effect here: {}", keys.join(", "));
+        let hint = Some("Kiln's store has a form of its own; for its options see kiln --help".to_owned());
+        Talk { quiet: true }.report(Event::Warning { message, hint });
+    });
+}
+
+/// Makes a directory that others cannot look into.
+fn make_private(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|cause| {
+        Error::new(Kind::Io, format!("cannot make the directory `{}`", dir.display()))
+            .because(cause)
+            .hint("name another one with --runroot DIR, or leave it away")
+    })
 }
 
 fn is_on_path(program: &str) -> bool {

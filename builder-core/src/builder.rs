@@ -45,6 +45,13 @@ impl<'a> Builder<'a> {
         })
     }
 
+    /// With another directory for large temporary files, where one is given.
+    #[must_use]
+    pub fn with_scratch(mut self, dir: Option<PathBuf>) -> Self {
+        self.settings.scratch = dir.or(self.settings.scratch);
+        self
+    }
+
     /// Keeps blobs in this directory, which exists, and takes them from there where it has them.
     #[must_use]
     pub fn keeping_blobs(mut self, dir: Option<PathBuf>) -> Self {

@@ -29,7 +29,7 @@ pub use auth::{BearerToken, Credentials};
 pub use builder::{Builder, Scratch};
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Fate, Reporter, Silent};
-pub use host::{Host, IdMaps, IdRange, name_refused_call};
+pub use host::{AutoIds, Host, IdMaps, IdRange, name_refused_call};
 pub use layer::{Compression, Times};
 pub use name::{DaemonImage, Location, Pick, Reference, StorageSpec};
 pub use oci::{
@@ -37,12 +37,12 @@ pub use oci::{
     Index, Manifest, Platform, RootFs, Wanted, host_architecture,
 };
 pub use sandbox::{Exit, Network, Resources, Space, default_capabilities, enter_for_commands, usual_runtime};
-pub use settings::{DaemonSettings, Driver, MachineStorage, Proxies, RegistrySettings, Settings};
+pub use settings::{DaemonSettings, Driver, IdPool, MachineStorage, Proxies, RegistrySettings, Settings};
 pub use steps::{
-    Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, Isolation, Limit,
-    MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security, Sharing,
-    Shown, Spaces, SshAgent, Unpack, Uplink, Uplinks, UserSpace, Volume, is_git, is_remote, parse_size,
-    unpack_archive,
+    Config, Copy, CopyFrom, CopySummary, Device, Dns, Fetch, HostAddress, HostEntry, HostName, Isolation,
+    Limit, MountKind, MountOptions, Run, RunMount, RunSettings, Seccomp, Secret, SecretValue, Security,
+    Sharing, Shown, Spaces, SshAgent, Unpack, Uplink, Uplinks, UserSpace, Volume, is_git, is_remote,
+    parse_size, unpack_archive,
 };
 pub use store::{CheckOptions, CheckReport, Finding, Forgotten, Keep, Reclaimed, Usage};
 pub use transport::http::Tls;

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where things are and which defaults hold.
@@ -24,12 +24,16 @@ pub struct Settings {
     pub shuffled: bool,
     /// Whether an owner that cannot be set is given up, where it would be an error.
     pub ignore_chown_errors: bool,
+    /// Whose ids containers get that have ids of their own chosen for them.
+    pub ids: IdPool,
     /// Where what concerns registries is written, and how they are reached.
     pub registries: RegistrySettings,
     /// The storage that Podman and others of this machine share.
     pub machine: MachineStorage,
     /// A directory for what a run needs while it lasts; in the store, unless given. It exists.
     pub run_root: Option<PathBuf>,
+    /// Where large temporary files go, such as archives that are unpacked to be read; in the store, unless given.
+    pub scratch: Option<PathBuf>,
     /// Whether commands may have the network that an earlier one had, where a helper has joined that to the host's: for
     /// who runs several.
     pub reuse_networks: bool,
@@ -46,6 +50,11 @@ impl Settings {
         std::env::split_paths(path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(|file| {
             std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
         })
+    }
+
+    /// Where large temporary files of some work go.
+    pub(crate) fn scratch<'a>(&'a self, work: &'a Path) -> &'a Path {
+        self.scratch.as_deref().unwrap_or(work)
     }
 
     /// The program that serves overlays in the kernel's place: the one named, or fuse-overlayfs if it is there.
@@ -86,6 +95,24 @@ impl Default for MachineStorage {
             beside: false,
             wanted: false,
         }
+    }
+}
+
+/// Whose ids containers get that have ids of their own chosen for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdPool {
+    /// The name in `/etc/subuid` and `/etc/subgid` that root's containers have the ids of.
+    pub user: String,
+    /// The fewest ids a container gets.
+    pub smallest: u32,
+    /// The most that one gets that did not ask for a number.
+    pub largest: u32,
+}
+
+impl Default for IdPool {
+    /// As storage.conf(5) has it.
+    fn default() -> Self {
+        IdPool { user: "containers".to_owned(), smallest: 1024, largest: 65_536 }
     }
 }
 

@@ -45,6 +45,13 @@ pub struct Built {
     pub last: Option<Step>,
 }
 
+/// A stage that is done.
+struct Done {
+    built: Built,
+    /// The arguments it declared, which stages on it have too.
+    arguments: BTreeMap<String, String>,
+}
+
 /// Why a build failed, and where.
 #[derive(Debug)]
 pub enum Failed<E> {
@@ -89,7 +96,7 @@ pub fn execute<V: Verbs>(build: Build<'_>, verbs: &V) -> Result<Built, Failed<V:
     });
     let mut state = board.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (state.failed.take(), state.done.remove(&target)) {
-        (None, Some(built)) => Ok(built),
+        (None, Some(done)) => Ok(done.built),
         (Some(failed), _) => Err(failed),
         (None, None) => unreachable!("a stage is done or failed"),
     }
@@ -99,7 +106,7 @@ pub fn execute<V: Verbs>(build: Build<'_>, verbs: &V) -> Result<Built, Failed<V:
 struct State<E> {
     /// How many of the needed stages were begun.
     begun: usize,
-    done: BTreeMap<usize, Built>,
+    done: BTreeMap<usize, Done>,
     failed: Option<Failed<E>>,
 }
 
@@ -119,15 +126,15 @@ impl<E> Board<E> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The container of a stage, once that is done; none if something failed.
-    fn wait(&self, stage: usize) -> Option<String> {
+    /// What `take` finds in a stage, once that is done; none if something failed.
+    fn wait<T>(&self, stage: usize, take: impl Fn(&Done) -> T) -> Option<T> {
         let mut state = self.lock();
         loop {
             if state.failed.is_some() {
                 return None;
             }
-            if let Some(built) = state.done.get(&stage) {
-                return Some(built.container.clone());
+            if let Some(done) = state.done.get(&stage) {
+                return Some(take(done));
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -157,7 +164,7 @@ impl<V: Verbs> Worker<'_, V> {
             let outcome = self.stage(number);
             let mut state = self.board.lock();
             match outcome {
-                Ok(Some(built)) => drop(state.done.insert(self.needed[number - 1], built)),
+                Ok(Some(done)) => drop(state.done.insert(self.needed[number - 1], done)),
                 // Something else failed meanwhile.
                 Ok(None) => {}
                 Err(failed) => drop(state.failed.get_or_insert(failed)),
@@ -167,7 +174,7 @@ impl<V: Verbs> Worker<'_, V> {
     }
 
     /// Builds the stage with this number among those needed; nothing if another failed meanwhile.
-    fn stage(&self, number: usize) -> Result<Option<Built>, Failed<V::Error>> {
+    fn stage(&self, number: usize) -> Result<Option<Done>, Failed<V::Error>> {
         let Build { dockerfile, source, graph, .. } = self.build;
         let place = self.needed[number - 1];
         let stage = &graph.stages[place];
@@ -182,15 +189,18 @@ impl<V: Verbs> Worker<'_, V> {
             steps: instructions.len() + 1,
             text: text.clone(),
         };
+        let mut arguments = BTreeMap::new();
         let base = match &stage.base {
             StageBase::Scratch => Base::Scratch,
             StageBase::Image { name, platform } => {
                 Base::Image { name: name.clone(), platform: platform.clone() }
             }
-            StageBase::Stage(earlier) => match self.board.wait(*earlier) {
-                Some(container) => Base::Container(container),
-                None => return Ok(None),
-            },
+            StageBase::Stage(earlier) => {
+                let found = |done: &Done| (done.built.container.clone(), done.arguments.clone());
+                let Some(found) = self.board.wait(*earlier, found) else { return Ok(None) };
+                arguments = found.1;
+                Base::Container(found.0)
+            }
         };
         let failed = |error| Failed::Verb {
             stage: Box::new(name.clone()),
@@ -201,7 +211,7 @@ impl<V: Verbs> Worker<'_, V> {
         let begun = self.verbs.begin(&name, &base).map_err(failed)?;
         let Begun { container, env, workdir, user, shell, on_build } = begun;
         let lowering = Lowering {
-            scope: Scope::new(self.global, env),
+            scope: Scope::new(self.global, env).on_stage(arguments),
             shell,
             workdir,
             user,
@@ -220,7 +230,8 @@ impl<V: Verbs> Worker<'_, V> {
             }
         }
         self.verbs.end(&name);
-        Ok(Some(Built { container: running.container, last: running.last }))
+        let built = Built { container: running.container, last: running.last };
+        Ok(Some(Done { built, arguments: running.lowering.scope.into_arguments() }))
     }
 }
 
@@ -247,7 +258,8 @@ impl<V: Verbs> Running<'_, V> {
         for text in crate::graph::references(&instruction.body) {
             let stages = &self.worker.build.graph.stages[self.place];
             if let Some(stage) = stages.references.get(text) {
-                let Some(container) = self.worker.board.wait(*stage) else { return Ok(false) };
+                let found = |done: &Done| done.built.container.clone();
+                let Some(container) = self.worker.board.wait(*stage, found) else { return Ok(false) };
                 self.lowering.containers.insert(text.to_owned(), container);
             }
         }

@@ -137,11 +137,6 @@ impl Finder<'_, '_> {
                 .error(span, Some(&from.image), format!("`{}` names no image: it is empty", from.image))
                 .hint("give the argument a default before the first `FROM`, or a value with --build-arg");
         }
-        if let Some(name) = &from.name
-            && self.stages.iter().any(|stage| stage.name.as_ref() == Some(name))
-        {
-            self.faults.error(span, Some(name), format!("there is a stage `{name}` already"));
-        }
         let earlier = self
             .stages
             .iter()
@@ -170,10 +165,10 @@ impl Finder<'_, '_> {
     /// Notes that the stage at `place` takes files of what `text` names, if that is a stage.
     fn refer(&mut self, place: usize, span: Span, text: &str) {
         let named = |stage: &Stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(text));
-        let found = match text.parse::<usize>() {
-            Ok(number) => Some(number),
-            Err(_) => self.stages.iter().position(named),
-        };
+        // Of several with one name the nearest one before counts, as for FROM; that is told of by a check.
+        let by_name =
+            || self.stages[..place].iter().rposition(named).or_else(|| self.stages.iter().position(named));
+        let found = text.parse::<usize>().ok().or_else(by_name);
         let Some(found) = found else {
             self.hint_at_misspelling(place, span, text);
             return;
@@ -229,7 +224,7 @@ fn find_target(
 ) -> Option<usize> {
     let Some(target) = target else { return stages.len().checked_sub(1) };
     let named = |stage: &Stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(target));
-    let found = stages.iter().position(named);
+    let found = stages.iter().rposition(named);
     let numbered = || target.parse::<usize>().ok().filter(|number| *number < stages.len());
     let found = found.or_else(numbered);
     if found.is_none() {

@@ -11,6 +11,12 @@ use crate::source::{Source, Span, without_end};
 pub use heredoc::Heredoc;
 pub(crate) use heredoc::{Opening, openings};
 
+/// As many comments are kept of those that stand together above an instruction.
+const MAX_COMMENTS: usize = 64;
+
+/// As many characters are kept of each.
+const MAX_COMMENT: usize = 1000;
+
 /// One instruction's text before anything is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogicalLine {
@@ -22,6 +28,8 @@ pub(crate) struct LogicalLine {
     pub blank: Option<usize>,
     /// The first line of it that was no UTF-8.
     pub unreadable: Option<usize>,
+    /// The comments right above it, without their `#`; one that says nothing parts it from those before.
+    pub comments: Vec<String>,
 }
 
 /// Goes through a source once.
@@ -51,14 +59,17 @@ impl<'s> Lexer<'s> {
 
     /// The next logical line that is neither blank nor a comment.
     pub fn logical_line(&mut self) -> Option<LogicalLine> {
+        let mut comments = Vec::new();
         loop {
             let (number, line) = self.read()?;
             let line = without_end(line).trim_start();
-            if line.starts_with('#') {
+            if let Some(comment) = line.strip_prefix('#') {
+                note_comment(comment.trim(), &mut comments);
                 continue;
             }
             let (text, mut goes_on) = self.without_continuation(line);
             if text.is_empty() && !goes_on {
+                comments.clear();
                 continue;
             }
             let mut logical = LogicalLine {
@@ -66,6 +77,7 @@ impl<'s> Lexer<'s> {
                 span: Span::line(number),
                 blank: None,
                 unreadable: None,
+                comments,
             };
             self.note_unreadable(number, &mut logical);
             while goes_on {
@@ -118,5 +130,15 @@ impl<'s> Lexer<'s> {
             body.push_str(line);
         }
         Err(body)
+    }
+}
+
+/// Adds a comment to those that stand together. Long ones describe nothing.
+fn note_comment(comment: &str, comments: &mut Vec<String>) {
+    if comment.is_empty() || comments.len() == MAX_COMMENTS {
+        comments.clear();
+    }
+    if !comment.is_empty() {
+        comments.push(comment.chars().take(MAX_COMMENT).collect());
     }
 }

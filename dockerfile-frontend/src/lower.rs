@@ -99,10 +99,7 @@ impl Lowering<'_> {
     fn edits(&mut self, body: &Body) -> Result<Vec<Edit>, WordError> {
         Ok(match body {
             Body::Arg(arg) => {
-                let words = self.words();
-                for argument in &arg.arguments {
-                    self.scope.declare(words, argument)?;
-                }
+                self.scope.declare(self.words(), &arg.arguments)?;
                 Vec::new()
             }
             Body::Env(pairs) => {

@@ -14,6 +14,7 @@ mod size;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use mount::boolean;
 pub use size::nanoseconds;
 
 use crate::ast::{Body, Dockerfile, Instruction, Keyword};
@@ -106,6 +107,7 @@ fn statements(source: &Source, faults: &mut Diagnostics) -> (Directives, Vec<Sta
         }
         match Statement::parse(&line.text, line.span, directives.escape) {
             Ok(mut statement) => {
+                statement.comments = line.comments;
                 take_heredocs(&mut statement, &mut lexer, source, faults);
                 if statement.keyword.is_none() {
                     unknown(&statement, faults);

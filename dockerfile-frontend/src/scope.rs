@@ -21,6 +21,19 @@ const PREDEFINED: &[&str] = &[
     "all_proxy",
 ];
 
+/// Arguments that are about the build and not for its file: no `ARG` takes them, and none is missing.
+const ABOUT_THE_BUILD: &[&str] = &[
+    "BUILDKIT_BUILD_NAME",
+    "BUILDKIT_CACHE_MOUNT_NS",
+    "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+    "BUILDKIT_DOCKERFILE_CHECK",
+    "BUILDKIT_INLINE_CACHE",
+    "BUILDKIT_MULTI_PLATFORM",
+    "BUILDKIT_SANDBOX_HOSTNAME",
+    "BUILDKIT_SYNTAX",
+    "SOURCE_DATE_EPOCH",
+];
+
 /// What the user gives, and what the platforms are.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
@@ -88,19 +101,33 @@ impl<'g> Scope<'g> {
         Scope { global, arguments: BTreeMap::new(), env }
     }
 
-    /// Declares an argument: the user's value, else its default, else that of the global scope.
-    pub fn declare(&mut self, words: Words, argument: &Argument) -> Result<(), WordError> {
-        let name = &argument.name;
-        let given = self.global.given.arguments.get(name);
-        let value = match (given, &argument.default) {
-            (Some(value), _) => Some(value.clone()),
-            (None, Some(default)) => Some(words.expand(default, self)?.text),
-            (None, None) => self.global.values.get(name).cloned(),
-        };
-        if let Some(value) = value {
-            self.arguments.insert(name.clone(), value);
+    /// A stage's scope that stands on another stage: also the arguments which that has declared.
+    #[must_use]
+    pub fn on_stage(self, arguments: BTreeMap<String, String>) -> Self {
+        Scope { arguments, ..self }
+    }
+
+    /// Declares arguments: the user's value, else the default, else that of the global scope. All defaults see the
+    /// variables as they were before the instruction.
+    pub fn declare(&mut self, words: Words, arguments: &[Argument]) -> Result<(), WordError> {
+        let mut declared = Vec::new();
+        for argument in arguments {
+            let name = &argument.name;
+            let value = match (self.global.given.arguments.get(name), &argument.default) {
+                (Some(value), _) => Some(value.clone()),
+                (None, Some(default)) => Some(words.expand(default, self)?.text),
+                (None, None) => self.global.values.get(name).cloned(),
+            };
+            declared.extend(value.map(|value| (name.clone(), value)));
         }
+        self.arguments.extend(declared);
         Ok(())
+    }
+
+    /// The declared arguments that have a value, by name.
+    #[must_use]
+    pub fn into_arguments(self) -> BTreeMap<String, String> {
+        self.arguments
     }
 
     /// Sets a variable of the environment.
@@ -109,6 +136,12 @@ impl<'g> Scope<'g> {
             Some((_, known)) => value.clone_into(known),
             None => self.env.push((name.to_owned(), value.to_owned())),
         }
+    }
+
+    /// An argument that is about the build itself, if the user gave it and it is not empty.
+    #[must_use]
+    pub fn about_the_build(&self, name: &str) -> Option<&str> {
+        self.global.given.arguments.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// What a command sees besides the environment: declared arguments, and predefined ones the user gave.
@@ -127,6 +160,7 @@ impl<'g> Scope<'g> {
 /// The arguments the user gives that nothing in `declared` takes.
 #[must_use]
 pub fn unused<'g>(given: &'g Given, declared: &[&str]) -> Vec<&'g str> {
-    let known = |name: &str| declared.contains(&name) || PREDEFINED.contains(&name);
+    let known =
+        |name: &str| [declared, PREDEFINED, ABOUT_THE_BUILD].iter().any(|names| names.contains(&name));
     given.arguments.keys().map(String::as_str).filter(|name| !known(name)).collect()
 }

@@ -198,6 +198,9 @@ impl State {
             Some(NetworkMode::Host) => line.push_str(" --network host"),
             _ => {}
         }
+        if let Some(name) = &run.hostname {
+            let _ = write!(line, " --hostname {}", quote(name));
+        }
         for (device, _) in run.devices.iter().filter(|(_, required)| *required) {
             let _ = write!(line, " --device {}", quote(device));
         }

@@ -34,6 +34,8 @@ pub struct Statement {
     pub text: String,
     /// Where it stands.
     pub span: Span,
+    /// The comments right above it, without their `#`.
+    pub comments: Vec<String>,
 }
 
 /// Why a line is no statement.
@@ -67,6 +69,7 @@ impl Statement {
             heredocs: Vec::new(),
             text: text.to_owned(),
             span,
+            comments: Vec::new(),
         };
         statement.take_arguments(rest.trim(), escape)?;
         Ok(statement)
@@ -131,6 +134,12 @@ impl Statement {
             self.arguments.push(item);
         }
         Ok(())
+    }
+
+    /// What a comment above it says of what it defines, `name`: one that begins with that.
+    #[must_use]
+    pub fn description(&self, name: &str) -> Option<&str> {
+        self.comments.iter().find_map(|comment| comment.strip_prefix(name)?.strip_prefix(' ')).map(str::trim)
     }
 
     /// Whether the words `<<NAME` on this line open heredocs.

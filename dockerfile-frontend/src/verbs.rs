@@ -120,6 +120,8 @@ pub struct Run {
     pub script: Option<String>,
     /// The arguments of the build that it sees as variables.
     pub env: Vec<(String, String)>,
+    /// The host's name that it sees; none for the usual one.
+    pub hostname: Option<String>,
     /// Mounts: the options as written, variables put in, and where files come from.
     pub mounts: Vec<(String, Origin)>,
     /// `--network`

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::{Error, Kind, Result};
 
-use crate::settings::StorageFlags;
+use crate::settings::{Environment, StorageFlags};
 use crate::ui::{Level, Progress};
 
 /// The flags of all verbs.
@@ -14,7 +14,8 @@ pub struct Globals {
     /// The store's directory (default /var/lib/kiln; as an ordinary user ~/.local/share/kiln) [env: KILN_ROOT]
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// A directory for what need not survive a reboot: sockets and bundles of commands that run (default: the store).
+    /// A directory for what need not survive a reboot: sockets and bundles of commands that run (default: runroot of
+    /// storage.conf where that is not the usual one, else the store).
     /// It is made if it does not exist. Podman gets it too, where Kiln starts it for containers-storage
     #[arg(long, global = true, value_name = "DIR")]
     pub runroot: Option<PathBuf>,
@@ -88,7 +89,11 @@ impl Globals {
 
     /// Refuses what cannot have its effect here, and does what is done before any verb.
     pub fn prepare(&self) -> Result<()> {
-        self.progress.begin();
+        match (self.progress, Environment::text("TERM").as_deref()) {
+            // It moves no cursor.
+            (Progress::Auto, Some("dumb")) => Progress::Plain.begin(),
+            (progress, _) => progress.begin(),
+        }
         let refused = [
             (self.cpu_profile.is_some(), "--cpu-profile", "profile it from outside: perf record kiln …"),
             (self.memory_profile.is_some(), "--memory-profile", "see what it used: kiln --log-rusage …"),
@@ -115,20 +120,6 @@ impl Globals {
                 .hint("use --cgroup-manager cgroupfs, or leave it away"));
             }
         }
-        if let Some(dir) = &self.runroot {
-            make_private(dir)?;
-        }
         Ok(())
     }
-}
-
-/// Makes a directory that others cannot look into.
-fn make_private(dir: &std::path::Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|cause| {
-        Error::new(Kind::Io, format!("cannot make the directory `{}`", dir.display()))
-            .because(cause)
-            .hint("name another one with --runroot DIR, or leave it away")
-    })
 }

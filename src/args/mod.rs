@@ -12,6 +12,7 @@ pub mod refused;
 mod registry;
 pub mod run_defaults;
 mod run_options;
+mod secrets;
 pub mod signing;
 pub mod sources;
 pub mod times;
@@ -28,6 +29,7 @@ pub use platform::PlatformArgs;
 pub use pull::{PullArgs, usual_policy};
 pub use registry::{RegistryArgs, parse_bool};
 pub use run_options::{RunOptions, proxies};
+pub use secrets::secrets;
 
 /// A time as Go writes it: `500ms`, `2s`, `1m30s`.
 pub fn duration(text: &str) -> std::result::Result<Duration, String> {

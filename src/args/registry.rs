@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use builder_core::{Access, Credentials, Fetch, Result, Retry, Tls};
+use builder_core::{Access, Credentials, Error, Fetch, Result, Retry, Tls};
 
 use crate::args::Globals;
 use crate::args::duration;
@@ -43,6 +43,7 @@ impl RegistryArgs {
     /// What the flags say.
     pub fn access(&self) -> Result<Access> {
         let ask = || ui::ask_secret("Password: ", "write it after the name, --creds USER:PASSWORD");
+        self.check_authfile()?;
         let credentials = self.creds.as_deref().map(|text| Credentials::parse(text, ask)).transpose()?;
         Ok(Access {
             tls_verify: self.tls_verify,
@@ -55,6 +56,18 @@ impl RegistryArgs {
             daemon_host: None,
             retry: self.retry()?,
             policy: self.signature_policy.clone(),
+        })
+    }
+}
+
+impl RegistryArgs {
+    /// Sees that a file of credentials that is named is there: a name with a mistake would only show as a refusal.
+    fn check_authfile(&self) -> Result<()> {
+        let Some(path) = &self.authfile else { return Ok(()) };
+        std::fs::metadata(path).map(drop).map_err(|cause| {
+            Error::invalid(format!("cannot read credentials of `{}`", path.display()))
+                .because(cause)
+                .hint(format!("write it with `kiln login --authfile {} REGISTRY`", path.display()))
         })
     }
 }

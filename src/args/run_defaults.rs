@@ -1,19 +1,30 @@
 //! What containers.conf says of how commands run, as the settings that all others are laid over.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use builder_core::{
-    Device, Dns, Error, HostAddress, HostEntry, Limit, MountKind, MountOptions, Network, Result, Run,
-    RunMount, RunSettings, Seccomp, Security, Space, Spaces, Uplink, Uplinks, Volume, parse_size,
-    usual_runtime,
+    Device, Dns, Error, Event, HostName, IdMaps, Limit, MountKind, MountOptions, Network, Reporter as _,
+    Resources, Result, Run, RunMount, RunSettings, Seccomp, Security, Space, Spaces, Uplink, Uplinks,
+    UserSpace, Volume, parse_size, usual_runtime,
 };
 
 use super::run_options::all;
 use crate::cli::Context;
 use crate::settings::{self, ContainersConf, Environment};
+use crate::ui::Talk;
 
 /// A profile that an administrator puts in the place of the usual one.
 const OWN_PROFILE: &str = "/etc/containers/seccomp.json";
+
+/// Tells that limits are set by Kiln itself, where the machine's files have systemd for that.
+pub fn heed_limits(limits: &Resources, context: &Context) -> Result<()> {
+    let asked = *limits != Resources::default() && context.globals.cgroup_manager.is_none();
+    if asked && context.containers_conf()?.engine.cgroup_manager.as_deref() == Some("systemd") {
+        warn("cgroup_manager=`systemd`", "Kiln sets limits itself: --cgroup-manager cgroupfs says so");
+    }
+    Ok(())
+}
 
 /// Fills in what this machine's files say.
 pub fn fill(run: &mut Run, context: &Context) -> Result<()> {
@@ -24,12 +35,18 @@ pub fn fill(run: &mut Run, context: &Context) -> Result<()> {
             .hint("see containers.conf(5), or name another file with CONTAINERS_CONF=FILE")
     };
     run.defaults = defaults(conf).map_err(refused)?;
+    heed_limits(&run.settings.resources, context)?;
     run.uplinks = uplinks(conf).map_err(refused)?;
     run.runtime = runtime(run, conf);
+    run.runtimes = runtimes(conf);
+    run.host_name = host_name(conf).map_err(refused)?;
     run.no_pivot |= conf.engine.no_pivot_root == Some(true);
+    run.shares_keyring = conf.containers.keyring == Some(false);
     run.hooks_dirs.clone_from(&conf.engine.hooks_dir);
     run.annotations = pairs("annotations", &conf.containers.annotations)?;
-    run.helpers.clone_from(&conf.engine.helper_binaries_dir);
+    // As its name says, the variable is for whoever tries another one.
+    run.helpers.extend(Environment::get("CONTAINERS_HELPER_BINARY_DIR").map(PathBuf::from));
+    run.helpers.extend(conf.engine.helper_binaries_dir.iter().cloned());
     let mut mounts: Vec<RunMount> = all(&conf.containers.mounts)?;
     for shown in settings::mounts_conf(&context.globals, context.host)? {
         // A machine without a subscription has none to show.
@@ -68,12 +85,6 @@ fn defaults(conf: &ContainersConf) -> Result<RunSettings> {
             .ok_or_else(|| Error::invalid(format!("cannot use shm_size `{word}`")).because("it is no size"))
     };
     Ok(RunSettings {
-        add_hosts: text(&says.host_containers_internal_ip)
-            .map(|word| host(&word))
-            .transpose()?
-            .flatten()
-            .into_iter()
-            .collect(),
         capabilities: says.default_capabilities.clone(),
         devices: all::<Device>(&says.devices)?,
         cdi_dirs: conf.engine.cdi_spec_dirs.clone(),
@@ -95,6 +106,7 @@ fn defaults(conf: &ContainersConf) -> Result<RunSettings> {
         shm_size: text(&says.shm_size).map(size).transpose()?,
         sysctls: pairs("default_sysctls", &says.default_sysctls)?,
         umask: text(&says.umask).map(|word| umask(&word)).transpose()?,
+        users: text(&says.userns).and_then(|word| users(&word)),
         volumes: all::<Volume>(&says.volumes)?,
         ..RunSettings::default()
     })
@@ -122,22 +134,42 @@ fn umask(word: &str) -> Result<u32> {
     )
 }
 
+/// Tells that a key has no effect here.
+fn warn(key: &str, hint: &str) {
+    let message = format!("{key} of containers.conf has no effect here");
+    Talk { quiet: true }.report(Event::Warning { message, hint: Some(hint.to_owned()) });
+}
+
+/// The user namespace; the kinds that only Podman has are not for containers that are built in.
+fn users(word: &str) -> Option<UserSpace> {
+    match word {
+        "host" => Some(UserSpace::Host),
+        "private" => Some(UserSpace::Private(IdMaps::default())),
+        other => {
+            warn(
+                &format!("userns=`{}`", other.escape_debug()),
+                "--userns has other kinds than host and private",
+            );
+            None
+        }
+    }
+}
+
 fn network(word: &str) -> Result<Network> {
     // Other tools' own kind of a private network.
     if word == "bridge" { "private" } else { word }.parse()
 }
 
-/// The host's own address, under the names that the field's tools have for it; `none` for no such line.
-fn host(word: &str) -> Result<Option<HostEntry>> {
-    if word == "none" {
-        return Ok(None);
+/// The host's own address, as its names stand for it; `none` for no such line.
+fn host_name(conf: &ContainersConf) -> Result<HostName> {
+    match conf.containers.host_containers_internal_ip.as_deref() {
+        None | Some("") => Ok(HostName::Found),
+        Some("none") => Ok(HostName::Absent),
+        Some(word) => word.parse().map(HostName::Given).map_err(|cause| {
+            Error::invalid(format!("cannot use host_containers_internal_ip `{}`", word.escape_debug()))
+                .because(cause)
+        }),
     }
-    let address = word.parse().map(HostAddress::Ip).map_err(|cause| {
-        Error::invalid(format!("cannot use host_containers_internal_ip `{}`", word.escape_debug()))
-            .because(cause)
-    })?;
-    let names = ["host.containers.internal", "host.docker.internal"].map(str::to_owned).to_vec();
-    Ok(Some(HostEntry { names, address }))
 }
 
 /// Which programs join networks, and how they are called.
@@ -171,9 +203,20 @@ fn runtime(run: &Run, conf: &ContainersConf) -> Option<String> {
         None if run.runtime_flags.is_empty() => return None,
         None => usual(),
     };
-    let places = conf.engine.runtimes.get(&name).into_iter().flatten();
-    let place = places.filter(|path| path.is_file()).find_map(|path| path.to_str());
-    Some(place.map_or(name.clone(), str::to_owned))
+    Some(place(conf, &name))
+}
+
+/// The runtimes of platforms that have one of their own.
+fn runtimes(conf: &ContainersConf) -> BTreeMap<String, String> {
+    let named = conf.engine.platform_to_oci_runtime.iter().filter(|(_, name)| !name.is_empty());
+    named.map(|(platform, name)| (platform.clone(), place(conf, name))).collect()
+}
+
+/// Where the files say that a runtime is; else its name.
+fn place(conf: &ContainersConf, name: &str) -> String {
+    let places = conf.engine.runtimes.get(name).into_iter().flatten();
+    let found = places.filter(|path| path.is_file()).find_map(|path| path.to_str());
+    found.unwrap_or(name).to_owned()
 }
 
 /// The variables, after all of ours where they are to be handed on.

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use builder_core::{
-    Device, Dns, Error, IdMaps, Isolation, Limit, Network, Resources, Result, RunSettings, Security, Space,
-    Spaces, UserSpace, Volume, parse_size,
+    AutoIds, Device, Dns, Error, IdMaps, Isolation, Limit, Network, Resources, Result, RunSettings, Security,
+    Space, Spaces, UserSpace, Volume, parse_size,
 };
 
 use super::Globals;
@@ -103,8 +103,10 @@ pub struct RunOptions {
     /// Limit each process: NAME=SOFT[:HARD], or host for the caller's limits
     #[arg(long, value_name = "LIMIT", value_delimiter = ',')]
     ulimit: Vec<String>,
-    /// The user namespace: host, private (the command's own, with the ids of --userns-uid-map, else with ours), or the
-    /// path of one (default: private where ids are mapped, else host)
+    /// The user namespace: host, private (the command's own, with the ids of --userns-uid-map, else with ours),
+    /// auto[:size=N,uidmapping=…,gidmapping=…] (for `from` and `build`: ids that no other container has, of those that
+    /// /etc/subuid gives to the user `containers`), or the path of one (default: private where ids are mapped, else
+    /// host)
     #[arg(long, value_name = "NAMESPACE")]
     userns: Option<String>,
     /// Users of the container that are others outside; as root on files whose file system can show that. A layer has
@@ -210,11 +212,13 @@ impl RunOptions {
                 .map_err(|error| error.hint("leave --userns away, or the maps")),
             Some("host") => Ok(Some(UserSpace::Host)),
             Some("" | "private" | "container") => Ok(Some(UserSpace::Private(maps))),
-            Some(auto) if auto == "auto" || auto.starts_with("auto:") => {
-                fault("which ids are free is known to nobody here").map_err(|error| {
-                    error.hint("name them: --userns-uid-map 0:100000:65536, or --userns-uid-map-user USER")
-                })
-            }
+            Some(word) if word.starts_with("auto") => match AutoIds::parse(word) {
+                Some(_) if mapped => fault("its ids are chosen, and here are maps")
+                    .map_err(|error| error.hint("leave the maps away, or pin ids: auto:uidmapping=…")),
+                Some(asked) => asked.map(UserSpace::Auto).map(Some),
+                None => fault("it is no namespace")
+                    .map_err(|error| error.hint("use host, private, auto, or the path of one")),
+            },
             Some(path) => {
                 let path = path.strip_prefix("ns:").unwrap_or(path);
                 if !path.starts_with('/') {

@@ -29,6 +29,13 @@ pub struct TimeFlags {
 }
 
 impl TimeFlags {
+    /// Takes a time as that of --source-date-epoch, unless a flag says another.
+    pub fn default_epoch(&mut self, seconds: i64) {
+        if self.timestamp.is_none() && self.reference_time.is_none() && !self.omit_timestamp {
+            self.source_date_epoch.get_or_insert(seconds);
+        }
+    }
+
     /// The time that --source-date-epoch or the environment names.
     pub fn epoch(&self) -> Result<Option<i64>> {
         match self.source_date_epoch {

@@ -8,12 +8,13 @@ mod copy;
 mod run;
 mod volumes;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use builder_core::{
-    Access, Builder, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Kind, Log, Policy,
-    Pull, Result, Rm, Run, RunMount, RunSettings, Settings, Shown, StepCache, Times, Wanted,
+    Access, Builder, Commit, Config, ConfigEdit, CopyFrom, Error, Fetch, Fork, Format, From, Host, Kind, Log,
+    Policy, Pull, Result, Rm, Run, RunMount, RunSettings, Settings, Shown, StepCache, Times, Wanted,
     inspect_container,
 };
 use dockerfile_frontend::script::DEFAULT_PATH;
@@ -63,6 +64,9 @@ pub struct Options {
     pub wanted: Wanted,
     /// Whether it is kept how much each step wrote.
     pub sizes: bool,
+    /// How images of single steps are made, if they are: as that of the build, but for the container. They have no
+    /// name, and are for looking into and for starting from.
+    pub step_images: Option<Commit>,
 }
 
 /// Performs the verbs of a build.
@@ -81,10 +85,10 @@ pub struct Adapter<'a> {
     pub talk: BuildTalk,
     /// The stages that were begun.
     pub made: Mutex<Vec<MadeStage>>,
-    /// The command that failed, if one did.
-    pub failed: Mutex<Option<FailedCommand>>,
-    /// The container that has the files of the context, where commands are to see them in another order.
-    pub context: Mutex<Option<String>>,
+    /// The commands that failed, each of another stage.
+    pub failed: Mutex<Vec<FailedCommand>>,
+    /// Containers with the files of contexts, by directory, where commands are to see their names in another order.
+    pub shuffled: Mutex<BTreeMap<PathBuf, String>>,
 }
 
 /// A stage that was begun.
@@ -92,6 +96,8 @@ pub struct Adapter<'a> {
 pub struct MadeStage {
     /// Its container, by id.
     pub container: String,
+    /// Its place in the file.
+    pub index: usize,
     /// What `AS` calls it, or its place in the file.
     pub name: String,
     /// The image it stands on, as it was asked for; or the container of the stage.
@@ -107,6 +113,14 @@ pub struct FailedCommand {
     pub code: u8,
 }
 
+/// What became of a step.
+struct Done {
+    /// How much it wrote, bytes.
+    size: u64,
+    /// The image of the files and the configuration it left, by id.
+    image: Option<String>,
+}
+
 impl Verbs for Adapter<'_> {
     type Error = Error;
 
@@ -114,7 +128,7 @@ impl Verbs for Adapter<'_> {
         let talk = self.talk.step(stage, 1, &stage.text);
         let begun = self.begin_told(&talk, stage, base);
         match &begun {
-            Ok(_) => talk.end(0),
+            Ok(_) => talk.end(0, None),
             Err(_) => talk.fail(),
         }
         begun
@@ -125,7 +139,7 @@ impl Verbs for Adapter<'_> {
         let talk = self.talk.step(&step.stage, step.number, text);
         let performed = self.perform_told(&talk, container, step);
         match &performed {
-            Ok(size) => talk.end(*size),
+            Ok(done) => talk.end(done.size, done.image.as_deref()),
             Err(_) => talk.fail(),
         }
         performed.map(|_| container.to_owned())
@@ -163,13 +177,33 @@ impl Adapter<'_> {
         })
     }
 
-    /// Performs a step, and gives how many bytes it wrote.
-    fn perform_told(&self, talk: &StepTalk<'_>, container: &str, step: &Step) -> Result<u64> {
+    /// Performs a step.
+    fn perform_told(&self, talk: &StepTalk<'_>, container: &str, step: &Step) -> Result<Done> {
         let builder = self.builder(talk, &step.stage)?;
         let before = self.size(&builder, container)?;
         self.step(&builder, container, step)?;
         self.cache.send(&builder, container)?;
-        Ok(self.size(&builder, container)?.saturating_sub(before))
+        let size = self.size(&builder, container)?.saturating_sub(before);
+        Ok(Done { size, image: self.image_of(&builder, talk, container, step)? })
+    }
+
+    /// Makes the image of a step, where steps have some. The last of the build is the build's; where nothing was done
+    /// for that it is known already.
+    fn image_of(
+        &self,
+        builder: &Builder<'_>,
+        talk: &StepTalk<'_>,
+        container: &str,
+        step: &Step,
+    ) -> Result<Option<String>> {
+        let Some(commit) = &self.options.step_images else { return Ok(None) };
+        let is_last = step.last && step.stage.number == step.stage.of;
+        if step.history.is_empty() || (is_last && !talk.is_cached()) {
+            return Ok(None);
+        }
+        let edits = if is_last { commit.edits.clone() } else { Vec::new() };
+        let commit = Commit { container: container.to_owned(), edits, passing: true, ..commit.clone() };
+        Ok(Some(commit.perform(builder)?.id.hex()))
     }
 
     /// What all steps of a container wrote, bytes; nothing where that is not kept.
@@ -204,7 +238,7 @@ impl Adapter<'_> {
         let note = |container: &str, base: &str| {
             let name = stage.name.clone().unwrap_or_else(|| stage.index.to_string());
             let (container, base) = (container.to_owned(), base.to_owned());
-            lock(&self.made).push(MadeStage { container, name, base });
+            lock(&self.made).push(MadeStage { container, index: stage.index, name, base });
         };
         let mut wanted = self.options.wanted.clone();
         let image = match base {
@@ -289,6 +323,17 @@ impl Adapter<'_> {
             }
             Verb::Config(edits) => show(builder, container, edits.iter().map(config_edit).collect(), shown),
         }
+    }
+
+    /// Of the commands that failed keeps that of the stage at this place of the file, which is what the build failed
+    /// of, and gives its exit code.
+    pub fn keep_failed(&self, stage: Option<usize>) -> Option<u8> {
+        let made = lock(&self.made);
+        let its = made.iter().filter(|made| Some(made.index) == stage).map(|made| &made.container);
+        let its: Vec<&String> = its.collect();
+        let mut failed = lock(&self.failed);
+        failed.retain(|failed| its.contains(&&failed.container));
+        failed.first().map(|failed| failed.code)
     }
 
     /// Removes all containers of the build, but for the one to keep.

@@ -1,5 +1,6 @@
 //! Build contexts: a directory, a tar or Dockerfile on standard input, an address, a repository, an image.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,35 @@ pub struct Contexts {
     pub named: BTreeMap<String, Named>,
     /// Where what was fetched is.
     pub scratch: Scratch,
+    /// Whether repositories keep their `.git`.
+    keep_git_dir: bool,
+}
+
+/// What names the contexts of a build.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The one without a name.
+    pub main: &'a str,
+    /// Those of `--build-context`.
+    pub named: &'a [String],
+    /// Whether standard input, if it is the context, is a tar, for the Dockerfile is another file.
+    pub dockerfile_elsewhere: bool,
+    /// Whether repositories keep their `.git`.
+    pub keep_git_dir: bool,
+}
+
+/// What begins the address of a repository there without more.
+const SHORT: &str = "github.com/";
+
+/// The address that a context's name stands for: itself, or that of a repository for `github.com/USER/REPOSITORY`,
+/// unless there is a directory of that name.
+fn address(name: &str) -> Cow<'_, str> {
+    if !name.starts_with(SHORT) || Path::new(name).exists() {
+        return Cow::Borrowed(name);
+    }
+    let (path, rest) = name.split_at(name.find(['#', '?']).unwrap_or(name.len()));
+    let end = if path.ends_with(".git") { "" } else { ".git" };
+    Cow::Owned(format!("https://{path}{end}{rest}"))
 }
 
 /// What a named context is.
@@ -65,17 +95,17 @@ pub fn name_and_value(text: &str) -> Result<(&str, &str)> {
 }
 
 impl Contexts {
-    /// Makes the contexts ready. `dockerfile_elsewhere` says that standard input, if it is the context, is a tar.
-    pub fn new(
-        builder: &Builder<'_>,
-        main: &str,
-        named: &[String],
-        fetch: &Fetch,
-        dockerfile_elsewhere: bool,
-    ) -> Result<Self> {
-        let scratch = builder.scratch()?;
-        let mut contexts =
-            Contexts { main: PathBuf::from(main), dockerfile: None, named: BTreeMap::new(), scratch };
+    /// Makes the contexts ready.
+    pub fn new(builder: &Builder<'_>, asked: Asked<'_>, fetch: &Fetch) -> Result<Self> {
+        let Asked { main, named, dockerfile_elsewhere, keep_git_dir } = asked;
+        let main: &str = &address(main);
+        let mut contexts = Contexts {
+            main: PathBuf::from(main),
+            dockerfile: None,
+            named: BTreeMap::new(),
+            scratch: builder.scratch()?,
+            keep_git_dir,
+        };
         if main == "-" {
             contexts.main = contexts.take_stdin(dockerfile_elsewhere)?;
         } else if is_remote(main) {
@@ -87,7 +117,7 @@ impl Contexts {
         }
         for (number, text) in named.iter().enumerate() {
             let (name, value) = name_and_value(text)?;
-            let one = contexts.name(builder, value, fetch, number)?;
+            let one = contexts.name(builder, &address(value), fetch, number)?;
             contexts.named.insert(name.to_owned(), one);
         }
         Ok(contexts)
@@ -98,7 +128,7 @@ impl Contexts {
             return Ok(named);
         }
         let dir = self.below(&format!("context-{number}"))?;
-        self.unpacked(fetch.perform(builder, value, &dir)?).map(Named::Directory)
+        self.unpacked(fetch.perform(builder, value, &dir, self.keep_git_dir)?).map(Named::Directory)
     }
 
     /// An empty directory among what is unfinished.
@@ -119,7 +149,7 @@ impl Contexts {
 
     fn take_address(&mut self, builder: &Builder<'_>, address: &str, fetch: &Fetch) -> Result<PathBuf> {
         let dir = self.below("main")?;
-        let path = fetch.perform(builder, address, &dir)?;
+        let path = fetch.perform(builder, address, &dir, self.keep_git_dir)?;
         if path.is_dir() {
             return Ok(path);
         }
@@ -144,7 +174,7 @@ impl Contexts {
     /// A Dockerfile from an address.
     pub fn dockerfile_of(&self, builder: &Builder<'_>, address: &str, fetch: &Fetch) -> Result<Found> {
         let dir = self.below("dockerfile")?;
-        let path = fetch.perform(builder, address, &dir)?;
+        let path = fetch.perform(builder, address, &dir, false)?;
         let file = std::fs::File::open(&path).map_err(|cause| cannot("read", &path, cause))?;
         let mut bytes = Vec::new();
         let read = file.take(MAX_BYTES as u64 + 4).read_to_end(&mut bytes);
@@ -186,3 +216,6 @@ pub fn cannot(verb: &str, path: &Path, cause: std::io::Error) -> Error {
     };
     Error::new(kind, format!("cannot {verb} `{}`", path.display())).because(cause)
 }
+
+#[cfg(test)]
+mod tests;

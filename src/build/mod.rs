@@ -9,7 +9,7 @@ mod preprocess;
 mod rules;
 
 pub use adapter::{Adapter, FailedCommand, MadeStage, Options};
-pub use context::{Contexts, Named, cannot, name_and_value};
+pub use context::{Asked, Contexts, Named, cannot, name_and_value};
 pub use file::{Found, find, find_all, ignore_file, ignore_lines};
 pub use output::Output;
 pub use rules::Rules;

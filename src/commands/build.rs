@@ -1,5 +1,6 @@
 //! `kiln build`: what is done in which order. The words are in `flags`, what they mean is in `options`.
 
+mod call;
 mod docker;
 mod finish;
 mod flags;
@@ -19,7 +20,7 @@ use builder_core::{
 use dockerfile_frontend::{Build, Built, Failed, execute};
 
 use crate::args::endpoint::refuse;
-use crate::build::{Adapter, Contexts, FailedCommand, Found, Output, find_all, output};
+use crate::build::{Adapter, Asked, Contexts, FailedCommand, Found, Output, find_all, output};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::{self, Environment};
@@ -48,7 +49,12 @@ struct Job<'a> {
 
 impl Args {
     /// Builds, and prints the image id; of several platforms the ids.
-    pub fn run(self, context: &Context) -> Result<Exit> {
+    pub fn run(mut self, context: &Context) -> Result<Exit> {
+        self.take_epoch()?;
+        if settings::is_buildah() {
+            // To Buildah an empty name is none.
+            self.tag.retain(|name| !name.is_empty());
+        }
         self.refused.check()?;
         self.docker.check()?;
         self.check_names()?;
@@ -65,9 +71,14 @@ impl Args {
             ..context.entered_to_run(self.wants_network(context)?)?
         };
         let builder = Builder::open(&settings, context.host, &talk)?;
-        let elsewhere = self.file.iter().any(|file| file != "-");
         let fetch = self.registry.fetch(&context.globals);
-        let contexts = Contexts::new(&builder, &self.context, &self.build_context, &fetch, elsewhere)?;
+        let asked = Asked {
+            main: &self.context,
+            named: &self.build_context,
+            dockerfile_elsewhere: self.file.iter().any(|file| file != "-"),
+            keep_git_dir: self.keeps_git_dir()?,
+        };
+        let contexts = Contexts::new(&builder, asked, &fetch)?;
         let file = self.file(&builder, context, &contexts)?;
         let platforms = self.platforms(context, &builder, &contexts, &file)?;
         let several = platforms.len() > 1;
@@ -76,7 +87,7 @@ impl Args {
         let job = Job { context, builder, settings, contexts, outputs, several, to_stdout, stdin };
         let mut images = Vec::new();
         for wanted in &platforms {
-            let read = self.read(contexts, &file, wanted)?;
+            let read = self.read(builder, contexts, &file, wanted)?;
             if let Some(exit) = self.answer(&read)? {
                 return Ok(exit);
             }
@@ -144,14 +155,15 @@ impl Args {
             all: !self.stages.skip_unused_stages,
         };
         execute(build, adapter).map_err(|failed: Failed<Error>| {
-            let step = adapter.talk.take_failed().unwrap_or_default();
+            // Others may have failed at the same time.
+            let stage = match &failed {
+                Failed::Verb { stage, .. } => Some(stage),
+                Failed::Words(_) => None,
+            };
+            let code = adapter.keep_failed(stage.map(|stage| stage.index));
+            let step = stage.and_then(|stage| adapter.talk.failed_step(stage)).unwrap_or_default();
             if settings::is_buildah() {
-                let command = adapter.failed.lock().unwrap_or_else(PoisonError::into_inner);
-                return report::failure_as_buildah(
-                    failed,
-                    &read.source,
-                    command.as_ref().map(|one| one.code),
-                );
+                return report::failure_as_buildah(failed, &read.source, code);
             }
             report::failure(failed, &read.source, &step)
         })
@@ -165,9 +177,14 @@ impl Args {
         adapter: &Adapter<'_>,
         error: Error,
     ) -> Result<std::result::Result<Image, Exit>> {
-        let failed = adapter.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let failed = adapter.failed.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Some(FailedCommand { container, code }) = failed else {
             adapter.clean(job.builder, None);
+            if error.kind() == Kind::NotStarted {
+                // As an OCI runtime says it.
+                ui::show_error(&error);
+                return Ok(Err(Exit::Child(1)));
+            }
             return Err(error);
         };
         let force = self.force_rm.unwrap_or_else(settings::is_buildah);
@@ -244,10 +261,12 @@ impl Args {
 
     fn adapter<'a>(&self, job: &Job<'a>, read: &Read, wanted: &Wanted) -> Result<Adapter<'a>> {
         let parallel = self.jobs != 1 && read.graph.needed().len() > 1;
+        let mut options = self.options(job.context, wanted.clone())?;
+        options.step_images = self.step_images(&options)?;
         Ok(Adapter {
             settings: job.settings.clone(),
             host: job.context.host,
-            options: self.options(job.context, wanted.clone())?,
+            options,
             contexts: job.contexts,
             ignore: read.ignore.clone(),
             fetch: self.registry.fetch(&job.context.globals),
@@ -256,7 +275,7 @@ impl Args {
             talk: self.talk(job, read.graph.target + 1, parallel, wanted)?,
             made: Mutex::default(),
             failed: Mutex::default(),
-            context: Mutex::default(),
+            shuffled: Mutex::default(),
         })
     }
 }

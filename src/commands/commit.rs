@@ -146,6 +146,7 @@ impl Args {
             omit_history: self.omit_history,
             omit_created_annotation: self.created_annotation == Some(false),
             access: self.registry.access()?,
+            passing: false,
         };
         let made = commit.perform(&builder)?;
         if let Some(name) = self.manifest {

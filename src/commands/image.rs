@@ -18,7 +18,7 @@ use builder_core::{
 use crate::args::duration;
 use crate::cli::Context;
 use crate::exit::{self, Exit};
-use crate::settings::{self, Environment};
+use crate::settings;
 use crate::ui::{self, Talk};
 
 /// Copy, look at and delete images wherever they are
@@ -68,7 +68,7 @@ pub struct Globals {
     /// The directory that says where signatures are, in place of registries.d
     #[arg(long = "registries.d", value_name = "DIR", global = true)]
     registries_d: Option<PathBuf>,
-    /// Where large temporary files go [env: TMPDIR]
+    /// Where large temporary files go (default: image_copy_tmp_dir of containers.conf) [env: TMPDIR]
     #[arg(long, value_name = "DIR", global = true)]
     tmpdir: Option<PathBuf>,
     /// Give up after this time, e.g. 90s
@@ -125,7 +125,8 @@ impl<'a> Tool<'a> {
             // Where there is no policy, everything is accepted.
             registries.policy.clear();
         }
-        let scratch = globals.tmpdir.clone().or_else(|| Environment::get("TMPDIR").map(PathBuf::from));
+        let scratch =
+            globals.tmpdir.clone().map_or_else(|| settings::scratch(context.host), |dir| Ok(Some(dir)))?;
         let scratch = scratch.unwrap_or_else(|| "/var/tmp".into());
         if let Some(limit) = globals.command_timeout {
             std::thread::spawn(move || {
@@ -167,7 +168,11 @@ impl<'a> Tool<'a> {
         needs_store: bool,
         work: impl FnOnce(&Surroundings<'_>) -> Result<T>,
     ) -> Result<T> {
-        let builder = if needs_store { Some(self.context.privileged(talk)?) } else { None };
+        let builder = if needs_store {
+            Some(self.context.privileged(talk)?.with_scratch(self.globals.tmpdir.clone()))
+        } else {
+            None
+        };
         work(&surroundings(builder.as_ref(), self, talk))
     }
 }

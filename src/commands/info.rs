@@ -53,7 +53,7 @@ impl Args {
                 "GraphRoot": info.root,
                 "GraphStatus": {},
                 "ImageStore": { "number": info.images },
-                "RunRoot": context.globals.runroot.as_ref().unwrap_or(&info.root),
+                "RunRoot": settings.run_root.as_ref().unwrap_or(&info.root),
             },
         });
         if self.debug {

@@ -54,11 +54,15 @@ impl Args {
                     .because("containers were made of it")
                     .hint("remove these too with `kiln rmi --all --force`"));
             }
-            let removed = Rmi { image: name.to_owned(), force }.perform(&builder)?;
+            let removed = match (Rmi { image: name.to_owned(), force }).perform(&builder) {
+                // It went with an image that was made of it.
+                Err(error) if self.all && error.kind() == Kind::NotFound => return Ok(()),
+                removed => removed?,
+            };
             for name in removed.untagged {
                 ui::result(format_args!("untagged: {name}"));
             }
-            if let Some(id) = removed.deleted {
+            for id in removed.deleted.iter().chain(&removed.parents) {
                 ui::result(id.hex());
             }
             Ok(())

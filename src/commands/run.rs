@@ -1,11 +1,10 @@
 //! `kiln run`.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Secret, Shown, SshAgent};
+use builder_core::{Error, Isolation, Kind, Result, Run, RunMount, Shown, SshAgent};
 
-use crate::args::{Globals, RunOptions, proxies, run_defaults};
+use crate::args::{Globals, RunOptions, proxies, run_defaults, secrets};
 use crate::cli::Context;
 use crate::exit::Exit;
 use crate::settings::Environment;
@@ -103,9 +102,8 @@ impl Args {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
         }
-        let variable = |name: &str| Environment::get(name).map(|value| value.as_bytes().to_vec());
         let agent = || Environment::get("SSH_AUTH_SOCK").map(PathBuf::from);
-        let variables: Vec<_> = self.env.iter().map(|entry| self::variable(entry)).collect::<Result<_>>()?;
+        let variables: Vec<_> = self.env.iter().map(|entry| variable(entry)).collect::<Result<_>>()?;
         Ok(Run {
             args: self.command,
             env: variables.into_iter().flatten().collect(),
@@ -115,7 +113,7 @@ impl Args {
             hostname: self.hostname.map(checked_host).transpose()?,
             mounts: self.mount.iter().map(|text| text.parse::<RunMount>()).collect::<Result<_>>()?,
             contextdir: self.contextdir,
-            secrets: self.secret.iter().map(|text| Secret::parse(text, &variable)).collect::<Result<_>>()?,
+            secrets: secrets(&self.secret)?,
             ssh: self.ssh.iter().map(|text| SshAgent::parse(text, agent())).collect::<Result<_>>()?,
             terminal: self.terminal.unwrap_or_else(ui::is_terminal),
             no_pivot: self.no_pivot || Environment::get("BUILDAH_NOPIVOT").is_some(),

@@ -1,8 +1,9 @@
 //! containers.conf: the defaults of the field's tools for containers and for the engine. Read when a verb needs it.
 //!
-//! The format is containers.conf(5)'s. Only the keys that concern building are here; those of running pods, machines
-//! and services mean nothing to a builder. Files complete each other key by key; a list replaces the one before it,
-//! unless it ends in `{append=true}`, which also holds for the files after it.
+//! The format is containers.conf(5)'s. Only the keys that concern building are here, each with its effect; those of
+//! running pods, machines and services, and what Podman alone reads, mean nothing to a builder. Files complete each
+//! other key by key; a list replaces the one before it, unless it ends in `{append=true}`, which also holds for the
+//! files after it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ pub struct Containers {
     pub http_proxy: Option<bool>,
     /// The IPC namespace.
     pub ipcns: Option<String>,
-    /// Give commands a session keyring.
+    /// Give commands a session keyring of their own.
     pub keyring: Option<bool>,
     /// Use SELinux labels.
     pub label: Option<bool>,
@@ -106,13 +107,9 @@ pub struct Engine {
     pub hooks_dir: Vec<PathBuf>,
     /// Where CDI devices are described.
     pub cdi_spec_dirs: Vec<PathBuf>,
-    /// The format of committed images: `oci`, `v2s2`.
-    pub image_default_format: Option<String>,
-    /// The transport of a name without one.
-    pub image_default_transport: Option<String>,
     /// How many layers move at once.
     pub image_parallel_copies: Option<u32>,
-    /// Where copied images lie meanwhile.
+    /// Where large temporary files go; `storage` for the store.
     pub image_copy_tmp_dir: Option<String>,
     /// Do not use pivot_root.
     pub no_pivot_root: Option<bool>,
@@ -142,8 +139,6 @@ pub struct NetworkConf {
     pub default_rootless_network_cmd: Option<String>,
     /// Options of pasta.
     pub pasta_options: Vec<String>,
-    /// Where networks are described.
-    pub network_config_dir: Option<PathBuf>,
 }
 
 /// Reads all files there are: `CONTAINERS_CONF` alone if it is set, else the system's and the user's;
@@ -156,9 +151,7 @@ pub fn load(places: &Places) -> Result<ContainersConf> {
 /// error of the verb that needs it.
 pub fn engine_env(places: &Places) -> Result<Vec<(String, String)>> {
     let paths = paths(places)?;
-    // Few files have any, and every start asks.
-    let may_have = |line: &str| !line.trim_start().starts_with('#') && line.contains("env");
-    if !paths.iter().any(|path| files::read(path).is_ok_and(|text| text.lines().any(may_have))) {
+    if !mention(&paths, "env") {
         return Ok(Vec::new());
     }
     let mut variables = Vec::new();
@@ -173,6 +166,30 @@ pub fn engine_env(places: &Places) -> Result<Vec<(String, String)>> {
         }
     }
     Ok(variables)
+}
+
+/// `engine.image_copy_tmp_dir`; none where it is the store.
+pub fn tmp_dir(places: &Places) -> Result<Option<PathBuf>> {
+    let paths = paths(places)?;
+    if !mention(&paths, "image_copy_tmp_dir") {
+        return Ok(None);
+    }
+    match merge(&paths)?.engine.image_copy_tmp_dir.as_deref() {
+        None | Some("" | "storage") => Ok(None),
+        Some(dir) if dir.starts_with('/') => Ok(Some(dir.into())),
+        Some(dir) => Err(super::bad_engine_key(
+            "image_copy_tmp_dir",
+            dir,
+            "it is neither an absolute path nor `storage`",
+        )),
+    }
+}
+
+/// Whether one of the files may have the key: few have any of these, and every start asks. A file that cannot be read
+/// is an error of the verb that needs it.
+fn mention(paths: &[PathBuf], key: &str) -> bool {
+    let may_have = |line: &str| !line.trim_start().starts_with('#') && line.contains(key);
+    paths.iter().any(|path| files::read(path).is_ok_and(|text| text.lines().any(may_have)))
 }
 
 fn paths(places: &Places) -> Result<Vec<PathBuf>> {

@@ -2,13 +2,13 @@
 //!
 //! Kiln's store has a form of its own and never is the directory of another tool's. Of storage.conf(5) these concern
 //! it: `driver`; `graphroot`, or `rootless_storage_path` for an ordinary user, where it is not the usual directory:
-//! then Kiln's store is the directory `kiln` in it; `additionalimagestores`, of which those are used that are stores
-//! of Kiln; `mount_program` and `ignore_chown_errors`. The rest says where the storage is that Podman and others share,
-//! for those who name it.
+//! then Kiln's store is the directory `kiln` in it; `runroot`, likewise; `additionalimagestores`, of which those are
+//! used that are stores of Kiln; `mount_program`, `ignore_chown_errors`, and what `--userns auto` chooses of. The rest
+//! says where the storage is that Podman and others share, for those who name it.
 
 use std::path::{Path, PathBuf};
 
-use builder_core::{Driver, Error, Kind, Result};
+use builder_core::{Driver, Error, IdPool, Kind, Result};
 use serde::Deserialize;
 
 use crate::settings::Environment;
@@ -29,6 +29,13 @@ pub struct StorageConf {
     pub machine: Machine,
     /// Whether an owner that cannot be set is given up.
     pub ignore_chown_errors: bool,
+    /// Where what need not survive a reboot is, if the file moves it.
+    pub run_root: Option<PathBuf>,
+    /// Whose ids containers get that have ids chosen for them.
+    pub ids: IdPool,
+    /// Keys that other tools heed and that have no effect on a store of Kiln's, where the file was named to us. One
+    /// that is there for all tools says how theirs is.
+    pub ignored: Vec<String>,
 }
 
 /// What the file says of the storage that other tools of the machine share.
@@ -65,17 +72,27 @@ struct Table {
     driver: Option<String>,
     graphroot: Option<String>,
     rootless_storage_path: Option<String>,
+    runroot: Option<String>,
     options: Options,
+    #[serde(flatten)]
+    others: toml::Table,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "kebab-case")]
 struct Options {
     additionalimagestores: Vec<PathBuf>,
+    #[serde(rename = "mount_program")]
     mount_program: Option<PathBuf>,
+    #[serde(rename = "ignore_chown_errors")]
     ignore_chown_errors: Option<Truth>,
+    root_auto_userns_user: Option<String>,
+    auto_userns_min_size: Option<u32>,
+    auto_userns_max_size: Option<u32>,
     overlay: DriverOptions,
     vfs: DriverOptions,
+    #[serde(flatten)]
+    others: toml::Table,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -83,6 +100,8 @@ struct Options {
 struct DriverOptions {
     mount_program: Option<PathBuf>,
     ignore_chown_errors: Option<Truth>,
+    #[serde(flatten)]
+    others: toml::Table,
 }
 
 /// The files in use have `"true"` where others have `true`.
@@ -134,6 +153,9 @@ pub fn load(places: &Places, rootless: bool, flags: StorageFlags<'_>) -> Result<
                 // For an ordinary user Podman takes `graphroot` from his own file only.
                 conf.machine.root.clone_from(&conf.machine.rootless_root);
             }
+            if !is_ours {
+                conf.ignored.clear();
+            }
             conf
         }
         None => StorageConf::default(),
@@ -150,13 +172,27 @@ pub fn load(places: &Places, rootless: bool, flags: StorageFlags<'_>) -> Result<
 /// for an ordinary user too.
 fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Result<StorageConf> {
     let File { storage } = files::typed(path, files::read_toml(path)?)?;
-    let Options { additionalimagestores, mount_program, ignore_chown_errors, overlay, vfs } = storage.options;
+    let mut ignored = names("", &storage.others);
+    let options = storage.options;
+    let places =
+        [("", &options.others), ("overlay.", &options.overlay.others), ("vfs.", &options.vfs.others)];
+    ignored.extend(places.iter().flat_map(|(below, others)| names(&format!("options.{below}"), others)));
+    let usual = IdPool::default();
+    let ids = IdPool {
+        user: options.root_auto_userns_user.filter(|name| !name.is_empty()).unwrap_or(usual.user),
+        smallest: options.auto_userns_min_size.filter(|size| *size > 0).unwrap_or(usual.smallest),
+        largest: options.auto_userns_max_size.filter(|size| *size > 0).unwrap_or(usual.largest),
+    };
+    let Options { additionalimagestores, mount_program, ignore_chown_errors, overlay, vfs, .. } = options;
     let rootless_root = storage.rootless_storage_path.as_deref().map(expand).filter(|root| !is_empty(root));
     let root = match (rootless, moves_root) {
         (true, false) => storage.rootless_storage_path,
         (true, true) => storage.graphroot.or(storage.rootless_storage_path),
         (false, _) => storage.graphroot,
     };
+    // As the place of the images, a user's own or one that was named; the usual one says nothing of Kiln's.
+    let run_root = storage.runroot.filter(|_| !rootless || moves_root).map(|text| expand(&text));
+    let run_root = run_root.filter(|dir| !is_usual(dir) && !dir.ends_with("containers"));
     let shared = root.map(|text| expand(&text)).filter(|root| !is_empty(root));
     let root = shared.clone().filter(|root| !is_usual(root));
     let machine = Machine {
@@ -182,7 +218,21 @@ fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Resu
         machine,
         read_only_stores: additionalimagestores.into_iter().filter(|path| is_store(path)).collect(),
         ignore_chown_errors: ignores.is_some_and(|Truth(ignores)| ignores),
+        run_root,
+        ids,
+        ignored,
     })
+}
+
+/// The keys of a table with something in it that asks for something.
+fn names(below: &str, table: &toml::Table) -> Vec<String> {
+    let asks = |value: &toml::Value| match value {
+        toml::Value::Table(table) => !table.is_empty(),
+        toml::Value::String(text) => !matches!(text.as_str(), "" | "false"),
+        toml::Value::Array(list) => !list.is_empty(),
+        other => other.as_bool() != Some(false),
+    };
+    table.iter().filter(|(_, value)| asks(value)).map(|(key, _)| format!("{below}{key}")).collect()
 }
 
 /// The directory that is every tool's default says nothing about Kiln's.

@@ -26,6 +26,9 @@ pub enum Progress {
 /// How long a line stands still at least.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// So much of a name is shown at least, columns, before what is told of it is.
+const MIN_NAME: usize = 12;
+
 static FORM: OnceLock<Progress> = OnceLock::new();
 static LINES: Mutex<Lines> =
     Mutex::new(Lines { tasks: Vec::new(), drawn: 0, told: None, total: 0, blobs: 0, began: None });
@@ -155,8 +158,8 @@ pub fn ended(task: &str) {
             task.bytes = task.of.unwrap_or(task.bytes);
             lines.total += task.bytes;
             lines.blobs += 1;
-            let line = task.line(true);
-            lines.draw(&[line]);
+            let (name, told) = task.line(true);
+            lines.draw(&[name + &told]);
         }
         _ => {}
     }
@@ -207,10 +210,11 @@ fn capitalized(task: &str) -> String {
 impl Lines {
     /// Draws `above`, which stays, and a line for each piece of work, over those drawn before.
     fn draw(&mut self, above: &[String]) {
-        let width =
-            rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+        let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
         // Some terminals do not tell.
-        let width = if width == 0 { 80 } else { width };
+        let told = |size: Option<u16>, usual| size.filter(|size| *size > 0).map_or(usual, usize::from);
+        let width = told(size.map(|size| size.ws_col), 80);
+        let height = told(size.map(|size| size.ws_row), 24);
         let mut screen = String::new();
         if self.drawn > 0 {
             // Up to the first line of ours, and everything below it away.
@@ -220,60 +224,71 @@ impl Lines {
             screen.push_str(line);
             screen.push('\n');
         }
-        for line in self.tasks.iter().map(|task| task.line(false)) {
-            // A line that wraps would be two.
-            screen.extend(line.chars().take(width.max(20) - 1));
+        // No way leads back to what has left the screen at its top.
+        let room = height.saturating_sub(1).max(1);
+        let shown = if self.tasks.len() > room { room - 1 } else { self.tasks.len() };
+        let moving = self.tasks.iter().take(shown).map(|task| task.line(false));
+        let more = (shown < self.tasks.len())
+            .then(|| (format!("and {} more", self.tasks.len() - shown), String::new()));
+        let moving: Vec<String> = moving.chain(more).map(|(name, told)| fit(&name, &told, width)).collect();
+        for line in &moving {
+            screen.push_str(line);
             screen.push('\n');
         }
-        self.drawn = self.tasks.len();
+        self.drawn = moving.len();
         self.told = Some(Instant::now());
         let _ = std::io::stderr().lock().write_all(screen.as_bytes());
     }
 }
 
+/// A line that does not wrap, for then it would be two: of `name` so much that there is room for what is `told` of it.
+fn fit(name: &str, told: &str, width: usize) -> String {
+    // The last column stays empty: some terminals go on in the next line at once.
+    let cut = |text: &str, width: usize| {
+        let mut left = width;
+        let fits = |c: &char| {
+            let needs = columns(*c);
+            let fits = needs <= left;
+            left = left.saturating_sub(needs);
+            fits
+        };
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take_while(fits).collect::<String>()
+    };
+    let width = width.saturating_sub(1);
+    let needed: usize = told.chars().map(columns).sum();
+    if needed + MIN_NAME > width {
+        return cut(&format!("{name}{told}"), width);
+    }
+    format!("{}{told}", cut(name, width - needed))
+}
+
+/// How many columns a character takes at most: none before the Hangul letters is wide.
+fn columns(c: char) -> usize {
+    if c < '\u{1100}' { 1 } else { 2 }
+}
+
 impl Task {
-    fn line(&self, ended: bool) -> String {
+    /// Its name, and what is told of it.
+    fn line(&self, ended: bool) -> (String, String) {
+        let name = self.name.clone();
         let seconds = self.began.elapsed().as_secs_f64();
         if self.is_step {
-            return if seconds < 1.0 { self.name.clone() } else { format!("{}  {seconds:.0} s", self.name) };
+            return (name, if seconds < 1.0 { String::new() } else { format!("  {seconds:.0} s") });
         }
         let size = match self.of {
             Some(of) if !ended => format!("{} of {}", text::size(self.bytes), text::size(of)),
-            _ if self.bytes == 0 => return self.name.clone(),
+            _ if self.bytes == 0 => return (name, String::new()),
             _ => text::size(self.bytes),
         };
         if seconds < 0.2 {
-            return format!("{}  {size}", self.name);
+            return (name, format!("  {size}"));
         }
         let rate = self.bytes as f64 / seconds;
         let left = self.of.filter(|of| !ended && *of > self.bytes && rate >= 1.0);
         let left = left.map(|of| format!("  {:.0} s left", ((of - self.bytes) as f64 / rate).ceil()));
-        format!("{}  {size}  {}/s{}", self.name, text::size(rate as u64), left.unwrap_or_default())
+        (name, format!("  {size}  {}/s{}", text::size(rate as u64), left.unwrap_or_default()))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_has_bytes_rate_and_time_left() {
-        let began = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        let task = Task {
-            name: "Copying blob 0".into(),
-            of: Some(10_000_000),
-            bytes: 4_000_000,
-            began,
-            is_step: false,
-        };
-        let line = task.line(false);
-        assert!(line.starts_with("Copying blob 0  4 MB of 10 MB  "), "{line}");
-        assert!(line.contains("MB/s") && line.ends_with(" s left"), "{line}");
-        assert!(!task.line(true).contains("left"));
-        let fresh =
-            Task { name: "Writing layer".into(), of: None, bytes: 0, began: Instant::now(), is_step: false };
-        assert_eq!(fresh.line(false), "Writing layer");
-        let step = Task { name: "STEP".into(), of: None, bytes: 0, began, is_step: true };
-        assert_eq!(step.line(false), "STEP  2 s");
-    }
-}
+mod tests;

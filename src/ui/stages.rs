@@ -66,7 +66,7 @@ pub struct BuildTalk {
     manner: Manner,
     turns: Turns,
     rows: Mutex<Vec<Row>>,
-    failed: Mutex<Option<FailedStep>>,
+    failed: Mutex<Vec<FailedStep>>,
     ended: Arc<AtomicBool>,
 }
 
@@ -85,9 +85,11 @@ pub struct Row {
     pub size: u64,
 }
 
-/// The step that failed first.
+/// A step that failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FailedStep {
+    /// The number of its stage among those that are built.
+    pub stage: usize,
     /// The last lines it printed, where they are not the last thing that was told.
     pub last: Vec<String>,
 }
@@ -130,6 +132,7 @@ impl BuildTalk {
             prefix,
             stage: stage.number,
             is_from: number == 1,
+            is_last: stage.number == stage.of && number == steps,
             row: Row {
                 place: format!("{}/{} {number}/{steps}", stage.number, stage.of),
                 text: text.to_owned(),
@@ -222,9 +225,9 @@ impl BuildTalk {
         lock(&self.rows).clone()
     }
 
-    /// The step that failed first, once.
-    pub fn take_failed(&self) -> Option<FailedStep> {
-        lock(&self.failed).take()
+    /// The step of a stage that failed, if one did.
+    pub fn failed_step(&self, stage: &StageName) -> Option<FailedStep> {
+        lock(&self.failed).iter().find(|step| step.stage == stage.number).cloned()
     }
 
     fn write_out(&self, stream: Stream, bytes: &[u8]) {
@@ -257,6 +260,8 @@ pub struct StepTalk<'b> {
     stage: usize,
     /// Whether it is the first of its stage.
     is_from: bool,
+    /// Whether it is the last of the last stage.
+    is_last: bool,
     row: Row,
     began: Instant,
     state: Mutex<State>,
@@ -275,11 +280,17 @@ struct State {
 }
 
 impl StepTalk<'_> {
-    /// The step ends well, having written so many bytes.
-    pub fn end(self, size: u64) {
+    /// Whether all of the step so far was known.
+    pub fn is_cached(&self) -> bool {
+        let state = lock(&self.state);
+        state.cached && !state.performed
+    }
+
+    /// The step ends well, having written so many bytes, and with an image of its own perhaps.
+    pub fn end(self, size: u64, image: Option<&str>) {
         let took = self.began.elapsed();
+        let cached = self.is_cached();
         let mut state = lock(&self.state);
-        let cached = state.cached && !state.performed;
         if !self.row.text.is_empty() {
             lock(&self.build.rows).push(Row { took, cached, size, ..self.row.clone() });
         }
@@ -300,8 +311,13 @@ impl StepTalk<'_> {
                 self.build.write_out(Stream::Err, &std::mem::take(&mut state.held));
             }
             // It uses none without --layers, and says it of no FROM.
-            Form::Buildah if cached && self.build.manner.forgets && !self.is_from => {
-                self.write(Stream::Out, b"--> Using cache\n");
+            Form::Buildah if self.build.manner.forgets && !self.is_from => {
+                let using = image.map(|id| format!(" {id}")).unwrap_or_default();
+                let using = if cached { format!("--> Using cache{using}\n") } else { String::new() };
+                // That of the last step is told when it has its names.
+                let image = image.filter(|_| !self.is_last);
+                let made = image.map(|id| format!("--> {}\n", &id[..12])).unwrap_or_default();
+                self.write(Stream::Out, format!("{using}{made}").as_bytes());
             }
             Form::Quiet | Form::Buildah | Form::QuietBuildah => {}
         }
@@ -334,7 +350,7 @@ impl StepTalk<'_> {
         {
             last.clear();
         }
-        lock(&self.build.failed).get_or_insert(FailedStep { last });
+        lock(&self.build.failed).push(FailedStep { stage: self.stage, last });
     }
 
     fn write(&self, stream: Stream, bytes: &[u8]) {

@@ -85,3 +85,22 @@ $ kiln rm c | wc -l
 "#,
     );
 }
+
+#[test]
+fn what_a_list_names_is_kept() {
+    let Some(env) = with_base("what_a_list_names_is_kept") else { return };
+    tell(
+        &env,
+        r#"
+$ for arch in arm64 riscv64; do kiln from -q --name $arch base >/dev/null; kiln config --arch $arch $arch; echo $arch >$arch.txt; kiln copy -q $arch $arch.txt / >/dev/null; kiln commit -q --rm --timestamp 0 $arch $arch >/dev/null; done
+$ kiln manifest create --all list arm64 riscv64 >/dev/null; kiln push -q --all --blob-cache blobs list oci:out:x
+$ # All that was sent is there, and is taken from there.
+> for blob in out/blobs/sha256/*; do ls -d blobs/sha256:${blob##*/}* >/dev/null || echo ${blob##*/}; done; ls blobs | sed 's/[0-9a-f]\{64\}/HEX/' | sort | uniq -c
+      6 sha256:HEX
+      3 sha256:HEX.compressed
+      2 sha256:HEX.config
+      3 sha256:HEX.decompressed
+$ kiln push -q --all --blob-cache blobs list oci:again:x; diff -r out/blobs again/blobs
+"#,
+    );
+}

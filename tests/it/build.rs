@@ -5,6 +5,7 @@ pub mod corpus;
 mod failures;
 mod inputs;
 mod outputs;
+mod questions;
 mod stages;
 mod volumes;
 
@@ -348,23 +349,23 @@ Check complete, 4 warnings found.
 ! warning: JSONArgsRecommended: JSON arguments recommended for CMD: a shell in between keeps signals from arriving
 !   --> Dockerfile:3
 !    3 | CMD echo hi
-! hint: write it as CMD ["program", "argument"]
+! hint: write it as CMD ["program", "argument"]; or name the shell with SHELL, if it is meant
 [1]
 $ kiln build --call targets c
-TARGET  BASE
-base    localhost/base  (default)
+TARGET          BASE            DESCRIPTION
+base (default)  localhost/base  
 $ kiln build --call outline c
 TARGET: base
 
-BUILD ARG  DEFAULT
-API_TOKEN  
+BUILD ARG  VALUE  DESCRIPTION
+API_TOKEN         
 $ kiln build -f Strict c
 ! warning: MaintainerDeprecated: MAINTAINER is deprecated in favour of a label
 !   --> Strict:3
 !    3 | MAINTAINER me
 !      | ^^^^^^^^^^
 ! hint: LABEL org.opencontainers.image.authors="NAME"
-! Error: cannot build with warnings: there are 1, and the file says `check=error=true`
+! Error: cannot build with warnings: there are 1, and `check` says error=true
 ! hint: mend what they are about, or skip them: # check=skip=NAMES
 [125]
 $ kiln build --check -f Right c
@@ -407,4 +408,9 @@ fn an_ordinary_user_builds() {
     env.write("c/Dockerfile", "FROM localhost/base\nRUN id -u >/id && chown user /id\nCOPY Dockerfile /d\n");
     let first = env.ok(["build", "-q", "--timestamp", "0", "c"]);
     assert_eq!(env.ok(["build", "-q", "--timestamp", "0", "c"]), first);
+    let links = "FROM localhost/base\nRUN echo one >/a; ln /a /b; chown 5:6 /a\n\
+                 RUN echo two >>/b; cat /a; stat -c '%h %u:%g' /a\n";
+    env.write("c/Links", links);
+    let told = env.shell("kiln build --layers=false -f Links c 2>&1 >/dev/null").expect_ok("one layer");
+    assert!(told.contains("one\ntwo\n2 5:6\n"), "{told}");
 }

@@ -193,7 +193,7 @@ $ PATH=$PWD/fake:$PATH kiln --runroot rr image copy -q containers-storage:[zfs@$
 ! Error: cannot use `containers-storage:[zfs@<dir>/files/storage]`: podman says: it says nothing
 ! hint: see what it can do there with `podman info`
 $ : >file; kiln --runroot file/x run c true
-! Error: cannot make the directory `file/x`: Not a directory (os error 20)
+! Error: cannot make the directory `<dir>/files/file/x`: Not a directory (os error 20)
 ! hint: name another one with --runroot DIR, or leave it away
 [125]
 "#,

@@ -101,9 +101,43 @@ buildah bud --timestamp 0 -f G --target c . | sed 's/^--> .*/-->/'
 buildah bud --timestamp 0 -f G --logfile log .; sed 's/^--> .*/-->/' log | grep -v '^Getting\|^Copying\|^Writing\|^Storing'
 printf 'FROM localhost/sh\nRUN echo out; echo err >&2\nRUN ["/bin/sh", "-c", "echo again"]\n' >H; buildah bud --timestamp 0 --isolation chroot -f H . | sed 's/^--> .*/-->/'
 buildah bud --timestamp 0 -q --isolation chroot -f H . 2>&1
+printf 'FROM localhost/sh\nCOPY sh /bin/busybox\nRUN busybox mkdir /d; echo one >/d/a; busybox ln /d/a /b\nRUN echo two >>/b; busybox cat /d/a\nRUN busybox ln /b /c; busybox rm /d/a; echo three >>/c; busybox cat /b; busybox stat -c %%h /b /c\nRUN busybox mv /d /e; busybox ln -s e /d; echo four >>/b; busybox cat /c\n' >L; PATH=$PATH:/bin buildah bud --timestamp 0 --isolation chroot -t linked -f L . | sed 's/^--> .*/-->/'
+c=$(buildah from linked); m=$(buildah mount $c); stat -c '%n %h %s' $m/b $m/c | sed 's,.*/,,'; cat $m/b; buildah rm $c >/dev/null
 printf 'FROM localhost/sh\nRUN echo why; exit 7\n' >I; buildah bud --timestamp 0 --isolation chroot -f I .
 buildah bud --timestamp 0 --isolation chroot -q -f I .
 buildah bud --timestamp 0 --isolation chroot -f I . 2>&1 | grep -c '^Error: building at STEP "RUN echo why; exit 7": .*exit status 7$'
+printf 'FROM localhost/sh\nRUN ["nosuch"]\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nRUN ["/bin"]\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nRUN nosuch\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nRUN --nosuch x\n' >M; buildah bud -q -f M .
+printf 'FROM localhost/sh\nRUN --mount=type=nosuch x\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nRUN --mount=type=secret,id=x,required=true x\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'FROM localhost/sh\nUSER nosuch\nRUN true\n' >M; buildah bud --isolation chroot -q -f M .
+printf 'NOSUCH\n' >M; buildah bud -q -f M .
+printf 'RUN x\n' >M; buildah bud -q -f M .
+printf '' >M; buildah bud -q -f M .
+printf 'FROM\n' >M; buildah bud -q -f M .
+printf 'FROM localhost/nosuch\n' >M; buildah bud -q --pull-never -f M .
+printf 'FROM scratch\n' >M; buildah bud -q --target nosuch -f M .
+printf 'FROM scratch\nLABEL a=b\n' >M; buildah bud -q -t '' -f M . | wc -c
+buildah bud -q -t Upper -f M .
+buildah bud -q --authfile nosuch -f M .
+buildah bud -q --secret id=x,src=nosuch -f M .
+buildah bud -q --format nosuch -f M .
+buildah bud -q --isolation nosuch -f M .
+printf 'FROM localhost/sh\nRUN echo x\n' >N; buildah bud -q --isolation chroot --ulimit nosuch -f N .
+buildah bud -q --isolation chroot --add-host nosuch -f N .
+buildah bud -q --isolation chroot --volume nosuch -f N .
+buildah bud -q --isolation chroot --memory nosuch -f N .
+buildah bud -q --layers=nosuch -f M .
+buildah bud -q --jobs nosuch -f M .
+buildah bud -q --ignorefile nosuch -f M .
+buildah bud -q -f M . more
+buildah pull --authfile nosuch localhost:1/x
+printf 'FROM localhost/sh AS one\nRUN echo hi >/hi\nENV a=b\nFROM one\nRUN echo more >/more\nLABEL l=m\n' >M; buildah bud --layers --isolation chroot -t stepped -f M . | sed 's/^--> [0-9a-f].*/-->/; s/cache .*/cache/; s/^\(.*\) FROM .*/\1/'
+buildah bud --layers --isolation chroot -t stepped -f M . | sed 's/^--> [0-9a-f].*/-->/; s/cache .*/cache/; s/^\(.*\) FROM .*/\1/'
+buildah images -a -f intermediate=true -q | wc -l
+buildah rmi stepped | wc -l
 printf 'FROM scratch\nCOPY nosuch /\n' >J; buildah bud --timestamp 0 -f J .
 buildah bud --timestamp 0 -f J . 2>&1 | grep -c '^Error: building at STEP "COPY nosuch /": '
 buildah bud --timestamp 0 -f nosuch .

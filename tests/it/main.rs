@@ -13,6 +13,7 @@ mod completion;
 mod compression;
 mod concurrency;
 mod config;
+mod configuration;
 mod containers;
 mod copy;
 mod diff;

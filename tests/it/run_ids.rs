@@ -122,6 +122,14 @@ $ kiln run --mount type=bind,from=c,src=/made/x,dst=/x --mount type=bind,from=u,
 /e/passwd 0:0
 $ kiln --storage-driver vfs run --mount type=bind,from=made,src=/made,dst=/m u stat -c '%n %u:%g' /m/x
 /m/x 33:44
+$ # A container that is a copy of its own, and stays as it is.
+> kiln --storage-driver vfs from -q --name p made; kiln --storage-driver vfs run p sh -c 'echo own >/made/own; chown 5:6 /made/own'
+> export STORAGE_DRIVER=vfs; kiln run --mount type=bind,from=p,src=/made,dst=/m u stat -c '%n %u:%g' /m /m/own; kiln run --mount type=bind,from=p,src=/made,dst=/m,rw u touch /m/own /m/new; kiln run p ls /made
+p
+/m 0:0
+/m/own 5:6
+own
+x
 $ kiln run --mount type=cache,from=made,src=/made,dst=/k u stat -c '%n %u:%g' /k/x
 /k/x 33:44
 $ kiln rm u | wc -l
@@ -172,8 +180,8 @@ $ kiln run --userns bogus c true
 ! hint: use host, private, or the path of one: /proc/PID/ns/user
 [125]
 $ kiln run --userns auto c true
-! Error: cannot use `--userns auto`: which ids are free is known to nobody here
-! hint: name them: --userns-uid-map 0:100000:65536, or --userns-uid-map-user USER
+! Error: cannot use `--userns auto` for one command: ids are chosen for a container, when it is made
+! hint: make it so: kiln from --userns auto IMAGE
 [125]
 $ kiln run --userns host --userns-uid-map 0:1:1 c true
 ! Error: cannot use `--userns host`: ids are mapped by a user namespace of the container's own
@@ -236,6 +244,86 @@ $ kiln run --userns-uid-map 0:100000:65536 c true
 [125]
 $ kiln rm c | wc -l
 1
+"#,
+    );
+}
+
+#[test]
+fn ids_are_chosen_that_no_other_container_has() {
+    let test = "ids_are_chosen_that_no_other_container_has";
+    if !needs(test, &[Need::User, Need::IdmappedMounts]) {
+        return;
+    }
+    let Some(env) = with_container(test) else { return };
+    env.write(
+        "storage.conf",
+        "[storage]\n[storage.options]\nroot-auto-userns-user = \"kilntest\"\nauto-userns-min-size = 500\n\
+         auto-userns-max-size = 3000\n",
+    );
+    env.write("c/Dockerfile", "FROM localhost/base\nRUN id -u && touch /made\n");
+    tell(
+        &env,
+        r#"
+$ export CONTAINERS_STORAGE_CONF=storage.conf; first=$(grep kilntest /etc/subuid | cut -d: -f2)
+> for name in a b; do kiln from -q --name $name --userns auto localhost/base; kiln run $name cat /proc/self/uid_map | busybox awk -v first=$first '{ print $1, $2 - first, $3 }'; done
+a
+0 0 2001
+b
+0 2001 2001
+$ export CONTAINERS_STORAGE_CONF=storage.conf; first=$(grep kilntest /etc/subgid | cut -d: -f2)
+> kiln rm a | wc -l; kiln from -q --name e --userns auto:size=700,uidmapping=7:0:2 localhost/base
+> kiln run e cat /proc/self/uid_map /proc/self/gid_map | busybox awk -v first=$first '{ print $1, ($2 < first ? $2 : $2 - first), $3 }'
+1
+e
+0 0 7
+9 7 691
+7 0 2
+0 0 700
+$ kiln run e sh -c 'touch /made; stat -c %u:%g /made /bin/busybox'; kiln commit -q e ids >out; kiln diff ids | sort
+0:0
+0:0
+A /made
+$ # The ids a build happens to get make no other step.
+> export CONTAINERS_STORAGE_CONF=storage.conf; kiln build --userns auto c 2>told >out; kiln from -q --userns auto localhost/base; kiln build --userns auto c 2>>told >out; grep -c 'Using cache' told; kiln build --userns auto:size=600 c 2>>told >out; grep -c 'Using cache' told
+base-working-container
+1
+1
+$ export CONTAINERS_STORAGE_CONF=storage.conf; kiln run b sh -c 'echo user:x:5000:5000::/:/bin/sh >>/etc/passwd'; kiln commit -q b large >out; kiln from --userns auto large
+! Error: cannot choose ids for the container: its image has ids up to 5000, and 3000 are the most
+! hint: ask for as many: --userns auto:size=5001, or set auto-userns-max-size in storage.conf
+[125]
+$ export CONTAINERS_STORAGE_CONF=storage.conf; kiln from --userns auto:size=200000 localhost/base
+! Error: cannot choose 200000 ids for a container: so many are not free of those that /etc/subuid gives
+! hint: remove containers that are not needed: kiln rm NAME, or ask for fewer: auto:size=N
+[125]
+$ kiln from --userns auto localhost/base
+! Error: cannot choose ids for a container: /etc/subuid has no line for `containers`
+! hint: give it some that nobody has: `echo containers:2147483648:1073741824 | tee -a /etc/subuid /etc/subgid`
+[125]
+$ for word in auto:size=x auto:size auto:nosuch=1 auto:uidmapping=0:1 autos; do kiln from --userns $word localhost/base || echo $?; done
+125
+125
+125
+125
+125
+! Error: cannot use `--userns auto:size=x`: `x` is no size
+! hint: write --userns auto:size=65536, or auto:uidmapping=INSIDE:OUTSIDE:LENGTH,gidmapping=… for ids that must be
+! Error: cannot use `--userns auto:size`: `` is no size
+! hint: write --userns auto:size=65536, or auto:uidmapping=INSIDE:OUTSIDE:LENGTH,gidmapping=… for ids that must be
+! Error: cannot use `--userns auto:nosuch=1`: there is no option `nosuch`
+! hint: write --userns auto:size=65536, or auto:uidmapping=INSIDE:OUTSIDE:LENGTH,gidmapping=… for ids that must be
+! Error: cannot use `--userns auto:uidmapping=0:1`: `0:1` is no range of ids
+! hint: write --userns auto:size=65536, or auto:uidmapping=INSIDE:OUTSIDE:LENGTH,gidmapping=… for ids that must be
+! Error: cannot use `--userns autos`: it is no namespace
+! hint: use host, private, auto, or the path of one
+$ kiln from --userns auto --userns-uid-map 0:1:1 localhost/base
+! Error: cannot use `--userns auto`: its ids are chosen, and here are maps
+! hint: leave the maps away, or pin ids: auto:uidmapping=…
+[125]
+$ kiln run --userns auto c true
+! Error: cannot use `--userns auto` for one command: ids are chosen for a container, when it is made
+! hint: make it so: kiln from --userns auto IMAGE
+[125]
 "#,
     );
 }

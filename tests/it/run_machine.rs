@@ -319,6 +319,7 @@ $ test "$(CONTAINERS_CONF=conf kiln run --dns none c hostname)" = "$(uname -n)"
 $ CONTAINERS_CONF=conf kiln run --network host --ulimit nofile=99 --uts private --hostname x c sh -c 'ulimit -n; hostname; cat /etc/hosts'
 99
 x
+127.0.0.1	host.containers.internal host.docker.internal
 127.0.0.1	x
 $ CONTAINERS_CONF=bad kiln run c true
 ! Error: cannot use containers.conf: cannot use the limit `nosuch=1`: there is no resource `nosuch`

@@ -199,7 +199,8 @@ $ kiln run --secret id=t,src= c true
 ! hint: write it as id=NAME,src=FILE or id=NAME,env=VARIABLE
 [125]
 $ kiln run --secret id=t,src=/nosuch --mount type=secret,id=t c true
-! Error: cannot read the secret `t`: No such file or directory (os error 2)
+! Error: cannot use the secret `t`: /nosuch: No such file or directory (os error 2)
+! hint: write it as id=NAME,src=FILE or id=NAME,env=VARIABLE
 [125]
 $ kiln run --secret src=token c true
 ! Error: cannot use the secret `src=token`: it has no id

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::add::Daemon;
+use crate::support::fake::{Fake, Reply};
 use crate::support::{Env, Need, images, needs, tell};
 
 /// Builds files by both ways, in two stores, with layers and without.
@@ -9,7 +11,11 @@ fn compare(test: &str, names: &[&str], own: Option<&str>) {
     if !needs(test, &[Need::Root, Need::Busybox]) {
         return;
     }
-    let env = Env::new();
+    compare_in(&Env::new(), names, own);
+}
+
+/// As [`compare`], where there may be something already.
+fn compare_in(env: &Env, names: &[&str], own: Option<&str>) {
     env.shell(super::build::corpus::CONTEXT).expect_ok("the context");
     images::write_busybox(&env.path("layout"), "localhost/base").expect("a busybox");
     env.ok(["pull", "-q", "oci:layout:localhost/base"]);
@@ -80,6 +86,35 @@ fn a_script_keeps_every_letter() {
                 LABEL a=\"b \\\"c\\\"\" d='$e'\nHEALTHCHECK --interval=5s CMD true\n\
                 ONBUILD RUN echo $later\nCOPY --exclude=*.sh app /app\n";
     compare("a_script_keeps_every_letter", &[], Some(file));
+}
+
+#[test]
+fn a_script_fetches_what_a_build_fetches() {
+    let test = "a_script_fetches_what_a_build_fetches";
+    if !needs(test, &[Need::Root, Need::Busybox, Need::Program("git")]) {
+        return;
+    }
+    let env = Env::new();
+    env.shell(
+        "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a
+        git init -q -b main repo.git; cd repo.git; mkdir sub; echo one >sub/f; ln -s f sub/link; chmod 755 sub/f
+        git add .; git commit -qm one; git tag v1; echo two >sub/f; git commit -qam two
+        cd ..; tar -czf files.tar.gz -C repo.git sub; sha256sum files.tar.gz | cut -d' ' -f1 >sum",
+    )
+    .expect_ok("a repository");
+    let daemon = Daemon::start(&env.path(""));
+    let archive = std::fs::read(env.path("files.tar.gz")).expect("an archive");
+    let server = Fake::start(move |_| Reply::new(200, archive.clone()));
+    let (git, http) = (&daemon.address, format!("http://{}", server.host));
+    let sum = std::fs::read_to_string(env.path("sum")).expect("a sum");
+    let file = format!(
+        "FROM localhost/base\nADD {git}/repo.git /newest/\nADD --link --chown=7:8 {git}/repo.git#v1:sub /tag\n\
+         ADD --keep-git-dir --exclude=.git/logs --exclude=.git/index {git}/repo.git?tag=v1 /kept/\n\
+         ADD {http}/a/files.tar.gz?x=1 /file/\nADD --unpack --checksum=sha256:{} {http}/files.tar.gz /all/\n\
+         ADD --chmod=640 app/main.txt {http}/other /both/\nRUN rm -rf /kept/.git; find /newest /all\n",
+        sum.trim()
+    );
+    compare_in(&env, &[], Some(&file));
 }
 
 #[test]

@@ -15,6 +15,10 @@ use crate::sys::mount::Shown;
 use crate::sys::userns;
 pub use crate::sys::userns::IdRange;
 
+mod auto;
+
+pub use auto::AutoIds;
+
 /// The kernel takes this many lines of a map; see user_namespaces(7).
 const MAX_RANGES: usize = 340;
 
@@ -105,6 +109,21 @@ impl IdMaps {
     /// Whether each id is itself.
     fn change_nothing(&self) -> bool {
         self.uids.iter().chain(&self.gids).all(|range| range.inside == range.outside)
+    }
+
+    /// The same ids inside, in one range where they follow each other, and nothing of what they are outside.
+    pub(crate) fn inside(&self) -> IdMaps {
+        let inside = |ranges: &[IdRange]| {
+            let mut ranges: Vec<_> = ranges.iter().map(|range| IdRange { outside: 0, ..*range }).collect();
+            ranges.sort_unstable_by_key(|range| range.inside);
+            ranges.dedup_by(|next, range| {
+                let follows = range.inside + range.length == next.inside;
+                range.length += if follows { next.length } else { 0 };
+                follows
+            });
+            ranges
+        };
+        IdMaps { uids: inside(&self.uids), gids: inside(&self.gids) }
     }
 
     /// What a user and a group of the container are outside. What is in no range stays what it is: nobody has it.

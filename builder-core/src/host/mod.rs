@@ -16,7 +16,7 @@ use crate::sys::{threads, userns, variables};
 use crate::tree::Marks;
 
 pub(crate) use ids::Users;
-pub use ids::{IdMaps, IdRange};
+pub use ids::{AutoIds, IdMaps, IdRange};
 pub use probe::name_refused_call;
 
 /// Who we are while we work.

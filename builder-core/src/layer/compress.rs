@@ -41,7 +41,7 @@ impl Compression {
 }
 
 /// How many bytes one worker of zstd gets at a time. The default for level 3 is 8 MiB; the memory taken grows with it.
-const ZSTD_JOB: u32 = 3 << 20;
+const ZSTD_JOB: u32 = 4 << 20;
 
 /// How far back zstd looks for a repetition, as a power of two (`ZSTD_c_windowLog`): 4 MiB; every decoder should be
 /// able to hold 8 (RFC 8878). The default for level 3 is half of it: text that repeats itself after half a megabyte

@@ -7,7 +7,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::copy_upper::copy_upper;
 use crate::rootfs::mounted::{attach, clear_mark, is_attached};
 use crate::rootfs::quiet::{Quiet, quieten};
-use crate::rootfs::{fuse, plain, traces};
+use crate::rootfs::{fuse, linked, plain, traces};
 use crate::store::{ContainerGuard, TreeId, Work};
 use crate::sys::lock::{self, Mode};
 use crate::tree::{self, Root};
@@ -53,6 +53,7 @@ pub(crate) fn freeze_held(builder: &Builder<'_>, work: &Work, guard: &mut Contai
         return Err(Error::new(Kind::InUse, format!("cannot freeze the container `{}`", guard.record.name))
             .because("a program still serves it"));
     }
+    linked::part(builder, guard)?;
     if builder.settings.shuffled {
         shuffle(work, guard)?;
     }

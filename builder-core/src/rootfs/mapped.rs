@@ -9,7 +9,7 @@ use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
 use crate::host::Users;
 use crate::rootfs::mounted::{Rootfs, is_attached, overlay, wait};
-use crate::rootfs::{fold, fuse, plain, quiet, traces, trees};
+use crate::rootfs::{fold, fuse, linked, plain, quiet, traces, trees};
 use crate::settings::Driver;
 use crate::store::{ContainerGuard, Work};
 use crate::sys::lock::Mode;
@@ -35,6 +35,7 @@ impl Rootfs {
         quiet::refuse_mounted_elsewhere(builder, guard)?;
         let alone = wait(builder, guard, Mode::Exclusive)?;
         traces::clear(builder, work, guard)?;
+        linked::join(builder, guard)?;
         if let Some(base) = &guard.record.base {
             trees::ensure(builder, work, base)?;
         }

@@ -11,7 +11,7 @@ use crate::host::Users;
 use crate::host::lsm::Modules;
 use crate::host::probe::Knob;
 use crate::rootfs::fuse::{self, Server};
-use crate::rootfs::{fold, plain, quiet, session, traces, trees};
+use crate::rootfs::{fold, linked, plain, quiet, session, traces, trees};
 use crate::settings::Driver;
 use crate::store::{ContainerGuard, ContainerRecord, Store, Work};
 use crate::sys::lock::{self, Lock, Mode};
@@ -36,6 +36,20 @@ pub(super) type Shown = (OwnedFd, Option<Server>);
 impl Rootfs {
     /// Opens the files of a held container. What it is based on is unpacked first, if it never was.
     pub fn open(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Self> {
+        Self::open_prepared(builder, work, guard, || Ok(()))
+    }
+
+    /// As [`Rootfs::open`], for a command, which writes through all names of a file (see [`linked`]).
+    pub fn open_to_run(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<Self> {
+        Self::open_prepared(builder, work, guard, || linked::join(builder, guard))
+    }
+
+    fn open_prepared(
+        builder: &Builder<'_>,
+        work: &Work,
+        guard: &ContainerGuard,
+        prepare: impl FnOnce() -> Result<()>,
+    ) -> Result<Self> {
         let name = &guard.record.name;
         let merged = guard.merged();
         if is_attached(&merged)? {
@@ -51,6 +65,7 @@ impl Rootfs {
         quiet::refuse_mounted_elsewhere(builder, guard)?;
         let alone = wait(builder, guard, Mode::Exclusive)?;
         traces::clear(builder, work, guard)?;
+        prepare()?;
         let (mount, server) = show(builder, work, guard)?;
         let unseen = server.is_none() && !plain::is_one(guard) && !mark(guard.dir()).exists();
         // Of a mount that gives files a label of its own the upper has others.
@@ -88,6 +103,7 @@ pub(crate) fn attach(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard)
     quiet::refuse_mounted_elsewhere(builder, guard)?;
     let _alone = wait(builder, guard, Mode::Exclusive)?;
     traces::clear(builder, work, guard)?;
+    linked::join(builder, guard)?;
     let (made, server) = show(builder, work, guard)?;
     match fs::create_dir(&merged) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {

@@ -5,16 +5,17 @@
 //! this. A copy shares blocks where the file system can.
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::builder::{Builder, now, now_nanoseconds};
 use crate::error::{Context, Error, Result};
 use crate::event::Event;
+use crate::host::Users;
 use crate::rootfs::mounted::lowers;
 use crate::store::{ContainerGuard, ContainerRecord, LayerRecord, LogEntry, Logged, TreeId, Work};
-use crate::sys::{mount, random};
+use crate::sys::{mount, mount_attr, random};
 use crate::tree::{Apply, Changes, Devices, Marks, Options, Root, Stack, Survey};
 
 fn directory(guard: &ContainerGuard) -> PathBuf {
@@ -35,6 +36,20 @@ pub(super) fn open(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -
         make(builder, work, guard)?;
     }
     mount::clone_of(&dir.join("fs")).cannot("open the container", name)
+}
+
+/// The tree of a container that is open, with the owners that its files have in the namespace of `users`; none if it has
+/// none of its own.
+pub(crate) fn shown(builder: &Builder<'_>, record: &ContainerRecord, users: &Users) -> Result<Option<Root>> {
+    let dir = builder.store.container_dir(&record.id).join("plain");
+    if !dir.join("state").exists() {
+        return Ok(None);
+    }
+    let mount = mount::clone_of(&dir.join("fs")).cannot("open the container", &record.name)?;
+    mount_attr::map_ids(&mount, users.namespace.as_fd()).map_err(|errno| {
+        Users::refusal(&format!("the files of the container `{}`", record.name), std::io::Error::from(errno))
+    })?;
+    Ok(Some(Root::from_fd(mount)))
 }
 
 /// Copies the layers and what was changed over them.

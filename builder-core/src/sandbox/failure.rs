@@ -145,6 +145,7 @@ fn what(step: &Step) -> String {
         Step::Streams(_) => "set up standard input and output".into(),
         Step::Session(_) => "start a session".into(),
         Step::Close => "close our own files".into(),
+        Step::OwnKeyring => "make a keyring".into(),
         Step::Bound(_) | Step::Capabilities(_) | Step::NoNewPrivileges => "set the capabilities".into(),
         _ => "set up the container".into(),
     }

@@ -112,6 +112,8 @@ pub(crate) struct Spec {
     pub reuse_network: bool,
     /// Whether the root directory is changed by `chroot`, for a container on a file system that cannot be pivoted.
     pub no_pivot: bool,
+    /// Whether it has the caller's session keyring and not an empty one of its own.
+    pub shares_keyring: bool,
     /// Whether it gets a terminal of its own, joined to our standard input and output.
     pub terminal: bool,
     /// Bytes of `/dev/shm`.

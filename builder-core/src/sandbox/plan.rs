@@ -136,6 +136,10 @@ pub(super) fn compile(spec: &Spec, prepared: Prepared, facts: &Facts) -> Result<
     for label in &spec.exec_labels {
         program.push(Step::Label { path: label.path.clone(), value: label.value.clone() });
     }
+    // In the command's user namespace, whose keys it counts among, and before a filter may refuse it.
+    if !spec.shares_keyring {
+        program.push(Step::OwnKeyring);
+    }
     privileges(&mut program, spec, facts)?;
     program.push(Step::Exec(command));
     Ok(program)

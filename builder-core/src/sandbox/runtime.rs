@@ -143,19 +143,33 @@ fn perform(
     list.push(Step::Session(inner));
     list.push(Step::Close);
     list.push(Step::Directory(word(&bundle)?));
-    list.push(Step::Exec(command(program, runtime, &scratch, &bundle, &id)?));
+    list.push(Step::Exec(command(program, spec, runtime, &scratch, &bundle, &id)?));
     let mut namespaces = spaces::own(spec, false)?;
     // The runtime makes these.
     (namespaces.cgroup, namespaces.ipc, namespaces.uts) = (false, false, false);
     native::start(spec, Ready { program: list, namespaces, awaited, terminal }, reporter)
 }
 
-fn command(program: &Path, runtime: &Runtime, scratch: &Path, bundle: &Path, id: &str) -> Result<Command> {
+fn command(
+    program: &Path,
+    spec: &Spec,
+    runtime: &Runtime,
+    scratch: &Path,
+    bundle: &Path,
+    id: &str,
+) -> Result<Command> {
     let mut args = vec![word(program)?, c"--root".into(), word(&scratch.join("state"))?];
     for flag in &runtime.flags {
         args.push(word(Path::new(&format!("--{flag}")))?);
     }
-    args.extend([c"run".into(), c"--bundle".into(), word(bundle)?, word(Path::new(id))?]);
+    args.push(c"run".into());
+    if spec.shares_keyring {
+        args.push(c"--no-new-keyring".into());
+    }
+    if spec.no_pivot {
+        args.push(c"--no-pivot".into());
+    }
+    args.extend([c"--bundle".into(), word(bundle)?, word(Path::new(id))?]);
     Ok(Command::new(vec![word(program)?], args, vec![word(Path::new(&format!("PATH={PATH}")))?]))
 }
 

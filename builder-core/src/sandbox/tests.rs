@@ -95,6 +95,7 @@ pub(super) fn spec(args: &[&str]) -> Spec {
         network: Network::None,
         reuse_network: false,
         no_pivot: false,
+        shares_keyring: false,
         terminal: false,
         shm_size: 1 << 20,
         helpers: Vec::new(),

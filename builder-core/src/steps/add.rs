@@ -116,9 +116,15 @@ pub(crate) fn fetch(
 
 impl Fetch {
     /// Fetches what `source` names, a file or a repository's directory, below `dir`, and says where it is.
-    pub fn perform(&self, builder: &Builder<'_>, source: &str, dir: &Path) -> Result<PathBuf> {
+    pub fn perform(
+        &self,
+        builder: &Builder<'_>,
+        source: &str,
+        dir: &Path,
+        keep_git_dir: bool,
+    ) -> Result<PathBuf> {
         let sources = [source.to_owned()];
-        let mut fetched = fetch(&sources, None, false, self, dir, builder.reporter())?;
+        let mut fetched = fetch(&sources, None, keep_git_dir, self, dir, builder.reporter())?;
         fetched.remove(&0).map(|one| one.path).ok_or_else(|| {
             Error::invalid(format!("cannot fetch `{source}`"))
                 .because("it is no address")

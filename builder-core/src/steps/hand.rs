@@ -17,7 +17,8 @@ use crate::store::{
     ContainerGuard, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store, TreeId, Work,
 };
 use crate::sys::lock::Lock;
-use crate::tree::{Root, fingerprint};
+use crate::tree::Root;
+use crate::tree::fingerprint::{self, Whole};
 
 /// What a step by hand is called.
 const LINE: &str = "changed by hand";
@@ -45,6 +46,8 @@ pub(crate) enum Cut {
 pub(crate) fn cut(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Result<Cut> {
     let Some((alone, attached)) = quieten(builder, guard)? else { return Ok(Cut::Busy) };
     rootfs::clear_traces(builder, work, guard)?;
+    // What a killed command was given to write to is no change.
+    rootfs::linked::part(builder, guard)?;
     let log = &mut guard.record.log;
     // A process that was killed before it could freeze may have logged that it would.
     if matches!(log.last().map(|entry| &entry.did), Some(Logged::Step(step)) if step.kind == StepKind::Hand) {
@@ -198,6 +201,6 @@ fn content(store: &Store, guard: &ContainerGuard) -> Result<TreeContent> {
     let (since, until) = (timeline::since(&guard.record), now_nanoseconds());
     let upper = guard.upper();
     let root = Root::open_host(&upper).cannot("open", upper.display())?;
-    let (digest, bytes) = fingerprint::of_tree(&root, store.form(), since, until)?;
+    let Whole { digest, bytes, .. } = fingerprint::of_tree(&root, store.form(), since, until)?;
     Ok(TreeContent { digest, bytes, since, until })
 }

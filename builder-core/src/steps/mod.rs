@@ -17,7 +17,7 @@ pub use add::{Fetch, Unpack, is_git, is_remote, unpack_archive};
 pub use config::Config;
 pub use copy::{Copy, CopyFrom, CopySummary};
 pub use run::{
-    Device, Dns, HostAddress, HostEntry, Isolation, Limit, MountKind, MountOptions, Run, RunMount,
+    Device, Dns, HostAddress, HostEntry, HostName, Isolation, Limit, MountKind, MountOptions, Run, RunMount,
     RunSettings, Seccomp, Secret, SecretValue, Security, Sharing, Spaces, SshAgent, Uplink, Uplinks,
     UserSpace, Volume, parse_size,
 };

@@ -3,6 +3,7 @@
 //! Here the image's config, the flags and the host meet: what is left open by one is settled by the next, until the
 //! sandbox has nothing to decide. How the command is confined is the sandbox's business.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -47,8 +48,8 @@ pub use mount::{MountKind, RunMount, Sharing};
 pub use options::MountOptions;
 pub use secrets::{Secret, SecretValue, SshAgent};
 pub use settings::{
-    Dns, HostAddress, HostEntry, Isolation, Limit, RunSettings, Seccomp, Security, Spaces, Uplink, Uplinks,
-    UserSpace,
+    Dns, HostAddress, HostEntry, HostName, Isolation, Limit, RunSettings, Seccomp, Security, Spaces, Uplink,
+    Uplinks, UserSpace,
 };
 pub use volume::Volume;
 pub use words::parse_size;
@@ -88,8 +89,12 @@ pub struct Run {
     pub terminal: bool,
     /// Whether the root directory is changed by `chroot` and not by `pivot_root`, for a store on a RAM disk.
     pub no_pivot: bool,
+    /// Whether it has the caller's session keyring and not an empty one of its own.
+    pub shares_keyring: bool,
     /// The OCI runtime that runs it, by name or path, in place of our own sandbox.
     pub runtime: Option<String>,
+    /// The one for images of a platform, `OS/ARCH`, where `runtime` names none.
+    pub runtimes: BTreeMap<String, String>,
     /// Options for that runtime, without the leading `--`.
     pub runtime_flags: Vec<String>,
     /// Directories with descriptions of hooks for that runtime; those of a later one take the place of others of the
@@ -101,6 +106,8 @@ pub struct Run {
     pub helpers: Vec<PathBuf>,
     /// What is said of those that join a network of its own to the host's.
     pub uplinks: Uplinks,
+    /// What `host.containers.internal` stands for.
+    pub host_name: HostName,
     /// The settings of this run, laid over those kept with the container.
     pub settings: RunSettings,
     /// The settings of this machine, which those kept with the container are laid over.
@@ -216,6 +223,7 @@ impl Run {
             network,
             reuse_network: scene.store.is_some_and(|(builder, ..)| builder.settings.reuse_networks),
             no_pivot: self.no_pivot || self.is_chroot(),
+            shares_keyring: self.shares_keyring,
             terminal: self.terminal,
             shm_size: self.settings.shm_size.unwrap_or(SHM_SIZE),
             helpers: self.helpers.clone(),

@@ -101,8 +101,10 @@ impl Files {
                     rootfs::open_frozen(builder, work, record, Some(upper.clone()), Some(users))?
                 }
                 Place::Live(_, record, None) => {
-                    let what = format!("the files of the container `{}`", record.name);
-                    return Err(Users::refusal(&what, "they are in a directory of their own"));
+                    rootfs::plain_shown(builder, record, users)?.ok_or_else(|| {
+                        let what = format!("the files of the container `{}`", record.name);
+                        Users::refusal(&what, "a program shows them")
+                    })?
                 }
             };
             let _ = self.shown.set(root);

@@ -19,12 +19,12 @@ use crate::steps::hand::{self, Cut};
 use crate::steps::key::{Definition, Framed};
 use crate::store::layers::{TreeContent, chain_id};
 use crate::store::{
-    ContainerGuard, ContainerRecord, LogEntry, Logged, Outcome, Printed, Step, StepRecord, Store, TreeId,
-    Work,
+    ContainerGuard, ContainerRecord, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store,
+    TreeId, Work,
 };
 use crate::sys::lock::{self, Lock, Mode};
 use crate::tree::Root;
-use crate::tree::fingerprint;
+use crate::tree::fingerprint::{self, Whole};
 
 /// How early the clock of a file system may be, nanoseconds: its times are those of the last tick.
 const TICK: i64 = 1_000_000_000;
@@ -62,7 +62,7 @@ pub(crate) struct Asked<'a, P, L> {
 pub(crate) fn step<T, P, L>(
     builder: &Builder<'_>,
     guard: &mut ContainerGuard,
-    asked: Asked<'_, P, L>,
+    mut asked: Asked<'_, P, L>,
 ) -> Result<T>
 where
     T: Serialize + DeserializeOwned,
@@ -73,6 +73,10 @@ where
     let Cut::Clean { alone, attached } = hand::cut(builder, asked.work, guard)? else {
         return beside(builder, guard, asked);
     };
+    if asked.definition.kind == StepKind::Run && rootfs::linked::are_open(builder, guard)? {
+        // In a layer of its own the step would write to one of the names only.
+        asked.definition.field("files with several names", "one layer");
+    }
     let (definition, work) = (&asked.definition, asked.work);
     let mut claim = None;
     let alone_knows = builder.exchange.is_none();
@@ -451,9 +455,11 @@ pub(crate) fn content(store: &Store, tree: &TreeId, since: i64) -> Result<TreeCo
     let until = now_nanoseconds();
     let path = store.tree_fs(tree);
     let root = Root::open_host(&path).cannot("open the layer", tree)?;
-    let (digest, bytes) = fingerprint::of_tree(&root, store.form(), since, until)?;
+    let Whole { digest, bytes, linked } = fingerprint::of_tree(&root, store.form(), since, until)?;
     let content = TreeContent { digest, bytes, since, until };
-    store.update_tree(tree, |record| record.content = Some(content))?;
+    store.update_tree(tree, |record| {
+        (record.content, record.linked) = (Some(content), Some(linked));
+    })?;
     Ok(content)
 }
 

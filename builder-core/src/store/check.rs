@@ -277,7 +277,7 @@ impl Store {
                 let path = self.tree_fs(tree);
                 let root = Root::open_host(&path).cannot("open the layer", tree)?;
                 let read = crate::tree::fingerprint::of_tree(&root, self.form(), known.since, known.until);
-                read.is_ok_and(|(digest, _)| digest == known.digest)
+                read.is_ok_and(|read| read.digest == known.digest)
             }
             None => !record.exports.is_empty() || !record.parts.is_empty(),
         };

@@ -57,6 +57,9 @@ pub(crate) struct LayerRecord {
     /// What it is by content, once that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<TreeContent>,
+    /// Whether a file in it has several names (hard links), once that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked: Option<bool>,
     /// The tar-split of the tar it was unpacked from, where another storage has both; its `fs` is then a symlink to the
     /// files there.
     #[serde(default, skip_serializing_if = "Option::is_none")]

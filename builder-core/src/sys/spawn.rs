@@ -222,6 +222,8 @@ pub(crate) enum Step {
     Capabilities(CapabilitySet),
     /// No later `execve` grants more.
     NoNewPrivileges,
+    /// Leaves the caller's session keyring for a new, empty one; where keys are refused or used up, it stays.
+    OwnKeyring,
     /// Resets signals, sets the umask, dies with the parent; then runs the command.
     Exec(Command),
 }

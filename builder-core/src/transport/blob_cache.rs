@@ -141,7 +141,7 @@ impl Sink for Keeper<'_> {
     }
 
     fn takes_index(&self) -> bool {
-        false
+        true
     }
 
     fn begin(&self, config: &Descriptor, bytes: &[u8]) -> Result<()> {

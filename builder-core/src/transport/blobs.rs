@@ -47,19 +47,35 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Blobs<'_> {
-    /// Sends the config, which was read already.
-    pub fn config(&self, config: &Descriptor, bytes: &[u8]) -> Result<()> {
-        if self.sender.sink.has_blob(config, Part::Config)? {
-            return Ok(());
+    /// Sends the config, which was read already, and all layers, side by side where that saves waiting; gives what each
+    /// layer is at the target.
+    pub fn all(
+        &self,
+        (config, bytes): (&Descriptor, &[u8]),
+        layers: &[Descriptor],
+        diff_ids: &[Digest],
+    ) -> Result<Vec<Descriptor>> {
+        let Sender { sink, reporter, .. } = self.sender;
+        // Asked and told before anything else: it says how the target is spoken to, and lines keep their order.
+        if sink.has_blob(config, Part::Config)? {
+            return self.layers(layers, diff_ids);
         }
-        let meter =
-            Meter::begin(self.sender.reporter, format!("copying config {}", config.digest.short()), None);
-        let mut blob = Outgoing::known_as(Box::new(bytes), config, meter);
-        self.sender.sink.put_blob(&mut blob, Part::Config)
+        let meter = Meter::begin(reporter, format!("copying config {}", config.digest.short()), None);
+        let send = || sink.put_blob(&mut Outgoing::known_as(Box::new(bytes), config, meter), Part::Config);
+        if !sink.is_remote() || sink.lanes() == 1 {
+            send()?;
+            return self.layers(layers, diff_ids);
+        }
+        std::thread::scope(|scope| {
+            let config = scope.spawn(send);
+            let layers = self.layers(layers, diff_ids);
+            config.join().map_err(|_| thread_failed())??;
+            layers
+        })
     }
 
     /// Sends all layers; gives what each is at the target. `diff_ids` is empty for what is no image.
-    pub fn layers(&self, layers: &[Descriptor], diff_ids: &[Digest]) -> Result<Vec<Descriptor>> {
+    fn layers(&self, layers: &[Descriptor], diff_ids: &[Digest]) -> Result<Vec<Descriptor>> {
         let lanes = self.source.lanes().min(self.sender.sink.lanes()).min(layers.len()).max(1);
         // A blob that is named twice is sent once.
         let first = |place: usize| layers[..place].iter().position(|l| l.digest == layers[place].digest);
@@ -89,7 +105,7 @@ impl Blobs<'_> {
         let sent = done.into_iter().map(Option::transpose).collect::<Result<Vec<Option<Descriptor>>>>()?;
         let at = |place: usize| sent[first(place).unwrap_or(place)].clone();
         let all: Option<Vec<Descriptor>> = (0..layers.len()).map(at).collect();
-        all.ok_or_else(|| Error::new(Kind::Io, "cannot copy the layers").because("a thread failed"))
+        all.ok_or_else(thread_failed)
     }
 
     /// What each layer would be at the target; none where that shows only when it is made.
@@ -248,6 +264,10 @@ impl Blobs<'_> {
             false => error.because(format!("it unpacks to {found}, and the image's config says {diff_id}")),
         })
     }
+}
+
+fn thread_failed() -> Error {
+    Error::new(Kind::Io, "cannot copy the image").because("a thread failed")
 }
 
 impl Sender<'_> {

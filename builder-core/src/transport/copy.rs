@@ -239,8 +239,7 @@ impl Copy<'_> {
                 config: is_image.then_some(manifest.config.digest),
             });
         }
-        blobs.config(&manifest.config, &config)?;
-        let layers = blobs.layers(&self.at_hand(&manifest), &diff_ids)?;
+        let layers = blobs.all((&manifest.config, &config), &self.at_hand(&manifest), &diff_ids)?;
         let written = convert::rewrite(&manifest, layers, format)?;
         let sent = if written == manifest {
             RawManifest { media_type: raw.media_type.clone(), bytes: raw.bytes.clone() }

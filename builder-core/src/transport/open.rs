@@ -42,7 +42,7 @@ impl<'a> Places<'a> {
     /// As a builder has them.
     pub fn of(builder: &'a Builder<'a>, work: &'a Work, access: &'a Access) -> Self {
         Places {
-            scratch: work.dir(),
+            scratch: builder.settings.scratch(work.dir()),
             registries: &builder.settings.registries,
             access,
             reporter: builder.reporter(),

@@ -27,6 +27,11 @@ pub(crate) trait Sink: Sync {
         2
     }
 
+    /// Whether each blob waits for an answer from afar, so that small ones go beside the large.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// Whether it takes layers before it is told what they are of: their diff ids are not known yet, and they come as
     /// [`Part::Layer`] of none.
     fn takes_ahead(&self) -> bool {

@@ -39,6 +39,16 @@ impl Unfinished {
         }
     }
 
+    /// Starts a file that is only needed meanwhile, where large ones of that kind go.
+    pub fn passing(scratch: &Path) -> Result<Self> {
+        Unfinished::begin(scratch).cannot("write temporary files in", scratch.display()).map_err(|error| {
+            match error.hint_text() {
+                None => error.hint("name another directory with TMPDIR=DIR"),
+                Some(_) => error,
+            }
+        })
+    }
+
     fn named(dir: &Path) -> io::Result<Self> {
         let path = dir.join(format!("{PREFIX}{}", random::hex(8)));
         let file = File::options().create_new(true).read(true).write(true).open(&path)?;

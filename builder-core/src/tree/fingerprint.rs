@@ -88,11 +88,22 @@ impl Fingerprint {
     }
 }
 
+/// What a whole tree is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Whole {
+    /// Over all its entries.
+    pub digest: oci::Digest,
+    /// The sum of its files, bytes.
+    pub bytes: u64,
+    /// Whether a file has several names.
+    pub linked: bool,
+}
+
 /// What all of `root` is by content. Times count as well, but for those from `since` to `until`, in nanoseconds since
-/// the epoch: they only say when something was done. Also the sum of its files, bytes.
-pub(crate) fn of_tree(root: &Root, marks: Marks, since: i64, until: i64) -> Result<(oci::Digest, u64)> {
+/// the epoch: they only say when something was done.
+pub(crate) fn of_tree(root: &Root, marks: Marks, since: i64, until: i64) -> Result<Whole> {
     let mut print = Fingerprint::default();
-    let mut bytes = 0;
+    let (mut bytes, mut linked) = (0, false);
     for entry in tree::walk(root, marks) {
         let mut entry = entry?;
         let hash = hash_entry(&mut entry)?;
@@ -100,13 +111,14 @@ pub(crate) fn of_tree(root: &Root, marks: Marks, since: i64, until: i64) -> Resu
         if let Node::File { size, .. } = &entry.node {
             bytes += size;
         }
+        linked |= matches!(entry.node, Node::Hardlink(_));
         let time = entry.meta.mtime;
         let at = i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanoseconds);
         let idle = matches!(entry.node, Node::Whiteout | Node::Hardlink(_))
             || (i128::from(since)..=i128::from(until)).contains(&at);
         print.time((!idle).then_some(time));
     }
-    Ok((print.digest(), bytes))
+    Ok(Whole { digest: print.digest(), bytes, linked })
 }
 
 /// The hash of an entry's content, which is read; none for what is no regular file.

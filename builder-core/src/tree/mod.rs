@@ -37,4 +37,6 @@ pub(crate) use shuffle::shuffle;
 pub(crate) use stamp::Stamp;
 pub(crate) use survey::{Changes, Survey};
 pub(crate) use twin::{copy_tree, twin, twin_of_extents};
-pub(crate) use walk::{attributes_of, entry_at, is_carried, plain_capability, walk, walk_lazily};
+pub(crate) use walk::{
+    attributes_of, entry_at, is_carried, meta_of, plain_capability, walk, walk_lazily, whole_entry_at,
+};

@@ -96,6 +96,15 @@ pub(crate) fn group(root: &Root, group: &str) -> Result<u32> {
     found.map(|record| record.gid).ok_or_else(|| unknown("group", group, "/etc/group", fault))
 }
 
+/// The greatest id of a user or group that the image's files name, but for those that are nobody's, 65534.
+pub(crate) fn greatest(root: &Root) -> Result<u32> {
+    const NOBODY: u32 = 65_534;
+    let (passwd, groups) = (Lines::read(root, "/etc/passwd")?, Lines::read(root, "/etc/group")?);
+    let users = passwd.records().flat_map(|record| [record.uid, record.gid]);
+    let groups = groups.lines().filter_map(Group::parse).map(|group| group.gid);
+    Ok(users.chain(groups).filter(|id| *id != NOBODY).max().unwrap_or_default())
+}
+
 /// Why a word is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NotAnId {

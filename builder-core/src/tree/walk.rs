@@ -40,6 +40,11 @@ pub(crate) fn entry_at(root: &Root, path: &RelPath) -> Result<Option<Entry>> {
     Ok(look_at(root, path, Marks::None, true)?.map(|found| found.entry))
 }
 
+/// As [`entry_at`], with all attributes.
+pub(crate) fn whole_entry_at(root: &Root, path: &RelPath, marks: Marks) -> Result<Option<Entry>> {
+    Ok(look_at(root, path, marks, false)?.map(|found| found.entry))
+}
+
 fn entries(mut scan: Scan) -> impl Iterator<Item = Result<Entry>> + use<> {
     let mut links = Links::default();
     std::iter::from_fn(move || scan.next().map(|found| found.map(|found| links.name(found))))

@@ -191,7 +191,13 @@ fn put(builder: &Builder<'_>, work: &Work, image: StoredImage, names: &[String])
     let mut tried = 0;
     loop {
         let machine = &builder.settings.machine;
-        let sink = containers_storage::sink(builder, work.dir(), machine, None, names.to_vec())?;
+        let sink = containers_storage::sink(
+            builder,
+            builder.settings.scratch(work.dir()),
+            machine,
+            None,
+            names.to_vec(),
+        )?;
         match copy_image(&source, &*sink, &CopyOptions::default(), &Warnings(builder.reporter())) {
             // Another process removed a layer that was there: then it is sent.
             Err(error) if error.kind() == Kind::NotFound && tried < 3 => tried += 1,
@@ -277,7 +283,7 @@ pub(crate) fn remove_at(
     match named {
         Some(name) if names.len() > 1 => {
             storage.remove_name(&name, &reporter)?;
-            Ok(Removed { untagged: vec![name], deleted: None })
+            Ok(Removed { untagged: vec![name], ..Removed::default() })
         }
         None if names.len() > 1 && !force => {
             Err(Error::new(Kind::InUse, format!("cannot remove the image `{text}`"))
@@ -289,7 +295,7 @@ pub(crate) fn remove_at(
                 true => storage.remove_list(&id.hex(), &reporter)?,
                 false => storage.remove_image(&id.hex(), &reporter)?,
             }
-            Ok(Removed { untagged: names, deleted: Some(id) })
+            Ok(Removed { untagged: names, deleted: Some(id), parents: Vec::new() })
         }
     }
 }

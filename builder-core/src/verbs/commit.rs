@@ -70,6 +70,8 @@ pub struct Commit {
     pub omit_created_annotation: bool,
     /// How a registry is reached.
     pub access: Access,
+    /// Whether the image is a step on the way to another, and so no other storage's, whatever has images of ours.
+    pub passing: bool,
 }
 
 /// An image that was made.
@@ -212,7 +214,9 @@ impl Commit {
         let names: Vec<String> = name.iter().map(ToString::to_string).collect();
         let bytes = manifest.to_bytes();
         let id = store.publish_image(work, config, &bytes, manifest.format().manifest(), &names)?;
-        beside::publish(builder, work, id, &names)?;
+        if !self.passing {
+            beside::publish(builder, work, id, &names)?;
+        }
         Ok(Committed { id, manifest: Digest::of(&bytes), name: names.into_iter().next() })
     }
 }

@@ -117,7 +117,8 @@ impl CopyImage {
         let store = held.as_ref().map(|(builder, work)| (*builder, work));
         let reporter = surroundings.reporter;
         let from = Places {
-            scratch: store.map_or(surroundings.scratch, |(_, work)| work.dir()),
+            scratch: store
+                .map_or(surroundings.scratch, |(builder, work)| builder.settings.scratch(work.dir())),
             registries: surroundings.registries,
             access: &self.from,
             reporter,

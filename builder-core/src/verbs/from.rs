@@ -14,6 +14,8 @@ use crate::verbs::beside;
 use crate::verbs::images::named_as;
 use crate::verbs::pull::{Policy, Pull};
 
+mod ids;
+
 /// Makes a working container.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct From {
@@ -56,12 +58,15 @@ impl From {
         };
         let exact = self.name.is_some();
         let name = self.name.clone().unwrap_or(after);
-        let run = (self.run != RunSettings::default())
-            .then(|| serde_json::to_value(&self.run).expect("plain data becomes JSON"));
+        let mut run = self.run.clone();
+        let chosen = ids::settle(builder, &work, base.as_ref(), &mut run)?;
+        let run = (run != RunSettings::default())
+            .then(|| serde_json::to_value(&run).expect("plain data becomes JSON"));
         let (format, cached) = (self.format, self.cached);
         let created = now_nanoseconds();
         let new = NewContainer { name, exact, base, format, run, created, cached, ..NewContainer::default() };
         let record = beside::make_container(builder, &work, new)?;
+        drop(chosen);
         if self.image == "scratch" {
             self.set_platform(builder, &record.id)?;
         }

@@ -1,5 +1,6 @@
 //! `images`, `tag`, `rmi`, `prune`: the images of the store, their names, their end.
 
+mod family;
 mod filter;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,12 +89,12 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
             }),
         }
     }
-    let bases = bases(&found);
+    let bases = family::intermediate(&found);
     let listed = found.iter().zip(elsewhere).map(|(image, read_only)| info(image, &bases, read_only));
     Ok(listed.chain(lists).collect())
 }
 
-fn info(image: &StoredImage, bases: &BTreeSet<Vec<Digest>>, read_only: bool) -> ImageInfo {
+fn info(image: &StoredImage, bases: &BTreeSet<Digest>, read_only: bool) -> ImageInfo {
     let StoredImage { entry, manifest, config, .. } = image;
     ImageInfo {
         id: entry.id,
@@ -102,25 +103,9 @@ fn info(image: &StoredImage, bases: &BTreeSet<Vec<Digest>>, read_only: bool) -> 
         created: config.created.clone(),
         size: manifest.layers.iter().map(|layer| layer.size).sum(),
         labels: config.config.labels.clone(),
-        intermediate: entry.names.is_empty() && bases.contains(&config.rootfs.diff_ids),
+        intermediate: bases.contains(&entry.id),
         read_only,
     }
-}
-
-/// The layers of every image without its last one, or ones: what an image that it was made of has. Only those that are
-/// all the layers of an image without a name are asked for.
-fn bases(images: &[StoredImage]) -> BTreeSet<Vec<Digest>> {
-    let nameless = images.iter().filter(|image| image.entry.names.is_empty());
-    let asked: BTreeSet<&[Digest]> = nameless.map(|image| image.config.rootfs.diff_ids.as_slice()).collect();
-    let mut bases = BTreeSet::new();
-    for layers in images.iter().map(|image| &image.config.rootfs.diff_ids) {
-        for length in (1..layers.len()).filter(|_| !asked.is_empty()) {
-            if asked.contains(&layers[..length]) {
-                bases.insert(layers[..length].to_vec());
-            }
-        }
-    }
-    bases
 }
 
 /// All there is to say of one image.
@@ -204,6 +189,8 @@ pub struct Removed {
     pub untagged: Vec<String>,
     /// The image that went.
     pub deleted: Option<Digest>,
+    /// Images without a name that only it was made of, which went with it, the nearest first.
+    pub parents: Vec<Digest>,
 }
 
 impl Rmi {
@@ -234,7 +221,7 @@ impl Rmi {
         let named = named_as(&entry, &self.image);
         if let Some(name) = named.as_ref().filter(|_| entry.names.len() > 1) {
             builder.store.remove_name(name)?;
-            return Ok(Removed { untagged: vec![name.clone()], deleted: None });
+            return Ok(Removed { untagged: vec![name.clone()], ..Removed::default() });
         }
         if named.is_none() && entry.names.len() > 1 && !self.force {
             return Err(Error::new(Kind::InUse, format!("cannot remove the image `{}`", self.image))
@@ -242,11 +229,17 @@ impl Rmi {
                 .hint(format!("remove all of them with `kiln rmi --force {}`", self.image)));
         }
         self.release(builder, entry.id)?;
+        let image = builder.store.load_image(entry.clone()).ok().filter(|_| !entry.is_list());
         let known = entry.names.clone();
         // A name given meanwhile keeps the image: somebody wants it.
-        builder.store.remove_image(entry.id, |now| now.names.iter().all(|name| known.contains(name)))?;
+        let gone =
+            builder.store.remove_image(entry.id, |now| now.names.iter().all(|name| known.contains(name)))?;
+        let parents = match image.filter(|_| gone) {
+            Some(image) => family::remove_left(builder, &image)?,
+            None => Vec::new(),
+        };
         builder.store.gc()?;
-        Ok(Removed { untagged: entry.names, deleted: Some(entry.id) })
+        Ok(Removed { untagged: entry.names, deleted: Some(entry.id), parents })
     }
 
     /// Refuses while containers were made of the image, or removes them where that is asked for.
@@ -310,11 +303,17 @@ pub struct Pruned {
 }
 
 impl Prune {
-    /// Removes images without a name (or all unused ones), then everything that nothing names.
+    /// Removes images without a name that no other was made of (or all unused ones), then everything that nothing
+    /// names.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Pruned> {
         let containers = builder.store.containers()?;
         let mut pruned = Pruned::default();
+        // What others were made of is theirs, until they go.
+        let kept = if self.all { BTreeSet::new() } else { family::intermediate(&family::own(builder)?) };
         for entry in builder.store.image_entries()? {
+            if kept.contains(&entry.id) {
+                continue;
+            }
             let users =
                 containers.iter().filter(|made| made.base.as_ref().is_some_and(|base| base.id == entry.id));
             let users: Vec<String> = users.map(|container| container.id.clone()).collect();
@@ -324,8 +323,12 @@ impl Prune {
             for container in users {
                 super::containers::Rm { container }.perform(builder)?;
             }
+            let image =
+                builder.store.load_image(entry.clone()).ok().filter(|_| !entry.is_list() && !self.all);
             if builder.store.remove_image(entry.id, |now| self.all || now.names.is_empty())? {
                 pruned.images.push(entry.id);
+                let parents = image.map(|image| family::remove_left(builder, &image)).transpose()?;
+                pruned.images.extend(parents.into_iter().flatten());
             }
         }
         let mut keep = self.keep;

@@ -47,8 +47,12 @@ impl Load {
         let load = One { builder, work: &work };
         match self.input {
             LoadFrom::Path(path) if path.is_dir() => load.directory(&path),
-            LoadFrom::Path(path) => load.archive(Kept::open(&path, work.dir())?, &path),
-            LoadFrom::File(file) => load.archive(Kept::of(file, work.dir())?, Path::new("-")),
+            LoadFrom::Path(path) => {
+                load.archive(Kept::open(&path, builder.settings.scratch(work.dir()))?, &path)
+            }
+            LoadFrom::File(file) => {
+                load.archive(Kept::of(file, builder.settings.scratch(work.dir()))?, Path::new("-"))
+            }
         }
     }
 }

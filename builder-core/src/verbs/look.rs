@@ -67,11 +67,9 @@ impl Look {
         let source = RegistrySource::open(&gateway, name, surroundings.reporter)?;
         let repository = source.primary().clone();
         let source = open::guarded(self.places(surroundings), &self.image, Box::new(source))?;
-        // The first answer says how the server is spoken to: two would find it out twice.
-        let top = source.manifest()?;
         std::thread::scope(|scope| {
             let tags = scope.spawn(|| repository.tags());
-            let looked = self.read(&*source, &top)?;
+            let looked = self.read(&*source, &source.manifest()?)?;
             let tags = tags.join().unwrap_or_else(|_| {
                 Err(Error::new(Kind::Io, format!("cannot list the tags of `{}`", name.repository()))
                     .because("a thread failed"))

@@ -271,10 +271,12 @@ impl ManifestPush {
             also: self.also.clone(),
             ..CopyOptions::default()
         };
+        let sink = open::sink(places, &target)?;
         let cache = BlobCache::of(&builder.settings);
+        cache.as_ref().map_or(Ok(()), |cache| cache.keep_for(&source, &*sink, &options))?;
         let cached = cache.as_ref().map(|cache| cache.before(&source));
         let source: &dyn Source = cached.as_ref().map_or(&source, |cached| cached);
-        let copied = copy_image(source, &*open::sink(places, &target)?, &options, builder.reporter())?;
+        let copied = copy_image(source, &*sink, &options, builder.reporter())?;
         if self.rm {
             remove_list(builder, &id.hex())?;
         }

@@ -138,7 +138,7 @@ impl Pull {
         let work = builder.store.work()?;
         let surroundings = Surroundings {
             builder: Some(builder),
-            scratch: work.dir(),
+            scratch: builder.settings.scratch(work.dir()),
             registries: &builder.settings.registries,
             reporter: builder.reporter(),
             machine: &builder.settings.machine,

@@ -77,7 +77,7 @@ impl Save {
         let path = self.output.clone().unwrap_or_default();
         match self.form {
             SaveForm::DockerArchive => {
-                let sink = DockerArchiveSink::begin(output()?, names, work.dir())?;
+                let sink = DockerArchiveSink::begin(output()?, names, builder.settings.scratch(work.dir()))?;
                 add_image(&*first, &sink, &options, reporter)?;
                 for text in self.images[1..].iter().filter(|_| self.several) {
                     let (image, names) = source(text)?;
@@ -87,7 +87,7 @@ impl Save {
                 sink.finish()
             }
             SaveForm::OciArchive => {
-                let sink = LayoutArchiveSink::begin(output()?, name, work.dir())?;
+                let sink = LayoutArchiveSink::begin(output()?, name, builder.settings.scratch(work.dir()))?;
                 copy_image(&*first, &sink, &options, reporter).map(drop)
             }
             SaveForm::OciDir => {

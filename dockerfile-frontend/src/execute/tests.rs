@@ -104,6 +104,25 @@ fn variables_are_put_in_where_they_count() {
 }
 
 #[test]
+fn arguments_are_seen_by_stages_on_the_stage_and_by_no_others() {
+    let text = "FROM a AS one\nARG X=1 Y=$X\nARG Z=$X\nFROM one\nRUN on\nFROM b\nRUN beside\nFROM one\nENV X=2\n\
+                ARG X=3\nRUN changed $X\nWORKDIR /$X$Z\nFROM scratch\nCOPY --from=1 / /\nCOPY --from=2 / /\n\
+                COPY --from=3 / /\n";
+    let told = lines(text, &[]);
+    let after = |line: &str| {
+        let place =
+            told.iter().position(|one| one.ends_with(line)).unwrap_or_else(|| panic!("{line}: {told:#?}"));
+        told[place + 1].as_str()
+    };
+    // The defaults of one instruction do not see each other.
+    assert!(after("RUN on").ends_with(r#"[("X", "1"), ("Y", ""), ("Z", "1")]"#), "{told:#?}");
+    assert!(after("RUN beside").ends_with(" []"), "{told:#?}");
+    // What the environment has goes before what is declared, also later.
+    assert!(after("RUN changed $X").ends_with(r#"[("Y", ""), ("Z", "1")]"#), "{told:#?}");
+    assert!(after("WORKDIR /$X$Z").contains("/21"), "{told:#?}");
+}
+
+#[test]
 fn commands_and_heredocs() {
     let text = "FROM a\nSHELL [\"/bin/x\", \"-y\"]\nCMD a b\nENTRYPOINT [\"e\"]\nRUN <<E\none\ntwo\nE\n\
                 RUN cat <<A >f\nin a\nA\nRUN <<'P'\n\

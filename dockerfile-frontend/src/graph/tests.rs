@@ -32,6 +32,11 @@ fn names_are_looked_for_among_earlier_stages_only() {
     let own = graph("FROM debian AS debian\nCOPY --from=alpine /a /b\n", None).unwrap();
     assert_eq!(own.stages[0].base, StageBase::Image { name: "debian".into(), platform: None });
     assert!(own.stages[0].needs.is_empty());
+    // Of two with one name it is the later one, from there on.
+    let two = "FROM a AS x\nFROM x\nFROM b AS X\nFROM x\nCOPY --from=x /a /b\nFROM c AS x\n";
+    let two = graph(two, Some("x")).unwrap();
+    assert_eq!((&two.stages[1].base, &two.stages[3].base), (&StageBase::Stage(0), &StageBase::Stage(2)));
+    assert_eq!((two.stages[3].references["x"], two.target), (2, 4));
 }
 
 #[test]
@@ -49,7 +54,6 @@ fn references_to_later_stages_to_oneself_and_to_nothing_are_wrong() {
         ("FROM a\nCOPY --from=later /a /b\nFROM b AS later\n", "comes later"),
         ("FROM a\nCOPY --from=0 /a /b\n", "takes files of itself"),
         ("FROM a\nCOPY --from=7 /a /b\n", "there is no stage 7"),
-        ("FROM a AS x\nFROM b AS X\n", "there is a stage `x` already"),
     ] {
         let faults = graph(text, None).unwrap_err();
         assert!(faults[0].contains(says), "{faults:?}");

@@ -13,7 +13,7 @@ pub(super) fn look(looked: &Looked<'_>, report: &mut Report<'_, '_>) {
         for source in sources {
             let CopySource::Path(path) = source else { continue };
             let plain = !path.contains(['$', '*', '?', '[']) && !path.contains("://");
-            if plain && !matches!(path.as_str(), "." | "/" | "./") && (looked.is_ignored)(path) {
+            if plain && !matches!(path.as_str(), "." | "/" | "./") && (looked.outside.is_ignored)(path) {
                 let message =
                     format!("attempting to {name} the file `{path}`, which the ignore file leaves out");
                 report.warn("CopyIgnoredFile", instruction.span, Some(path), message);

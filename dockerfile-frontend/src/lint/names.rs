@@ -9,19 +9,11 @@ pub(super) fn look(looked: &Looked<'_>, report: &mut Report<'_, '_>) {
     for statement in looked.statements {
         match statement.keyword {
             Some(Keyword::From) => from(statement, report),
-            Some(Keyword::Env | Keyword::Label) => pairs(statement, report),
-            Some(Keyword::Cmd | Keyword::Entrypoint)
-                if !statement.json && !statement.arguments.is_empty() =>
-            {
-                let name = statement.name.to_uppercase();
-                report.warn_with(
-                    "JSONArgsRecommended",
-                    statement.span,
-                    None,
-                    format!("JSON arguments recommended for {name}: a shell in between keeps signals from arriving"),
-                    &format!("write it as {name} [\"program\", \"argument\"]"),
-                );
+            Some(Keyword::Arg) => {
+                let names: Vec<&str> = statement.arguments.iter().map(|text| name_of(text)).collect();
+                description(statement, "ARG", &names, report);
             }
+            Some(Keyword::Env | Keyword::Label) => pairs(statement, report),
             Some(Keyword::Maintainer) => report.warn_with(
                 "MaintainerDeprecated",
                 statement.span,
@@ -66,6 +58,7 @@ fn from(statement: &Statement, report: &mut Report<'_, '_>) {
         let message = format!("`{word}` and `{}` are written in different ways", statement.name);
         report.warn("FromAsCasing", statement.span, Some(word), message);
     }
+    description(statement, "FROM", &[&name.to_lowercase()], report);
     if !is_lower(name) {
         let message = format!("the name of the stage `{name}` should be in small letters");
         report.warn("StageNameCasing", statement.span, Some(name), message);
@@ -74,6 +67,24 @@ fn from(statement: &Statement, report: &mut Report<'_, '_>) {
         let message = format!("`{name}` means something else where a stage may stand");
         report.warn("ReservedStageName", statement.span, Some(name), message);
     }
+}
+
+/// The name of an argument, without its default.
+fn name_of(argument: &str) -> &str {
+    argument.split_once('=').map_or(argument, |(name, _)| name)
+}
+
+/// The last comment right above says what one of `names` is.
+fn description(statement: &Statement, keyword: &str, names: &[&str], report: &mut Report<'_, '_>) {
+    let Some(comment) = statement.comments.last() else { return };
+    let described = comment.split(' ').next().unwrap_or_default();
+    if names.is_empty() || names.contains(&described) {
+        return;
+    }
+    let name = if let [one] = names { one } else { "NAME" };
+    let message = format!("the comment above {keyword} describes nothing: it does not begin with `{name}`");
+    let hint = format!("write `# {name} DESCRIPTION`, or a blank line below the comment");
+    report.warn_with("InvalidDefinitionDescription", statement.span, None, message, &hint);
 }
 
 fn pairs(statement: &Statement, report: &mut Report<'_, '_>) {

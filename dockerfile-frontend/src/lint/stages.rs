@@ -1,47 +1,63 @@
-//! Stages: their names, platforms, and instructions of which only the last counts.
+//! Stages: their names, what they inherit, and instructions of which only the last counts.
 
 use std::collections::BTreeMap;
 
 use super::{Looked, Report};
-use crate::ast::Body;
+use crate::ast::{Body, Command, CommandLine, From, Value};
 use crate::source::Span;
 
+/// What a stage has said so far, or the stage it stands on.
+#[derive(Debug, Clone, Default)]
+struct Said {
+    name: Option<String>,
+    /// A `SHELL`, so that commands are run by one on purpose.
+    shell: bool,
+    /// A `WORKDIR`. Of an image it does not count: another version may have another one.
+    workdir: bool,
+}
+
 pub(super) fn look(looked: &Looked<'_>, report: &mut Report<'_, '_>) {
-    let mut names: Vec<&str> = Vec::new();
+    let mut stages: Vec<Said> = Vec::new();
     let mut last: BTreeMap<&str, Span> = BTreeMap::new();
-    let mut absolute = false;
     for instruction in &looked.dockerfile.instructions {
         let span = instruction.span;
+        if let Body::From(from) = &instruction.body {
+            last.clear();
+            stages.push(begin(from, span, &stages, report));
+            continue;
+        }
+        let Some(stage) = stages.last_mut() else { continue };
         match &instruction.body {
-            Body::From(from) => {
-                last.clear();
-                absolute = false;
-                if let Some(name) = &from.name {
-                    if names.contains(&name.as_str()) {
-                        let message = format!("there is a stage `{name}` already");
-                        report.warn("DuplicateStageName", span, Some(name), message);
-                    }
-                    names.push(name);
-                }
-                platform(from.platform.as_deref(), span, report);
-                // Whether the base has a working directory is not known, unless it is a stage.
-                absolute |= names.contains(&from.image.as_str());
+            Body::Cmd(command) => {
+                count(&mut last, "CMD", span, report);
+                json(command, "CMD", stage, span, report);
             }
-            Body::Cmd(_) => count(&mut last, "CMD", span, report),
-            Body::Entrypoint(_) => count(&mut last, "ENTRYPOINT", span, report),
+            Body::Entrypoint(command) => {
+                count(&mut last, "ENTRYPOINT", span, report);
+                json(command, "ENTRYPOINT", stage, span, report);
+            }
             Body::Healthcheck(_) => count(&mut last, "HEALTHCHECK", span, report),
+            Body::Shell(_) => stage.shell = true,
             Body::Workdir(value) => {
-                if value.value.starts_with('/') || value.value.contains('$') {
-                    absolute = true;
-                } else if !absolute {
-                    let message =
-                        format!("the relative path `{}` depends on what the base image has", value.value);
-                    report.warn("WorkdirRelativePath", span, Some(&value.value), message);
-                }
+                workdir(value, stage, span, report);
+                stage.workdir = true;
             }
             _ => {}
         }
     }
+}
+
+/// What a stage begins with, after a look at its name.
+fn begin(from: &From, span: Span, stages: &[Said], report: &mut Report<'_, '_>) -> Said {
+    if let Some(name) = &from.name
+        && stages.iter().any(|stage| stage.name.as_ref() == Some(name))
+    {
+        let message = format!("there is a stage `{name}` already: the later one counts from here on");
+        report.warn("DuplicateStageName", span, Some(name), message);
+    }
+    let image = from.image.to_lowercase();
+    let base = stages.iter().rev().find(|stage| stage.name.as_ref() == Some(&image));
+    Said { name: from.name.clone(), ..base.cloned().unwrap_or_default() }
 }
 
 /// Notes an instruction of which only the last counts, and reports the one before.
@@ -52,13 +68,27 @@ fn count<'n>(last: &mut BTreeMap<&'n str, Span>, name: &'n str, span: Span, repo
     }
 }
 
-fn platform(platform: Option<&str>, span: Span, report: &mut Report<'_, '_>) {
-    let Some(platform) = platform else { return };
-    if matches!(platform, "$TARGETPLATFORM" | "${TARGETPLATFORM}") {
-        let message = "--platform=$TARGETPLATFORM is what FROM does anyway";
-        report.warn("RedundantTargetPlatform", span, Some(platform), message);
-    } else if !platform.contains('$') {
-        let message = format!("--platform should not be the constant `{platform}`");
-        report.warn("FromPlatformFlagConstDisallowed", span, Some(platform), message);
+fn json(command: &Command, name: &str, stage: &Said, span: Span, report: &mut Report<'_, '_>) {
+    if stage.shell || matches!(command.command, CommandLine::Exec(_)) {
+        return;
     }
+    report.warn_with(
+        "JSONArgsRecommended",
+        span,
+        None,
+        format!("JSON arguments recommended for {name}: a shell in between keeps signals from arriving"),
+        &format!(
+            "write it as {name} [\"program\", \"argument\"]; or name the shell with SHELL, if it is meant"
+        ),
+    );
+}
+
+fn workdir(value: &Value, stage: &Said, span: Span, report: &mut Report<'_, '_>) {
+    let path = &value.value;
+    // The first one decides: those after it are relative to that.
+    if stage.workdir || path.starts_with(['/', '$']) {
+        return;
+    }
+    let message = format!("the relative path `{path}` depends on what the base image has");
+    report.warn("WorkdirRelativePath", span, Some(path), message);
 }

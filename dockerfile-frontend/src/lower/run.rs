@@ -1,10 +1,11 @@
 //! `RUN` as a verb.
 
 use super::Lowering;
-use crate::ast::{self, CommandLine};
+use crate::ast::{self, CommandLine, MountText};
 use crate::graph::mount_from;
+use crate::lexer::Opening;
 use crate::verbs::{Origin, Run};
-use crate::words::{WordError, Words};
+use crate::words::WordError;
 
 impl Lowering<'_> {
     pub(super) fn run(&self, run: &ast::Run) -> Result<Run, WordError> {
@@ -16,13 +17,18 @@ impl Lowering<'_> {
                 from => self.origin(from),
             };
             let mut options = Vec::new();
+            let cache_id = self.cache_id(mount)?;
             for option in mount.options.iter().filter(|option| option.name != "from") {
+                if cache_id.is_some() && option.name == "id" {
+                    continue;
+                }
                 let value = self.optional(option.value.as_deref())?;
                 options.push(match value {
                     Some(value) => field(&format!("{}={value}", option.name)),
                     None => option.name.clone(),
                 });
             }
+            options.extend(cache_id);
             mounts.push((options.join(","), origin));
         }
         let (args, script) = self.command_of(run);
@@ -30,11 +36,27 @@ impl Lowering<'_> {
             args,
             script,
             env: self.scope.run_env(),
+            hostname: self.scope.about_the_build("BUILDKIT_SANDBOX_HOSTNAME").map(str::to_owned),
             mounts,
             network: run.network,
             security: run.security,
             devices: run.devices.iter().map(|device| (device.name.clone(), device.required)).collect(),
         })
+    }
+
+    /// The id of a cache among those that the user keeps apart from others.
+    fn cache_id(&self, mount: &MountText) -> Result<Option<String>, WordError> {
+        let Some(namespace) = self.scope.about_the_build("BUILDKIT_CACHE_MOUNT_NS") else { return Ok(None) };
+        let option = |name: &str| {
+            let found = mount.options.iter().rfind(|option| option.name == name);
+            self.optional(found.and_then(|option| option.value.as_deref()))
+        };
+        if option("type")?.is_none_or(|kind| !kind.eq_ignore_ascii_case("cache")) {
+            return Ok(None);
+        }
+        let id = option("id")?.filter(|id| !id.is_empty());
+        let own = if id.is_some() { id } else { option("target")? };
+        Ok(Some(field(&format!("id={namespace}/{}", own.unwrap_or_default()))))
     }
 
     /// The program and its arguments; or a script that says itself what runs it.
@@ -46,7 +68,7 @@ impl Lowering<'_> {
         match run.heredocs.as_slice() {
             [] => (self.in_shell(line), None),
             // Nothing but the heredoc: its text is what is run.
-            [only] if is_alone(line) => {
+            [only] if Opening::parse(line).is_some() => {
                 let text = only.text();
                 if text.starts_with("#!") { (Vec::new(), Some(text)) } else { (self.in_shell(&text), None) }
             }
@@ -62,13 +84,6 @@ impl Lowering<'_> {
             }
         }
     }
-}
-
-/// Whether the line is one word, which opens a heredoc for standard input.
-fn is_alone(line: &str) -> bool {
-    let words = Words { raw_quotes: true, keep_unset: true, ..Words::new('\\') };
-    let found = words.expand(line, &()).map(|expansion| expansion.words).unwrap_or_default();
-    matches!(found.as_slice(), [one] if one.starts_with("<<"))
 }
 
 /// A field of a list with commas, in quotes where it needs them.

@@ -164,7 +164,7 @@ fn one_of<T>(complaint: String, known: &[(&str, T)]) -> String {
 }
 
 /// The words for yes and no that Go's flags take.
-pub(super) fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),

@@ -6,6 +6,7 @@ mod size;
 use proptest::prelude::*;
 
 use crate::ast::{Body, CommandLine, CopySource, Mount, MountKind, Sharing};
+use crate::lint::Outside;
 use crate::{Parsed, Source, parse, scan};
 
 fn parsed(text: &str) -> Parsed {
@@ -296,7 +297,8 @@ proptest! {
         let scanned = scan(&source);
         let checks = crate::lint::Checks::parse("").unwrap();
         let dockerfile = &parsed.dockerfile;
-        let found = crate::lint::lint(&source, &scanned.statements, dockerfile, &given, &checks, &|_| false);
+        let nothing = Outside { is_ignored: &|_| false, variables_of: &|_, _| Some(Vec::new()) };
+        let found = crate::lint::lint(&source, &scanned.statements, dockerfile, &given, &checks, nothing);
         for finding in found {
             prop_assert!(finding.line() <= source.lines().max(1));
         }

@@ -33,7 +33,8 @@ impl Adapter<'_> {
         }
         let machine = &self.options.command;
         // Those of every command are of the build context.
-        let always = self.options.mounts.iter().cloned().map(|mount| in_context(mount, &self.contexts.main));
+        let main = &self.contexts.main;
+        let always = self.options.mounts.iter().cloned().map(|mount| self.in_directory(builder, mount, main));
         let always = always.collect::<Result<Vec<_>>>()?;
         let asked: Vec<&RunMount> = machine.mounts.iter().chain(&always).chain(&mounts).collect();
         let hidden = self.hidden_volumes(builder, container, &asked)?;
@@ -42,6 +43,7 @@ impl Adapter<'_> {
             env: run.env.clone(),
             mounts: hidden.iter().chain(asked).cloned().collect(),
             settings,
+            hostname: run.hostname.clone().or_else(|| machine.hostname.clone()),
             ..machine.clone()
         };
         let code = command.perform_in(builder, container, shown)?.code();
@@ -49,7 +51,7 @@ impl Adapter<'_> {
             return Ok(());
         }
         let failed = FailedCommand { container: container.to_owned(), code };
-        lock(&self.failed).get_or_insert(failed);
+        lock(&self.failed).push(failed);
         Err(Error::new(Kind::Io, format!("cannot run `{}`", shown_line(&args)))
             .because(format!("it ends with exit code {code}")))
     }
@@ -86,16 +88,22 @@ impl Adapter<'_> {
         Ok(settings)
     }
 
-    /// Where mounts of the context are from: its directory, or a container with the same files, whose names are stored
-    /// in another order.
-    fn context_of_mounts(&self, builder: &Builder<'_>) -> Result<CopyFrom> {
-        let directory = CopyFrom::Context(self.contexts.main.clone());
+    /// A mount whose source, if it is of files that are there, is in a directory of the host; or in a container with
+    /// the same files, where commands are to see their names in another order.
+    fn in_directory(&self, builder: &Builder<'_>, mount: RunMount, dir: &Path) -> Result<RunMount> {
+        let RunMount { kind: MountKind::Bind { from: None, source }, .. } = &mount else { return Ok(mount) };
         if !self.settings.shuffled {
-            return Ok(directory);
+            return Ok(RunMount { contextdir: Some(absolute(dir)?), ..mount });
         }
-        let mut made = lock(&self.context);
-        if let Some(container) = made.clone() {
-            return Ok(CopyFrom::Other(container));
+        let from = Some(self.shuffled(builder, dir)?);
+        Ok(RunMount { kind: MountKind::Bind { from, source: source.clone() }, ..mount })
+    }
+
+    /// The container with the files of a directory of the host, whose names are stored in another order.
+    fn shuffled(&self, builder: &Builder<'_>, dir: &Path) -> Result<String> {
+        let mut made = lock(&self.shuffled);
+        if let Some(container) = made.get(dir) {
+            return Ok(container.clone());
         }
         let from = From { image: "scratch".to_owned(), cached: true, ..From::default() };
         let container = from.perform(builder)?.id;
@@ -105,8 +113,9 @@ impl Adapter<'_> {
             keep_owners: true,
             ..Copy::default()
         };
-        all.perform_in(builder, &container, &directory, false, &Shown::Nothing)?;
-        Ok(CopyFrom::Other(made.insert(container).clone()))
+        all.perform_in(builder, &container, &CopyFrom::Context(dir.to_owned()), false, &Shown::Nothing)?;
+        made.insert(dir.to_owned(), container.clone());
+        Ok(container)
     }
 
     /// The mounts of a command.
@@ -114,30 +123,19 @@ impl Adapter<'_> {
         let mut found = Vec::new();
         for (text, origin) in mounts {
             let from = match origin {
-                Origin::Context if is_bind(text) => self.context_of_mounts(builder)?,
                 Origin::Context => CopyFrom::Context(self.contexts.main.clone()),
                 Origin::Container(container) => CopyFrom::Other(container.clone()),
                 Origin::Named(name) => self.named(builder, name)?,
             };
             found.push(match from {
                 CopyFrom::Other(name) => format!("{text},from={name}").parse::<RunMount>()?,
-                CopyFrom::Context(dir) | CopyFrom::Host(dir) => in_context(text.parse()?, &dir)?,
+                CopyFrom::Context(dir) | CopyFrom::Host(dir) => {
+                    self.in_directory(builder, text.parse()?, &dir)?
+                }
             });
         }
         Ok(found)
     }
-}
-
-/// A mount whose source, if it is of files that are there, is in a directory of the host.
-fn in_context(mount: RunMount, dir: &Path) -> Result<RunMount> {
-    let is_there = matches!(&mount.kind, MountKind::Bind { from: None, .. });
-    let contextdir = is_there.then(|| absolute(dir)).transpose()?;
-    Ok(RunMount { contextdir, ..mount })
-}
-
-/// Whether a mount is of files that are there.
-fn is_bind(text: &str) -> bool {
-    !text.contains("type=") || text.contains("type=bind")
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf> {

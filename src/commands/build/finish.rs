@@ -10,8 +10,9 @@ use dockerfile_frontend::Built;
 
 use super::{Args, Job};
 use crate::build::output::Made;
-use crate::build::{Adapter, MadeStage};
+use crate::build::{Adapter, MadeStage, Options};
 use crate::commands::write_file;
+use crate::settings;
 
 /// An image that was built.
 #[derive(Debug, Clone)]
@@ -68,18 +69,29 @@ impl Args {
         Ok(Image { id, told: false })
     }
 
+    /// How images of single steps are made: as Buildah makes them, which caches by them, only where it is called for.
+    pub(super) fn step_images(&self, options: &Options) -> Result<Option<Commit>> {
+        let wanted = settings::is_buildah() && options.layers && !self.verify;
+        wanted.then(|| self.commit(options)).transpose()
+    }
+
     /// The commit of a stage, without a name.
     pub(super) fn commit_of(&self, adapter: &Adapter<'_>, built: &Built) -> Result<Commit> {
+        // A stage without instructions adds nothing to what it stands on.
+        let omit_empty = adapter.options.layers || built.last.is_none();
+        Ok(Commit { container: built.container.clone(), omit_empty, ..self.commit(&adapter.options)? })
+    }
+
+    /// Any commit of a build that goes so.
+    fn commit(&self, options: &Options) -> Result<Commit> {
         Ok(Commit {
-            container: built.container.clone(),
             format: Some(self.format()?),
             squash: self.squash,
             layers: true,
             edits: self.edits()?,
-            times: adapter.options.times,
-            created: adapter.options.created,
-            // A stage without instructions adds nothing to what it stands on.
-            omit_empty: adapter.options.layers || built.last.is_none(),
+            times: options.times,
+            created: options.created,
+            omit_empty: options.layers,
             omit_history: self.omit_history,
             omit_created_annotation: self.created_annotation == Some(false),
             compression: self.compression.chosen(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use builder_core::Format;
 
+use super::call::Call;
 use super::docker::DockerFlags;
 use super::platforms::PlatformFlags;
 use super::stages::StageFlags;
@@ -39,9 +40,11 @@ pub struct Args {
     /// NAME=oci-layout://DIR, NAME=ADDRESS
     #[arg(long, value_name = "NAME=VALUE")]
     pub build_context: Vec<String>,
-    /// Answer a question about the Dockerfile and build nothing: check, outline, targets
-    #[arg(long, value_name = "QUESTION", value_parser = ["check", "outline", "targets"])]
-    pub call: Option<String>,
+    /// Answer a question about the Dockerfile and build nothing: check (what is hardly meant; fails if there is
+    /// anything), outline (what the target can be given), targets (the stages); with ,format=json as JSON. build, the
+    /// default, builds
+    #[arg(long, value_name = "QUESTION", value_parser = Call::parse)]
+    pub call: Option<Call>,
     /// Look for mistakes and build nothing; fails if there are any
     #[arg(long)]
     pub check: bool,
@@ -163,9 +166,10 @@ pub struct Args {
     #[arg(long)]
     pub summary: bool,
     /// Build twice without the cache, the second time later and in a store of its own, in memory if there is room: with
-    /// another umask, host name and order of names in directories, on one processor, without what caches hold, and one
-    /// stage after the other; fails if the images differ, and says by which step and file. Files are dated as by
-    /// --source-date-epoch, with the beginning of the build unless another time is given
+    /// another umask, host name and order of names in the directories of contexts and of what steps made, on one
+    /// processor, without what caches hold, and one stage after the other; fails if the images differ, and says by
+    /// which step and file. The same are the base's directories, who runs commands, the kernel, and what a network
+    /// answers. Files are dated as by --source-date-epoch, with the beginning of the build unless another time is given
     #[arg(long)]
     pub verify: bool,
     #[command(flatten)]

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use builder_core::{
-    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, RunSettings, Secret, SshAgent, StepCache,
-    Times, Wanted,
+    ConfigEdit, Error, Format, Isolation, Result, Run, RunMount, RunSettings, SshAgent, StepCache, Times,
+    Wanted,
 };
 use dockerfile_frontend::Given;
 
 use super::platforms::platforms_of;
 use super::stages::{label, place};
 use super::{Args, Job};
-use crate::args::{proxies, run_defaults};
+use crate::args::{parse_bool, proxies, run_defaults, secrets};
 use crate::build::{Options, Rules};
 use crate::cli::Context;
 use crate::commands::{parse_format, version};
@@ -42,6 +41,37 @@ impl Args {
             platform.insert(EPOCH.to_owned(), epoch.to_string());
         }
         Ok(Given { arguments: arguments(&self.build_arg_file, &self.build_arg)?, platform })
+    }
+
+    /// The value of a build argument that is about the build itself.
+    fn about_the_build(&self, name: &str) -> Result<Option<String>> {
+        Ok(arguments(&self.build_arg_file, &self.build_arg)?.remove(name))
+    }
+
+    /// Takes the date of the image that is given as a build argument, unless a flag says another.
+    pub(super) fn take_epoch(&mut self) -> Result<()> {
+        if let Some(text) = self.about_the_build(EPOCH)?.filter(|text| !text.is_empty()) {
+            let seconds = text.parse().map_err(|_| {
+                Error::invalid(format!("cannot use the build argument `{EPOCH}={text}`"))
+                    .because("it is no number of seconds since 1970")
+                    .hint("--build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)")
+            })?;
+            self.times.default_epoch(seconds);
+        }
+        Ok(())
+    }
+
+    /// Whether repositories that are contexts keep their `.git`.
+    pub(super) fn keeps_git_dir(&self) -> Result<bool> {
+        let text = self.about_the_build("BUILDKIT_CONTEXT_KEEP_GIT_DIR")?.filter(|text| !text.is_empty());
+        text.map_or(Ok(false), |text| {
+            parse_bool(&text).map_err(|because| {
+                Error::invalid(format!(
+                    "cannot use the build argument `BUILDKIT_CONTEXT_KEEP_GIT_DIR={text}`"
+                ))
+                .because(because)
+            })
+        })
     }
 
     /// How stages are built.
@@ -74,6 +104,7 @@ impl Args {
             policy: self.pull.policy()?,
             wanted,
             sizes: self.summary,
+            step_images: None,
         })
     }
 
@@ -84,6 +115,7 @@ impl Args {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
         }
+        run_defaults::heed_limits(&settings.resources, context)?;
         Ok(settings)
     }
 
@@ -98,7 +130,7 @@ impl Args {
     fn has_layers(&self) -> bool {
         match (self.layers, Environment::text("BUILDAH_LAYERS").as_deref()) {
             (Some(layers), _) => layers,
-            (None, Some(text)) => matches!(text, "1" | "true"),
+            (None, Some(text)) => text == "1" || text.eq_ignore_ascii_case("true"),
             (None, None) => !settings::is_buildah(),
         }
     }
@@ -151,11 +183,10 @@ impl Args {
 
     /// A command of the build without its words.
     fn command(&self, context: &Context) -> Result<Run> {
-        let variable = |name: &str| Environment::get(name).map(|value| value.as_bytes().to_vec());
         let agent = || Environment::get("SSH_AUTH_SOCK").map(PathBuf::from);
         let mut command = Run {
             proxies: proxies(),
-            secrets: self.secret.iter().map(|text| Secret::parse(text, &variable)).collect::<Result<_>>()?,
+            secrets: secrets(&self.secret)?,
             ssh: self.ssh.iter().map(|text| SshAgent::parse(text, agent())).collect::<Result<_>>()?,
             no_pivot: Environment::get("BUILDAH_NOPIVOT").is_some(),
             runtime: self.runtime.clone().or_else(|| Environment::text("BUILDAH_RUNTIME")),

@@ -133,7 +133,7 @@ impl Args {
         contexts: &Contexts,
         file: &Found,
     ) -> Result<Vec<Wanted>> {
-        let read = self.read(contexts, file, &Wanted::default())?;
+        let read = self.read(builder, contexts, file, &Wanted::default())?;
         let mut common: Option<Vec<String>> = None;
         for place in read.graph.needed() {
             let StageBase::Image { name, platform: None } = &read.graph.stages[place].base else { continue };

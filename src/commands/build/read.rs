@@ -1,12 +1,14 @@
 //! Reading a Dockerfile: what is wrong with it or hardly meant, and questions that are answered without a build.
 
-use builder_core::{Error, Result, Wanted};
-use dockerfile_frontend::{Given, Graph, Parsed, Severity, Source, lint, parse, scan};
+use builder_core::{Builder, CopyFrom, Error, Result, Wanted, inspect_image};
+use dockerfile_frontend::ast::Body;
+use dockerfile_frontend::{Diagnostic, Given, Graph, Parsed, Severity, Source, Statement, lint, parse, scan};
 
+use super::call::{Call, Question};
 use super::{Args, report};
 use crate::build::{Contexts, Found, ignore_lines};
 use crate::exit::Exit;
-use crate::ui;
+use crate::{settings, ui};
 
 /// A Dockerfile that was read and found right.
 pub struct Read {
@@ -15,14 +17,24 @@ pub struct Read {
     pub graph: Graph,
     pub given: Given,
     pub ignore: Vec<String>,
-    /// How many warnings there are, and whether they are errors.
-    warnings: (usize, bool),
+    /// The statements, with the comments above them.
+    pub statements: Vec<Statement>,
+    pub warnings: Warnings,
+}
+
+/// What is hardly meant.
+#[derive(Default)]
+pub struct Warnings {
+    pub all: Vec<Diagnostic>,
+    /// Whether there is no build with any.
+    are_errors: bool,
 }
 
 impl Args {
     /// Reads the Dockerfile and all that belongs to it, and shows what is wrong or hardly meant.
     pub(super) fn read(
         &self,
+        builder: &Builder<'_>,
         contexts: &Contexts,
         (bytes, name, path): &Found,
         wanted: &Wanted,
@@ -41,67 +53,83 @@ impl Args {
         let graph = Graph::new(&parsed.dockerfile, &source, &given, self.target.as_deref())
             .map_err(|faults| report::faults(name, &faults))?;
         let ignore = ignore_lines(&contexts.main, path.as_deref(), self.ignorefile.as_deref())?;
-        let mut read = Read { source, parsed, graph, given, ignore, warnings: (0, false) };
-        read.warnings = self.warn(&read)?;
+        let statements = scan(&source).statements;
+        let warnings = Warnings::default();
+        let mut read = Read { source, parsed, graph, given, ignore, statements, warnings };
+        read.warnings = self.warn(builder, contexts, &read)?;
         Ok(read)
     }
 
-    /// Shows warnings and says how many there are, and whether they are errors.
-    fn warn(&self, read: &Read) -> Result<(usize, bool)> {
+    /// Shows what is hardly meant, and gives it.
+    fn warn(&self, builder: &Builder<'_>, contexts: &Contexts, read: &Read) -> Result<Warnings> {
         let dockerfile = &read.parsed.dockerfile;
-        let asked = dockerfile.directives.check.as_ref().map_or("", |check| check.value.as_str());
-        let checks = lint::Checks::parse(asked).map_err(|because| {
-            Error::invalid("cannot use the directive `check`")
+        let checks = lint::Checks::of(dockerfile, &read.given).map_err(|because| {
+            Error::invalid("cannot use what is said of checks")
                 .because(because)
                 .hint("# check=skip=JSONArgsRecommended;error=true")
         })?;
         let ignored = builder_core::Ignored::new(&read.ignore)?;
-        let statements = scan(&read.source).statements;
-        let found = lint::lint(&read.source, &statements, dockerfile, &read.given, &checks, &|path| {
-            ignored.leaves_out(path)
-        });
-        let parsed = read.parsed.diagnostics.iter().filter(|fault| checks.keeps(fault));
-        let all: Vec<_> = parsed.chain(&found).chain(&read.graph.warnings).collect();
-        let is_asked = self.check || self.call.as_deref() == Some("check");
-        if is_asked || (!self.is_quiet() && self.call.is_none()) {
+        let outside = lint::Outside {
+            is_ignored: &|path| ignored.leaves_out(path),
+            variables_of: &|image, _| {
+                let CopyFrom::Other(image) = contexts.find(image) else { return None };
+                let env = inspect_image(builder, &image).ok()?.config.config.env;
+                Some(env.iter().map(|entry| entry.split('=').next().unwrap_or_default().to_owned()).collect())
+            },
+        };
+        let statements = &read.statements;
+        let found = lint::lint(&read.source, statements, dockerfile, &read.given, &checks, outside);
+        let parsed = read.parsed.diagnostics.iter().filter(|fault| checks.keeps(fault)).cloned();
+        let all: Vec<Diagnostic> = parsed.chain(found).chain(read.graph.warnings.clone()).collect();
+        let shows = match self.called() {
+            Some(call) => call.question == Question::Check && !call.json,
+            None => !self.is_quiet(),
+        };
+        if shows {
             all.iter().take(report::MAX_SHOWN).for_each(ui::remark);
+            self.tell(read);
+        }
+        Ok(Warnings { all, are_errors: checks.error })
+    }
+
+    /// Says what is there and has no effect.
+    fn tell(&self, read: &Read) {
+        let dockerfile = &read.parsed.dockerfile;
+        let asked = read.given.arguments.get("BUILDKIT_SYNTAX");
+        let syntax = dockerfile.directives.syntax.as_ref().map(|syntax| &syntax.value);
+        if let Some(image) = asked.or(syntax).filter(|_| !settings::is_buildah()) {
+            ui::remark(format_args!(
+                "note: syntax={image} names another front end, which is not run: this one knows the language"
+            ));
         }
         let mut declared: Vec<&str> = read.given.platform.keys().map(String::as_str).collect();
         for instruction in &dockerfile.instructions {
-            if let dockerfile_frontend::ast::Body::Arg(arg) = &instruction.body {
+            if let Body::Arg(arg) = &instruction.body {
                 declared.extend(arg.arguments.iter().map(|argument| argument.name.as_str()));
             }
         }
         let unused = dockerfile_frontend::unused(&read.given, &declared);
-        if !unused.is_empty() && !self.is_quiet() {
-            ui::remark(format_args!(
-                "warning: one or more build args were not consumed: [{}]",
-                unused.join(" ")
-            ));
+        if !unused.is_empty() {
+            let unused = unused.join(" ");
+            ui::remark(format_args!("warning: one or more build args were not consumed: [{unused}]"));
         }
-        Ok((all.len(), checks.error))
     }
 
     /// Answers `--check` and `--call`, which build nothing; and refuses to build where warnings are errors.
     pub(super) fn answer(&self, read: &Read) -> Result<Option<Exit>> {
-        let (warnings, are_errors) = read.warnings;
-        let call = if self.check { Some("check") } else { self.call.as_deref() };
-        match call {
-            Some("outline") => report::outline(&read.parsed.dockerfile, &read.graph),
-            Some("targets") => report::targets(&read.graph),
-            Some("check") if warnings == 0 => ui::result("Check complete, no warnings found."),
-            Some("check") => {
-                let plural = if warnings == 1 { "" } else { "s" };
-                ui::result(format_args!("Check complete, {warnings} warning{plural} found."));
-                return Ok(Some(Exit::Broken));
-            }
-            _ if are_errors && warnings > 0 => {
-                return Err(Error::invalid("cannot build with warnings")
-                    .because(format!("there are {warnings}, and the file says `check=error=true`"))
-                    .hint("mend what they are about, or skip them: # check=skip=NAMES"));
-            }
-            _ => return Ok(None),
+        let Warnings { all, are_errors } = &read.warnings;
+        match self.called() {
+            Some(call) => Ok(call.answer(read)),
+            None if *are_errors && !all.is_empty() => Err(Error::invalid("cannot build with warnings")
+                .because(format!("there are {}, and `check` says error=true", all.len()))
+                .hint("mend what they are about, or skip them: # check=skip=NAMES")),
+            None => Ok(None),
         }
-        Ok(Some(Exit::Success))
+    }
+
+    /// The question that is asked in place of a build.
+    fn called(&self) -> Option<Call> {
+        let asked = self.check.then_some(Call { question: Question::Check, json: false });
+        asked.or_else(|| self.call.filter(|call| call.question != Question::Build))
     }
 }

@@ -1,8 +1,7 @@
 //! What a build tells of its file, of its steps and of its failure.
 
 use builder_core::Error;
-use dockerfile_frontend::ast::{Body, Dockerfile};
-use dockerfile_frontend::{Diagnostic, Failed, Graph, Severity, Source, StageBase};
+use dockerfile_frontend::{Diagnostic, Failed, Severity, Source};
 
 use crate::ui::{self, FailedStep, Row};
 
@@ -54,48 +53,6 @@ pub fn failure(failed: Failed<Error>, source: &Source, step: &FailedStep) -> Err
             Error::new(error.kind(), format!("cannot build `{}`", source.name())).because(error)
         }
     }
-}
-
-/// `--call targets`: the stages, the last of which is the default.
-pub fn targets(graph: &Graph) {
-    let mut rows = Vec::new();
-    for (place, stage) in graph.stages.iter().enumerate() {
-        let name = stage.name.clone().unwrap_or_else(|| place.to_string());
-        let base = match &stage.base {
-            StageBase::Scratch => "scratch".to_owned(),
-            StageBase::Image { name, .. } => name.clone(),
-            StageBase::Stage(earlier) => {
-                graph.stages[*earlier].name.clone().unwrap_or_else(|| earlier.to_string())
-            }
-        };
-        let default = if place + 1 == graph.stages.len() { "(default)" } else { "" };
-        rows.push(vec![name, base, default.to_owned()]);
-    }
-    ui::result_bytes(ui::table::draw(Some(&["TARGET", "BASE"]), &rows).as_bytes());
-}
-
-/// `--call outline`: what a build of the target can be given.
-pub fn outline(dockerfile: &Dockerfile, graph: &Graph) {
-    let name = graph.stages[graph.target].name.clone().unwrap_or_else(|| graph.target.to_string());
-    ui::result(format_args!("TARGET: {name}\n"));
-    let needed = graph.needed();
-    let counts = |place: usize| {
-        let in_stage = graph.stages.iter().position(|stage| stage.instructions.contains(&place));
-        in_stage.is_none_or(|stage| needed.contains(&stage))
-    };
-    let mut rows = Vec::new();
-    for (place, instruction) in dockerfile.instructions.iter().enumerate().filter(|(place, _)| counts(*place))
-    {
-        let _ = place;
-        if let Body::Arg(arg) = &instruction.body {
-            for argument in &arg.arguments {
-                rows.push(vec![argument.name.clone(), argument.default.clone().unwrap_or_default()]);
-            }
-        }
-    }
-    rows.sort();
-    rows.dedup();
-    ui::result_bytes(ui::table::draw(Some(&["BUILD ARG", "DEFAULT"]), &rows).as_bytes());
 }
 
 /// The closing table: what each step took and wrote, and whether it was known.

@@ -82,7 +82,7 @@ impl Args {
             talk: self.talk(job, read.graph.target + 1, false, wanted)?,
             made: Mutex::default(),
             failed: Mutex::default(),
-            context: Mutex::default(),
+            shuffled: Mutex::default(),
         };
         let built = self.execute(&again, read, 1)?;
         let builder = Builder::open(settings, first.host, &Silent)?;

@@ -74,6 +74,43 @@ fn repositories_are_contexts() {
         let error = env.fails(125, ["build", "--retry", "0", &at(rest)]);
         assert!(error.contains(words), "{rest}: {error}");
     }
+    // By a query; a commit is what is meant, or beside a branch what that must be. `.git` stays where it is asked for.
+    let ids = env.shell("cd repo.git; git rev-parse v1 main").expect_ok("ids");
+    let (one, two) = ids.split_once('\n').expect("two ids");
+    env.shell("git -C repo.git config uploadpack.allowAnySHA1InWant true").expect_ok("a setting");
+    let query = |text: &str| at(&format!("?subdir=sub&{text}"));
+    env.ok(["build", "-q", "-t", "commit", &query(&format!("commit={one}"))]);
+    env.ok(["build", "-q", "-t", "checked", &query(&format!("branch=main&checksum={}", &two[..12]))]);
+    assert_eq!((content(&env, "commit", "f"), content(&env, "checked", "f")), ("one".into(), "two".into()));
+    env.write("kept", "FROM localhost/base\nCOPY --from=src .git/HEAD /head\n");
+    let named = format!("src={}", at("#v1"));
+    let keep = ["--build-arg", "BUILDKIT_CONTEXT_KEEP_GIT_DIR=1"];
+    env.ok(
+        [&["build", "-q", "-t", "kept", "-f", "kept", "--build-context", &named][..], &keep, &["."]].concat()
+    );
+    assert_eq!(content(&env, "kept", "head"), one);
+    for (text, words) in [
+        (format!("tag=v1&commit={two}"), "and not"),
+        ("commit=main".to_owned(), "`main` is no commit"),
+        (format!("commit={one}&checksum={one}"), "it names two commits"),
+        ("branch=main&tag=v1".to_owned(), "it names two references"),
+    ] {
+        let error = env.fails(125, ["build", "--retry", "0", &query(&text)]);
+        assert!(error.contains(words), "{text}: {error}");
+    }
+    // By SSH, with the user's own words for it: here they run what would be run there.
+    env.write("over-ssh", "#!/bin/sh\nfor last; do :; done\nexec sh -c \"$last\"\n");
+    let place = env.path("repo.git").display().to_string();
+    for address in
+        [format!("git@host.example:{place}#v1:sub"), format!("ssh://git@host.example{place}#v1:sub")]
+    {
+        let build = format!(
+            "GIT_SSH_COMMAND='sh {}' kiln build -q -t ssh '{address}'",
+            env.path("over-ssh").display()
+        );
+        env.shell(&build).expect_ok(&address);
+        assert_eq!(content(&env, "ssh", "f"), "one");
+    }
     let error = env.fails(125, ["build", "--retry", "0", "git://--upload-pack=x/repo.git"]);
     assert!(error.contains("cannot"), "{error}");
 }
@@ -211,5 +248,53 @@ fn one_command_takes_files_of_several_contexts() {
         env.write("c/Wrong", format!("FROM localhost/base\nRUN --mount={mount} cat /m\n"));
         let outcome = env.shell(&format!("kiln build {named} -f Wrong c"));
         assert!(outcome.code == 125 && outcome.stderr.contains(words), "{mount}: {outcome:?}");
+    }
+}
+
+#[test]
+fn arguments_about_the_build_have_their_effect() {
+    let Some(env) = with_busybox("arguments_about_the_build_have_their_effect") else { return };
+    let file = "FROM localhost/base\nARG SOURCE_DATE_EPOCH\nRUN --mount=type=cache,target=/c cat /c/f >/seen; \\\n\
+                hostname >/name; echo x >>/c/f\nRUN echo $SOURCE_DATE_EPOCH >/epoch\n";
+    env.write("c/Dockerfile", file.replace("cat /c/f", "cat /c/f 2>/dev/null"));
+    let build = |image: &str, arguments: &[&str]| {
+        let flags: Vec<&str> = arguments.iter().flat_map(|text| ["--build-arg", text]).collect();
+        let outcome = env.kiln([&["build", "--no-cache", "-t", image][..], &flags, &["c"]].concat());
+        assert!(outcome.code == 0 && !outcome.stderr.contains("not consumed"), "{outcome:?}");
+    };
+    build("plain", &[]);
+    build("again", &["BUILDKIT_SANDBOX_HOSTNAME=builder"]);
+    build("apart", &["BUILDKIT_CACHE_MOUNT_NS=apart", "BUILDKIT_INLINE_CACHE=1"]);
+    build("dated", &["SOURCE_DATE_EPOCH=1000000000"]);
+    assert_eq!((content(&env, "plain", "seen"), content(&env, "again", "seen")), (String::new(), "x".into()));
+    assert_eq!(content(&env, "again", "name"), "builder");
+    assert_eq!(content(&env, "apart", "seen"), "");
+    assert_eq!(content(&env, "dated", "epoch"), "1000000000");
+    let created =
+        |image: &str| env.ok(["inspect", "--type", "image", "--format", "{{.OCIv1.Created}}", image]);
+    assert!(created("dated").contains("2001-09-09"), "{}", created("dated"));
+    // A flag says more.
+    env.ok([
+        "build",
+        "-q",
+        "-t",
+        "flag",
+        "--timestamp",
+        "0",
+        "--build-arg",
+        "SOURCE_DATE_EPOCH=1000000000",
+        "c",
+    ]);
+    assert!(created("flag").contains("1970-01-01"), "{}", created("flag"));
+    let script =
+        "kiln script --build-arg BUILDKIT_SANDBOX_HOSTNAME=builder --build-arg BUILDKIT_CACHE_MOUNT_NS=n c";
+    let script = env.shell(script).expect_ok("a script");
+    assert!(script.contains("--hostname builder") && script.contains("id=n//c"), "{script}");
+    for (argument, words) in [
+        ("SOURCE_DATE_EPOCH=soon", "it is no number"),
+        ("BUILDKIT_CONTEXT_KEEP_GIT_DIR=2", "write true or false"),
+    ] {
+        let error = env.fails(125, ["build", "--build-arg", argument, "c"]);
+        assert!(error.contains(words), "{argument}: {error}");
     }
 }

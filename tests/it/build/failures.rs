@@ -151,6 +151,17 @@ fn a_build_is_verified() {
         let code = if file == "/umask" { 0 } else { 125 };
         assert!(outcome.code == code && outcome.stderr.contains(file) == (code != 0), "{step}: {outcome:?}");
     }
+    // Nor is it in other contexts, and in what every command has.
+    for (flags, step) in [
+        ("--build-context other=c/dir", "RUN --mount=from=other,target=/m busybox find /m >/mounted"),
+        ("--mount type=bind,source=dir,target=/m", "RUN busybox find /m >/mounted"),
+    ] {
+        env.write("c/Order", format!("FROM localhost/base\n{step}\n"));
+        let outcome = env.shell(&format!("kiln build -q --verify {flags} -f Order c"));
+        assert!(outcome.code == 125 && outcome.stderr.contains("/mounted"), "{step}: {outcome:?}");
+        env.write("c/Order", format!("FROM localhost/base\n{}\n", step.replace("busybox find", "ls")));
+        env.shell(&format!("kiln build -q --verify {flags} -f Order c")).expect_ok("a list in order");
+    }
     let sorted = "FROM localhost/base\nCOPY dir /dir\nRUN --mount=target=/m ls /m/dir /dir >/sorted\n";
     env.write("c/Sorted", sorted);
     env.ok(["build", "-q", "--verify", "-f", "Sorted", "c"]);

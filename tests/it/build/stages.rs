@@ -169,21 +169,144 @@ fn what_the_base_says_of_its_layers_stays() {
 }
 
 #[test]
+fn stages_wait_for_what_they_take_and_the_same_is_done_once() {
+    let test = "stages_wait_for_what_they_take_and_the_same_is_done_once";
+    let Some(env) = with_busybox(test) else { return };
+    // The last stage goes on to what the first waits for before it takes anything of the first.
+    let file = "FROM localhost/base AS slow\n\
+        RUN --mount=type=cache,target=/c for n in 1 2 3 4 5 6 7 8 9; do test -e /c/go && break; sleep 1; done\n\
+        RUN --mount=type=cache,target=/c test -e /c/go && echo slow >/slow\n\
+        FROM localhost/base AS quick\nRUN echo quick >/quick\n\
+        FROM localhost/base AS unused\nRUN exit 3\n\
+        FROM localhost/base\nCOPY --from=quick /quick /\n\
+        RUN --mount=type=cache,target=/c touch /c/go\nCOPY --from=slow /slow /\nRUN cat /quick /slow >/both\n";
+    env.write("c/Dockerfile", file);
+    env.ok(["build", "-q", "-o", "out", "c"]);
+    assert_eq!(std::fs::read_to_string(env.path("out/both")).expect("a file"), "quick\nslow\n");
+    // What two stages both do is done once, also if they begin at once; and again for an argument before it.
+    let same = "RUN --mount=type=cache,target=/c sleep 0.3; echo done >>/c/done; echo same >/same";
+    let stages = format!(
+        "FROM localhost/base AS a\n{same}\nFROM localhost/base AS b\n{same}\n\
+         FROM localhost/base AS c\nARG X=1\n{same}\n\
+         FROM localhost/base\nCOPY --from=a /same /a\nCOPY --from=b /same /b\nCOPY --from=c /same /d\n\
+         RUN --mount=type=cache,target=/c cat /c/done >/done\n"
+    );
+    env.write("c/Dockerfile", stages);
+    env.ok(["build", "-q", "-o", "out", "c"]);
+    assert_eq!(std::fs::read_to_string(env.path("out/done")).expect("a file"), "done\ndone\n");
+    // An argument that only a later command can see changes nothing before it.
+    let args = "FROM localhost/base\nRUN echo x >/x\nARG V\nRUN echo $V >/v\n";
+    env.write("c/Dockerfile", args);
+    env.ok(["build", "-q", "--build-arg", "V=1", "c"]);
+    let told = env.shell("kiln build --build-arg V=2 c 2>&1 >/dev/null").expect_ok("another value");
+    assert!(told.contains("STEP 2/4: RUN echo x >/x\n--> Using cache\n"), "{told}");
+    assert!(told.contains("STEP 4/4: RUN echo $V >/v\nCOMMIT"), "{told}");
+}
+
+#[test]
+fn steps_have_images_for_who_is_used_to_them() {
+    let Some(env) = with_busybox("steps_have_images_for_who_is_used_to_them") else { return };
+    let file =
+        "FROM localhost/base AS one\nRUN echo hi >/hi\nENV a=b\nFROM one\nRUN echo more >/more\nLABEL l=m\n";
+    env.write("c/Dockerfile", file);
+    let build = "buildah build --layers -t image c";
+    let told = env.shell_as_buildah(build).expect_ok("a build");
+    let ids: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("--> ")).collect();
+    // One for each step, the last of which is the build's.
+    assert!(ids.len() == 4 && ids.iter().all(|id| id.len() == 12), "{told}");
+    assert!(
+        told.ends_with(&env.ok(["images", "-q", "--no-trunc", "image"]).replace("sha256:", "")),
+        "{told}"
+    );
+    let again = env.shell_as_buildah(build).expect_ok("a second build");
+    let used = again.lines().filter_map(|line| line.strip_prefix("--> Using cache "));
+    assert!(used.clone().all(|id| id.len() == 64), "{again}");
+    assert_eq!(used.map(|id| &id[..12]).collect::<Vec<_>>(), ids, "{again}");
+    // They are shown where they are asked for, and one can start from them.
+    let shown = "buildah images -q | wc -l; buildah images -aq | wc -l; buildah images -q -f intermediate=true | wc -l
+        buildah images -q -f dangling=true | wc -l; buildah rmi --prune | wc -l";
+    assert_eq!(env.shell_as_buildah(shown).expect_ok("lists"), "2\n5\n3\n0\n0");
+    let start = format!(
+        "c=$(buildah from {}); buildah run $c cat /hi; buildah run $c ls /more || buildah rm $c",
+        ids[1]
+    );
+    let started = env.shell_as_buildah(&start);
+    assert!(started.stdout.starts_with("hi\n") && started.stderr.contains("/more"), "{started:?}");
+    // What failed has images up to there.
+    env.write("c/Bad", format!("{file}RUN exit 3\n"));
+    let failed = env.shell_as_buildah("buildah build --layers -f Bad c");
+    assert!(failed.code == 3 && failed.stdout.matches("--> Using cache ").count() == 4, "{failed:?}");
+    // They go with what was made of them, but for what a container or another image stands on.
+    env.shell_as_buildah(&format!("buildah tag {} other; buildah from --name c {}", ids[1], ids[2]))
+        .expect_ok("users");
+    let removed = env.shell_as_buildah("buildah rmi image").expect_ok("an end");
+    assert_eq!(removed.lines().count(), 2, "{removed}");
+    let removed = env.shell_as_buildah("buildah rm c >/dev/null; buildah rmi --prune; buildah rmi other");
+    assert_eq!(removed.stdout.lines().count(), 4, "{removed:?}");
+    assert_eq!(env.shell_as_buildah("buildah images -a -q | wc -l").expect_ok("the base"), "1");
+    // Who calls it Kiln has none.
+    env.ok(["build", "-q", "--layers", "-t", "image", "c"]);
+    assert_eq!(env.ok(["images", "-a", "-q"]).lines().count(), 2);
+    env.shell_as_buildah("buildah build -q --layers c; buildah rmi -a").expect_ok("all go");
+    assert_eq!(env.ok(["images", "-a", "-q"]), "");
+}
+
+/// Gives a file two names, and edits it by one of them, not at all, and by a link in place of its directory.
+const LINKED: &str = "FROM localhost/base\nRUN mkdir /d; echo one >/d/a; ln /d/a /c; touch -d @1000000000 /d\n\
+                      RUN echo two >>/c; cat /d/a; stat -c %h /c\nRUN true\n\
+                      RUN mkdir /e; ln /c /e/a; rm -r /d; ln -s e /d; stat -c %h /d/a\n\
+                      RUN echo three >>/d/a; cat /c; stat -c %h /c\n";
+
+#[test]
 fn hard_links_stay_together_within_a_layer_and_break_between_layers() {
     let test = "hard_links_stay_together_within_a_layer_and_break_between_layers";
     let Some(env) = with_busybox(test) else { return };
-    // One container is one layer, however many commands run in it.
+    // One container is one layer, however many commands run in it, and also after a commit.
     let plain = "c=$(kiln from localhost/base); kiln run $c sh -c 'echo one >/a; ln /a /b'
+        kiln commit -q $c first >/dev/null
         kiln run $c sh -c 'echo two >>/b'; kiln run $c cat /a; kiln run $c stat -c %h /a
         kiln commit -q --rm $c plain >/dev/null; m=$(kiln mount $(kiln from plain)); stat -c %h $m/a";
     assert_eq!(env.shell(plain).expect_ok("a plain container"), "one\ntwo\n2\n2");
     // A step is a layer: an edit copies the file up from below by one name, as in every builder's overlay.
-    let file = "FROM localhost/base\nRUN echo one >/a; ln /a /b; stat -c %h /a\nRUN cat /b; stat -c %h /a\n\
-                RUN echo two >>/b; cat /a; stat -c %h /b\n";
-    env.write("c/Dockerfile", file);
-    let told = env.shell("kiln build -t image c 2>&1 >/dev/null | grep -v '^STEP\\|^COMMIT\\|^Succ'");
-    assert_eq!(told.stdout, "2\none\n2\none\n1\n", "{told:?}");
-    // And the image has what its commands saw.
-    let shown = "m=$(kiln mount $(kiln from image)); cat $m/a $m/b";
-    assert_eq!(env.shell(shown).expect_ok("the image"), "one\none\ntwo");
+    env.write("c/Dockerfile", LINKED);
+    let told = |flags: &str| {
+        let shown = "2>&1 >/dev/null | grep -v '^STEP\\|^COMMIT\\|^Succ\\|^-->'";
+        env.shell(&format!("kiln build {flags} -t image c {shown}")).expect_ok("a build")
+    };
+    assert_eq!(told(""), "one\n1\n2\none\ntwo\n2");
+    // Steps of one layer are as one container.
+    let together = "one\ntwo\n2\n2\none\ntwo\nthree\n2";
+    for flags in ["--layers=false", "--layers=false", "--squash --no-cache", "--layers=false --target 0"] {
+        assert_eq!(told(flags), together, "{flags}");
+        // And the image has what its commands saw.
+        let shown = "m=$(kiln mount $(kiln from image)); cat $m/c; stat -c %h $m/c $m/e/a";
+        assert_eq!(env.shell(shown).expect_ok("the image"), "one\ntwo\nthree\n2\n2", "{flags}");
+    }
+    // What a step does not touch is not in what it left: the file is in two of the parts only.
+    let parts = "find $KILN_ROOT/layers -name c -size +0 -path '*/fs/c' | wc -l";
+    let before: u32 = env.shell(parts).expect_ok("parts").parse().expect("a number");
+    env.write("c/Dockerfile", format!("{LINKED}RUN echo other >/other\n"));
+    told("--layers=false");
+    assert_eq!(env.shell(parts).expect_ok("parts").parse(), Ok(before));
+    assert_eq!(env.ok(["check"]), "");
+}
+
+#[test]
+fn hard_links_stay_together_in_cached_containers() {
+    let test = "hard_links_stay_together_in_cached_containers";
+    let Some(env) = with_busybox(test) else { return };
+    let script =
+        "export KILN_CACHED=1; c=$(kiln from localhost/base); kiln run $c sh -c 'echo one >/a; ln /a /b'
+        kiln run $c cat /b; m=$(kiln mount $c); echo two >>$m/a; cat $m/b; kiln umount $c >/dev/null
+        kiln run $c sh -c 'echo three >>/b; cat /a'; kiln rm $c >/dev/null";
+    for round in ["cold", "cached"] {
+        let told = env.shell(script);
+        assert_eq!(told.stdout, "one\none\ntwo\none\ntwo\nthree\n", "{round}: {told:?}");
+    }
+    // A command that is killed was given files to write to, and that is no change.
+    let killed = "c=$(kiln from --cached localhost/base); kiln run $c sh -c 'echo one >/a; ln /a /b'
+        kiln run $c sleep 9 & until test -e $KILN_ROOT/containers/*/upper/fs/a; do sleep 0.02; done
+        kill -9 $!; wait; kiln run $c true; kiln diff $c | grep -c '/[ab]$'; kiln log $c | grep -c '4 B'";
+    let told = env.shell(killed);
+    assert!(told.stdout.ends_with("2\n1\n"), "{told:?}");
 }

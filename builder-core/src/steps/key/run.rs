@@ -7,7 +7,9 @@ use crate::error::Result;
 use crate::oci::Draft;
 use crate::sandbox::Network;
 use crate::steps::key::{Definition, mounts, shell_line};
-use crate::steps::run::{Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security, Uplinks};
+use crate::steps::run::{
+    Limit, MountKind, Run, RunConfig, RunSettings, Seccomp, Secret, Security, Uplinks, UserSpace,
+};
 use crate::steps::sources::Sources;
 use crate::store::{StepKind, Work};
 
@@ -26,6 +28,7 @@ pub(crate) fn define(
         env,
         // What a command does must not depend on them.
         proxies: _,
+        host_name: _,
         user,
         workdir,
         hostname,
@@ -36,6 +39,7 @@ pub(crate) fn define(
         ssh: _,
         terminal,
         no_pivot,
+        shares_keyring,
         runtime,
         runtime_flags,
         hooks_dirs,
@@ -44,8 +48,9 @@ pub(crate) fn define(
         helpers: _,
         uplinks,
         settings,
-        // Laid below the settings already.
+        // Laid below the settings, and the one that holds into `runtime`, already.
         defaults: _,
+        runtimes: _,
     } = run;
     // The container's id, its name and that of its image are another each time, and say nothing.
     let RunConfig {
@@ -72,13 +77,14 @@ pub(crate) fn define(
     step.field("working directory", workdir);
     step.field("host name", hostname.as_deref().unwrap_or_default());
     step.field("no pivot", no_pivot.to_string());
-    step.field("runtime", shell_line(runtime.iter().chain(runtime_flags)));
-    if runtime.is_some() {
-        step.field("hooks", plain(hooks_dirs));
+    if *shares_keyring {
+        step.field("keyring", "the caller's");
     }
+    step.field("runtime", shell_line(runtime.iter().chain(runtime_flags)));
     step.field("platform", platform(draft));
     step.field("ids", ids(builder));
     if runtime.is_some() {
+        step.field("hooks", plain(hooks_dirs));
         step.refuse("an OCI runtime performs it, which prints by itself", Some("leave --runtime away"));
     }
     if *terminal {
@@ -173,7 +179,7 @@ fn define_settings(
     step.field("size of /dev/shm", shm_size.map(|size| size.to_string()).unwrap_or_default());
     step.field("kernel settings", plain(sysctls));
     step.field("umask", plain(umask));
-    step.field("user namespace", plain(users));
+    step.field("user namespace", plain(&users.as_ref().map(UserSpace::seen)));
     if let Some(device) = devices.first() {
         step.refuse(format!("it has the device {}", device.target.display()), None);
     }

@@ -25,7 +25,7 @@ impl Run {
         let work = builder.store.work()?;
         let (mut guard, sources, (run, opened)) =
             sources::hold(builder, &work, name, self.reads(), |guard| {
-                let run = self.settled(&guard.record)?;
+                let run = self.settled(builder, &guard.record)?;
                 let opened = match guard.record.cached {
                     true => None,
                     false => Some(Opened::new(builder, &work, guard, &run.settings)?),
@@ -58,7 +58,7 @@ impl Run {
         guard: &ContainerGuard,
         no_input: bool,
     ) -> Result<Exit> {
-        let run = self.settled(&guard.record)?;
+        let run = self.settled(builder, &guard.record)?;
         let config = settings(&guard.record, container::draft(builder, &guard.record)?.config);
         let opened = Opened::new(builder, work, guard, &run.settings)?;
         let sources = Sources::open(builder, work, run.reads())?;
@@ -82,10 +82,15 @@ impl Run {
         format!("{shell} {}", self.args.join(" "))
     }
 
-    /// This run with all settings that hold for it laid together.
-    fn settled(&self, record: &ContainerRecord) -> Result<Run> {
+    /// This run with all settings that hold for it laid together, by the runtime for the container's platform.
+    fn settled(&self, builder: &Builder<'_>, record: &ContainerRecord) -> Result<Run> {
         let settings = self.settings.over(&kept(record)?.over(&self.defaults));
-        Ok(Run { settings, ..self.clone() })
+        let mut run = Run { settings, ..self.clone() };
+        if run.runtime.is_none() && !run.runtimes.is_empty() {
+            let config = container::draft(builder, record)?.config;
+            run.runtime = run.runtimes.get(&format!("{}/{}", config.os, config.architecture)).cloned();
+        }
+        Ok(run)
     }
 
     /// Runs the command in the files that were opened, which are closed when this returns.
@@ -141,7 +146,7 @@ impl Opened {
         let users = settings.users.as_ref().map(UserSpace::open).transpose()?.flatten();
         let rootfs = match users.as_ref().filter(|users| users.shows().is_some()) {
             Some(users) => rootfs::Rootfs::open_mapped(builder, work, guard, users)?,
-            None => rootfs::Rootfs::open(builder, work, guard)?,
+            None => rootfs::Rootfs::open_to_run(builder, work, guard)?,
         };
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;

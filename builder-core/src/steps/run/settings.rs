@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::host::{IdMaps, Users};
+use crate::error::{Error, Result};
+use crate::host::{AutoIds, IdMaps, Users};
 use crate::sandbox::{self, Network, Resources, Space};
 use crate::steps::run::device::Device;
 use crate::steps::run::volume::Volume;
@@ -82,14 +82,29 @@ pub enum UserSpace {
     Private(IdMaps),
     /// The one this file shows, e.g. `/proc/4711/ns/user`.
     Path(PathBuf),
+    /// A container's own, with ids that are chosen when it is made.
+    Auto(AutoIds),
+    /// Such a one, with the maps that were chosen.
+    Chosen(IdMaps),
 }
 
 impl UserSpace {
+    /// What a command sees of it: which ids there are, and not what those are outside that were chosen.
+    pub(crate) fn seen(&self) -> UserSpace {
+        match self {
+            UserSpace::Chosen(maps) => UserSpace::Chosen(maps.inside()),
+            other => other.clone(),
+        }
+    }
+
     /// The namespace, made or opened; none if it is ours.
     pub(super) fn open(&self) -> Result<Option<Users>> {
         match self {
             UserSpace::Host => Ok(None),
-            UserSpace::Private(maps) => Users::new(maps).map(Some),
+            UserSpace::Private(maps) | UserSpace::Chosen(maps) => Users::new(maps).map(Some),
+            UserSpace::Auto(_) => Err(Error::invalid("cannot use `--userns auto` for one command")
+                .because("ids are chosen for a container, when it is made")
+                .hint("make it so: kiln from --userns auto IMAGE")),
             UserSpace::Path(path) => Users::of_file(path).map(Some),
         }
     }
@@ -112,6 +127,20 @@ pub enum HostAddress {
     Ip(IpAddr),
     /// The address by which the command reaches the host; found out when it runs.
     HostGateway,
+}
+
+/// What `host.containers.internal` and `host.docker.internal` stand for in `/etc/hosts`. What a command does must not
+/// depend on it: it is another on each machine, and in no key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostName {
+    /// The address by which the command reaches the host, where there is one.
+    #[default]
+    Found,
+    /// This address.
+    Given(IpAddr),
+    /// Nothing: they are not there.
+    Absent,
 }
 
 /// What `/etc/resolv.conf` says. Each list that is not empty takes the place of the host's.

@@ -5,13 +5,16 @@ use std::path::Path;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::sandbox::{self, Facts, File, Mount, Network, SlirpOptions};
-use crate::steps::run::settings::HostAddress;
+use crate::steps::run::settings::{HostAddress, HostName};
 use crate::steps::run::{Run, RunConfig};
 use crate::tree::users::User;
 use crate::tree::{RelPath, Root};
 
 /// Where programs are looked for unless the image or the caller says otherwise.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What a container calls the host, in Podman's words and in Docker's.
+const HOST_NAMES: [&str; 2] = ["host.containers.internal", "host.docker.internal"];
 
 /// No file of the host that is shown to a container is read beyond this many bytes.
 const HOST_FILE_LIMIT: u64 = 1 << 20;
@@ -73,7 +76,9 @@ impl Run {
                 (_, Network::None) => None,
                 _ => Some(host_file("/etc/hosts")?.unwrap_or_default()),
             };
-            add("/etc/hosts", sandbox::hosts(host.as_deref(), &self.added_hosts(network)?, hostname));
+            let mut added = self.added_hosts(network)?;
+            added.extend(self.host_names(network));
+            add("/etc/hosts", sandbox::hosts(host.as_deref(), &added, hostname));
         }
         if !self.settings.no_hostname {
             add("/etc/hostname", format!("{hostname}\n"));
@@ -95,6 +100,27 @@ impl Run {
             Ok((address, entry.names.join(" ")))
         };
         self.settings.add_hosts.iter().map(line).collect()
+    }
+
+    /// The names of the host that every container knows, less those that were asked for with another address.
+    fn host_names(&self, network: &Network) -> Option<(IpAddr, String)> {
+        let asked = |name: &&str| {
+            self.settings.add_hosts.iter().any(|entry| entry.names.iter().any(|known| known == name))
+        };
+        let names: Vec<&str> = HOST_NAMES.into_iter().filter(|name| !asked(name)).collect();
+        let address = match (self.host_name, network) {
+            _ if names.is_empty() => None,
+            (HostName::Absent, _) => None,
+            (HostName::Given(address), _) => Some(address),
+            (HostName::Found, Network::Host) => Some(Ipv4Addr::LOCALHOST.into()),
+            (HostName::Found, Network::None) => None,
+            // Whoever made it may have joined it to ours.
+            (HostName::Found, Network::Path(_)) => own_address().ok(),
+            (HostName::Found, Network::Private { .. }) => gateway(network).ok(),
+            // It connects as any program of the host does.
+            (HostName::Found, Network::Slirp { .. }) => gateway(network).ok().or_else(|| own_address().ok()),
+        };
+        address.map(|address| (address, names.join(" ")))
     }
 
     /// What `/etc/resolv.conf` says, if it is not the image's own.
@@ -135,6 +161,9 @@ fn gateway(network: &Network) -> Result<IpAddr> {
     match network {
         // What is not the host's own network is told apart from it by no address that we know.
         Network::Host => own_address().map_err(|error| fault(error.to_string())),
+        Network::Private { options, .. } if guest_address(options).is_some() => {
+            Ok(guest_address(options).expect("it has one"))
+        }
         Network::Private { options, .. } if options.iter().any(|option| option == "--map-gw") => {
             let routes = host_file("/proc/net/route")?.unwrap_or_default();
             default_gateway(&routes).ok_or_else(|| fault("the host has no default route".into()))
@@ -149,6 +178,13 @@ fn gateway(network: &Network) -> Result<IpAddr> {
         },
         Network::None | Network::Path(_) => Err(fault("this network is not the host's".into())),
     }
+}
+
+/// The address that pasta has been told to pass on to the host.
+fn guest_address(options: &[String]) -> Option<IpAddr> {
+    let mut words = options.iter().flat_map(|option| option.split(['=', ' ']));
+    words.find(|word| *word == "--map-guest-addr")?;
+    words.next()?.parse().ok()
 }
 
 /// The address that packets to the world have. Asks the routes only; nothing is sent.

@@ -145,11 +145,7 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
         Step::Mask { root, at, devices } => mask(get(handles, *root)?, at, get(handles, *devices)?),
         Step::Protect { root, at } => protect(get(handles, *root)?, at),
         Step::Pivot(root) => pivot(get(handles, *root)?),
-        Step::Chroot(root) => {
-            rustix::process::fchdir(get(handles, *root)?)?;
-            rustix::process::chroot(c".")?;
-            rustix::process::chdir(c"/")
-        }
+        Step::Chroot(root) => chroot(get(handles, *root)?),
         Step::Loopback => loopback(),
         Step::Hostname { name, required } => match rustix::system::sethostname(name.as_bytes()) {
             Err(Errno::PERM | Errno::NOSYS) if !required => Ok(()),
@@ -182,12 +178,28 @@ fn simple(step: &Step, handles: &[Option<OwnedFd>]) -> Answer {
         }
         Step::Label { path, value } => write(path, value),
         Step::NoNewPrivileges => rustix::thread::set_no_new_privs(true),
+        Step::OwnKeyring => own_keyring(),
         Step::Create { .. }
         | Step::Open { .. }
         | Step::Copy { .. }
         | Step::Set { .. }
         | Step::Close
         | Step::Exec(_) => Err(Errno::INVAL),
+    }
+}
+
+/// Joins a new session keyring without a name.
+fn own_keyring() -> Answer {
+    let name: *const libc::c_char = std::ptr::null();
+    // SAFETY: the call takes an operation and, for this one, a string or null.
+    let joined = unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, name) };
+    if joined >= 0 {
+        return Ok(());
+    }
+    match last_errno() {
+        // A filter around us keeps the command from keys as well; an ordinary user may have used his up.
+        Errno::PERM | Errno::ACCESS | Errno::NOSYS | Errno::DQUOT => Ok(()),
+        errno => Err(errno),
     }
 }
 
@@ -204,6 +216,13 @@ pub(in crate::sys) fn pivot(root: BorrowedFd<'_>) -> Answer {
     rustix::process::pivot_root(c".", c".")?;
     // The old root now lies over the new one, and goes with all that is mounted in it.
     rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
+    rustix::process::chdir(c"/")
+}
+
+/// Makes `root` the root directory, which covers the old one.
+fn chroot(root: BorrowedFd<'_>) -> Answer {
+    rustix::process::fchdir(root)?;
+    rustix::process::chroot(c".")?;
     rustix::process::chdir(c"/")
 }
 

@@ -35,7 +35,8 @@ impl Kept {
         let stat = rustix::fs::fstat(&file).cannot("read", "the archive")?;
         let is_regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         if !is_regular || is_compressed(&file).cannot("read", "the archive")? {
-            file = spool(file, scratch).cannot("decompress", "the archive")?;
+            let plain = Unfinished::passing(scratch)?;
+            file = spool(file, plain).cannot("decompress", "the archive")?;
         }
         let mut reader = io::BufReader::new(&file);
         let index = TarIndex::read(&mut reader)?;
@@ -56,8 +57,7 @@ fn is_compressed(file: &File) -> io::Result<bool> {
     ))
 }
 
-fn spool(file: File, scratch: &Path) -> io::Result<File> {
-    let mut plain = Unfinished::begin(scratch)?;
+fn spool(file: File, mut plain: Unfinished) -> io::Result<File> {
     pour(&mut decode(file)?, &mut plain)?;
     let mut plain = plain.into_file()?;
     plain.seek(SeekFrom::Start(0))?;

@@ -60,10 +60,6 @@ pub(crate) struct TarFile {
 impl TarFile {
     /// Starts one. What goes through a pipe is put together in `scratch` first.
     pub fn begin(output: Output, scratch: &Path) -> Result<Self> {
-        let dir = match &output {
-            Output::Path(path) => parent(path),
-            Output::Stream(..) => scratch,
-        };
         if let Output::Path(path) = &output
             && path.is_dir()
         {
@@ -71,7 +67,10 @@ impl TarFile {
                 .because("it is a directory")
                 .hint("name a file in it"));
         }
-        let file = Unfinished::begin(dir).cannot("write", output.name())?;
+        let file = match &output {
+            Output::Path(path) => Unfinished::begin(parent(path)).cannot("write", output.name())?,
+            Output::Stream(..) => Unfinished::passing(scratch)?,
+        };
         Ok(TarFile { file, output, at: 0 })
     }
 

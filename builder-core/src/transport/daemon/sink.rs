@@ -145,7 +145,7 @@ impl Sink for DaemonSink {
                 known.digest
             }
             None => {
-                let mut spooled = Unfinished::begin(&self.scratch).cannot("write", self.scratch.display())?;
+                let mut spooled = Unfinished::passing(&self.scratch)?;
                 pour(blob, &mut spooled).cannot("write", self.scratch.display())?;
                 let made = blob.finish()?;
                 let mut file = spooled.into_file().cannot("read", self.scratch.display())?;

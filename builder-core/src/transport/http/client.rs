@@ -14,6 +14,7 @@ use ureq::{Agent, BodyReader, Proxy, ProxyProtocol, SendBody};
 
 use super::chunks::LargeChunks;
 use super::forward::{AbsoluteForm, ProxyResolver};
+use super::resolve::Remembering;
 use super::socket::SocketConnector;
 use super::tls::TlsConnector;
 use super::{Failure, Tls, Url, failure, forward};
@@ -326,7 +327,7 @@ impl Client {
                 let chain = ().chain(ConnectProxyConnector::default());
                 let chain = chain.chain(TcpConnector::default());
                 let chain = chain.chain(TlsConnector::new(self.tls.clone(), identify)).chain(LargeChunks);
-                Agent::with_parts(config, chain, DefaultResolver::default())
+                Agent::with_parts(config, chain, Remembering::default())
             }
         };
         agents.insert((identify, way.clone()), agent.clone());

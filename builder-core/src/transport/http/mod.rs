@@ -10,6 +10,7 @@ mod download;
 mod failure;
 mod forward;
 mod proxy;
+mod resolve;
 mod retry;
 mod socket;
 mod tls;

@@ -317,3 +317,25 @@ fn the_certificates_of_a_daemon_are_read_as_docker_names_them() {
         assert!(error.to_string().contains(name), "{error:?}");
     }
 }
+
+#[test]
+fn addresses_are_asked_for_once_in_a_while_and_literal_ones_never() {
+    use ureq::config::Config;
+    use ureq::unversioned::resolver::Resolver;
+    use ureq::unversioned::transport::NextTimeout;
+
+    let resolver = resolve::Remembering::default();
+    let timeout = NextTimeout { after: Duration::from_secs(5).into(), ..NextTimeout::default() };
+    let found = |uri: &str| {
+        let uri = uri.parse().unwrap();
+        resolver.resolve(&uri, &Config::default(), timeout).map(|found| found.to_vec()).ok()
+    };
+    assert_eq!(found("http://192.0.2.7:5000/v2/"), Some(vec!["192.0.2.7:5000".parse().unwrap()]));
+    assert_eq!(found("https://[2001:db8::7]/v2/"), Some(vec!["[2001:db8::7]:443".parse().unwrap()]));
+    // A name that nobody has (RFC 6761, 6.4), but for us.
+    assert_eq!(found("http://nobody.invalid/"), None);
+    let own = vec!["127.0.0.1:80".parse().unwrap()];
+    resolver.remember("nobody.invalid:80".into(), own.clone());
+    assert_eq!(found("http://nobody.invalid/v2/"), Some(own));
+    assert_eq!(found("http://nobody.invalid:81/"), None);
+}

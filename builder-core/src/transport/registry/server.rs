@@ -1,12 +1,13 @@
 //! One server that holds repositories: which scheme it speaks, how it wants to be asked, and the tokens it gave.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::challenge::{self, Challenge};
 use super::token::{self, Ask, Token};
 use crate::auth::{BearerToken, Credentials};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::transport::http::{Body, Client, Failure, Method, Request, Response, Url};
 
 /// A server. Connections, scheme and tokens are shared by all that speak to it.
@@ -23,6 +24,10 @@ pub(crate) struct Server {
     bearer: Option<BearerToken>,
     /// Whether it speaks TLS, once known.
     secure: OnceLock<bool>,
+    /// Held by the one who finds out; whether it is known to speak no TLS, if anything.
+    trying: Mutex<bool>,
+    /// How often that failed.
+    failures: AtomicUsize,
     challenge: Mutex<Option<Challenge>>,
     tokens: Mutex<HashMap<String, Token>>,
 }
@@ -53,8 +58,9 @@ impl Server {
         insecure: bool,
         bearer: Option<BearerToken>,
     ) -> Self {
-        let (secure, challenge, tokens) = (OnceLock::new(), Mutex::default(), Mutex::default());
-        Server { host, api, client, insecure, bearer, secure, challenge, tokens }
+        let (secure, trying, failures) = (OnceLock::new(), Mutex::default(), AtomicUsize::new(0));
+        let (challenge, tokens) = (Mutex::default(), Mutex::default());
+        Server { host, api, client, insecure, bearer, secure, trying, failures, challenge, tokens }
     }
 
     /// `HOST[:PORT]`, as image names have it.
@@ -64,20 +70,10 @@ impl Server {
 
     /// Sends a request, logging in where the server wants that.
     pub fn call(&self, call: &Call<'_>, login: Option<&Credentials>) -> Result<Response, Failure> {
-        let known = self.secure.get().copied();
-        let first = Url::on(&self.api, known.unwrap_or(true), call.path).map_err(Failure::Lasting)?;
-        let answer = match self.authorized(&first, call, login) {
-            // Where nobody speaks TLS, at its own port or at all, there may be someone who speaks plainly.
-            Err(failed) if self.insecure && self.secure.get().is_none() => {
-                let plain = Url::on(&self.api, false, call.path).map_err(Failure::Lasting)?;
-                let answer = self.authorized(&plain, call, login);
-                match (answer, failed) {
-                    (Err(answer), Failure::NotTls(_)) => Err(answer),
-                    (Err(_), failed) if self.secure.get().is_none() => Err(failed),
-                    (answer, _) => answer,
-                }
-            }
-            answer => answer,
+        let on = |secure| Url::on(&self.api, secure, call.path).map_err(Failure::Lasting);
+        let answer = match self.secure.get() {
+            Some(secure) => self.authorized(&on(*secure)?, call, login),
+            None => self.first(&on, call, login),
         };
         match answer {
             // Nobody was ever there: waiting will not help.
@@ -86,6 +82,47 @@ impl Server {
             }
             answer => answer,
         }
+    }
+
+    /// Sends what may be the first request. The others wait for what comes of it: two would find it out twice, and where
+    /// nobody answers they would do so one after the other.
+    fn first(
+        &self,
+        on: &dyn Fn(bool) -> Result<Url, Failure>,
+        call: &Call<'_>,
+        login: Option<&Credentials>,
+    ) -> Result<Response, Failure> {
+        let failed_before = self.failures.load(Ordering::Relaxed);
+        let mut plain = lock(&self.trying);
+        if *plain || self.secure.get().is_some() {
+            drop(plain);
+            return self.authorized(&on(self.secure.get().copied().unwrap_or(false))?, call, login);
+        }
+        if self.failures.load(Ordering::Relaxed) != failed_before {
+            let error = Error::new(Kind::Io, format!("cannot reach the registry `{}`", self.host))
+                .because("another request to it has just failed");
+            return Err(Failure::Passing { error, wait: None });
+        }
+        let mut answer = self.authorized(&on(true)?, call, login);
+        if self.insecure
+            && self.secure.get().is_none()
+            && let Err(failed) = &answer
+        {
+            // Where nobody speaks TLS, at its own port or at all, there may be someone who speaks plainly.
+            if matches!(failed, Failure::NotTls(_)) {
+                *plain = true;
+                drop(plain);
+                return self.authorized(&on(false)?, call, login);
+            }
+            let plainly = self.authorized(&on(false)?, call, login);
+            if self.secure.get().is_some() {
+                answer = plainly;
+            }
+        }
+        if self.secure.get().is_none() {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
     }
 
     /// Sends a request to `url`, a second time if the first answer says how to log in.

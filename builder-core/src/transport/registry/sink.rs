@@ -53,6 +53,10 @@ impl Sink for RegistrySink<'_> {
         self.lanes
     }
 
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn has_blob(&self, blob: &Descriptor, _part: Part<'_>) -> Result<bool> {
         let lock = || self.there.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if lock().contains(&blob.digest) {

@@ -4,4 +4,5 @@ FROM $PREFIX/$TAG AS x
 ARG TAG
 RUN echo "tag=$TAG prefix=${PREFIX:-unset}" > /seen
 FROM x
-RUN echo "tag=${TAG:-unset}" > /seen2
+ARG TAG=own
+RUN echo "tag=$TAG" > /seen2

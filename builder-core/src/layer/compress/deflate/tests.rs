@@ -91,7 +91,7 @@ fn counting_alone_is_hardly_larger_than_searching() {
     let block = letters(1 << 20);
     let (mut counted, mut searched) = (Vec::new(), Vec::new());
     frequency::encode(&block, &mut counted);
-    compress(5, &block, &[], &mut searched).expect("deflated");
+    compress(5, WHOLE_WINDOW, &block, &[], &mut searched).expect("deflated");
     assert!(counted.len() <= searched.len() + searched.len() / 12, "{} {}", counted.len(), searched.len());
 }
 

@@ -59,6 +59,11 @@ const UNSET: &[&str] = &[
     "GIT_TRACE",
 ];
 
+/// How `git` is started: how hosts are reached by SSH is for whoever calls to say, for keys are theirs. What is asked
+/// of a person is not answered.
+const START: &str =
+    "umask 022; : \"${GIT_SSH_COMMAND:=ssh -o BatchMode=yes}\"; export GIT_SSH_COMMAND; exec git \"$@\"";
+
 /// One repository's directory.
 pub(super) struct Git<'a> {
     pub dir: &'a Path,
@@ -107,7 +112,7 @@ impl Git<'_> {
     fn command(&self, args: &[&str]) -> Command {
         // Files must not depend on the umask of whoever calls.
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "umask 022; exec git \"$@\"", "git"]);
+        command.args(["-c", START, "git"]);
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
@@ -126,7 +131,6 @@ impl Git<'_> {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "/bin/false")
             .env("SSH_ASKPASS", "/bin/false")
-            .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
             .env("GIT_LFS_SKIP_SMUDGE", "1")
             .env("LC_ALL", "C");
         command

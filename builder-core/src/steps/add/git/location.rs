@@ -68,6 +68,10 @@ impl Location {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             location.set(name, value, source)?;
         }
+        if location.reference.is_none() {
+            // A commit by itself is what is meant; beside a branch or tag it is what that must be.
+            location.reference.clone_from(&location.checksum);
+        }
         location.check(source)?;
         Ok(location)
     }
@@ -82,7 +86,7 @@ impl Location {
             "keep-git-dir" => self.keep_git_dir = Some(flag()?),
             "submodules" => self.submodules = flag()?,
             _ if value.is_empty() => {}
-            "ref" | "branch" | "tag" | "commit" => {
+            "ref" | "branch" | "tag" => {
                 let reference = match name {
                     "branch" => format!("refs/heads/{value}"),
                     "tag" => format!("refs/tags/{value}"),
@@ -92,7 +96,14 @@ impl Location {
                     return Err(unusable(source, "it names two references"));
                 }
             }
-            "checksum" => self.checksum = Some(value.to_owned()),
+            "checksum" | "commit" => {
+                if !may_be_commit(value) {
+                    return Err(unusable(source, &format!("`{value}` is no commit")));
+                }
+                if self.checksum.replace(value.to_owned()).is_some() {
+                    return Err(unusable(source, "it names two commits"));
+                }
+            }
             "subdir" => self.subdir = Some(value.trim_matches('/').to_owned()),
             _ => return Err(unusable(source, &format!("`{name}` means nothing there"))),
         }
