@@ -256,7 +256,7 @@ $ kiln run -v "$PWD/data:data" c true
 [125]
 $ kiln run -v "$PWD/data:/data:nosuch" c true
 ! Error: cannot use the volume `<dir>/files/data:/data:nosuch`: there is no option `nosuch`
-! hint: use ro, rw, O, z, Z, U, idmap, noexec, nosuid, nodev, bind or [r]private, slave, shared
+! hint: use ro, rw, O (with upperdir= and workdir= for kept changes), z, Z, U, idmap, noexec, nosuid, nodev, bind or [r]private, slave, shared
 [125]
 $ kiln run -v "$PWD/data:/data:ro,rw" c true
 ! Error: cannot use the volume `<dir>/files/data:/data:ro,rw`: `rw` contradicts another of its options
