@@ -19,6 +19,16 @@ fn working_directories_are_joined_and_cleaned() {
 }
 
 #[test]
+fn signals_have_numbers_and_names() {
+    for right in ["9", "KILL", "SIGTERM", "sigquit", "SIGRTMIN+3", "rtmax-1", "37", "SIGWINCH"] {
+        assert!(is_signal(right), "{right}");
+    }
+    for wrong in ["", "0", "-1", "NONSENSE", "SIG", "SIGTERM+1", "RTMIN+99", "RTMIN+", "SIGSIGTERM", "9 x"] {
+        assert!(!is_signal(wrong), "{wrong}");
+    }
+}
+
+#[test]
 fn an_instruction_is_shown_in_one_line() {
     let text = "FROM a\nRUN one \\\n# between\n\n  && two\nRUN <<E\nx\nE\n";
     let source = Source::new("Dockerfile", text.as_bytes()).unwrap();
