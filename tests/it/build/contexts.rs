@@ -127,7 +127,8 @@ fn submodules_are_of_the_context_unless_they_are_not_wanted() {
         "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a
         add() {{ git -c protocol.git.allow=always submodule -q add {}/$1.git \"$2\"; git add .; git commit -qm $1; }}
         for name in inner middle outer; do git init -q -b main $name.git; done
-        (cd inner.git; echo inner >file; git add .; git commit -qm x); (cd middle.git; echo middle >file; add inner 'a b')
+        (cd inner.git; echo inner >file; git add .; git commit -qm x)
+        (cd middle.git; echo middle >file; add inner 'a b')
         (cd outer.git; printf 'FROM scratch\\nCOPY . /\\n' >Dockerfile; add middle sub)",
         daemon.address
     ))

@@ -218,7 +218,8 @@ fn newer_shapes_have_what_the_reference_says() {
             "find . -type f -printf '%P %m %U:%G\\n' | sort",
             "excluded/app/main.txt 644 7:8\nexcluded/app/run.sh 755 7:8\nexcluded/app/with space.txt 644 7:8\n\
              moded/app/run.sh 755 0:0\npivot/keep/deep/lib/util.txt 644 0:0\n\
-             plain/app/link.txt 644 0:0\nplain/app/main.txt 644 0:0\nplain/app/with space.txt 644 0:0\nplain/lib/util.txt 644 0:0",
+             plain/app/link.txt 644 0:0\nplain/app/main.txt 644 0:0\n\
+             plain/app/with space.txt 644 0:0\nplain/lib/util.txt 644 0:0",
         ),
     ] {
         let file = corpus.join(format!("{name}.dockerfile"));
