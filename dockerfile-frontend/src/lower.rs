@@ -5,6 +5,7 @@
 
 mod files;
 mod run;
+mod signals;
 #[cfg(test)]
 mod tests;
 
@@ -21,33 +22,11 @@ use crate::words::{WordError, Words};
 /// The shell of shell forms unless the image or the file names another.
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];
 
+/// What a signal is not that is none.
+const NO_SIGNAL: &str = "no signal: write for example SIGTERM, TERM or 15";
+
 /// What is wrong with a port that is none.
 const NO_PORT: &str = "no port, which is a number up to 65535 or a range, and tcp, udp or sctp after a slash";
-
-/// What is wrong with a signal that is none.
-const NO_SIGNAL: &str = "no signal, which is a number or a name such as SIGTERM";
-
-/// The signals of Linux, without `SIG`; the real-time ones are reckoned from the last two.
-const SIGNALS: [&str; 38] = [
-    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE",
-    "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU",
-    "UNUSED", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "EMT", "RTMIN", "RTMAX",
-];
-
-/// Whether `text` is a signal by number or name, in whatever case.
-fn is_signal(text: &str) -> bool {
-    if let Ok(number) = text.parse::<u16>() {
-        return number > 0;
-    }
-    let upper = text.to_ascii_uppercase();
-    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let base = match name.split_once(['+', '-']) {
-        Some((base @ ("RTMIN" | "RTMAX"), offset)) if offset.parse::<u8>().is_ok_and(|by| by < 32) => base,
-        Some(_) => return false,
-        None => name,
-    };
-    SIGNALS.contains(&base)
-}
 
 /// A stage so far.
 #[derive(Debug, Clone)]
@@ -147,7 +126,7 @@ impl Lowering<'_> {
             }
             Body::StopSignal(value) => {
                 let signal = self.word(&value.value)?;
-                if !is_signal(&signal) {
+                if !signals::is_signal(&signal) {
                     return Err(WordError::Senseless(signal, NO_SIGNAL));
                 }
                 vec![Edit::StopSignal(signal)]
