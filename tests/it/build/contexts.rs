@@ -116,6 +116,36 @@ fn repositories_are_contexts() {
 }
 
 #[test]
+fn submodules_are_of_the_context_unless_they_are_not_wanted() {
+    let test = "submodules_are_of_the_context_unless_they_are_not_wanted";
+    if !needs(test, &[Need::Root, Need::Program("git")]) {
+        return;
+    }
+    let env = Env::new();
+    let daemon = Daemon::start(&env.path(""));
+    env.shell(&format!(
+        "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a
+        add() {{ git -c protocol.git.allow=always submodule -q add {}/$1.git \"$2\"; git add .; git commit -qm $1; }}
+        for name in inner middle outer; do git init -q -b main $name.git; done
+        (cd inner.git; echo inner >file; git add .; git commit -qm x)
+        (cd middle.git; echo middle >file; add inner 'a b')
+        (cd outer.git; printf 'FROM scratch\\nCOPY . /\\n' >Dockerfile; add middle sub)",
+        daemon.address
+    ))
+    .expect_ok("repositories");
+    for (rest, files) in [
+        ("", ".gitmodules Dockerfile sub/.gitmodules sub/a b/file sub/file"),
+        ("?submodules=false", ".gitmodules Dockerfile"),
+    ] {
+        let address = format!("{}/outer.git{rest}", daemon.address);
+        env.ok(["build", "-q", "-t", "image", "--retry", "0", &address]);
+        let list =
+            "cd $(kiln mount $(kiln from image)); find . -type f -printf '%P\\n' | sort | paste -sd ' '";
+        assert_eq!(env.shell(list).expect_ok(rest), files, "{rest}");
+    }
+}
+
+#[test]
 fn several_files_and_the_preprocessor() {
     if !needs("several_files_and_the_preprocessor", &[Need::Program("cpp")]) {
         return;

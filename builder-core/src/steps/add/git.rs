@@ -47,6 +47,9 @@ pub(super) fn fetch(
     let time = seconds.trim().parse().ok().map(Timestamp::from_seconds);
     let whole = Root::open_host(dir).cannot("open", dir.display())?;
     if !keep {
+        if location.submodules && dir.join(".gitmodules").exists() {
+            forget_submodules(&git, &whole)?;
+        }
         whole.remove_all(".git").cannot("remove", dir.join(".git").display())?;
     }
     let root = below(&whole, location.subdir.as_deref()).cannot("use", source)?;
@@ -75,6 +78,22 @@ fn check_out(git: &Git<'_>, location: &Location) -> Result<String> {
     let commit = commit.trim().to_owned();
     git.run(["checkout", "-q", "-f", "--detach", &commit])?;
     Ok(commit)
+}
+
+/// Removes what submodules have in place of a `.git` directory, which would lead nowhere.
+fn forget_submodules(git: &Git<'_>, whole: &Root) -> Result<()> {
+    let top = std::fs::canonicalize(git.dir).cannot("find", git.dir.display())?;
+    let each = "printf '%s/%s\\0' \"$toplevel\" \"$sm_path\"";
+    let places = git.run(["submodule", "-q", "foreach", "--recursive", each])?;
+    for place in places.split('\0') {
+        // A name that is no UTF-8 keeps its file, which does no harm.
+        if let Ok(below) = Path::new(place).strip_prefix(&top)
+            && whole.lstat(&below.join(".git")).is_ok()
+        {
+            whole.remove_all(below.join(".git")).cannot("remove", below.join(".git").display())?;
+        }
+    }
+    Ok(())
 }
 
 /// The directory `subdir`, each part of which must be a directory itself: a repository says what its symlinks are.
