@@ -125,8 +125,9 @@ pub struct RunOptions {
     /// The host name namespace: private, host, or the path of one
     #[arg(long, value_name = "NAMESPACE")]
     uts: Option<String>,
-    /// Mount a directory or file of the host: HOST:CONTAINER[:OPTIONS]; options are ro, rw, O (changes are dropped), z,
-    /// Z, U (given to the container's user), [no]exec, [no]suid, [no]dev, [r]bind, [r]private, [r]slave, [r]shared
+    /// Mount a directory or file of the host: HOST:CONTAINER[:OPTIONS]; options are ro, rw, O (changes are dropped, or
+    /// kept in upperdir=DIR with an empty workdir=DIR), z, Z, U (given to the container's user), [no]exec, [no]suid,
+    /// [no]dev, [r]bind, [r]private, [r]slave, [r]shared, idmap; nocopy, cached and delegated are so anyway
     #[arg(long, short, value_name = "VOLUME")]
     volume: Vec<String>,
 }

@@ -9,9 +9,11 @@ fn nest(env: &Env, user: &str) {
     let script = env.write(
         "in",
         format!(
-            "#!/bin/sh\nmkdir -p inner; chmod 777 inner\nexec kiln run --network host {user} --env HOME=/tmp --env KILN_ROOT=/inner/store \
-             -v /usr:/usr:ro -v /bin:/bin:ro -v /lib:/lib:ro -v /lib64:/lib64:ro -v \"$(readlink -f \"$KILN\"):/kiln:ro\" \
-             -v \"$PWD:/files\" -v \"$PWD/inner:/inner\" --workingdir /files c /kiln \"$@\"\n"
+            "#!/bin/sh\nmkdir -p inner; chmod 777 inner\n\
+             exec kiln run --network host {user} --env HOME=/tmp --env KILN_ROOT=/inner/store \
+             -v /usr:/usr:ro -v /bin:/bin:ro -v /lib:/lib:ro -v /lib64:/lib64:ro \
+             -v \"$(readlink -f \"$KILN\"):/kiln:ro\" -v \"$PWD:/files\" -v \"$PWD/inner:/inner\" \
+             --workingdir /files c /kiln \"$@\"\n"
         ),
     );
     std::fs::set_permissions(script, PermissionsExt::from_mode(0o777)).expect("it can be run");

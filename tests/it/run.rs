@@ -157,6 +157,7 @@ flag /root
 uid=0(root) gid=0(root) groups=0(root)
 $ kiln run --env =x c true
 ! Error: cannot set the variable `=x`: it has no name
+! hint: write NAME=VALUE, or NAME alone for the value that it has here
 [125]
 $ kiln run c hostname | grep -c '^[0-9a-f]\{12\}$'
 1
@@ -255,7 +256,7 @@ $ kiln run -v "$PWD/data:data" c true
 [125]
 $ kiln run -v "$PWD/data:/data:nosuch" c true
 ! Error: cannot use the volume `<dir>/files/data:/data:nosuch`: there is no option `nosuch`
-! hint: use ro, rw, O, z, Z, U, idmap, noexec, nosuid, nodev, bind or [r]private, slave, shared
+! hint: use ro, rw, O (with upperdir= and workdir= for kept changes), z, Z, U, idmap, noexec, nosuid, nodev, bind or [r]private, slave, shared
 [125]
 $ kiln run -v "$PWD/data:/data:ro,rw" c true
 ! Error: cannot use the volume `<dir>/files/data:/data:ro,rw`: `rw` contradicts another of its options

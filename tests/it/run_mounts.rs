@@ -1,6 +1,6 @@
 //! Stories of `kiln run --mount`: what each type shows, keeps, drops and refuses.
 
-use crate::support::{Need, needs, tell, with_container};
+use crate::support::{Need, needs, tell, with_container, with_container_for_user};
 
 #[test]
 fn a_bind_mount_is_read_and_never_written() {
@@ -41,6 +41,7 @@ $ kiln run --mount type=bind,dst=/d c true
 [125]
 $ kiln run --mount type=bind,src=/tmp,dst=/d,bind-propagation=rw,lowerdir=/ c true
 ! Error: cannot use the mount `type=bind,src=/tmp,dst=/d,bind-propagation=rw,lowerdir=/`: a mount has no option `lowerdir`
+! hint: the options of each type are in `kiln run --help`, --mount
 [125]
 $ kiln run --mount type=bind,src="$PWD/data",dst=/d,noexec c busybox grep -c '/d .*noexec' /proc/mounts
 1
@@ -282,4 +283,53 @@ $ ls data
 x
 "#,
     );
+}
+
+/// For root and for an ordinary user.
+const KEPT_CHANGES: &str = r#"
+$ mkdir data up work; echo old >data/a; echo old >data/b; where=O,upperdir=$PWD/up,workdir=$PWD/work; kiln run -v "$PWD/data:/d:$where" c sh -c 'echo new >/d/a; rm /d/b; echo made >/d/c'; cat data/a data/b up/a up/c; ls data
+old
+old
+new
+made
+a
+b
+$ where=O,upperdir=$PWD/up,workdir=$PWD/work; kiln run -v "$PWD/data:/d:$where,ro" c sh -c 'cat /d/a /d/c; ls /d; echo >/d/e'
+new
+made
+a
+c
+! sh: can't create /d/e: Read-only file system
+[1]
+$ kiln from --cached -q --name k oci:layout:localhost/base; kiln run -v "$PWD/data:/d:O,upperdir=$PWD/up,workdir=$PWD/work" k cat /d/c 2>&1 | grep -v ' s$'
+k
+not cached: it has the writable mount /d
+hint: mount it read-only, or so that changes are dropped: add :ro or :O
+made
+$ kiln run -v "$PWD/data:/d:O,upperdir=$PWD/none,workdir=$PWD/work" c true
+! Error: cannot overlay `<dir>/files/data`: No such file or directory (os error 2)
+! hint: make both first, empty and on one file system: `mkdir -p <dir>/files/none <dir>/files/work`
+[125]
+$ kiln run -v "$PWD/data:/d:O,upperdir=$PWD/up" c true
+! Error: cannot use the volume `<dir>/files/data:/d:O,upperdir=<dir>/files/up`: `upperdir` and `workdir` go together, and with `O`
+! hint: write `-v <dir>/files/data:/d:O,upperdir=/changes,workdir=/empty`
+[125]
+$ kiln run -v "$PWD/data:/d:nocopy,cached" c ls /d; kiln run -v "$PWD/data:/d:delegated" c ls /d/a
+a
+b
+/d/a
+"#;
+
+#[test]
+fn changes_over_a_volume_are_kept_where_it_says() {
+    let Some(env) = with_container("changes_over_a_volume_are_kept_where_it_says") else { return };
+    tell(&env, KEPT_CHANGES);
+}
+
+#[test]
+fn an_ordinary_users_changes_over_a_volume_are_kept() {
+    let Some(env) = with_container_for_user("an_ordinary_users_changes_over_a_volume_are_kept") else {
+        return;
+    };
+    tell(&env, KEPT_CHANGES);
 }

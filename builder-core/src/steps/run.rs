@@ -178,7 +178,8 @@ impl Run {
         let keep_groups = self.add_groups(&tree, &mut user)?;
         let workdir = self.workdir(config)?;
         let modules = Modules::look();
-        let confinement = Confinement::settle(&self.settings.security, &config.id, &modules, scene.reporter)?;
+        let (security, usual) = (&self.settings.security, &self.defaults.security);
+        let confinement = Confinement::settle(security, usual, &config.id, &modules, scene.reporter)?;
         let file_label = confinement.file_label();
         let opened = self.open_mounts(&tree, &workdir, &user, &scene, &confinement)?;
         let mut mounts = opened.mounts;

@@ -17,7 +17,7 @@ use crate::event::{Event, Silent};
 use crate::name::Location;
 use crate::oci::{ConfigEdit, Digest};
 use crate::rootfs;
-use crate::steps::{history, timeline};
+use crate::steps::{content, history};
 use crate::store::containers::Base;
 use crate::store::layers::TreeContent;
 use crate::store::steps::MAX_KEPT;
@@ -106,7 +106,9 @@ impl StepCache {
             return Ok(());
         }
         let content = match &step.tree {
-            Some(tree) => Some(timeline::content(&builder.store, tree, timeline::since(&record))?),
+            Some(tree) => {
+                Some(content::of_tree(&builder.store, tree, content::since(&builder.store, &record))?)
+            }
             None => None,
         };
         let printed = zstd::encode_all(printed.bytes(), 0).cannot("compress", "what the step printed")?;

@@ -40,6 +40,7 @@ fn what_makes_no_sense_is_refused() {
         ("FROM localhost/base\nCOPY <<../x /y/\nx\n../x\n", "cannot make a file called `../x`"),
         ("FROM localhost/base\nEXPOSE 99999\n", "99999"),
         ("FROM localhost/base\nENV a\n", "ENV"),
+        ("FROM localhost/base\nARG S=NONSENSE\nSTOPSIGNAL $S\n", "`NONSENSE` is no signal"),
         ("FROM localhost/base\nRUN a\0b\n", "NUL"),
     ] {
         env.write("file", file);

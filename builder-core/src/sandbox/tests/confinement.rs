@@ -1,5 +1,7 @@
 //! What a command is and has inside: ids, capabilities, files, environment, network, limits.
 
+use std::ffi::CStr;
+
 use super::*;
 
 fn field<'a>(status: &'a str, name: &str) -> &'a str {
@@ -171,4 +173,28 @@ fn a_label_that_no_module_knows_keeps_the_command_from_running() {
     let error = image.run(Spec { exec_labels: vec![label], ..script_spec("touch /ran") }).unwrap_err();
     assert!(error.sentence().starts_with("cannot label the command"), "{error:?}");
     assert!(error.hint_text().is_some() && !image.path().join("ran").exists());
+}
+
+#[test]
+fn what_security_modules_are_told_is_written_before_the_command_begins() {
+    if !can_run("what_security_modules_are_told_is_written_before_the_command_begins") {
+        return;
+    }
+    let image = Image::new();
+    for name in ["first", "second"] {
+        fs::write(image.path().join(name), "").unwrap();
+    }
+    // Files in place of the kernel's, which takes one write and the bytes as they are.
+    let label = |path: &CStr, value: &CStr| ExecLabel { path: path.into(), value: value.into() };
+    let change = |spec: &mut Spec| {
+        spec.user.uid = 7;
+        spec.exec_labels = vec![
+            label(c"/first", c"system_u:system_r:container_t:s0:c1,c4"),
+            label(c"/second", c"exec mine//sub"),
+        ];
+    };
+    assert_eq!(
+        image.output(change, "cat /first; echo; cat /second"),
+        "system_u:system_r:container_t:s0:c1,c4\nexec mine//sub"
+    );
 }

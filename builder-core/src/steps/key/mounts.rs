@@ -24,7 +24,7 @@ pub(super) fn volume(
     step.field(format!("options of mount {target}"), options.iter().collect::<Vec<_>>().join(","));
     if options.has("U") {
         step.refuse(format!("it gives the files of mount {target} to a user"), None);
-    } else if options.has("ro") || options.has("O") {
+    } else if !volume.keeps_changes() {
         step.files(format!("mount {target}"), files::of_host(&builder.store, work, &volume.source)?);
     } else {
         let hint = "mount it read-only, or so that changes are dropped: add :ro or :O";

@@ -1,7 +1,8 @@
 //! What security modules are told of a command: the labels of its process and of what it is to reach.
 //!
-//! Which labels those are is `host::lsm`'s. Where the kernel has no such module a script must run all the same, as
-//! with Buildah; that what it asked for does nothing is told.
+//! Which labels those are is `host::lsm`'s. Where the kernel has no SELinux a script must run all the same, as with
+//! Buildah; that what it asked for does nothing is told. A profile of AppArmor that was asked for is what a command
+//! shall be held by: without it the command does not run, as with Buildah.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -10,7 +11,7 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Reporter};
 use crate::host::lsm::{self, Labels, Modules};
 use crate::sandbox::ExecLabel;
@@ -32,8 +33,14 @@ pub(super) struct Confinement {
 }
 
 impl Confinement {
-    /// Settles it for the container `id`.
-    pub fn settle(security: &Security, id: &str, modules: &Modules, reporter: &dyn Reporter) -> Result<Self> {
+    /// Settles it for the container `id`. What is `usual` on this machine was not asked for by anyone.
+    pub fn settle(
+        security: &Security,
+        usual: &Security,
+        id: &str,
+        modules: &Modules,
+        reporter: &dyn Reporter,
+    ) -> Result<Self> {
         let labels = modules.labels(id, &security.label);
         let mut exec = Vec::new();
         if let Some(process) = labels.as_ref().and_then(|labels| labels.process.as_deref()) {
@@ -41,14 +48,22 @@ impl Confinement {
         }
         match (&security.apparmor, modules.apparmor) {
             (Some(profile), Some(path)) => exec.push(exec_label(path, &format!("exec {profile}"))?),
-            (Some(profile), None) if profile != "unconfined" => {
-                reporter.report(missing("AppArmor", &format!("apparmor={profile}")));
+            (Some(profile), None) if profile != "unconfined" && security.apparmor != usual.apparmor => {
+                let sentence = format!("cannot hold the command by the AppArmor profile `{profile}`");
+                return Err(Error::new(Kind::Unsupported, sentence)
+                    .because("this kernel has no AppArmor, or it is not active")
+                    .hint(
+                        "leave --security-opt apparmor= away, or boot with `apparmor=1 security=apparmor`",
+                    ));
             }
             _ => {}
         }
         let word = security.label.iter().find(|word| *word != "disable");
         if let (Some(word), None) = (word, &labels) {
-            reporter.report(missing("SELinux", &format!("label={word}")));
+            reporter.report(Event::Warning {
+                message: format!("this kernel has no SELinux: `--security-opt label={word}` does nothing"),
+                hint: None,
+            });
         }
         Ok(Confinement { exec, labels })
     }
@@ -69,13 +84,6 @@ impl Confinement {
         };
         lsm::refuse_relabeling(path)?;
         relabel(source, label).cannot("relabel", path.display())
-    }
-}
-
-fn missing(module: &str, word: &str) -> Event {
-    Event::Warning {
-        message: format!("this kernel has no {module}: `--security-opt {word}` does nothing"),
-        hint: None,
     }
 }
 

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::sys::mount_attr::{self, Propagation};
 
 /// The options there are, and the group of which at most one may be given.
-const OPTIONS: [(&str, &str); 23] = [
+const OPTIONS: [(&str, &str); 26] = [
     ("ro", "access"),
     ("rw", "access"),
-    ("O", "access"),
+    // Its files have labels of their own.
+    ("O", "label"),
     ("z", "label"),
     ("Z", "label"),
     ("U", "owner"),
@@ -35,6 +36,11 @@ const OPTIONS: [(&str, &str); 23] = [
     ("unbindable", "propagation"),
     ("runbindable", "propagation"),
     ("idmap", "idmap"),
+    // What they ask for is so anyway: what the image has at the place is never copied into the source, and there is no
+    // second copy of the files that could be behind. Scripts for other engines have them.
+    ("nocopy", "copy"),
+    ("cached", "consistency"),
+    ("delegated", "consistency"),
 ];
 
 /// Options of a mount, each once and none that contradicts another.

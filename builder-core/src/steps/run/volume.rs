@@ -26,6 +26,9 @@ pub struct Volume {
     pub target: PathBuf,
     /// Options as written.
     options: MountOptions,
+    /// Where `O` keeps the changes: `upperdir` and `workdir` of the overlay, absolute. Without them they are dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changes: Option<(PathBuf, PathBuf)>,
 }
 
 impl FromStr for Volume {
@@ -58,17 +61,40 @@ impl FromStr for Volume {
             return Err(invalid().because("it would hide the whole container"));
         }
         let mut chosen = MountOptions::default();
+        let (mut upper, mut work) = (None, None);
         for option in options.split(',').filter(|option| !option.is_empty()) {
+            let directory = match option.split_once('=') {
+                Some(("upperdir", path)) => Some((&mut upper, path)),
+                Some(("workdir", path)) => Some((&mut work, path)),
+                _ => None,
+            };
+            if let Some((directory, path)) = directory {
+                if !path.starts_with('/') {
+                    return Err(invalid().because(format!("`{option}` does not name an absolute path")));
+                }
+                *directory = Some(PathBuf::from(path));
+                continue;
+            }
             chosen.add(option).map_err(|refused| match refused {
                 Refused::Unknown => invalid().because(format!("there is no option `{option}`")).hint(
-                    "use ro, rw, O, z, Z, U, idmap, noexec, nosuid, nodev, bind or [r]private, slave, shared",
+                    "use ro, rw, O (with upperdir= and workdir= for kept changes), z, Z, U, idmap, noexec, nosuid, \
+                     nodev, bind or [r]private, slave, shared",
                 ),
                 Refused::Contradicts => {
                     invalid().because(format!("`{option}` contradicts another of its options"))
                 }
             })?;
         }
-        Ok(Volume { source: source.into(), target: target.into(), options: chosen })
+        let changes = match (upper, work) {
+            (None, None) => None,
+            (Some(upper), Some(work)) if chosen.has("O") => Some((upper, work)),
+            _ => {
+                return Err(invalid()
+                    .because("`upperdir` and `workdir` go together, and with `O`")
+                    .hint(format!("write `-v {source}:{target}:O,upperdir=/changes,workdir=/empty`")));
+            }
+        };
+        Ok(Volume { source: source.into(), target: target.into(), options: chosen, changes })
     }
 }
 
@@ -81,7 +107,13 @@ impl fmt::Display for Volume {
             write!(f, "{separator}{option}")?;
             separator = ',';
         }
-        Ok(())
+        match &self.changes {
+            // Only with `O`, so after a comma.
+            Some((upper, work)) => {
+                write!(f, ",upperdir={},workdir={}", escape(upper), escape(work))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -107,8 +139,13 @@ impl Volume {
         &self.options
     }
 
+    /// Whether the changes of commands are kept on the host.
+    pub(crate) fn keeps_changes(&self) -> bool {
+        self.changes.is_some() || !self.options.has("ro") && !self.options.has("O")
+    }
+
     /// Makes the mount, attached nowhere. With `U` the source is first given to `owner`; with `O` the changes go to
-    /// the directory named `nth` of the scene's scratch directory.
+    /// the directory named `nth` of the scene's scratch directory, unless another is named.
     pub(super) fn open(
         &self,
         nth: usize,
@@ -139,9 +176,17 @@ impl Volume {
         let source = match self.options.has("O") {
             true if is_dir => {
                 let lower = overlaid::open(&self.source).cannot("overlay", &show)?;
-                let scratch = scene.scratch.join(nth.to_string());
-                let made = overlaid::overlay(lower.as_fd(), &scratch, scene.facts, scene.users.as_ref());
-                made.cannot("overlay", &show)?
+                let users = scene.users.as_ref();
+                let made = match &self.changes {
+                    Some((upper, work)) => {
+                        overlaid::overlay_kept(lower.as_fd(), (upper, work), scene.facts, users)
+                    }
+                    None => {
+                        let scratch = scene.scratch.join(nth.to_string());
+                        overlaid::overlay(lower.as_fd(), &scratch, scene.facts, users)
+                    }
+                };
+                made.cannot("overlay", &show).map_err(|error| self.changes_refused(error))?
             }
             true => {
                 return Err(
@@ -166,6 +211,20 @@ impl Volume {
         }
         let source = self.options.apply(source, false).cannot("mount", &show)?;
         Ok(Mount { source, is_dir, at: self.target.clone() })
+    }
+}
+
+impl Volume {
+    /// What the kernel wants of the directories for the changes.
+    fn changes_refused(&self, error: Error) -> Error {
+        match &self.changes {
+            Some((upper, work)) => error.hint(format!(
+                "make both first, empty and on one file system: `mkdir -p {} {}`",
+                upper.display(),
+                work.display()
+            )),
+            None => error,
+        }
     }
 }
 

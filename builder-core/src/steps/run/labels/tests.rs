@@ -35,7 +35,8 @@ fn security(words: &[&str]) -> Security {
 /// What the child writes, and what is told.
 fn settled(words: &[&str], modules: &Modules) -> (Vec<String>, Vec<String>) {
     let heard = Heard::default();
-    let confinement = Confinement::settle(&security(words), "00000c01", modules, &heard).unwrap();
+    let usual = Security::default();
+    let confinement = Confinement::settle(&security(words), &usual, "00000c01", modules, &heard).unwrap();
     let show =
         |label: &ExecLabel| format!("{} {}", label.path.to_string_lossy(), label.value.to_string_lossy());
     (confinement.exec.iter().map(show).collect(), heard.0.into_inner().unwrap())
@@ -58,15 +59,21 @@ fn what_the_kernel_does_not_have_is_told() {
     for quiet in [&[][..], &["label=disable"], &["apparmor=unconfined"]] {
         assert_eq!(settled(quiet, &none), (vec![], vec![]), "{quiet:?}");
     }
-    let (exec, told) = settled(&["label=level:s0", "apparmor=mine"], &none);
+    let (exec, told) = settled(&["label=level:s0"], &none);
     assert_eq!(exec, Vec::<String>::new());
-    assert_eq!(
-        told,
-        [
-            "this kernel has no AppArmor: `--security-opt apparmor=mine` does nothing",
-            "this kernel has no SELinux: `--security-opt label=level:s0` does nothing",
-        ]
-    );
+    assert_eq!(told, ["this kernel has no SELinux: `--security-opt label=level:s0` does nothing",]);
+}
+
+#[test]
+fn a_command_that_shall_have_a_profile_does_not_run_without() {
+    let (asked, none) = (security(&["apparmor=mine"]), Modules::default());
+    let usual = Security::default();
+    let error = Confinement::settle(&asked, &usual, "0", &none, &Heard::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unsupported);
+    assert!(error.sentence().contains("`mine`"), "{error:?}");
+    // What the machine's files have for all containers is for machines that have it.
+    let confinement = Confinement::settle(&asked, &asked, "0", &none, &Heard::default()).unwrap();
+    assert_eq!(confinement.exec, []);
 }
 
 fn label_of(path: &Path) -> Option<String> {

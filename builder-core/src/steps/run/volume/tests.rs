@@ -31,7 +31,12 @@ fn nonsense_is_refused_with_its_reason() {
         ("/a:b", "does not start with a slash"),
         ("/a:/b:bogus", "no option `bogus`"),
         ("/a:/b:ro,rw", "contradicts"),
-        ("/a:/b:O,ro", "contradicts"),
+        ("/a:/b:O,z", "contradicts"),
+        ("/a:/b:O,upperdir=/u", "go together"),
+        ("/a:/b:O,workdir=/w", "go together"),
+        ("/a:/b:upperdir=/u,workdir=/w", "go together"),
+        ("/a:/b:O,upperdir=u,workdir=/w", "absolute path"),
+        ("/a:/b:O,upperdir=,workdir=/w", "absolute path"),
         ("/a:/b:shared,private", "contradicts"),
         ("/a:/", "whole container"),
         ("/a:/b/..", "whole container"),
@@ -40,8 +45,20 @@ fn nonsense_is_refused_with_its_reason() {
         assert_eq!(error.kind(), Kind::Invalid, "{text}");
         assert!(format!("{error:?}").contains(part), "{text}: {error:?}");
     }
-    // Of no effect on a directory of the host, so not taken as if they had one.
-    for option in ["copy", "nocopy", "cached"] {
-        assert!(format!("/a:/b:{option}").parse::<Volume>().is_err(), "{option} was taken");
+    // What the image has is never copied into a directory of the host.
+    assert!("/a:/b:copy".parse::<Volume>().is_err());
+    for option in ["nocopy", "cached", "delegated"] {
+        assert!(format!("/a:/b:{option}").parse::<Volume>().is_ok(), "{option} is so anyway");
     }
+}
+
+#[test]
+fn the_directories_of_changes_are_written_as_they_were_read() {
+    let text = "/a:/b:O,upperdir=/u\\:1,workdir=/w";
+    let volume: Volume = text.parse().unwrap();
+    assert!(volume.keeps_changes() && !volume.options().has("ro"));
+    assert_eq!(volume.to_string(), text);
+    assert_eq!(serde_json::from_value::<Volume>(serde_json::to_value(&volume).unwrap()).unwrap(), volume);
+    assert!(!"/a:/b:O".parse::<Volume>().unwrap().keeps_changes());
+    assert!("/a:/b".parse::<Volume>().unwrap().keeps_changes());
 }
