@@ -183,6 +183,11 @@ impl<'a> Diagnostics<'a> {
         Added(self.found.last_mut())
     }
 
+    /// Whether no warning more is kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.kept[0] == MAX_FOUND
+    }
+
     /// All of them, in the order of the file.
     pub(crate) fn into_found(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| diagnostic.span.first);

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::ast::{Body, Dockerfile, Instruction};
@@ -106,13 +106,15 @@ pub fn execute<V: Verbs>(build: Build<'_>, verbs: &V) -> Result<Built, Failed<V:
 struct State<E> {
     /// How many of the needed stages were begun.
     begun: usize,
+    /// Which stages are built besides those, since the triggers of a base take files of them.
+    besides: BTreeSet<usize>,
     done: BTreeMap<usize, Done>,
     failed: Option<Failed<E>>,
 }
 
 impl<E> Default for State<E> {
     fn default() -> Self {
-        State { begun: 0, done: BTreeMap::new(), failed: None }
+        State { begun: 0, besides: BTreeSet::new(), done: BTreeMap::new(), failed: None }
     }
 }
 
@@ -161,7 +163,7 @@ impl<V: Verbs> Worker<'_, V> {
                 state.begun += 1;
                 state.begun
             };
-            let outcome = self.stage(number);
+            let outcome = self.stage(self.needed[number - 1], number);
             let mut state = self.board.lock();
             match outcome {
                 Ok(Some(done)) => drop(state.done.insert(self.needed[number - 1], done)),
@@ -173,10 +175,25 @@ impl<V: Verbs> Worker<'_, V> {
         }
     }
 
-    /// Builds the stage with this number among those needed; nothing if another failed meanwhile.
-    fn stage(&self, number: usize) -> Result<Option<Done>, Failed<V::Error>> {
+    /// What `take` finds in the stage at `place`, once that is built; nothing if something failed. One that no file
+    /// needs, only a base's trigger, is built here and now.
+    fn wait<T>(&self, place: usize, take: impl Fn(&Done) -> T) -> Result<Option<T>, Failed<V::Error>> {
+        let number = {
+            let mut state = self.board.lock();
+            let is_new = self.needed.binary_search(&place).is_err() && state.besides.insert(place);
+            is_new.then(|| self.needed.len() + state.besides.len())
+        };
+        if let Some(number) = number {
+            let Some(done) = self.stage(place, number)? else { return Ok(None) };
+            self.board.lock().done.insert(place, done);
+            self.board.changed.notify_all();
+        }
+        Ok(self.board.wait(place, take))
+    }
+
+    /// Builds the stage at `place`, which is the one of this number; nothing if another failed meanwhile.
+    fn stage(&self, place: usize, number: usize) -> Result<Option<Done>, Failed<V::Error>> {
         let Build { dockerfile, source, graph, .. } = self.build;
-        let place = self.needed[number - 1];
         let stage = &graph.stages[place];
         let escape = dockerfile.directives.escape;
         let instructions = &dockerfile.instructions[stage.instructions.clone()];
@@ -185,7 +202,7 @@ impl<V: Verbs> Worker<'_, V> {
             index: place,
             name: stage.name.clone(),
             number,
-            of: self.needed.len(),
+            of: self.needed.len().max(number),
             steps: instructions.len() + 1,
             text: text.clone(),
         };
@@ -197,7 +214,7 @@ impl<V: Verbs> Worker<'_, V> {
             }
             StageBase::Stage(earlier) => {
                 let found = |done: &Done| (done.built.container.clone(), done.arguments.clone());
-                let Some(found) = self.board.wait(*earlier, found) else { return Ok(None) };
+                let Some(found) = self.wait(*earlier, found)? else { return Ok(None) };
                 arguments = found.1;
                 Base::Container(found.0)
             }
@@ -256,10 +273,12 @@ impl<V: Verbs> Running<'_, V> {
     ) -> Result<bool, Failed<V::Error>> {
         self.number += 1;
         for text in crate::graph::references(&instruction.body) {
-            let stages = &self.worker.build.graph.stages[self.place];
-            if let Some(stage) = stages.references.get(text) {
+            let graph = self.worker.build.graph;
+            let known = graph.stages[self.place].references.get(text).copied();
+            // What a trigger names is not known before the base is.
+            if let Some(stage) = known.or_else(|| graph.earlier(text, self.place)) {
                 let found = |done: &Done| done.built.container.clone();
-                let Some(container) = self.worker.board.wait(*stage, found) else { return Ok(false) };
+                let Some(container) = self.worker.wait(stage, found)? else { return Ok(false) };
                 self.lowering.containers.insert(text.to_owned(), container);
             }
         }

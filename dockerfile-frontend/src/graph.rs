@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use crate::ast::{Body, Dockerfile, From, Instruction, MountText};
@@ -68,8 +68,12 @@ impl Graph {
         target: Option<&str>,
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut faults = Diagnostics::new(source);
-        let mut finder =
-            Finder { faults: &mut faults, stages: Vec::new(), escape: dockerfile.directives.escape };
+        let mut finder = Finder {
+            faults: &mut faults,
+            stages: Vec::new(),
+            places: HashMap::new(),
+            escape: dockerfile.directives.escape,
+        };
         let mut global = Global::new(given);
         let all = &dockerfile.instructions;
         for (place, instruction) in all.iter().enumerate() {
@@ -100,6 +104,13 @@ impl Graph {
         }
     }
 
+    /// The stage before `place` that `text` names, by name or number.
+    pub(crate) fn earlier(&self, text: &str, place: usize) -> Option<usize> {
+        let named = |stage: &Stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(text));
+        let by_name = || self.stages[..place].iter().rposition(named);
+        text.parse().ok().filter(|number| *number < place).or_else(by_name)
+    }
+
     /// The places of the stages that have to be built, in the order of the file.
     #[must_use]
     pub fn needed(&self) -> Vec<usize> {
@@ -117,8 +128,13 @@ impl Graph {
 struct Finder<'f, 's> {
     faults: &'f mut Diagnostics<'s>,
     stages: Vec<Stage>,
+    /// Where the stages of each name are, in rising order.
+    places: HashMap<String, Vec<usize>>,
     escape: char,
 }
+
+/// As many stages before a name that is none are looked at for one that was meant.
+const MAX_NEAR: usize = 200;
 
 impl Finder<'_, '_> {
     fn begin(&mut self, from: &From, span: Span, place: usize, global: &Global<'_>) {
@@ -137,10 +153,11 @@ impl Finder<'_, '_> {
                 .error(span, Some(&from.image), format!("`{}` names no image: it is empty", from.image))
                 .hint("give the argument a default before the first `FROM`, or a value with --build-arg");
         }
-        let earlier = self
-            .stages
-            .iter()
-            .rposition(|stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&image)));
+        let here = self.stages.len();
+        let earlier = self.places.get(&image.to_lowercase()).and_then(|places| places.last().copied());
+        if let Some(name) = &from.name {
+            self.places.entry(name.clone()).or_default().push(here);
+        }
         let base = match earlier {
             Some(stage) => StageBase::Stage(stage),
             None if image == "scratch" => StageBase::Scratch,
@@ -164,10 +181,12 @@ impl Finder<'_, '_> {
 
     /// Notes that the stage at `place` takes files of what `text` names, if that is a stage.
     fn refer(&mut self, place: usize, span: Span, text: &str) {
-        let named = |stage: &Stage| stage.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(text));
         // Of several with one name the nearest one before counts, as for FROM; that is told of by a check.
-        let by_name =
-            || self.stages[..place].iter().rposition(named).or_else(|| self.stages.iter().position(named));
+        let by_name = || {
+            let places = self.places.get(&text.to_lowercase())?;
+            let before = places.partition_point(|known| *known < place);
+            places.get(before.saturating_sub(1)).copied()
+        };
         let found = text.parse::<usize>().ok().or_else(by_name);
         let Some(found) = found else {
             self.hint_at_misspelling(place, span, text);
@@ -188,7 +207,8 @@ impl Finder<'_, '_> {
 
     /// A name without a dot or slash that is nearly a stage's is hardly an image.
     fn hint_at_misspelling(&mut self, place: usize, span: Span, text: &str) {
-        let names: Vec<String> = self.stages[..place].iter().filter_map(|stage| stage.name.clone()).collect();
+        let near = &self.stages[place.saturating_sub(MAX_NEAR)..place];
+        let names: Vec<String> = near.iter().filter_map(|stage| stage.name.clone()).collect();
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
         if !text.contains(['/', '.', ':', '$'])
             && let Some(near) = crate::diagnostic::nearest(text, &known)

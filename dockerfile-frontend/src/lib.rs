@@ -6,6 +6,10 @@
 //! knows of containers: it runs nothing and reads no files. No bytes make it panic, and the first mistake never hides
 //! the next: they are collected as [`Diagnostic`]s.
 
+// The tests that the fuzz target shares name the crate as it does.
+#[cfg(test)]
+extern crate self as dockerfile_frontend;
+
 pub mod ast;
 mod diagnostic;
 mod dump;

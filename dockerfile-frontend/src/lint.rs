@@ -157,6 +157,9 @@ pub struct Outside<'o> {
     pub variables_of: &'o VariablesOf<'o>,
 }
 
+/// As many names are looked at for one that was meant.
+const MAX_NEAR: usize = 200;
+
 /// What is looked at.
 pub(crate) struct Looked<'l> {
     pub statements: &'l [Statement],
@@ -181,6 +184,11 @@ impl Report<'_, '_> {
         message: impl std::fmt::Display,
     ) {
         self.report(rule, span, part, message, None);
+    }
+
+    /// Whether nothing more is kept, so that there is no use in looking.
+    pub fn is_full(&self) -> bool {
+        self.faults.is_full()
     }
 
     /// As [`Report::warn`], with what helps.

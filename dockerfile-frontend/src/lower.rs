@@ -5,6 +5,7 @@
 
 mod files;
 mod run;
+mod signals;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,9 @@ use crate::words::{WordError, Words};
 
 /// The shell of shell forms unless the image or the file names another.
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];
+
+/// What a signal is not that is none.
+const NO_SIGNAL: &str = "no signal: write for example SIGTERM, TERM or 15";
 
 /// What is wrong with a port that is none.
 const NO_PORT: &str = "no port, which is a number up to 65535 or a range, and tcp, udp or sctp after a slash";
@@ -120,7 +124,13 @@ impl Lowering<'_> {
                 self.user = self.word(&value.value)?;
                 vec![Edit::User(self.user.clone())]
             }
-            Body::StopSignal(value) => vec![Edit::StopSignal(self.word(&value.value)?)],
+            Body::StopSignal(value) => {
+                let signal = self.word(&value.value)?;
+                if !signals::is_signal(&signal) {
+                    return Err(WordError::Senseless(signal, NO_SIGNAL));
+                }
+                vec![Edit::StopSignal(signal)]
+            }
             Body::Maintainer(value) => vec![Edit::Author(self.word(&value.value)?)],
             Body::Shell(shell) => {
                 self.shell.clone_from(&shell.shell);

@@ -22,6 +22,7 @@ use dockerfile_frontend::{Build, Built, Failed, execute};
 use crate::args::endpoint::refuse;
 use crate::build::{Adapter, Asked, Contexts, FailedCommand, Found, Output, find_all, output};
 use crate::cli::Context;
+use crate::commands::check_output;
 use crate::exit::Exit;
 use crate::settings::{self, Environment};
 use crate::ui::{self, Talk};
@@ -60,6 +61,9 @@ impl Args {
         self.check_names()?;
         if !self.decryption_key.is_empty() {
             return refuse("decryption-key", "begin with an image that is not encrypted");
+        }
+        for path in [&self.iidfile, &self.iidfile_raw, &self.metadata_file] {
+            check_output(path.as_deref())?;
         }
         let mut outputs: Vec<Output> =
             self.output.iter().map(|text| Output::parse(text)).collect::<Result<_>>()?;

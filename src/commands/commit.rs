@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use builder_core::{
-    Commit, Committed, ConfigEdit as E, Error, Existing, Format, Kind, ManifestCreate, Reference, Result,
+    Commit, ConfigEdit as E, Error, Existing, Format, Kind, ManifestCreate, Reference, Result,
 };
 
 use crate::args::refused::{RefusedArgs, refuse_first};
 use crate::args::times::TimeFlags;
 use crate::args::{BlobCacheArgs, CommitCompressionArgs, RegistryArgs, change, list};
 use crate::cli::Context;
-use crate::commands::{check_output, default_format, parse_format, write_file};
+use crate::commands::{check_output, default_format, metadata, parse_format, write_file};
 use crate::exit::Exit;
 use crate::ui::{self, Talk};
 
@@ -155,8 +155,8 @@ impl Args {
             ManifestCreate { name, images, existing, ..ManifestCreate::default() }.perform(&builder)?;
         }
         if let Some(path) = &self.metadata_file {
-            let text = serde_json::to_string_pretty(&metadata(&made)).expect("plain data becomes JSON");
-            write_file(path, &text)?;
+            let names: Vec<&str> = made.name.as_deref().into_iter().collect();
+            write_file(path, &metadata(Some(made.id), &made.manifest, &names))?;
         }
         match &self.iidfile {
             Some(path) => write_file(path, &made.id.to_string())?,
@@ -188,18 +188,6 @@ impl Args {
         edits.extend(names.into_iter().map(E::UnsetAnnotation));
         Ok(edits)
     }
-}
-
-/// What `--metadata-file` tells, under the names of the field's tools.
-fn metadata(made: &Committed) -> serde_json::Value {
-    let mut told = serde_json::json!({
-        "containerimage.config.digest": made.id,
-        "containerimage.digest": made.manifest,
-    });
-    if let Some(name) = &made.name {
-        told["image.name"] = name.as_str().into();
-    }
-    told
 }
 
 /// `FILE[:DESTINATION]`, the file by its absolute path.

@@ -45,7 +45,7 @@ pub mod unshare;
 pub mod version;
 pub mod why;
 
-use builder_core::{Error, Format, Kind, Result};
+use builder_core::{Descriptor, Digest, Error, Format, Kind, Result};
 
 use crate::settings::Environment;
 
@@ -77,6 +77,22 @@ pub fn named_or_all(verb: &str, what: &str, names: &[String], all: bool) -> Resu
 pub fn write_file(path: &std::path::Path, text: &str) -> Result<()> {
     std::fs::write(path, text)
         .map_err(|cause| Error::new(Kind::Io, format!("cannot write `{}`", path.display())).because(cause))
+}
+
+/// What `--metadata-file` tells, under the names that `docker buildx build` gives them: of an image with this id, or of
+/// a list, which has none.
+pub fn metadata(id: Option<Digest>, manifest: &Descriptor, names: &[&str]) -> String {
+    let mut told = serde_json::Map::new();
+    told.extend(id.map(|id| ("containerimage.config.digest".to_owned(), id.to_string().into())));
+    told.insert(
+        "containerimage.descriptor".to_owned(),
+        serde_json::to_value(manifest).expect("plain data becomes JSON"),
+    );
+    told.insert("containerimage.digest".to_owned(), manifest.digest.to_string().into());
+    if !names.is_empty() {
+        told.insert("image.name".to_owned(), names.join(",").into());
+    }
+    serde_json::to_string_pretty(&told).expect("plain data becomes JSON")
 }
 
 /// Makes sure that such a file can be written, before what it tells of is done.

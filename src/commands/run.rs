@@ -132,7 +132,9 @@ pub(super) fn variable(text: &str) -> Result<Option<(String, String)>> {
         None => (text, Environment::text(text)),
     };
     if name.is_empty() {
-        return Err(Error::invalid(format!("cannot set the variable `{text}`")).because("it has no name"));
+        return Err(Error::invalid(format!("cannot set the variable `{text}`"))
+            .because("it has no name")
+            .hint("write NAME=VALUE, or NAME alone for the value that it has here"));
     }
     Ok(value.map(|value| (name.to_owned(), value)))
 }
@@ -145,5 +147,6 @@ pub(super) fn checked_host(name: String) -> Result<String> {
     }
     let shown: String = name.chars().take(80).collect();
     Err(Error::invalid(format!("cannot use the host name `{}`", shown.escape_debug()))
-        .because("a host name is one word of at most 64 letters"))
+        .because("a host name is one word of at most 64 letters")
+        .hint("leave --hostname away for the beginning of the container's id"))
 }

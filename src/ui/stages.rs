@@ -275,6 +275,8 @@ struct State {
     printed: Vec<u8>,
     /// The beginning of a line on a terminal.
     partial: Vec<u8>,
+    /// Whether what was printed last is no whole line.
+    is_open: bool,
     cached: bool,
     performed: bool,
 }
@@ -305,6 +307,7 @@ impl StepTalk<'_> {
                 "milliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             })),
             Form::Plain => {
+                self.end_line(&mut state);
                 if cached {
                     state.held.extend_from_slice(b"--> Using cache\n");
                 }
@@ -335,6 +338,7 @@ impl StepTalk<'_> {
                 lines::json(&serde_json::json!({"event": "step-failed", "step": self.row.place}));
             }
             Form::Plain | Form::Quiet | Form::QuietBuildah => {
+                self.end_line(&mut state);
                 self.build.write_out(Stream::Err, &std::mem::take(&mut state.held));
             }
             Form::Buildah => {
@@ -365,6 +369,13 @@ impl StepTalk<'_> {
         state.held.extend_from_slice(bytes);
         if self.build.form != Form::Plain {
             keep_end(&mut state.held);
+        }
+    }
+
+    /// Ends the line that a command did not, so that what is told next has one of its own.
+    fn end_line(&self, state: &mut State) {
+        if std::mem::take(&mut state.is_open) {
+            state.held.push(b'\n');
         }
     }
 
@@ -420,6 +431,7 @@ impl Reporter for StepTalk<'_> {
         }
         state.printed.extend_from_slice(bytes);
         keep_end(&mut state.printed);
+        state.is_open = bytes.last().map_or(state.is_open, |last| *last != b'\n');
         match self.build.form {
             Form::Terminal => self.show_lines(&mut state, bytes),
             Form::Json => lines::json(&serde_json::json!({

@@ -1,6 +1,7 @@
 //! `--format`: Go templates over the rows of a list or one object, as scripts use them.
 
 mod functions;
+mod shown;
 
 use builder_core::{Error, Result};
 use gotmpl::{MissingKey, Template};
@@ -8,6 +9,9 @@ use serde::Serialize;
 
 /// The field of an object that holds it as JSON shows it, where templates see more names than that.
 pub const PLAIN: &str = "";
+
+/// The field of an object that holds its text, where it is not that of a map.
+pub const SHOWN: &str = "\u{1}";
 
 /// Fields that are maps: a name that is not in one is no error, unlike a field that an object never has.
 const MAPS: [&str; 6] =
@@ -31,11 +35,12 @@ impl Format {
         let body = if body.trim() == "json" { "{{json .}}" } else { body };
         let body = body.replace("\\t", "\t").replace("\\n", "\n");
         let body = if is_table { columns(&body) } else { body };
-        let template = functions::add(Template::new("format")).parse(&body).map_err(|cause| {
-            Error::invalid(format!("cannot use the format `{text}`"))
-                .because(cause.to_string())
-                .hint("a format is a Go template such as '{{.ID}} {{.Name}}', or json")
-        })?;
+        let template =
+            functions::add(Template::new("format")).parse(&shown::all(&body)).map_err(|cause| {
+                Error::invalid(format!("cannot use the format `{text}`"))
+                    .because(cause.to_string())
+                    .hint("a format is a Go template such as '{{.ID}} {{.Name}}', or json")
+            })?;
         Ok(Format { template, text: text.to_owned(), is_table })
     }
 

@@ -113,7 +113,11 @@ fn flags_have_their_effect() {
     assert!(show("{{.Manifest}}").contains("vnd.docker"));
     let id = std::fs::read_to_string(env.path("raw")).expect("the raw id");
     assert_eq!(std::fs::read_to_string(env.path("id")).expect("the id"), format!("sha256:{id}"));
-    assert!(std::fs::read_to_string(env.path("meta")).expect("metadata").contains(&id));
+    let meta = std::fs::read_to_string(env.path("meta")).expect("metadata");
+    let meta: serde_json::Value = serde_json::from_str(&meta).expect("an object");
+    assert_eq!(meta["containerimage.config.digest"], format!("sha256:{id}"));
+    assert_eq!(meta["containerimage.descriptor"]["digest"], meta["containerimage.digest"]);
+    assert_eq!(meta["image.name"], "localhost/one:latest,localhost/two:2");
     assert!(env.ok(["images", "-q", "--no-trunc", "two:2"]).contains(&id));
     let again =
         "kiln build -q -f Dockerfile.other --target first --build-arg A=given --timestamp 1000000000 c";

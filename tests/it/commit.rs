@@ -69,6 +69,7 @@ $ kiln from --name one base
 one
 $ kiln commit -q --rm one Not/A/Name
 ! Error: cannot use the image name `Not/A/Name`: an image name has no upper-case letters
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln containers --format '{{.ContainerName}}'
 one
@@ -249,9 +250,11 @@ $ kiln from --name one base
 one
 $ kiln commit one Upper
 ! Error: cannot use the image name `Upper`: an image name has no upper-case letters
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln commit one a:b:c
 ! Error: cannot use the image name `a:b:c`: a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln commit one x@sha256:0000000000000000000000000000000000000000000000000000000000000000
 ! Error: cannot commit to `localhost/x@sha256:<id-1>`: a digest is not given, it follows from the content
@@ -364,6 +367,11 @@ $ kiln commit -q --omit-history --created-annotation=false --identity-label one 
 $ kiln commit -q --timestamp 0 --metadata-file meta --iidfile id one registry.example/x:y; cat meta; cat id; echo
 {
   "containerimage.config.digest": "sha256:<id-2>",
+  "containerimage.descriptor": {
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
+    "digest": "sha256:<id-3>",
+    "size": 815
+  },
   "containerimage.digest": "sha256:<id-3>",
   "image.name": "registry.example/x:y"
 }sha256:<id-2>

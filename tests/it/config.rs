@@ -36,7 +36,7 @@ one
 $ kiln config --env A=1 --env B=2 --label a=1 --label b=2 --port 1 --port 2 --volume /1 --volume /2 --annotation p=1 --annotation q=2 one
 $ kiln config --env A- --label a- --port 1- --volume /1- --annotation p- one
 $ kiln inspect --format '{{.OCIv1.Config.Env}} {{.OCIv1.Config.Labels}} {{.OCIv1.Config.ExposedPorts}} {{.OCIv1.Config.Volumes}} {{.ImageAnnotations}}' one
-[PATH=/bin KEPT=yes B=2] map[b:2 of:base] map[2:map[]] map[/2:map[]] map[q:2]
+[PATH=/bin KEPT=yes B=2] map[b:2 of:base] map[2:{}] map[/2:{}] map[q:2]
 $ kiln config --unsetlabel b --unsetannotation q one
 $ kiln inspect --format '{{.OCIv1.Config.Labels}} {{.ImageAnnotations}}' one
 map[of:base] map[]

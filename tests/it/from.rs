@@ -93,9 +93,11 @@ $ kiln from a2b3c4d5e6f7
 [125]
 $ kiln from Upper/Case
 ! Error: cannot use the image name `Upper/Case`: an image name has no upper-case letters
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln from ''
 ! Error: cannot use the image name ``: the name is empty
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln from base base
 ! Error: cannot understand `base`: `kiln from` takes no further word
@@ -136,9 +138,11 @@ $ kiln from --name taken base
 [125]
 $ kiln from --name '' base
 ! Error: cannot name a container ``: a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit
+! hint: choose one such as builder-1
 [125]
 $ kiln from --name a/b base
 ! Error: cannot name a container `a/b`: a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit
+! hint: choose one such as builder-1
 [125]
 $ kiln containers --format '{{.ContainerName}}'
 taken

@@ -442,3 +442,34 @@ $ kiln inspect base base
 "#,
     );
 }
+
+#[test]
+fn templates_show_structs_as_go_does() {
+    let Some(env) = with_base("templates_show_structs_as_go_does") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from -q --name c base; kiln config --author 'Ann B' --env A=1 --port 80/tcp --volume /data --healthcheck 'CMD true' --healthcheck-interval 90s --healthcheck-retries 3 c; kiln commit -q --format docker --timestamp 1000000000 c made | wc -l
+c
+1
+$ kiln inspect --format '{{.OCIv1.Created}}, {{.Docker.Config.Healthcheck}}, {{.Docker.Config.Healthcheck.Interval}}, {{.Docker.Size}}' made
+<time>, {[CMD true] 1m30s 30s 0s 3}, 1m30s, 0
+$ kiln inspect --format '{{.OCIv1.Config}} {{.OCIv1.RootFS.Type}} {{.OCIv1.Config.Volumes}} {{.IDMappingOptions}}' made
+{ map[80/tcp:{}] [PATH=/bin KEPT=yes A=1] [] [/bin/sh] map[/data:{}]  map[of:base]  false} layers map[/data:{}] {true true [] [] false {0 0   [] []}}
+$ kiln inspect --format '{{range .OCIv1.History}}{{.}};{{end}} {{with .OCIv1.Config}}{{.ExposedPorts}}{{end}}' made
+{<time> written by hand   false};{<time> /bin/sh Ann B FROM localhost/base:latest false}; map[80/tcp:{}]
+$ kiln inspect --format '{{$e := .OCIv1.Config.Env}}{{printf "%s|%v|%5d%%" $e .OCIv1.Config.ExposedPorts (len $e) -}} {{/* no more */}}{{- "}}" }} {{if .OCIv1.Config.Cmd}}{{index .OCIv1.Config.Cmd 0}}{{else}}none{{end}}' made
+[PATH=/bin KEPT=yes A=1]|map[80/tcp:{}]|    3%}} /bin/sh
+$ # What is shown so is the same to all that takes it apart.
+> kiln inspect --format '{{json .Docker.Config.Healthcheck}} {{json .OCIv1.Created}} {{join .OCIv1.Config.Env ","}}' made
+{"Interval":90000000000,"Retries":3,"Test":["CMD","true"],"Timeout":30000000000} "<time>" PATH=/bin,KEPT=yes,A=1
+$ kiln inspect --format '{{.}}' made | cut -c1-40; kiln inspect --format '{{range .NamespaceOptions}}{{.}}{{end}}' c
+{buildah 0.0.1 localhost/made:latest d0c
+{cgroup false }{ipc false }{mount false }{network true }{pid false }{user true }{uts false }
+$ kiln inspect --format '{{.OCIv1.Config.Env' made
+! Error: cannot use the format `{{.OCIv1.Config.Env`: template: format:1:20: unclosed action
+! hint: a format is a Go template such as '{{.ID}} {{.Name}}', or json
+[125]
+"#,
+    );
+}

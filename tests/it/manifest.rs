@@ -145,6 +145,7 @@ $ kiln manifest create base
 [125]
 $ kiln manifest create Upper
 ! Error: cannot use the image name `Upper`: an image name has no upper-case letters
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln manifest create new nosuch
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id

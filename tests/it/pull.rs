@@ -56,6 +56,7 @@ $ kiln pull --retry 0 docker://localhost:1/x
 [125]
 $ kiln pull nosuch:tag:x
 ! Error: cannot use the image name `nosuch:tag:x`: a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ mkdir empty; kiln pull oci:empty
 ! Error: cannot open the OCI layout `empty`: No such file or directory (os error 2)

@@ -58,9 +58,11 @@ $ kiln rename one one
 [125]
 $ kiln rename one ''
 ! Error: cannot name a container ``: a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit
+! hint: choose one such as builder-1
 [125]
 $ kiln rename one a/b
 ! Error: cannot name a container `a/b`: a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit
+! hint: choose one such as builder-1
 [125]
 $ kiln rename one two three
 ! Error: cannot understand `three`: `kiln rename` takes no further word

@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
+mod stamps;
+
 use crate::support::{Env, Need, images, needs, tell};
 
 /// An environment with a busybox image in the layout `layout`. `None`, and `test` on the list, where there is none.

@@ -157,6 +157,7 @@ flag /root
 uid=0(root) gid=0(root) groups=0(root)
 $ kiln run --env =x c true
 ! Error: cannot set the variable `=x`: it has no name
+! hint: write NAME=VALUE, or NAME alone for the value that it has here
 [125]
 $ kiln run c hostname | grep -c '^[0-9a-f]\{12\}$'
 1

@@ -54,9 +54,11 @@ $ kiln run --no-hosts --no-hostname c ls /etc/hosts /etc/hostname
 [1]
 $ kiln run --hostname "$(printf 'a\nb')" c true
 ! Error: cannot use the host name `a\nb`: a host name is one word of at most 64 letters
+! hint: leave --hostname away for the beginning of the container's id
 [125]
 $ kiln run --hostname '' c true
 ! Error: cannot use the host name ``: a host name is one word of at most 64 letters
+! hint: leave --hostname away for the beginning of the container's id
 [125]
 "#,
     );

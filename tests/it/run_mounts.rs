@@ -41,6 +41,7 @@ $ kiln run --mount type=bind,dst=/d c true
 [125]
 $ kiln run --mount type=bind,src=/tmp,dst=/d,bind-propagation=rw,lowerdir=/ c true
 ! Error: cannot use the mount `type=bind,src=/tmp,dst=/d,bind-propagation=rw,lowerdir=/`: a mount has no option `lowerdir`
+! hint: the options of each type are in `kiln run --help`, --mount
 [125]
 $ kiln run --mount type=bind,src="$PWD/data",dst=/d,noexec c busybox grep -c '/d .*noexec' /proc/mounts
 1

@@ -53,15 +53,19 @@ $ kiln tag nosuch x
 [125]
 $ kiln tag base Upper
 ! Error: cannot use the image name `Upper`: an image name has no upper-case letters
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln tag base good Upper
 ! Error: cannot use the image name `Upper`: an image name has no upper-case letters
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln tag base a:b:c
 ! Error: cannot use the image name `a:b:c`: a tag has up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln tag base 'sp ace'
 ! Error: cannot use the image name `sp ace`: a part of a name has lower-case letters and digits, with `.`, `_`, `__` or `-` between them
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 $ kiln tag base x@sha256:0000000000000000000000000000000000000000000000000000000000000000
 ! Error: cannot tag an image `localhost/x@sha256:<id-1>`: a digest is not given, it follows from the content

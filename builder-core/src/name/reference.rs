@@ -73,7 +73,9 @@ impl FromStr for Reference {
     fn from_str(text: &str) -> Result<Self> {
         let refuse = |why: &str| {
             let shown: String = text.chars().take(100).collect();
-            Err(Error::invalid(format!("cannot use the image name `{shown}`")).because(why.to_owned()))
+            Err(Error::invalid(format!("cannot use the image name `{shown}`"))
+                .because(why.to_owned())
+                .hint("a name is [HOST/]PATH[:TAG], for example localhost/app:1.0"))
         };
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest.parse::<Digest>()?)),

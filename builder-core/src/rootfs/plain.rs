@@ -16,7 +16,7 @@ use crate::host::Users;
 use crate::rootfs::mounted::lowers;
 use crate::store::{ContainerGuard, ContainerRecord, LayerRecord, LogEntry, Logged, TreeId, Work};
 use crate::sys::{mount, mount_attr, random};
-use crate::tree::{Apply, Changes, Devices, Marks, Options, Root, Stack, Survey};
+use crate::tree::{Apply, Changes, Devices, Marks, Options, Root, Stack, Survey, has_change_times};
 
 fn directory(guard: &ContainerGuard) -> PathBuf {
     guard.dir().join("plain")
@@ -38,8 +38,8 @@ pub(super) fn open(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -
     mount::clone_of(&dir.join("fs")).cannot("open the container", name)
 }
 
-/// The tree of a container that is open, with the owners that its files have in the namespace of `users`; none if it has
-/// none of its own.
+/// The tree of a container that is open, with the owners that its files have in the namespace of `users`; none if it
+/// has none of its own.
 pub(crate) fn shown(builder: &Builder<'_>, record: &ContainerRecord, users: &Users) -> Result<Option<Root>> {
     let dir = builder.store.container_dir(&record.id).join("plain");
     if !dir.join("state").exists() {
@@ -60,7 +60,10 @@ fn make(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<()
     let mut parts = vec![guard.upper()];
     parts.extend(lowers(&builder.store, &guard.record)?);
     let root = merge(builder, &parts, &fresh.join("fs"))?;
-    let mut survey = Survey::take(&root, now_nanoseconds())?;
+    let mut survey = match has_change_times(&fresh).cannot("look at", fresh.display())? {
+        true => Survey::take(&root, now_nanoseconds())?,
+        false => Survey::read(&root)?,
+    };
     survey.settle(now_nanoseconds);
     let state = State { made_of: made_of(&guard.record), survey };
     state.write(&fresh)?;

@@ -5,20 +5,18 @@
 
 use std::time::{Duration, Instant};
 
-use crate::builder::{Builder, now, now_nanoseconds};
-use crate::error::{Context, Result};
+use crate::builder::{Builder, now};
+use crate::error::Result;
 use crate::oci::Digest;
 use crate::rootfs::{self, Quiet};
+use crate::steps::content;
 use crate::steps::key::Definition;
 use crate::steps::timeline;
 use crate::store::containers::frozen_of;
-use crate::store::layers::TreeContent;
 use crate::store::{
     ContainerGuard, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store, TreeId, Work,
 };
 use crate::sys::lock::Lock;
-use crate::tree::Root;
-use crate::tree::fingerprint::{self, Whole};
 
 /// What a step by hand is called.
 const LINE: &str = "changed by hand";
@@ -94,9 +92,9 @@ fn key_frozen(
 ) -> Result<()> {
     let begun = Instant::now();
     let store = &builder.store;
-    let since = timeline::since(&guard.record);
+    let since = content::since(store, &guard.record);
     let contents =
-        trees.iter().map(|tree| timeline::content(store, tree, since)).collect::<Result<Vec<_>>>()?;
+        trees.iter().map(|tree| content::of_tree(store, tree, since)).collect::<Result<Vec<_>>>()?;
     let newer = guard.record.log.split_off(start);
     let before = timeline::state(builder, guard)?;
     guard.record.log.extend(newer);
@@ -182,7 +180,7 @@ fn take_or_freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
     let start = Instant::now();
     let store = &builder.store;
     let before = timeline::state(builder, guard)?;
-    let content = content(store, guard)?;
+    let content = content::of_upper(store, guard)?;
     let mut definition = Definition::new(StepKind::Hand, LINE.to_owned());
     definition.field("content", content.digest.hex());
     let key = definition.key(before);
@@ -194,13 +192,4 @@ fn take_or_freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard
     store.update_tree(&tree, |record| record.content = Some(content))?;
     let made = Made { before, key, at, took: start.elapsed(), tree };
     made.record(store, work, guard, definition)
-}
-
-/// What the upper is by content.
-fn content(store: &Store, guard: &ContainerGuard) -> Result<TreeContent> {
-    let (since, until) = (timeline::since(&guard.record), now_nanoseconds());
-    let upper = guard.upper();
-    let root = Root::open_host(&upper).cannot("open", upper.display())?;
-    let Whole { digest, bytes, .. } = fingerprint::of_tree(&root, store.form(), since, until)?;
-    Ok(TreeContent { digest, bytes, since, until })
 }

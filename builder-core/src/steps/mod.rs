@@ -3,6 +3,7 @@
 pub(crate) mod add;
 pub(crate) mod config;
 pub(crate) mod container;
+pub(crate) mod content;
 pub(crate) mod copy;
 mod explain;
 pub(crate) mod hand;

@@ -9,25 +9,21 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::builder::{Builder, now, now_nanoseconds};
+use crate::builder::{Builder, now};
 use crate::error::{Context, Result};
 use crate::event::{Event, Fate};
 use crate::oci::Digest;
 use crate::rootfs;
+use crate::steps::content;
 use crate::steps::explain;
 use crate::steps::hand::{self, Cut};
 use crate::steps::key::{Definition, Framed};
-use crate::store::layers::{TreeContent, chain_id};
+use crate::store::layers::chain_id;
 use crate::store::{
     ContainerGuard, ContainerRecord, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store,
     TreeId, Work,
 };
 use crate::sys::lock::{self, Lock, Mode};
-use crate::tree::Root;
-use crate::tree::fingerprint::{self, Whole};
-
-/// How early the clock of a file system may be, nanoseconds: its times are those of the last tick.
-const TICK: i64 = 1_000_000_000;
 
 /// The exit code of a verb that failed itself, as the command line has it.
 const FAILED: u8 = 125;
@@ -138,10 +134,10 @@ where
     let store = &builder.store;
     let Asked { mut definition, perform, log, work, verb } = asked;
     let why = tell_why(builder, guard, &definition, before.unwrap_or_else(|| Digest::of(b"")));
-    let (unread, since) = (unread(store, guard)?, since(&guard.record));
+    let (unread, since) = (unread(store, guard)?, content::since(store, &guard.record));
     let start = Instant::now();
     let done = std::thread::scope(|scope| {
-        let read = || unread.iter().try_for_each(|tree| content(store, tree, since).map(drop));
+        let read = || unread.iter().try_for_each(|tree| content::of_tree(store, tree, since).map(drop));
         let reading = (before.is_none() && !unread.is_empty()).then(|| scope.spawn(read));
         let done = perform(guard);
         let took = start.elapsed();
@@ -388,15 +384,10 @@ pub(crate) fn reattach(
     Ok(())
 }
 
-/// From when on, nanoseconds since the epoch, a modification time only says that the build made it.
-pub(crate) fn since(record: &ContainerRecord) -> i64 {
-    record.created - TICK
-}
-
 /// What the container's files are now, by content: equal for containers that later steps cannot tell apart.
 pub(crate) fn state(builder: &Builder<'_>, guard: &mut ContainerGuard) -> Result<Digest> {
     let store = &builder.store;
-    let since = since(&guard.record);
+    let since = content::since(store, &guard.record);
     let known = guard
         .record
         .log
@@ -423,7 +414,7 @@ pub(crate) fn state(builder: &Builder<'_>, guard: &mut ContainerGuard) -> Result
             Logged::Froze(tree) => {
                 let mut framed = Framed::new("kiln files 1 +");
                 framed.add(state.hex());
-                framed.add(content(store, tree, since)?.digest.hex());
+                framed.add(content::of_tree(store, tree, since)?.digest.hex());
                 state = framed.finish();
             }
             Logged::Step(_) => {
@@ -444,23 +435,6 @@ fn remember(guard: &mut ContainerGuard, place: Option<usize>, state: Digest) {
     {
         step.after = Some(state);
     }
-}
-
-/// What a tree is by content: remembered, or read now.
-pub(crate) fn content(store: &Store, tree: &TreeId, since: i64) -> Result<TreeContent> {
-    let record = store.tree(tree)?;
-    if let Some(known) = record.content {
-        return Ok(known);
-    }
-    let until = now_nanoseconds();
-    let path = store.tree_fs(tree);
-    let root = Root::open_host(&path).cannot("open the layer", tree)?;
-    let Whole { digest, bytes, linked } = fingerprint::of_tree(&root, store.form(), since, until)?;
-    let content = TreeContent { digest, bytes, since, until };
-    store.update_tree(tree, |record| {
-        (record.content, record.linked) = (Some(content), Some(linked));
-    })?;
-    Ok(content)
 }
 
 fn milliseconds(took: Duration) -> u64 {

@@ -18,9 +18,11 @@ pub(super) fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     let shown: String = name.chars().take(80).collect();
-    Err(Error::invalid(format!("cannot name a container `{shown}`")).because(
-        "a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit",
-    ))
+    Err(Error::invalid(format!("cannot name a container `{shown}`"))
+        .because(
+            "a name has up to 200 letters, digits, `_`, `.` and `-`, the first of them a letter or digit",
+        )
+        .hint("choose one such as builder-1"))
 }
 
 impl Store {

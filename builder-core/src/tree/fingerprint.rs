@@ -76,7 +76,7 @@ impl Fingerprint {
     }
 
     /// Adds the modification time of the entry that was added last.
-    fn time(&mut self, time: Option<Timestamp>) {
+    pub(crate) fn time(&mut self, time: Option<Timestamp>) {
         let time = time.map(|time| [time.seconds.to_le_bytes(), i64::from(time.nanoseconds).to_le_bytes()]);
         self.field(&time.map(|time| time.concat()).unwrap_or_default());
     }

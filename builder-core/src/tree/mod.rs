@@ -34,7 +34,7 @@ pub(crate) use merge::{Finder, Stack};
 pub(crate) use owners::give_up_owners;
 pub use root::Root;
 pub(crate) use shuffle::shuffle;
-pub(crate) use stamp::Stamp;
+pub(crate) use stamp::{Stamp, has_change_times};
 pub(crate) use survey::{Changes, Survey};
 pub(crate) use twin::{copy_tree, twin, twin_of_extents};
 pub(crate) use walk::{

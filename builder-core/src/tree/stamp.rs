@@ -3,9 +3,11 @@
 //! The kernel changes the ctime with whatever changes, and nobody can set it back; but within one tick of the clock two
 //! changes look alike, so what is young is never trusted. Not every file system keeps to this: see [`is_kept_by`].
 
+use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 
-use rustix::fs::Stat;
+use rustix::fs::{CWD, Mode, OFlags, Stat, Timespec, Timestamps};
 
 /// Bytes of a stamp.
 const LENGTH: usize = 68;
@@ -60,4 +62,22 @@ pub(crate) fn is_kept_by(file: impl AsFd) -> bool {
     const KEEPERS: [u32; 7] =
         [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e];
     rustix::fs::fstatfs(file).is_ok_and(|stat| KEEPERS.contains(&(stat.f_type as u32)))
+}
+/// Whether files in a directory have a time of change of their own, that nobody can set. In some that a program
+/// provides it is the time of modification. A file is made to see it, and removed.
+pub(crate) fn has_change_times(dir: &Path) -> io::Result<bool> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = rustix::fs::openat(CWD, dir, flags, Mode::empty())?;
+    if is_kept_by(&dir) {
+        return Ok(true);
+    }
+    let name = ".kiln-clock";
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&dir, name, flags, Mode::from_raw_mode(0o600))?;
+    let long_ago = Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
+    let set = rustix::fs::futimens(&file, &Timestamps { last_access: long_ago, last_modification: long_ago });
+    let stat = set.and_then(|()| rustix::fs::fstat(&file));
+    drop(file);
+    rustix::fs::unlinkat(&dir, name, rustix::fs::AtFlags::empty())?;
+    Ok(stat?.st_ctime != long_ago.tv_sec)
 }

@@ -3,6 +3,9 @@
 //! A [`Survey`] has the signature of every file: inode, time of change, size, mode, owner. [`Changes`] walks the tree
 //! again and gives the entries that differ, as a layer over the old state has them: a directory before what is in it,
 //! and whiteouts for what is gone. More than what changed may be given, never less.
+//!
+//! Some file systems that programs provide have no time of change of their own: it is the time of modification, which
+//! anyone can set. There every file is read, and a hash of it is in the place of that time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -10,9 +13,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::tree::fingerprint::{Fingerprint, hash_entry};
 use crate::tree::links::Links;
 use crate::tree::walk::{Found, OPEN, Scan, Signature};
-use crate::tree::{Entry, Marks, Meta, Node, RelPath, Root, Timestamp};
+use crate::tree::{Content, Entry, Marks, Meta, Node, RelPath, Root, Timestamp};
 
 /// The signatures of a tree.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,6 +26,9 @@ pub(crate) struct Survey {
     since: Timestamp,
     files: BTreeMap<RelPath, Signature>,
 }
+
+/// The beginning of a survey by content: no hash is as late.
+const BY_CONTENT: Timestamp = Timestamp { seconds: i64::MAX, nanoseconds: 0 };
 
 /// No file system's clock ticks more slowly, in nanoseconds (a kernel with 100 ticks a second).
 const TICK: i64 = 20_000_000;
@@ -45,10 +52,23 @@ impl Survey {
         Ok(survey)
     }
 
+    /// Reads all of `root`, where times of change say nothing.
+    pub(crate) fn read(root: &Root) -> Result<Self> {
+        let mut files = BTreeMap::new();
+        for found in Scan::new(root, Marks::None, OPEN) {
+            let found = by_content(found?)?;
+            files.insert(found.entry.path, found.signature);
+        }
+        Ok(Survey { since: BY_CONTENT, files })
+    }
+
     /// Of a tree that nobody has written to since the look began, and nobody does before this returns: waits until
     /// whatever is changed later has another time, so that nothing need be given as changed that is not. `now` is the
     /// clock, in nanoseconds since the epoch.
     pub(crate) fn settle(&mut self, now: fn() -> i64) {
+        if self.since == BY_CONTENT {
+            return;
+        }
         let youngest = self.files.values().map(|file| file.changed).max();
         if youngest.is_some_and(|youngest| youngest >= self.since) {
             std::thread::sleep(Duration::from_nanos(TICK.unsigned_abs() * 2));
@@ -100,6 +120,26 @@ impl Survey {
     }
 }
 
+/// With a hash of all that can be read of it in the place of the time of its last change.
+fn by_content(mut found: Found) -> Result<Found> {
+    let entry = &found.entry;
+    let content = match &entry.node {
+        Node::File { size, content: Content::At { dir, name } } => {
+            let content = Content::At { dir: dir.clone(), name: name.clone() };
+            let node = Node::File { size: *size, content };
+            hash_entry(&mut Entry { path: entry.path.clone(), meta: Meta::default(), node })?
+        }
+        _ => None,
+    };
+    let mut print = Fingerprint::default();
+    print.add(&RelPath::root(), entry, content.as_ref());
+    print.time(Some(entry.meta.mtime));
+    // Sixty bits, which are below the seconds of `BY_CONTENT`.
+    let start = i64::from_str_radix(&print.finish()[..15], 16).expect("it is hexadecimal");
+    found.signature.changed = Timestamp::from_seconds(start);
+    Ok(found)
+}
+
 fn timestamp(seconds: i64, nanoseconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanoseconds: u32::try_from(nanoseconds).ok()? })
 }
@@ -123,7 +163,10 @@ impl<'a> Changes<'a> {
             scan: Scan::new(root, Marks::None, OPEN),
             links: Links::default(),
             before,
-            after: Survey::begin(now),
+            after: match before.since {
+                BY_CONTENT => Survey { since: BY_CONTENT, files: BTreeMap::new() },
+                _ => Survey::begin(now),
+            },
             above: Vec::new(),
             ready: VecDeque::new(),
             gone: None,
@@ -145,6 +188,7 @@ impl<'a> Changes<'a> {
                 return Ok(gone.next().map(whiteout));
             }
             match self.scan.next().transpose()? {
+                Some(found) if self.before.since == BY_CONTENT => self.weigh(by_content(found)?),
                 Some(found) => self.weigh(found),
                 None => self.gone = Some(self.missing().into_iter()),
             }

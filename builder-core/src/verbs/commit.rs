@@ -75,12 +75,12 @@ pub struct Commit {
 }
 
 /// An image that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Committed {
     /// The image id.
     pub id: Digest,
-    /// The manifest's digest.
-    pub manifest: Digest,
+    /// Its manifest, where it was put.
+    pub manifest: Descriptor,
     /// The full name it got in the store.
     pub name: Option<String>,
 }
@@ -153,7 +153,7 @@ impl Commit {
                 let cached = cache.as_ref().map(|cache| cache.before(&source));
                 let source: &dyn Source = cached.as_ref().map_or(&source, |cached| cached);
                 let copied = copy_image(source, &*sink, &options, builder.reporter())?;
-                Committed { id, manifest: copied.manifest.digest, name: None }
+                Committed { id, manifest: copied.manifest, name: None }
             }
             named => {
                 let export = beside::describe(builder, &work, &layer, self.times)?;
@@ -213,11 +213,13 @@ impl Commit {
         let store = &builder.store;
         let names: Vec<String> = name.iter().map(ToString::to_string).collect();
         let bytes = manifest.to_bytes();
-        let id = store.publish_image(work, config, &bytes, manifest.format().manifest(), &names)?;
+        let media_type = manifest.format().manifest();
+        let id = store.publish_image(work, config, &bytes, media_type, &names)?;
         if !self.passing {
             beside::publish(builder, work, id, &names)?;
         }
-        Ok(Committed { id, manifest: Digest::of(&bytes), name: names.into_iter().next() })
+        let manifest = Descriptor::of(media_type, &bytes);
+        Ok(Committed { id, manifest, name: names.into_iter().next() })
     }
 }
 

@@ -204,8 +204,18 @@ impl Rmi {
         beside::remove_at(builder, &storage, &self.image, self.force)
     }
 
-    /// Takes the name away, then the image if that was its last. What only it used goes too.
+    /// Takes the name away, then the image if that was its last. What only it used goes too, with the images without a
+    /// name that only it was made of.
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Removed> {
+        self.remove(builder, true)
+    }
+
+    /// As [`Rmi::perform`], but what the image was made of stays.
+    pub(crate) fn perform_alone(&self, builder: &Builder<'_>) -> Result<Removed> {
+        self.remove(builder, false)
+    }
+
+    fn remove(&self, builder: &Builder<'_>, with_parents: bool) -> Result<Removed> {
         let here = builder.store.find_image(&self.image);
         // Ours that were made of it are told of before anything goes.
         let there = beside::named(builder, &self.image)?.map(|(_, named)| named);
@@ -234,7 +244,7 @@ impl Rmi {
         // A name given meanwhile keeps the image: somebody wants it.
         let gone =
             builder.store.remove_image(entry.id, |now| now.names.iter().all(|name| known.contains(name)))?;
-        let parents = match image.filter(|_| gone) {
+        let parents = match image.filter(|_| gone && with_parents) {
             Some(image) => family::remove_left(builder, &image)?,
             None => Vec::new(),
         };

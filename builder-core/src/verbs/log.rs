@@ -2,8 +2,8 @@
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
+use crate::steps::content;
 use crate::steps::history::{self, Stepped};
-use crate::steps::timeline;
 use crate::store::{Logged, Outcome};
 
 /// One line of a container's log.
@@ -39,13 +39,13 @@ impl Log {
     pub fn perform(&self, builder: &Builder<'_>) -> Result<Vec<LogLine>> {
         let record = builder.store.find_container(&self.container)?;
         history::require(&record, "show the steps of")?;
-        let since = timeline::since(&record);
+        let since = content::since(&builder.store, &record);
         let mut lines = Vec::new();
         for stepped in history::steps(&record) {
             let mut size = 0;
             for entry in stepped.entries {
                 if let Logged::Froze(tree) = &entry.did {
-                    size += timeline::content(&builder.store, tree, since)?.bytes;
+                    size += content::of_tree(&builder.store, tree, since)?.bytes;
                 }
             }
             lines.push(line(&stepped, size));

@@ -17,7 +17,7 @@ use crate::event::{Event, Silent};
 use crate::name::Location;
 use crate::oci::{ConfigEdit, Digest};
 use crate::rootfs;
-use crate::steps::{history, timeline};
+use crate::steps::{content, history};
 use crate::store::containers::Base;
 use crate::store::layers::TreeContent;
 use crate::store::steps::MAX_KEPT;
@@ -81,7 +81,7 @@ impl StepCache {
         if self.from.is_empty() { builder } else { builder.asking(self) }
     }
 
-    /// Sends the last step of a container that was performed, unless it was sent before.
+    /// Sends the last step of a container, performed or known here, unless it was sent before.
     pub fn send(&self, builder: &Builder<'_>, container: &str) -> Result<()> {
         if self.to.is_empty() {
             return Ok(());
@@ -90,7 +90,7 @@ impl StepCache {
         let steps = history::steps(&record);
         let last = steps.iter().rfind(|stepped| stepped.step.kind != StepKind::Config);
         let Some(key) = last
-            .filter(|stepped| stepped.step.outcome == Outcome::Performed)
+            .filter(|stepped| matches!(stepped.step.outcome, Outcome::Performed | Outcome::Cached))
             .and_then(|stepped| stepped.step.key)
         else {
             return Ok(());
@@ -106,7 +106,9 @@ impl StepCache {
             return Ok(());
         }
         let content = match &step.tree {
-            Some(tree) => Some(timeline::content(&builder.store, tree, timeline::since(&record))?),
+            Some(tree) => {
+                Some(content::of_tree(&builder.store, tree, content::since(&builder.store, &record))?)
+            }
             None => None,
         };
         let printed = zstd::encode_all(printed.bytes(), 0).cannot("compress", "what the step printed")?;
@@ -136,7 +138,7 @@ impl StepCache {
             };
             push.perform(builder).map(drop)
         });
-        let gone = Rmi { image, force: true }.perform(builder);
+        let gone = Rmi { image, force: true }.perform_alone(builder);
         sent.and(gone.map(drop))
     }
 
@@ -152,7 +154,7 @@ impl StepCache {
         let silent = Builder::open(&builder.settings, builder.host, &Silent)?;
         let image = pull.perform(&silent)?.id.hex();
         let taken = self.record(&silent, &image, key);
-        let gone = Rmi { image, force: true }.perform(&silent);
+        let gone = Rmi { image, force: true }.perform_alone(&silent);
         taken.and(gone.map(drop))
     }
 

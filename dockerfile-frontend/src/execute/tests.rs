@@ -11,6 +11,8 @@ use crate::verbs::{Copy, Origin};
 struct Notes {
     lines: Mutex<Vec<String>>,
     on_build: Vec<String>,
+    /// The stage that has those.
+    on_build_at: usize,
     env: Vec<(String, String)>,
     fails_at: Option<&'static str>,
     /// How many stages must be at work before one goes on.
@@ -28,7 +30,7 @@ impl Verbs for Notes {
         while self.running.load(Ordering::SeqCst) < self.together {
             std::thread::yield_now();
         }
-        let on_build = if stage.index == 0 { self.on_build.clone() } else { Vec::new() };
+        let on_build = if stage.index == self.on_build_at { self.on_build.clone() } else { Vec::new() };
         Ok(Begun { container, env: self.env.clone(), on_build, ..Begun::default() })
     }
 
@@ -63,6 +65,15 @@ fn show(verb: &Verb) -> String {
 }
 
 fn build(text: &str, notes: &Notes, arguments: &[(&str, &str)]) -> Result<Built, Failed<String>> {
+    build_by(text, notes, arguments, 0)
+}
+
+fn build_by(
+    text: &str,
+    notes: &Notes,
+    arguments: &[(&str, &str)],
+    jobs: usize,
+) -> Result<Built, Failed<String>> {
     let source = Source::new("Dockerfile", text.as_bytes()).unwrap();
     let parsed = parse(&source);
     assert!(!parsed.has_errors(), "{:?}", parsed.diagnostics);
@@ -74,7 +85,7 @@ fn build(text: &str, notes: &Notes, arguments: &[(&str, &str)]) -> Result<Built,
         source: &source,
         graph: &graph,
         given: &given,
-        jobs: 0,
+        jobs,
         all: false,
     };
     execute(build, notes)
@@ -168,6 +179,26 @@ fn what_the_base_has_for_builds_on_it_comes_first() {
     assert_eq!(steps[1..], ["c0 ONBUILD", "c0 RUN echo $X", "c0 COPY a /b", "c0 CMD [\"x\"]"]);
     let wrong = Notes { on_build: vec!["RNU x".into()], ..Notes::default() };
     assert!(matches!(build("FROM a\n", &wrong, &[]), Err(Failed::Words(_))));
+}
+
+#[test]
+fn triggers_take_files_of_stages_that_nothing_else_needs() {
+    let text = "FROM a AS Below\nRUN below\nFROM below AS made\nRUN made\nFROM b AS other\nRUN other\n\
+                FROM c\nRUN own\n";
+    for jobs in [0, 1] {
+        let on_build = vec!["COPY --from=made /x /y".into(), "RUN --mount=from=0,target=/m x".into()];
+        let notes = Notes { on_build, on_build_at: 3, ..Notes::default() };
+        build_by(text, &notes, &[], jobs).unwrap();
+        let told = notes.lines.into_inner().unwrap();
+        let place = |line: &str| told.iter().position(|one| one.contains(line)).unwrap_or(usize::MAX);
+        assert!(place("c0 RUN below") < place("c1 RUN made"), "{told:#?}");
+        assert!(place("c1 RUN made") < place("copy [\"/x\"] /y of Container(\"c1\")"), "{told:#?}");
+        assert!(place("c3 RUN own") != usize::MAX && place("RUN other") == usize::MAX, "{told:#?}");
+    }
+    // What fails there fails the build.
+    let on_build = vec!["COPY --from=made /x /y".into()];
+    let notes = Notes { on_build, on_build_at: 3, fails_at: Some("RUN below"), ..Notes::default() };
+    assert!(matches!(build(text, &notes, &[]), Err(Failed::Verb { span, .. }) if span.first == 2));
 }
 
 #[test]

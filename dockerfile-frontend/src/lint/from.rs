@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Report;
+use super::{MAX_NEAR, Report};
 use crate::ast::{Argument, From};
 use crate::diagnostic::nearest;
 use crate::scope::{Given, Global};
@@ -65,9 +65,12 @@ impl<'g> Before<'g> {
     }
 
     fn undeclared(&self, expansion: &Expansion, span: Span, report: &mut Report<'_, '_>) {
+        if report.is_full() {
+            return;
+        }
         for name in expansion.unset.iter().filter(|name| !self.names.contains(*name)) {
             let message = format!("FROM uses `{name}`, which no ARG before it declares");
-            let known: Vec<&str> = self.names.iter().map(String::as_str).collect();
+            let known: Vec<&str> = self.names.iter().take(MAX_NEAR).map(String::as_str).collect();
             match nearest(name, &known) {
                 Some(near) => {
                     let hint = format!("did you mean `{near}`?");

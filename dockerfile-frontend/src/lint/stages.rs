@@ -1,15 +1,14 @@
 //! Stages: their names, what they inherit, and instructions of which only the last counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Looked, Report};
 use crate::ast::{Body, Command, CommandLine, From, Value};
 use crate::source::Span;
 
 /// What a stage has said so far, or the stage it stands on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Said {
-    name: Option<String>,
     /// A `SHELL`, so that commands are run by one on purpose.
     shell: bool,
     /// A `WORKDIR`. Of an image it does not count: another version may have another one.
@@ -17,16 +16,21 @@ struct Said {
 }
 
 pub(super) fn look(looked: &Looked<'_>, report: &mut Report<'_, '_>) {
-    let mut stages: Vec<Said> = Vec::new();
+    // What the last stage of each name has said, and the one that is looked at.
+    let mut named: HashMap<&str, Said> = HashMap::new();
+    let mut here: Option<(Option<&str>, Said)> = None;
     let mut last: BTreeMap<&str, Span> = BTreeMap::new();
     for instruction in &looked.dockerfile.instructions {
         let span = instruction.span;
         if let Body::From(from) = &instruction.body {
             last.clear();
-            stages.push(begin(from, span, &stages, report));
+            if let Some((Some(name), said)) = here.take() {
+                named.insert(name, said);
+            }
+            here = Some((from.name.as_deref(), begin(from, span, &named, report)));
             continue;
         }
-        let Some(stage) = stages.last_mut() else { continue };
+        let Some((_, stage)) = &mut here else { continue };
         match &instruction.body {
             Body::Cmd(command) => {
                 count(&mut last, "CMD", span, report);
@@ -48,16 +52,14 @@ pub(super) fn look(looked: &Looked<'_>, report: &mut Report<'_, '_>) {
 }
 
 /// What a stage begins with, after a look at its name.
-fn begin(from: &From, span: Span, stages: &[Said], report: &mut Report<'_, '_>) -> Said {
+fn begin(from: &From, span: Span, named: &HashMap<&str, Said>, report: &mut Report<'_, '_>) -> Said {
     if let Some(name) = &from.name
-        && stages.iter().any(|stage| stage.name.as_ref() == Some(name))
+        && named.contains_key(name.as_str())
     {
         let message = format!("there is a stage `{name}` already: the later one counts from here on");
         report.warn("DuplicateStageName", span, Some(name), message);
     }
-    let image = from.image.to_lowercase();
-    let base = stages.iter().rev().find(|stage| stage.name.as_ref() == Some(&image));
-    Said { name: from.name.clone(), ..base.cloned().unwrap_or_default() }
+    named.get(from.image.to_lowercase().as_str()).copied().unwrap_or_default()
 }
 
 /// Notes an instruction of which only the last counts, and reports the one before.

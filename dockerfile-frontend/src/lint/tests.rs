@@ -225,3 +225,24 @@ fn what_a_build_is_given_stands_in_place_of_the_directive() {
     assert_eq!(Checks::of(&dockerfile, &given), Checks::parse("error=true"));
     assert_eq!(Checks::of(&dockerfile, &Given::default()), Checks::parse("skip=all"));
 }
+
+#[test]
+fn many_stages_and_variables_are_looked_at_in_one_pass() {
+    // Each of these had, or could have, a way to take time or memory that grows with the square of the file.
+    let files: [fn(usize) -> String; 5] = [
+        |number| format!("FROM scratch AS s{number}\n"),
+        |number| {
+            format!("FROM s{} AS s{number}\nENV V{number}=1\nLABEL x=$V{number}$V0\n", number.max(1) - 1)
+        },
+        |number| format!("FROM scratch AS a{number}\nCOPY --from=a{} /a /b\n", number.max(1) - 1),
+        |number| format!("FROM scratch\nCOPY --from=s{number} $UNKNOWN{number} /b\n"),
+        |number| format!("ARG A{number}=$A{}\nFROM scratch:$B{number}\n", number + 1),
+    ];
+    for file in files {
+        let text: String = (0..10_000).map(file).collect();
+        let source = Source::new("D", text.as_bytes()).unwrap();
+        let parsed = parse(&source);
+        let _ = crate::Graph::new(&parsed.dockerfile, &source, &Given::default(), None);
+        warnings(&text);
+    }
+}

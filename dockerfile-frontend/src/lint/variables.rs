@@ -1,9 +1,11 @@
 //! Variables that nothing declares, and those that hold what the image should not keep.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::from::Before;
-use super::{Looked, Outside, Report};
+use super::{Looked, MAX_NEAR, Outside, Report};
 use crate::ast::{Body, CopySource};
 use crate::diagnostic::nearest;
 use crate::scope::Given;
@@ -24,18 +26,20 @@ pub(super) fn look(looked: &Looked<'_>, report: &mut Report<'_, '_>) {
     let words = Words::new(looked.dockerfile.directives.escape);
     let nothing = Given { platform: looked.given.platform.clone(), ..Given::default() };
     let mut before = Before::new(words, looked.given, &nothing);
-    let mut stages: Vec<Stage> = Vec::new();
+    let mut named: HashMap<&str, Rc<Stage>> = HashMap::new();
+    let mut here: Option<(Option<&str>, Stage)> = None;
     for instruction in &looked.dockerfile.instructions {
         let span = instruction.span;
         if let Body::From(from) = &instruction.body {
             before.look_at(from, span, report);
-            let base = before.expand(from);
-            let stage = Stage::on(base.as_ref(), &stages);
-            stages.push(Stage { name: from.name.clone(), ..stage });
+            if let Some((Some(name), stage)) = here.take() {
+                named.insert(name, Rc::new(stage));
+            }
+            here = Some((from.name.as_deref(), Stage::on(before.expand(from), &named)));
             continue;
         }
         secrets(&instruction.body, span, report);
-        let Some(stage) = stages.last_mut() else {
+        let Some((_, stage)) = &here else {
             if let Body::Arg(arg) = &instruction.body {
                 arg.arguments.iter().for_each(|argument| before.declare(argument));
             }
@@ -45,63 +49,79 @@ pub(super) fn look(looked: &Looked<'_>, report: &mut Report<'_, '_>) {
             stage.undefined(text, words, span, looked.outside, report);
         }
         match &instruction.body {
-            Body::Env(pairs) => stage.known.extend(pairs.pairs.iter().map(|pair| pair.name.clone())),
-            Body::Arg(arg) => stage.known.extend(arg.arguments.iter().map(|argument| argument.name.clone())),
+            Body::Env(pairs) => stage.declare(pairs.pairs.iter().map(|pair| &pair.name)),
+            Body::Arg(arg) => stage.declare(arg.arguments.iter().map(|argument| &argument.name)),
             _ => {}
         }
     }
 }
 
-/// Where a stage has variables from that the file does not name.
-#[derive(Debug, Clone)]
+/// Where a stage has variables from that it does not declare itself.
+#[derive(Debug)]
 enum Base {
-    /// Nowhere, or what it has is among those that are known.
+    /// Nowhere, or they are among those that are known.
     Known,
+    /// Another stage.
+    Stage(Rc<Stage>),
     /// An image, by name and platform, that was not asked for yet.
     Image(String, Option<String>),
-    /// An image that is not at hand.
+    /// An image that is not at hand, or too many stages.
     Unknown,
 }
 
+/// As many stages are looked at that stand on each other.
+const MAX_DEPTH: usize = 100;
+
 /// The variables of a stage.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Stage {
-    name: Option<String>,
-    known: BTreeSet<String>,
-    base: Base,
+    known: RefCell<BTreeSet<String>>,
+    base: RefCell<Base>,
+    depth: usize,
 }
 
 impl Stage {
     /// A stage that stands on another one, which it has all variables of, or on an image.
-    fn on(base: Option<&(String, Option<String>)>, stages: &[Stage]) -> Self {
-        let known = BTreeSet::new();
-        let Some((image, platform)) = base else { return Stage { name: None, known, base: Base::Unknown } };
-        let is_it = |name: &String| name.eq_ignore_ascii_case(image);
-        if let Some(stage) = stages.iter().rev().find(|stage| stage.name.as_ref().is_some_and(is_it)) {
-            return stage.clone();
-        }
-        let base =
-            if image == "scratch" { Base::Known } else { Base::Image(image.clone(), platform.clone()) };
-        Stage { name: None, known, base }
+    fn on(base: Option<(String, Option<String>)>, named: &HashMap<&str, Rc<Stage>>) -> Self {
+        let (base, depth) = match base {
+            None => (Base::Unknown, 0),
+            Some((image, platform)) => match named.get(image.to_lowercase().as_str()) {
+                Some(stage) if stage.depth == MAX_DEPTH => (Base::Unknown, 0),
+                Some(stage) => (Base::Stage(Rc::clone(stage)), stage.depth + 1),
+                None if image == "scratch" => (Base::Known, 0),
+                None => (Base::Image(image, platform), 0),
+            },
+        };
+        Stage { known: RefCell::default(), base: RefCell::new(base), depth }
+    }
+
+    /// Notes variables that are there from here on.
+    fn declare<'n>(&self, names: impl Iterator<Item = &'n String>) {
+        self.known.borrow_mut().extend(names.cloned());
     }
 
     /// Reports the variables in `text` that nothing declares. The image is asked for only where that decides it.
     fn undefined(
-        &mut self,
+        &self,
         text: &str,
         words: Words,
         span: Span,
         outside: Outside<'_>,
         report: &mut Report<'_, '_>,
     ) {
+        if !text.contains('$') || report.is_full() {
+            return;
+        }
         let Ok(expansion) = words.expand(text, &()) else { return };
         for name in &expansion.unset {
             if USUAL.contains(&name.as_str()) || self.has(name, outside) {
                 continue;
             }
             let message = format!("`${name}` is used and nothing declares it");
-            let candidates: Vec<&str> = self.known.iter().map(String::as_str).chain(["PATH"]).collect();
-            match nearest(name, &candidates) {
+            let mut known = self.names();
+            known.push("PATH".to_owned());
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            match nearest(name, &known) {
                 Some(near) => {
                     let hint = format!("did you mean `${near}`?");
                     report.warn_with("UndefinedVar", span, Some(name), message, &hint);
@@ -111,17 +131,32 @@ impl Stage {
         }
     }
 
+    /// Some of the names that are known, those of this stage first.
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.known.borrow().iter().take(MAX_NEAR).cloned().collect();
+        if let Base::Stage(stage) = &*self.base.borrow()
+            && names.len() < MAX_NEAR
+        {
+            names.extend(stage.names());
+        }
+        names
+    }
+
     /// Whether there is a variable of this name, or may be one.
-    fn has(&mut self, name: &str, outside: Outside<'_>) -> bool {
-        if self.known.contains(name) {
+    fn has(&self, name: &str, outside: Outside<'_>) -> bool {
+        if self.known.borrow().contains(name) {
             return true;
         }
-        if let Base::Image(image, platform) = &self.base {
-            let found = (outside.variables_of)(image, platform.as_deref());
-            self.base = if found.is_some() { Base::Known } else { Base::Unknown };
-            self.known.extend(found.into_iter().flatten());
-        }
-        matches!(self.base, Base::Unknown) || self.known.contains(name)
+        let found = match &*self.base.borrow() {
+            Base::Known => return false,
+            Base::Unknown => return true,
+            Base::Stage(stage) => return stage.has(name, outside),
+            Base::Image(image, platform) => (outside.variables_of)(image, platform.as_deref()),
+        };
+        *self.base.borrow_mut() = if found.is_some() { Base::Known } else { Base::Unknown };
+        let unknown = found.is_none();
+        self.declare(found.unwrap_or_default().iter());
+        unknown || self.known.borrow().contains(name)
     }
 }
 

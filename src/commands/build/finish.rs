@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use builder_core::{
-    Commit, Committed, ConfigEdit, Error, Existing, Layers, Location, ManifestCreate, Push, Reference,
-    Result, Tag, Wanted,
+    Builder, Commit, Committed, ConfigEdit, Descriptor, Error, Existing, Index, Kind, Layers, Location,
+    ManifestCreate, Push, Reference, Result, Tag, Wanted, images,
 };
 use dockerfile_frontend::Built;
 
 use super::{Args, Job};
 use crate::build::output::Made;
 use crate::build::{Adapter, MadeStage, Options};
-use crate::commands::write_file;
+use crate::commands::{metadata, write_file};
 use crate::settings;
 
 /// An image that was built.
@@ -65,7 +65,8 @@ impl Args {
             };
             output.perform(builder, made, self.layers_elsewhere(), &self.registry)?;
         }
-        self.write_ids(&made)?;
+        let names: Vec<&str> = made.name.iter().chain(&more).map(String::as_str).collect();
+        self.write_ids(job, &made, &names)?;
         Ok(Image { id, told: false })
     }
 
@@ -173,10 +174,17 @@ impl Args {
         if let Some(name) = &self.manifest {
             make(name, Existing::Amend)?;
         }
-        if job.several {
-            self.tag.iter().try_for_each(|name| make(name, Existing::Replace))?;
+        if !job.several {
+            return Ok(());
         }
-        Ok(())
+        self.tag.iter().try_for_each(|name| make(name, Existing::Replace))?;
+        let names: Vec<&String> = self.manifest.iter().chain(&self.tag).collect();
+        let (Some(path), Some(first)) = (&self.metadata_file, names.first()) else { return Ok(()) };
+        let names = names.iter().map(|name| name.parse::<Reference>().map(|name| name.to_string()));
+        let names: Vec<String> = names.collect::<Result<_>>()?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let list = find_list(job.builder, first)?;
+        write_file(path, &metadata(None, &list, &names))
     }
 
     /// Whether the id goes to a file, and nowhere else then, as Buildah has it.
@@ -184,21 +192,27 @@ impl Args {
         self.iidfile.is_some() || self.iidfile_raw.is_some()
     }
 
-    fn write_ids(&self, made: &Committed) -> Result<()> {
+    /// Writes the files that tell of the image; of several platforms' images their list has one.
+    fn write_ids(&self, job: &Job<'_>, made: &Committed, names: &[&str]) -> Result<()> {
         if let Some(path) = &self.iidfile {
             write_file(path, &made.id.to_string())?;
         }
         if let Some(path) = &self.iidfile_raw {
             write_file(path, &made.id.hex())?;
         }
-        if let Some(path) = &self.metadata_file {
-            let mut fields = BTreeMap::from([
-                ("containerimage.config.digest", made.id.to_string()),
-                ("containerimage.digest", made.manifest.to_string()),
-            ]);
-            fields.extend(made.name.clone().map(|name| ("image.name", name)));
-            write_file(path, &serde_json::to_string_pretty(&fields).expect("plain data"))?;
+        if let Some(path) = self.metadata_file.as_ref().filter(|_| !job.several) {
+            write_file(path, &metadata(Some(made.id), &made.manifest, names))?;
         }
         Ok(())
     }
+}
+
+/// The descriptor of a list in the store.
+fn find_list(builder: &Builder<'_>, name: &str) -> Result<Descriptor> {
+    let full = name.parse::<Reference>()?.to_string();
+    let found = images(builder)?.into_iter().find(|image| image.names.contains(&full));
+    let found = found.ok_or_else(|| {
+        Error::new(Kind::NotFound, format!("cannot find the list `{name}`")).because("somebody removed it")
+    })?;
+    Ok(Descriptor::new(&Index::default().media_type, found.digest, found.size))
 }

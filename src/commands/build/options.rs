@@ -224,6 +224,11 @@ impl Args {
         }
         for text in &self.annotation {
             let (name, value) = text.split_once('=').unwrap_or((text, ""));
+            if name.is_empty() {
+                return Err(
+                    Error::invalid("cannot use an annotation without a name").hint("--annotation NAME=VALUE")
+                );
+            }
             edits.push(ConfigEdit::Annotation(name.to_owned(), value.to_owned()));
         }
         Ok(edits)

@@ -112,15 +112,11 @@ impl Args {
                 .because("there is no name for the list of their images")
                 .hint("add --manifest NAME or --tag NAME"));
         }
-        let one_only = [
-            ("--iidfile", self.iidfile.is_some()),
-            ("--iidfile-raw", self.iidfile_raw.is_some()),
-            ("--metadata-file", self.metadata_file.is_some()),
-        ];
+        let one_only = [("--iidfile", self.iidfile.is_some()), ("--iidfile-raw", self.iidfile_raw.is_some())];
         if let Some((flag, _)) = one_only.iter().find(|(_, given)| *given) {
             return Err(Error::invalid(format!("cannot use `{flag}` with several platforms"))
                 .because("each of them has an image of its own")
-                .hint("leave it away: the ids are printed, in the order of the platforms"));
+                .hint("leave it away: the ids are printed in order, and --metadata-file tells of the list"));
         }
         Ok(platforms)
     }

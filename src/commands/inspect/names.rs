@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 
 use crate::ui::template;
 
+mod go;
+
+use go::{duration, print, time};
+
 /// A description as templates see it.
 pub(super) fn for_template(shown: &Value) -> Value {
     let mut named = shown.clone();
@@ -17,19 +21,36 @@ pub(super) fn for_template(shown: &Value) -> Value {
         );
         add(whole, &["OSFeatures", "History"], json!([]));
         add(&mut whole["RootFS"], &["Type", "DiffIDs"], json!([]));
-        add_config(&mut whole["Config"]);
-        history(&mut whole["History"]);
-        if part == "Docker" {
+        print(&mut whole["RootFS"], &["Type", "DiffIDs"]);
+        let is_docker = part == "Docker";
+        add_config(&mut whole["Config"], is_docker);
+        history(&mut whole["History"], is_docker);
+        time(&mut whole["Created"]);
+        if is_docker {
             add(whole, &["ID", "Parent", "DockerVersion", "Container"], "".into());
-            add_config(&mut whole["ContainerConfig"]);
+            add(whole, &["Size"], 0.into());
+            add_config(&mut whole["ContainerConfig"], true);
+            print(whole, &go::DOCKER_IMAGE);
+        } else {
+            print(whole, &go::IMAGE);
         }
     }
-    history(&mut named["History"]);
+    history(&mut named["History"], false);
+    for options in named["NamespaceOptions"].as_array_mut().into_iter().flatten() {
+        print(options, &["Name", "Host", "Path"]);
+    }
+    let ids = &mut named["IDMappingOptions"];
+    for list in ["AdditionalUIDMappings", "AdditionalGIDMappings"] {
+        ids["AutoUserNsOpts"][list] = json!([]);
+    }
+    print(&mut ids["AutoUserNsOpts"], &go::AUTO_IDS);
+    print(ids, &go::IDS);
+    print(&mut named, &go::INFO);
     named
 }
 
 /// How a container runs.
-fn add_config(config: &mut Value) {
+fn add_config(config: &mut Value, is_docker: bool) {
     let words = ["User", "WorkingDir", "StopSignal", "Hostname", "Domainname", "Image", "MacAddress"];
     add(config, &words, "".into());
     add(config, &["Env", "Cmd", "Entrypoint", "OnBuild", "Shell"], json!([]));
@@ -38,12 +59,25 @@ fn add_config(config: &mut Value) {
     let switches = ["AttachStdin", "AttachStdout", "AttachStderr", "Tty", "OpenStdin", "StdinOnce"];
     add(config, &switches, false.into());
     add(config, &["ArgsEscaped", "NetworkDisabled"], false.into());
+    let health = &mut config["Healthcheck"];
+    if health.is_object() {
+        add(health, &["Test"], json!([]));
+        add(health, &["Interval", "Timeout", "StartPeriod", "Retries"], 0.into());
+        for field in ["Interval", "Timeout", "StartPeriod"] {
+            duration(&mut health[field]);
+        }
+        print(health, &["Test", "Interval", "Timeout", "StartPeriod", "Retries"]);
+    }
+    print(config, if is_docker { &go::DOCKER_CONFIG } else { &go::CONFIG });
 }
 
-fn history(entries: &mut Value) {
+fn history(entries: &mut Value, is_docker: bool) {
     for entry in entries.as_array_mut().into_iter().flatten() {
         add(entry, &["Created", "CreatedBy", "Author", "Comment"], "".into());
         add(entry, &["EmptyLayer"], false.into());
+        time(&mut entry["Created"]);
+        let (first, second) = if is_docker { ("Author", "CreatedBy") } else { ("CreatedBy", "Author") };
+        print(entry, &["Created", first, second, "Comment", "EmptyLayer"]);
     }
 }
 

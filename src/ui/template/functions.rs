@@ -2,7 +2,7 @@
 
 use gotmpl::{Template, TemplateError, Value};
 
-use super::PLAIN;
+use super::{PLAIN, SHOWN, shown as values};
 
 /// The longest padding or cut that is drawn, characters.
 const MAX_WIDTH: usize = 1 << 16;
@@ -12,6 +12,8 @@ type Done = Result<Value, TemplateError>;
 /// Adds all of them to a template.
 pub(super) fn add(template: Template) -> Template {
     template
+        .func(values::FUNCTION, |args: &[Value]| Ok(args.first().map_or(Value::Nil, values::value)))
+        .func("printf", values::printf)
         .func("json", json)
         .func("join", join)
         .func("split", split)
@@ -94,7 +96,10 @@ fn plain(value: &Value) -> serde_json::Value {
         V::Map(fields) if fields.get(PLAIN).is_some() => {
             fields.get(PLAIN).map_or(serde_json::Value::Null, plain)
         }
-        V::Map(fields) => fields.iter().map(|(name, value)| (name.to_string(), plain(value))).collect(),
+        V::Map(fields) => {
+            let own = fields.iter().filter(|(name, _)| name.as_ref() != SHOWN);
+            own.map(|(name, value)| (name.to_string(), plain(value))).collect()
+        }
         _ => serde_json::Value::Null,
     }
 }

@@ -183,8 +183,51 @@ fn tidied_files_are_as_buildahs() {
 }
 
 /// The shapes that Debian's Buildah does not know.
-const NEWER: [&str; 7] =
-    ["args_of_stages", "cache_mounts", "heredocs", "matrix", "modern_copies", "mounts", "parents"];
+const NEWER: [&str; 8] = [
+    "args_of_stages",
+    "cache_mounts",
+    "heredocs",
+    "matrix",
+    "modern_copies",
+    "mounts",
+    "onbuild_from",
+    "parents",
+];
+
+#[test]
+fn newer_shapes_have_what_the_reference_says() {
+    if !needs("newer_shapes_have_what_the_reference_says", &[Need::Root, Need::Busybox]) {
+        return;
+    }
+    let env = Env::new();
+    env.shell(CONTEXT).expect_ok("the context");
+    images::write_busybox(&env.path("layout"), "localhost/base").expect("a busybox");
+    env.ok(["pull", "-q", "oci:layout:localhost/base"]);
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/build/corpus");
+    for (name, show, expected) in [
+        (
+            "args_of_stages",
+            "cat one two beside other",
+            "everywhere of-one empty env\neverywhere of-one empty env\nnone none\nnone",
+        ),
+        ("cache_mounts", "cat installed out from-tmp", "package\nmain\npackage\n1000:1000 750\nscratch"),
+        ("matrix", "cat common variant others/*", "common\ntwo\nchosen\none\ntwo\nchosen"),
+        ("onbuild_from", "cat used copied by-number srv/program", "program\nprogram\nprogram\nprogram"),
+        (
+            "parents",
+            "find . -type f -printf '%P %m %U:%G\\n' | sort",
+            "excluded/app/main.txt 644 7:8\nexcluded/app/run.sh 755 7:8\nexcluded/app/with space.txt 644 7:8\n\
+             moded/app/run.sh 755 0:0\npivot/keep/deep/lib/util.txt 644 0:0\n\
+             plain/app/link.txt 644 0:0\nplain/app/main.txt 644 0:0\nplain/app/with space.txt 644 0:0\nplain/lib/util.txt 644 0:0",
+        ),
+    ] {
+        let file = corpus.join(format!("{name}.dockerfile"));
+        let build = format!("kiln build -q -t {name} -f {} context", file.display());
+        env.shell(&build).expect_ok(name);
+        let shown = env.shell(&format!("cd $(kiln mount $(kiln from {name})) && {show} 2>/dev/null"));
+        assert_eq!(shown.stdout.trim_end(), expected.trim_end(), "{name}");
+    }
+}
 
 /// All files, by name.
 pub fn names() -> Vec<String> {

@@ -62,6 +62,20 @@ $ buildah containers -q --filter name=failed-app
 }
 
 #[test]
+fn a_line_that_a_command_does_not_end_is_ended() {
+    let Some(env) = with_busybox("a_line_that_a_command_does_not_end_is_ended") else { return };
+    env.write(
+        "c/Dockerfile",
+        "FROM localhost/base\nRUN printf one; printf two >&2\nRUN printf three; exit 4\n",
+    );
+    for flags in ["--jobs 1", "--no-cache", "-q"] {
+        let told = env.shell(&format!("kiln build {flags} c 2>&1"));
+        assert!(told.code == 4 && told.stdout.contains("three\nerror: "), "{flags}: {told:?}");
+        assert!(flags == "-q" || told.stdout.contains("two\nSTEP 3/3"), "{flags}: {told:?}");
+    }
+}
+
+#[test]
 fn a_failure_among_others_tells_its_last_output_again() {
     let Some(env) = with_busybox("a_failure_among_others_tells_its_last_output_again") else { return };
     env.write(

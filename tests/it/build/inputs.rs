@@ -40,6 +40,7 @@ fn what_makes_no_sense_is_refused() {
         ("FROM localhost/base\nCOPY <<../x /y/\nx\n../x\n", "cannot make a file called `../x`"),
         ("FROM localhost/base\nEXPOSE 99999\n", "99999"),
         ("FROM localhost/base\nENV a\n", "ENV"),
+        ("FROM localhost/base\nARG S=NONSENSE\nSTOPSIGNAL $S\n", "`NONSENSE` is no signal"),
         ("FROM localhost/base\nRUN a\0b\n", "NUL"),
     ] {
         env.write("file", file);
@@ -118,6 +119,28 @@ fn long_files_and_many_stages_are_read() {
     let stages: String = (1..300).map(|number| format!("FROM s{} AS s{number}\n", number - 1)).collect();
     env.write("file", format!("FROM scratch AS s0\n{stages}LABEL last=1\n"));
     env.ok(["build", "-q", "-f", "file", "c"]);
+    assert_clean(&env);
+}
+
+#[test]
+fn what_is_swapped_while_it_is_mounted_reaches_nothing() {
+    let Some(env) = with_busybox("what_is_swapped_while_it_is_mounted_reaches_nothing") else { return };
+    env.write("outside/host", "of the host\n");
+    let outside = env.path("outside").display().to_string();
+    // One command puts a link where another's mount is from, and takes it away, over and over.
+    let script = format!(
+        "kiln from -q --name a localhost/base >/dev/null; kiln from -q --name b localhost/base >/dev/null
+        mount=type=cache,id=shared,target=/c
+        kiln run --mount $mount a sh -c 'mkdir -p /c/d /c/t; echo mine >/c/d/host'
+        kiln run --mount $mount a sh -c 'n=0; while ! test -e /c/end && test $((n += 1)) -lt 20000; do
+            mv /c/d /c/e; ln -s {outside} /c/d; rm /c/d; mv /c/e /c/d; done' >/dev/null 2>&1 &
+        for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            kiln run --mount type=cache,id=shared,source=d,target=/in b sh -c 'cat /in/host; echo new >/in/new' || :
+        done >said 2>&1; grep -c 'of the host' said || :
+        kiln run --mount $mount b touch /c/end; wait; ls {outside}; kiln rm -a >/dev/null"
+    );
+    let outcome = env.shell(&script);
+    assert_eq!(outcome.stdout, "0\nhost\n", "{outcome:?}");
     assert_clean(&env);
 }
 

@@ -103,6 +103,17 @@ fn an_image_says_what_it_is_for() {
     assert!(env.path("files/linux_arm64").is_dir());
     let error = env.fails(125, ["build", "--all-platforms", "-t", "x", "c"]);
     assert!(error.contains("begins with no image"), "{error}");
+    env.shell("kiln build -q --platform linux/amd64,linux/arm64 -t list --manifest more --metadata-file m c")
+        .expect_ok("a list that is told of");
+    let meta = std::fs::read_to_string(env.path("m")).expect("metadata");
+    let meta: serde_json::Value = serde_json::from_str(&meta).expect("an object");
+    assert_eq!(meta["image.name"], "localhost/more:latest,localhost/list:latest");
+    let index = meta["containerimage.descriptor"]["mediaType"].as_str().expect("a media type");
+    assert!(index.contains("index") && meta["containerimage.config.digest"].is_null(), "{meta}");
+    let error = env.fails(125, ["build", "--metadata-file", "nowhere/m", "c"]);
+    assert!(error.contains("cannot write `nowhere/m`"), "{error}");
+    let error = env.fails(125, ["build", "--annotation", "=x", "c"]);
+    assert!(error.contains("cannot use an annotation without a name"), "{error}");
     let error =
         env.fails(125, ["build", "--platform", "linux/amd64,linux/arm64", "-t", "x", "--iidfile", "i", "c"]);
     assert!(error.contains("cannot use `--iidfile` with several platforms"), "{error}");

@@ -138,6 +138,11 @@ fn steps_are_kept_elsewhere() {
         assert_eq!((*before, *after), ("3", "2"), "{place}: {said}");
         env.shell("kiln images -q --filter dangling=true | xargs -r kiln rmi >/dev/null").expect_ok("tidy");
     }
+    // What is known here is kept there too.
+    env.shell("kiln build -q --cache-to oci:known c").expect_ok("known steps");
+    let told = "export KILN_ROOT=$PWD/fresh; kiln pull -q oci:bb:localhost/shell >/dev/null
+        kiln build --cache-from oci:known c 2>&1 | grep -c 'Using cache'";
+    assert_eq!(env.shell(told).expect_ok("another store"), "3");
     env.write("c/Loud", "FROM localhost/shell\nRUN head -c 3000000 /dev/urandom\n");
     let loud = env.shell("kiln build -f Loud --cache-to oci:steps c 2>&1 | grep -a warning");
     assert!(loud.stdout.contains("is kept nowhere else: it prints too much"), "{loud:?}");

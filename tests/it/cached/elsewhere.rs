@@ -200,3 +200,21 @@ fn a_look_at_a_failure_has_its_privileges() {
     assert!(failed.stdout.contains("file\n") && failed.stdout.contains("A=b\n"), "{failed:#?}");
     assert_eq!(look.stderr, "warning: the shell is without the secret `t`, which is kept nowhere\n");
 }
+
+#[test]
+fn a_directory_keeps_the_time_of_a_cached_step_and_is_no_other_for_it() {
+    let name = "cached::elsewhere::a_directory_keeps_the_time_of_a_cached_step";
+    let Some(env) = with_shell(name) else { return };
+    let build = || {
+        env.shell(
+            "c=$(kiln from --cached localhost/base); kiln run $c -- sh -c 'mkdir /d; echo x >/d/file'
+            echo y >>$(kiln mount $c)/d/file; kiln run $c -- true
+            kiln run $c -- sh -c 'echo z >>/d/file'; kiln commit -q $c",
+        )
+        .expect_ok("a build")
+    };
+    let first = build();
+    // Longer than the clock of any file system is behind.
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    assert_eq!(build(), first);
+}

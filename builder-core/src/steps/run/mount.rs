@@ -191,8 +191,10 @@ impl<'a> Parsed<'a> {
                 })?;
                 continue;
             }
-            let name = canonical(&written)
-                .ok_or_else(|| parsed.fault(format!("a mount has no option `{}`", short(&written))))?;
+            let name = canonical(&written).ok_or_else(|| {
+                let why = format!("a mount has no option `{}`", short(&written));
+                parsed.fault(why).hint("the options of each type are in `kiln run --help`, --mount")
+            })?;
             parsed.fields.push(Field { name, written, value });
         }
         parsed.check()?;

@@ -113,7 +113,8 @@ impl Dns {
             };
             if let Some(word) = words.iter().find(fits) {
                 return Err(Error::invalid(format!("cannot use `{flag} {}`", short(word).escape_debug()))
-                    .because("it is not one word of resolv.conf"));
+                    .because("it is not one word of resolv.conf")
+                    .hint("give one at a time: --dns-search example.com --dns-option ndots:2"));
             }
         }
         if none && (!search.is_empty() || !options.is_empty()) {

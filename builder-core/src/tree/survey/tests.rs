@@ -107,3 +107,19 @@ fn what_was_changed_a_moment_ago_may_have_changed_again() {
     let before = Survey::take(&root, changed).unwrap();
     assert_eq!(Changes::new(&root, &before, LATER).count(), before.files.len());
 }
+
+#[test]
+fn what_has_no_time_of_change_is_told_by_its_content() {
+    let dir = tree();
+    let root = Root::open_host(dir.path()).unwrap();
+    let before = Survey::read(&root).unwrap();
+    assert_eq!(Survey::parse(&before.to_bytes()).unwrap(), before);
+    assert_eq!(Changes::new(&root, &before, LATER).count(), 0);
+    // Nothing of what `stat` has is another, were the time of change the other.
+    shell(dir.path(), "echo X >e/gone; touch -d @1000000000 e/gone");
+    let mut changes = Changes::new(&root, &before, LATER);
+    let found: Vec<String> = changes.by_ref().map(|entry| entry.unwrap().path.to_string()).collect();
+    assert_eq!(found, ["/", "/e", "/e/gone"]);
+    let after = changes.finish();
+    assert_eq!((after.since, Changes::new(&root, &after, LATER).count()), (BY_CONTENT, 0));
+}
