@@ -14,7 +14,8 @@ use crate::settings::Environment;
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "How commands run")]
 pub struct RunOptions {
-    /// Add a line to /etc/hosts: NAME:ADDRESS, or NAME:host-gateway for the host
+    /// Add a line to /etc/hosts: NAME:ADDRESS, or NAME:host-gateway for the host, which by itself is
+    /// host.containers.internal there
     #[arg(long, value_name = "HOST:IP")]
     add_host: Vec<String>,
     /// Let commands do more than the usual capabilities allow: CAP_NAME, or all

@@ -126,6 +126,11 @@ impl Args {
     /// Builds for one platform and gives the image, or the exit code of the command that failed.
     fn build(&self, job: &Job<'_>, read: &Read, wanted: &Wanted) -> Result<std::result::Result<Image, Exit>> {
         let adapter = self.adapter(job, read, wanted)?;
+        for name in self.stages.without_stage(&read.graph) {
+            ui::remark(format_args!(
+                "warning: there is no stage `{name}`, so --no-cache-filter {name} does nothing"
+            ));
+        }
         let built = self.execute(&adapter, read, self.jobs);
         let done = built.and_then(|built| self.finish(job, &adapter, &built, wanted));
         let done = match (done, self.verify) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use builder_core::{ConfigEdit, Error, Result};
+use dockerfile_frontend::Graph;
 
 use crate::args::duration;
 
@@ -13,7 +14,7 @@ pub struct StageFlags {
     /// image there, whose tag is what the step depends on. Written for BuildKit: type=registry,ref=HOST/PATH
     #[arg(long, value_name = "PLACE")]
     pub cache_from: Vec<String>,
-    /// Send steps that are performed to this repository, HOST/PATH, or layout, oci:DIR; any number
+    /// Send steps, performed or known here, to this repository, HOST/PATH, or layout, oci:DIR; any number
     #[arg(long, value_name = "PLACE")]
     pub cache_to: Vec<String>,
     /// Take steps from the cache only if they were performed less than this long ago, such as 30m; 0 is --no-cache
@@ -56,6 +57,16 @@ impl StageFlags {
             Some(Duration::ZERO) => i64::MAX,
             Some(ttl) => now.saturating_sub_unsigned(ttl.as_secs()),
         }
+    }
+
+    /// What is to be performed anew and is no stage.
+    pub fn without_stage<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = &'a String> {
+        let is_stage = |text: &str| {
+            let is_name = |name: &String| name.eq_ignore_ascii_case(text);
+            graph.stages.iter().any(|stage| stage.name.as_ref().is_some_and(is_name))
+                || text.parse::<usize>().is_ok_and(|place| place < graph.stages.len())
+        };
+        self.no_cache_filter.iter().filter(move |text| !is_stage(text))
     }
 
     /// What a stage does not take over.

@@ -83,6 +83,8 @@ fn steps_are_performed_anew() {
     // What is copied from it is as it was.
     assert_eq!(cached("--no-cache-filter two"), "/ >/a of=one");
     assert_eq!(cached("--no-cache-filter 0,3"), ">/b");
+    let told = env.shell("kiln build --no-cache-filter nosuch c 2>&1 >/dev/null").expect_ok("no such stage");
+    assert!(told.contains("warning: there is no stage `nosuch`"), "{told}");
     let error = env.fails(125, ["build", "--cache-ttl", "soon", "c"]);
     assert!(error.contains("a duration is a number and a unit"), "{error}");
 }

@@ -72,8 +72,8 @@ pub(super) fn deflate(level: i32, block: &[u8], window: &[u8], output: &mut Vec<
     Ok(())
 }
 
-/// Refers back at most two to the power of `reach` bytes. The compressor is a new one for every run: what zlib-rs 0.6 keeps over a reset shows in a few bytes of its output,
-/// and which runs a worker had before is chance.
+/// Refers back at most two to the power of `reach` bytes. The compressor is a new one for every run: what zlib-rs 0.6
+/// keeps over a reset shows in a few bytes of its output, and which runs a worker had before is chance.
 fn compress(level: i32, reach: i32, run: &[u8], window: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
     // Negative window bits ask for a stream without zlib's frame.
     let config = DeflateConfig { level, window_bits: -reach, ..DeflateConfig::default() };

@@ -84,8 +84,8 @@ impl Server {
         }
     }
 
-    /// Sends what may be the first request. The others wait for what comes of it: two would find it out twice, and where
-    /// nobody answers they would do so one after the other.
+    /// Sends what may be the first request. The others wait for what comes of it: two would find it out twice, and
+    /// where nobody answers they would do so one after the other.
     fn first(
         &self,
         on: &dyn Fn(bool) -> Result<Url, Failure>,
