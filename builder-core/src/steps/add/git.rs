@@ -88,7 +88,7 @@ fn forget_submodules(git: &Git<'_>, whole: &Root) -> Result<()> {
     for place in places.split('\0') {
         // A name that is no UTF-8 keeps its file, which does no harm.
         if let Ok(below) = Path::new(place).strip_prefix(&top)
-            && whole.lstat(&below.join(".git")).is_ok()
+            && whole.lstat(below.join(".git")).is_ok()
         {
             whole.remove_all(below.join(".git")).cannot("remove", below.join(".git").display())?;
         }
