@@ -46,6 +46,7 @@ pub const RULES: &[Rule] = &[
     rule("ExposeProtoCasing", "protocols of EXPOSE are in small letters"),
     rule("FromAsCasing", "`as` is written as `from` is"),
     rule("FromPlatformFlagConstDisallowed", "--platform of FROM names no platform outright"),
+    rule("InvalidBaseImagePlatform", "an image stands on one of the platform it is for"),
     rule("InvalidDefaultArgInFrom", "an image named by arguments is one also by their defaults"),
     experimental(
         "InvalidDefinitionDescription",
@@ -145,16 +146,25 @@ impl Checks {
     }
 }
 
-/// Knows the variables of an image by its name and platform.
-pub type VariablesOf<'o> = dyn Fn(&str, Option<&str>) -> Option<Vec<String>> + 'o;
+/// What counts of an image that is at hand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AtHand {
+    /// The names of its variables.
+    pub variables: Vec<String>,
+    /// Its platform, where it is for another one than was asked for.
+    pub other_platform: Option<String>,
+}
+
+/// Finds an image by its name, and compares it with a platform.
+pub type ImageOf<'o> = dyn Fn(&str, Option<&str>) -> Option<AtHand> + 'o;
 
 /// What is outside of the file and counts all the same.
 #[derive(Clone, Copy)]
 pub struct Outside<'o> {
     /// Whether a path of the context is left out by the ignore file.
     pub is_ignored: &'o dyn Fn(&str) -> bool,
-    /// The names of the variables that an image has, by its name and platform; none where it is not at hand.
-    pub variables_of: &'o VariablesOf<'o>,
+    /// An image, by its name and the platform it should be for; none where it is not at hand.
+    pub image_of: &'o ImageOf<'o>,
 }
 
 /// As many names are looked at for one that was meant.

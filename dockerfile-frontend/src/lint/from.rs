@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{MAX_NEAR, Report};
+use super::{MAX_NEAR, Outside, Report};
 use crate::ast::{Argument, From};
 use crate::diagnostic::nearest;
 use crate::scope::{Given, Global};
@@ -61,6 +61,26 @@ impl<'g> Before<'g> {
                 let message = format!("with the defaults of its arguments `{}` is no image", from.image);
                 report.warn("InvalidDefaultArgInFrom", span, Some(&from.image), message);
             }
+        }
+    }
+
+    /// Reports an image at hand that is for another platform than `platform`, or the one that is built for.
+    pub(super) fn fits(
+        &self,
+        image: &str,
+        platform: Option<&str>,
+        span: Span,
+        outside: Outside<'_>,
+        report: &mut Report<'_, '_>,
+    ) {
+        let wanted = platform.or_else(|| self.given.platform.get(TARGET).map(String::as_str));
+        if !report.is_full()
+            && let Some(wanted) = wanted
+            && let Some(other) =
+                (outside.image_of)(image, Some(wanted)).and_then(|found| found.other_platform)
+        {
+            let message = format!("the base image `{image}` is for {other}, and {wanted} is wanted here");
+            report.warn("InvalidBaseImagePlatform", span, Some(image), message);
         }
     }
 

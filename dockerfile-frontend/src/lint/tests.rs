@@ -14,18 +14,26 @@ fn warnings(text: &str) -> Vec<String> {
         ..Given::default()
     };
     let checks = Checks::of(&parsed.dockerfile, &given).unwrap();
-    // The image `known` is at hand, all others are not.
-    let variables_of = |image: &str, platform: Option<&str>| {
-        (image == "known" && platform != Some("linux/other")).then(|| vec!["OF_IMAGE".to_owned()])
+    // The images `known` and `foreign` are at hand, all others are not.
+    let image_of = |image: &str, platform: Option<&str>| {
+        let found = AtHand { variables: vec!["OF_IMAGE".to_owned()], other_platform: None };
+        match (image, platform) {
+            ("foreign", Some(platform)) if platform != "linux/s390x" => {
+                Some(AtHand { other_platform: Some("linux/s390x".to_owned()), ..found })
+            }
+            ("foreign", _) => Some(found),
+            ("known", platform) if platform != Some("linux/other") => Some(found),
+            _ => None,
+        }
     };
-    let outside = Outside { is_ignored: &|path| path == "left/out", variables_of: &variables_of };
+    let outside = Outside { is_ignored: &|path| path == "left/out", image_of: &image_of };
     let found = lint(&source, &statements, &parsed.dockerfile, &given, &checks, outside);
     let of_parser = parsed.diagnostics.into_iter().filter(|found| checks.keeps(found));
     of_parser.chain(found).map(|found| found.message).collect()
 }
 
 /// Each rule with files that break it once, and files that are near that and right.
-const CASES: [(&str, &[&str], &[&str]); 21] = [
+const CASES: [(&str, &[&str], &[&str]); 22] = [
     (
         "ConsistentInstructionCasing",
         &[
@@ -60,6 +68,16 @@ const CASES: [(&str, &[&str], &[&str]); 21] = [
             "FROM --platform=linux/amd64 a AS build_amd64\n",
             "FROM --platform=linux/amd64 a AS linux\n",
             "ARG P=linux/amd64\nFROM --platform=$P a\n",
+        ],
+    ),
+    (
+        "InvalidBaseImagePlatform",
+        &["FROM foreign\n", "ARG P=linux/arm64\nFROM --platform=$P foreign\n"],
+        &[
+            "FROM known\n",
+            "ARG P=linux/s390x\nFROM --platform=$P foreign\n",
+            "FROM a AS foreign\nFROM foreign\n",
+            "FROM elsewhere\n",
         ],
     ),
     (

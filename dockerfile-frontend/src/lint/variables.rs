@@ -35,7 +35,14 @@ pub(super) fn look(looked: &Looked<'_>, report: &mut Report<'_, '_>) {
             if let Some((Some(name), stage)) = here.take() {
                 named.insert(name, Rc::new(stage));
             }
-            here = Some((from.name.as_deref(), Stage::on(before.expand(from), &named)));
+            let base = before.expand(from);
+            if let Some((image, platform)) = &base
+                && image != "scratch"
+                && !named.contains_key(image.to_lowercase().as_str())
+            {
+                before.fits(image, platform.as_deref(), span, looked.outside, report);
+            }
+            here = Some((from.name.as_deref(), Stage::on(base, &named)));
             continue;
         }
         secrets(&instruction.body, span, report);
@@ -151,11 +158,11 @@ impl Stage {
             Base::Known => return false,
             Base::Unknown => return true,
             Base::Stage(stage) => return stage.has(name, outside),
-            Base::Image(image, platform) => (outside.variables_of)(image, platform.as_deref()),
+            Base::Image(image, platform) => (outside.image_of)(image, platform.as_deref()),
         };
         *self.base.borrow_mut() = if found.is_some() { Base::Known } else { Base::Unknown };
         let unknown = found.is_none();
-        self.declare(found.unwrap_or_default().iter());
+        self.declare(found.unwrap_or_default().variables.iter());
         unknown || self.known.borrow().contains(name)
     }
 }

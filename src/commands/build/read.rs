@@ -71,10 +71,21 @@ impl Args {
         let ignored = builder_core::Ignored::new(&read.ignore)?;
         let outside = lint::Outside {
             is_ignored: &|path| ignored.leaves_out(path),
-            variables_of: &|image, _| {
+            image_of: &|image, platform| {
                 let CopyFrom::Other(image) = contexts.find(image) else { return None };
-                let env = inspect_image(builder, &image).ok()?.config.config.env;
-                Some(env.iter().map(|entry| entry.split('=').next().unwrap_or_default().to_owned()).collect())
+                let config = inspect_image(builder, &image).ok()?.config;
+                let name = |entry: &String| entry.split('=').next().unwrap_or_default().to_owned();
+                let wanted = platform.and_then(|platform| Wanted::parse(platform).ok());
+                let is_other = |wanted: &Wanted| {
+                    !config.architecture.is_empty()
+                        && (wanted.os(), wanted.arch()) != (config.os.as_str(), config.architecture.as_str())
+                };
+                Some(lint::AtHand {
+                    variables: config.config.env.iter().map(name).collect(),
+                    other_platform: wanted
+                        .is_some_and(|wanted| is_other(&wanted))
+                        .then(|| format!("{}/{}", config.os, config.architecture)),
+                })
             },
         };
         let statements = &read.statements;
