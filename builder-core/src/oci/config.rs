@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::oci::Digest;
+use crate::oci::{Digest, Wanted};
 
 /// A set as JSON has it in `ExposedPorts` and `Volumes`: an object with empty objects.
 pub type NameSet = BTreeMap<String, BTreeMap<String, Value>>;
@@ -168,6 +168,14 @@ pub struct History {
 }
 
 impl ImageConfig {
+    /// Whether it is an image for this platform.
+    #[must_use]
+    pub fn is_for(&self, platform: &Wanted) -> bool {
+        self.os == platform.os()
+            && self.architecture == platform.arch()
+            && platform.variant.as_ref().is_none_or(|variant| *variant == self.variant)
+    }
+
     /// The config of an image from nothing, for the machine this runs on.
     #[must_use]
     pub fn scratch() -> Self {

@@ -2,8 +2,9 @@
 
 use crate::builder::{Builder, now_nanoseconds};
 use crate::error::{Kind, Result};
+use crate::event::Event;
 use crate::name::Location;
-use crate::oci::{ConfigEdit, Format, Wanted};
+use crate::oci::{ConfigEdit, Format, ImageConfig, Wanted};
 use crate::steps::{Config, RunSettings};
 use crate::store::containers::Base;
 use crate::store::images::{ImageEntry, StoredImage};
@@ -122,6 +123,16 @@ impl From {
             }
         };
         let name = name_of(&image.entry, &text).unwrap_or(text);
+        // A registry that has one image gives it, whatever is asked for.
+        let ImageConfig { os, architecture, .. } = &image.config;
+        if self.platform != Wanted::default()
+            && !architecture.is_empty()
+            && !image.config.is_for(&self.platform)
+        {
+            let (wanted, there) = (&self.platform, format!("{os}/{architecture}"));
+            builder
+                .report(Event::warning(format!("the image `{name}` is for {there}, and not for {wanted}")));
+        }
         Ok(Base {
             name,
             id: image.entry.id,

@@ -112,11 +112,7 @@ impl Pull {
     /// The image in the store, if it is for the platform that is wanted.
     fn of_platform(&self, builder: &Builder<'_>, entry: ImageEntry) -> Result<ImageEntry> {
         let config = builder.store.load_image(entry.clone())?.config;
-        let Wanted { variant, .. } = &self.platform;
-        let fits = config.os == self.platform.os()
-            && config.architecture == self.platform.arch()
-            && variant.as_ref().is_none_or(|variant| *variant == config.variant);
-        if fits {
+        if config.is_for(&self.platform) {
             return Ok(entry);
         }
         Err(Error::new(Kind::NotFound, format!("cannot find the image `{}`", self.source))

@@ -75,15 +75,13 @@ impl Args {
                 let CopyFrom::Other(image) = contexts.find(image) else { return None };
                 let config = inspect_image(builder, &image).ok()?.config;
                 let name = |entry: &String| entry.split('=').next().unwrap_or_default().to_owned();
-                let wanted = platform.and_then(|platform| Wanted::parse(platform).ok());
-                let is_other = |wanted: &Wanted| {
-                    !config.architecture.is_empty()
-                        && (wanted.os(), wanted.arch()) != (config.os.as_str(), config.architecture.as_str())
-                };
+                // A build brings the right one, or tells that there is none.
+                let wanted = platform.filter(|_| self.called().is_some());
+                let wanted = wanted.and_then(|platform| Wanted::parse(platform).ok());
                 Some(lint::AtHand {
                     variables: config.config.env.iter().map(name).collect(),
                     other_platform: wanted
-                        .is_some_and(|wanted| is_other(&wanted))
+                        .is_some_and(|wanted| !config.architecture.is_empty() && !config.is_for(&wanted))
                         .then(|| format!("{}/{}", config.os, config.architecture)),
                 })
             },

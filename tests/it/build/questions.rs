@@ -100,6 +100,16 @@ $ kiln build --build-arg BUILDKIT_DOCKERFILE_CHECK=sikp=all c
 ! hint: # check=skip=JSONArgsRecommended;error=true
 [125]
 $ kiln build -q -f right c >id; kiln build --call build -q -f right c | cmp - id
+$ kiln build --check --platform linux/s390x -f right c
+Check complete, 1 warning found.
+! warning: InvalidBaseImagePlatform: the base image `localhost/base` is for linux/amd64, and linux/s390x is wanted here
+!   --> right:2
+!    2 | FROM localhost/base
+!      |      ^^^^^^^^^^^^^^
+[1]
+$ kiln push -q localhost/base oci:there; kiln from -q --platform linux/s390x oci:there
+there-working-container
+! warning: the image `localhost/there:latest` is for linux/amd64, and not for linux/s390x
 $ kiln build --check -f asks c
 Check complete, 1 warning found.
 ! warning: CopyIgnoredFile: attempting to COPY the file `left-out`, which the ignore file leaves out
