@@ -57,6 +57,7 @@ $ kiln push --tls-verify=false nosuch docker://$R/team/x
 [125]
 $ kiln push --tls-verify=false $R/other/base:1 docker://$R/UPPER
 ! Error: cannot use the image name `<localhost>/UPPER`: an image name has no upper-case letters
+! hint: a name is [HOST/]PATH[:TAG], for example localhost/app:1.0
 [125]
 "#,
     );
