@@ -33,8 +33,9 @@ fn compare(test: &str, names: &[&str]) {
     env.shell(CONTEXT).expect_ok("the context");
     images::write_busybox(&env.path("layout"), "localhost/base").expect("a busybox");
     env.ok(["pull", "-q", "oci:layout:localhost/base"]);
-    let store = env.path("peer");
-    let storage = format!("--root {0} --runroot {0}-run --storage-driver overlay", store.display());
+    // Podman takes no directory of more than 50 characters for what need not survive a reboot.
+    let (store, run) = (env.path("peer"), env.path("r"));
+    let storage = format!("--root {} --runroot {} --storage-driver overlay", store.display(), run.display());
     let peer = format!("buildah {storage}");
     // It shares Buildah's storage, by which its images are looked into.
     let podman = format!("podman {storage}");
