@@ -183,6 +183,11 @@ impl Store {
         self.root.join("cache/steps").join(key.hex())
     }
 
+    /// Whether there is a record with this key, whole or not: what it names is kept.
+    pub(crate) fn has_step(&self, key: Digest) -> bool {
+        self.step_path(key).exists()
+    }
+
     /// The record with this key and what the step printed, if it is there and whole, and so is its tree. From then on
     /// the tree is leased to `work`.
     pub fn take_step(&self, work: &Work, key: Digest) -> Result<Option<(StepRecord, Printed)>> {

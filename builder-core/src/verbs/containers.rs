@@ -6,6 +6,8 @@ use crate::name::Reference;
 use crate::oci::{Digest, MAX_MANIFEST};
 use crate::rootfs;
 use crate::steps::container;
+use crate::store::containers::{Base, frozen_of};
+use crate::store::{ContainerRecord, Logged, Outcome, Store};
 use crate::sys::lock::{self, Mode};
 use crate::verbs::beside;
 use crate::verbs::mount::Mounted;
@@ -77,7 +79,7 @@ fn is_ancestor(container: &ContainerInfo, text: &str) -> bool {
             || !Reference::names_host(text) && known.repository().ends_with(&tail))
 }
 
-fn info(record: crate::store::ContainerRecord) -> ContainerInfo {
+fn info(record: ContainerRecord) -> ContainerInfo {
     ContainerInfo {
         id: record.id,
         name: record.name,
@@ -172,13 +174,33 @@ impl Rm {
         rootfs::take_down(&guard)?;
         let id = guard.record.id.clone();
         let has_parts = !guard.record.frozen.is_empty() || guard.record.base.is_some();
+        let is_kept = is_kept(&builder.store, &guard.record);
         // First: without its container a note would keep the image for ever.
         beside::release(builder, &guard.record);
         builder.store.remove_container(&guard)?;
         drop(guard);
-        if has_parts {
+        // Reading the whole store takes longer than a build of which all is known.
+        if has_parts && !is_kept {
             builder.store.gc()?;
         }
         Ok(id)
     }
+}
+
+/// Whether all that a container is made of stays when it goes: its image, and steps that were known before.
+fn is_kept(store: &Store, record: &ContainerRecord) -> bool {
+    let mut is_known = false;
+    let are_known = record.log.iter().all(|entry| match &entry.did {
+        Logged::Step(step) => {
+            is_known = step.outcome == Outcome::Cached && step.key.is_some_and(|key| store.has_step(key));
+            is_known
+        }
+        Logged::Froze(_) => is_known,
+        Logged::Config(_) | Logged::History(_) => true,
+    });
+    let is_image_there = |base: &Base| store.find_image(&base.id.hex()).is_ok();
+    record.cached
+        && are_known
+        && record.frozen == frozen_of(&record.log)
+        && record.base.as_ref().is_none_or(is_image_there)
 }
