@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 use std::time::Instant;
 
 use builder_core::{Builder, Host, Result, Settings};
@@ -119,13 +118,12 @@ pub struct Context {
     pub globals: Globals,
     /// Who we are on this machine.
     pub host: Host,
-    conf: OnceLock<ContainersConf>,
 }
 
 impl Context {
     /// Without flags.
     pub fn plain() -> Self {
-        Context { globals: Globals::default(), host: Host::look(), conf: OnceLock::new() }
+        Context { globals: Globals::default(), host: Host::look() }
     }
 
     /// Opens the store for a verb that reads and writes records only; `talk` shows what it tells.
@@ -135,15 +133,13 @@ impl Context {
 
     /// Opens the store for a verb that touches files: an ordinary user's process moves into a namespace first.
     pub fn privileged<'a>(&self, talk: &'a Talk) -> Result<Builder<'a>> {
-        // Before the namespace: inside, the answer to "which store" must be the same.
-        let settings = settings::settings(&self.globals, self.host)?;
-        self.host.enter("/etc".as_ref())?;
-        Builder::open(&settings, self.host, talk)
+        Builder::open(&self.entered()?, self.host, talk)
     }
 
     /// The settings of a store, for a verb that opens it several times: an ordinary user's process moves into a
     /// namespace.
     pub fn entered(&self) -> Result<Settings> {
+        // Before the namespace: inside, the answer to "which store" must be the same.
         let settings = settings::settings(&self.globals, self.host)?;
         self.host.enter("/etc".as_ref())?;
         Ok(settings)
@@ -170,11 +166,8 @@ impl Context {
     }
 
     /// The defaults of containers.conf; read when first asked for.
-    pub fn containers_conf(&self) -> Result<&ContainersConf> {
-        if self.conf.get().is_none() {
-            let _ = self.conf.set(settings::containers_conf(self.host)?);
-        }
-        Ok(self.conf.get().expect("set just now"))
+    pub fn containers_conf(&self) -> Result<&'static ContainersConf> {
+        settings::containers_conf()
     }
 }
 
@@ -230,7 +223,7 @@ pub fn main() -> ExitCode {
         Err(code) => return code,
     };
     globals.level().begin();
-    let context = Context { globals, host: Host::look(), conf: OnceLock::new() };
+    let context = Context { globals, host: Host::look() };
     let prepared = settings::engine_env(context.host).and_then(|variables| {
         context.host.set_variables(&variables);
         context.globals.prepare()

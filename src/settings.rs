@@ -73,14 +73,9 @@ impl Environment {
     }
 }
 
-/// What containers.conf says of the tools themselves: of transfers and images. Read once.
+/// What containers.conf says of the tools themselves: of transfers and images.
 pub fn engine() -> Result<&'static Engine> {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    if let Some(engine) = ENGINE.get() {
-        return Ok(engine);
-    }
-    let engine = containers_conf(Host::look())?.engine;
-    Ok(ENGINE.get_or_init(|| engine))
+    Ok(&containers_conf()?.engine)
 }
 
 /// An error about a key of the table `[engine]` in containers.conf.
@@ -90,9 +85,14 @@ pub fn bad_engine_key(key: &str, value: &str, why: impl Into<String>) -> Error {
         .hint("correct it in containers.conf, or name another file with CONTAINERS_CONF=FILE")
 }
 
-/// The defaults of containers.conf.
-pub fn containers_conf(host: Host) -> Result<ContainersConf> {
-    containers_conf::load(&Places::of_machine(host.is_rootless()))
+/// The defaults of containers.conf. Read once.
+pub fn containers_conf() -> Result<&'static ContainersConf> {
+    static CONF: OnceLock<ContainersConf> = OnceLock::new();
+    if let Some(conf) = CONF.get() {
+        return Ok(conf);
+    }
+    let conf = containers_conf::load(&Places::of_machine(Host::look().is_rootless()))?;
+    Ok(CONF.get_or_init(|| conf))
 }
 
 /// Variables that containers.conf has for this program.

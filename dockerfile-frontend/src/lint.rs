@@ -146,25 +146,21 @@ impl Checks {
     }
 }
 
-/// What counts of an image that is at hand.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AtHand {
-    /// The names of its variables.
-    pub variables: Vec<String>,
-    /// Its platform, where it is for another one than was asked for.
-    pub other_platform: Option<String>,
-}
+/// Knows the variables of an image by its name.
+pub type VariablesOf<'o> = dyn Fn(&str) -> Option<Vec<String>> + 'o;
 
-/// Finds an image by its name, and compares it with a platform.
-pub type ImageOf<'o> = dyn Fn(&str, Option<&str>) -> Option<AtHand> + 'o;
+/// Compares an image, by its name, with the platform that is wanted.
+pub type OtherPlatformOf<'o> = dyn Fn(&str, &str) -> Option<String> + 'o;
 
 /// What is outside of the file and counts all the same.
 #[derive(Clone, Copy)]
 pub struct Outside<'o> {
     /// Whether a path of the context is left out by the ignore file.
     pub is_ignored: &'o dyn Fn(&str) -> bool,
-    /// An image, by its name and the platform it should be for; none where it is not at hand.
-    pub image_of: &'o ImageOf<'o>,
+    /// The names of the variables that an image has; none where it is not at hand.
+    pub variables_of: &'o VariablesOf<'o>,
+    /// The platform of an image, where it is not the one that is wanted; none where it is not at hand.
+    pub other_platform_of: &'o OtherPlatformOf<'o>,
 }
 
 /// As many names are looked at for one that was meant.

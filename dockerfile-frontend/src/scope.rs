@@ -23,12 +23,9 @@ const PREDEFINED: &[&str] = &[
 
 /// Arguments that are about the build and not for its file: no `ARG` takes them, and none is missing.
 const ABOUT_THE_BUILD: &[&str] = &[
-    "BUILDKIT_BUILD_NAME",
     "BUILDKIT_CACHE_MOUNT_NS",
     "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
     "BUILDKIT_DOCKERFILE_CHECK",
-    "BUILDKIT_INLINE_CACHE",
-    "BUILDKIT_MULTI_PLATFORM",
     "BUILDKIT_SANDBOX_HOSTNAME",
     "BUILDKIT_SYNTAX",
     "SOURCE_DATE_EPOCH",

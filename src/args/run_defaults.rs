@@ -29,11 +29,6 @@ pub fn heed_limits(limits: &Resources, context: &Context) -> Result<()> {
 /// Fills in what this machine's files say.
 pub fn fill(run: &mut Run, context: &Context) -> Result<()> {
     let conf = context.containers_conf()?;
-    let refused = |error: Error| {
-        Error::new(error.kind(), "cannot use containers.conf")
-            .because(error)
-            .hint("see containers.conf(5), or name another file with CONTAINERS_CONF=FILE")
-    };
     run.defaults = defaults(conf).map_err(refused)?;
     heed_limits(&run.settings.resources, context)?;
     run.uplinks = uplinks(conf).map_err(refused)?;
@@ -64,6 +59,19 @@ pub fn fill(run: &mut Run, context: &Context) -> Result<()> {
     mounts.append(&mut run.mounts);
     run.mounts = mounts;
     Ok(())
+}
+
+/// Only the network of what this machine's files say.
+pub fn own_network(context: &Context) -> Result<RunSettings> {
+    let word = context.containers_conf()?.containers.netns.as_deref().filter(|word| !word.is_empty());
+    let network = word.map(network).transpose().map_err(refused)?;
+    Ok(RunSettings { network, ..RunSettings::default() })
+}
+
+fn refused(error: Error) -> Error {
+    Error::new(error.kind(), "cannot use containers.conf")
+        .because(error)
+        .hint("see containers.conf(5), or name another file with CONTAINERS_CONF=FILE")
 }
 
 fn defaults(conf: &ContainersConf) -> Result<RunSettings> {

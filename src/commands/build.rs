@@ -20,6 +20,7 @@ use builder_core::{
 use dockerfile_frontend::{Build, Built, Failed, execute};
 
 use crate::args::endpoint::refuse;
+use crate::args::run_defaults;
 use crate::build::{Adapter, Asked, Contexts, FailedCommand, Found, Output, find_all, output};
 use crate::cli::Context;
 use crate::commands::check_output;
@@ -59,6 +60,7 @@ impl Args {
         self.refused.check()?;
         self.docker.check()?;
         self.check_names()?;
+        run_defaults::heed_limits(&self.run.settings(&context.globals)?.resources, context)?;
         if !self.decryption_key.is_empty() {
             return refuse("decryption-key", "begin with an image that is not encrypted");
         }

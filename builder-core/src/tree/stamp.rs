@@ -63,6 +63,7 @@ pub(crate) fn is_kept_by(file: impl AsFd) -> bool {
         [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e];
     rustix::fs::fstatfs(file).is_ok_and(|stat| KEEPERS.contains(&(stat.f_type as u32)))
 }
+
 /// Whether files in a directory have a time of change of their own, that nobody can set. In some that a program
 /// provides it is the time of modification. A file is made to see it, and removed.
 pub(crate) fn has_change_times(dir: &Path) -> io::Result<bool> {

@@ -76,8 +76,7 @@ impl<'g> Before<'g> {
         let wanted = platform.or_else(|| self.given.platform.get(TARGET).map(String::as_str));
         if !report.is_full()
             && let Some(wanted) = wanted
-            && let Some(other) =
-                (outside.image_of)(image, Some(wanted)).and_then(|found| found.other_platform)
+            && let Some(other) = (outside.other_platform_of)(image, wanted)
         {
             let message = format!("the base image `{image}` is for {other}, and {wanted} is wanted here");
             report.warn("InvalidBaseImagePlatform", span, Some(image), message);

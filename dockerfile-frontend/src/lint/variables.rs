@@ -42,7 +42,7 @@ pub(super) fn look(looked: &Looked<'_>, report: &mut Report<'_, '_>) {
             {
                 before.fits(image, platform.as_deref(), span, looked.outside, report);
             }
-            here = Some((from.name.as_deref(), Stage::on(base, &named)));
+            here = Some((from.name.as_deref(), Stage::on(base.map(|(image, _)| image), &named)));
             continue;
         }
         secrets(&instruction.body, span, report);
@@ -70,8 +70,8 @@ enum Base {
     Known,
     /// Another stage.
     Stage(Rc<Stage>),
-    /// An image, by name and platform, that was not asked for yet.
-    Image(String, Option<String>),
+    /// An image that was not asked for yet.
+    Image(String),
     /// An image that is not at hand, or too many stages.
     Unknown,
 }
@@ -89,14 +89,14 @@ struct Stage {
 
 impl Stage {
     /// A stage that stands on another one, which it has all variables of, or on an image.
-    fn on(base: Option<(String, Option<String>)>, named: &HashMap<&str, Rc<Stage>>) -> Self {
+    fn on(base: Option<String>, named: &HashMap<&str, Rc<Stage>>) -> Self {
         let (base, depth) = match base {
             None => (Base::Unknown, 0),
-            Some((image, platform)) => match named.get(image.to_lowercase().as_str()) {
+            Some(image) => match named.get(image.to_lowercase().as_str()) {
                 Some(stage) if stage.depth == MAX_DEPTH => (Base::Unknown, 0),
                 Some(stage) => (Base::Stage(Rc::clone(stage)), stage.depth + 1),
                 None if image == "scratch" => (Base::Known, 0),
-                None => (Base::Image(image, platform), 0),
+                None => (Base::Image(image), 0),
             },
         };
         Stage { known: RefCell::default(), base: RefCell::new(base), depth }
@@ -158,11 +158,11 @@ impl Stage {
             Base::Known => return false,
             Base::Unknown => return true,
             Base::Stage(stage) => return stage.has(name, outside),
-            Base::Image(image, platform) => (outside.image_of)(image, platform.as_deref()),
+            Base::Image(image) => (outside.variables_of)(image),
         };
         *self.base.borrow_mut() = if found.is_some() { Base::Known } else { Base::Unknown };
         let unknown = found.is_none();
-        self.declare(found.unwrap_or_default().variables.iter());
+        self.declare(found.unwrap_or_default().iter());
         unknown || self.known.borrow().contains(name)
     }
 }

@@ -115,15 +115,13 @@ impl Args {
             let word = Environment::text("BUILDAH_ISOLATION");
             settings.isolation = word.map(|word| word.parse::<Isolation>()).transpose()?;
         }
-        run_defaults::heed_limits(&settings.resources, context)?;
         Ok(settings)
     }
 
     /// Whether commands of the build may get networks of their own that are joined to the host's.
     pub(super) fn wants_network(&self, context: &Context) -> Result<bool> {
-        let mut run = Run { settings: self.settings_of_commands(context)?, ..Run::default() };
-        run_defaults::fill(&mut run, context)?;
-        Ok(run.wants_network(context.host))
+        let (settings, defaults) = (self.settings_of_commands(context)?, run_defaults::own_network(context)?);
+        Ok(Run { settings, defaults, ..Run::default() }.wants_network(context.host))
     }
 
     /// Whether steps are to be layers: the flag, the environment, what who calls us is used to.

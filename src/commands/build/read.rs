@@ -69,21 +69,22 @@ impl Args {
                 .hint("# check=skip=JSONArgsRecommended;error=true")
         })?;
         let ignored = builder_core::Ignored::new(&read.ignore)?;
+        let config_of = |image: &str| {
+            let CopyFrom::Other(image) = contexts.find(image) else { return None };
+            Some(inspect_image(builder, &image).ok()?.config)
+        };
         let outside = lint::Outside {
             is_ignored: &|path| ignored.leaves_out(path),
-            image_of: &|image, platform| {
-                let CopyFrom::Other(image) = contexts.find(image) else { return None };
-                let config = inspect_image(builder, &image).ok()?.config;
+            variables_of: &|image| {
                 let name = |entry: &String| entry.split('=').next().unwrap_or_default().to_owned();
+                Some(config_of(image)?.config.env.iter().map(name).collect())
+            },
+            other_platform_of: &|image, wanted| {
                 // A build brings the right one, or tells that there is none.
-                let wanted = platform.filter(|_| self.called().is_some());
-                let wanted = wanted.and_then(|platform| Wanted::parse(platform).ok());
-                Some(lint::AtHand {
-                    variables: config.config.env.iter().map(name).collect(),
-                    other_platform: wanted
-                        .is_some_and(|wanted| !config.architecture.is_empty() && !config.is_for(&wanted))
-                        .then(|| format!("{}/{}", config.os, config.architecture)),
-                })
+                self.called()?;
+                let (config, wanted) = (config_of(image)?, Wanted::parse(wanted).ok()?);
+                let is_other = !config.architecture.is_empty() && !config.is_for(&wanted);
+                is_other.then(|| format!("{}/{}", config.os, config.architecture))
             },
         };
         let statements = &read.statements;

@@ -294,7 +294,10 @@ fn arguments_about_the_build_have_their_effect() {
     };
     build("plain", &[]);
     build("again", &["BUILDKIT_SANDBOX_HOSTNAME=builder"]);
-    build("apart", &["BUILDKIT_CACHE_MOUNT_NS=apart", "BUILDKIT_INLINE_CACHE=1"]);
+    build("apart", &["BUILDKIT_CACHE_MOUNT_NS=apart"]);
+    // One that has no effect is told, as any that nothing takes.
+    let told = env.kiln(["build", "--build-arg", "BUILDKIT_INLINE_CACHE=1", "c"]).stderr;
+    assert!(told.contains("not consumed: [BUILDKIT_INLINE_CACHE]"), "{told}");
     build("dated", &["SOURCE_DATE_EPOCH=1000000000"]);
     assert_eq!((content(&env, "plain", "seen"), content(&env, "again", "seen")), (String::new(), "x".into()));
     assert_eq!(content(&env, "again", "name"), "builder");

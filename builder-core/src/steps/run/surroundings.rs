@@ -161,15 +161,16 @@ fn gateway(network: &Network) -> Result<IpAddr> {
     match network {
         // What is not the host's own network is told apart from it by no address that we know.
         Network::Host => own_address().map_err(|error| fault(error.to_string())),
-        Network::Private { options, .. } if guest_address(options).is_some() => {
-            Ok(guest_address(options).expect("it has one"))
-        }
-        Network::Private { options, .. } if options.iter().any(|option| option == "--map-gw") => {
-            let routes = host_file("/proc/net/route")?.unwrap_or_default();
-            default_gateway(&routes).ok_or_else(|| fault("the host has no default route".into()))
-        }
-        Network::Private { .. } => {
-            Err(fault("this network has no way to the host".into()).hint("use `--network pasta:--map-gw`"))
+        Network::Private { options, .. } => {
+            match guest_address(options) {
+                Some(address) => Ok(address),
+                None if options.iter().any(|option| option == "--map-gw") => {
+                    let routes = host_file("/proc/net/route")?.unwrap_or_default();
+                    default_gateway(&routes).ok_or_else(|| fault("the host has no default route".into()))
+                }
+                None => Err(fault("this network has no way to the host".into())
+                    .hint("use `--network pasta:--map-gw`")),
+            }
         }
         Network::Slirp { options } => match SlirpOptions::parse(options)?.host() {
             Some(address) => Ok(address.into()),

@@ -2,7 +2,7 @@
 //!
 //! The unit tests and the fuzz target share this.
 
-use dockerfile_frontend::lint::{AtHand, Checks, Outside, lint};
+use dockerfile_frontend::lint::{Checks, Outside, lint};
 use dockerfile_frontend::words::Words;
 use dockerfile_frontend::{Given, Graph, Source, dump, parse, scan};
 
@@ -31,7 +31,11 @@ pub fn any_bytes(bytes: &[u8]) {
     }
     let statements = scan(&source).statements;
     assert!(dump(&statements).lines().count() >= statements.len());
-    let outside = Outside { is_ignored: &|_| true, image_of: &|_, _| Some(AtHand::default()) };
+    let outside = Outside {
+        is_ignored: &|_| true,
+        variables_of: &|_| Some(Vec::new()),
+        other_platform_of: &|_, _| None,
+    };
     let checks = Checks::of(dockerfile, &given).unwrap_or_default();
     for finding in lint(&source, &statements, dockerfile, &given, &checks, outside) {
         assert!(finding.line() <= source.lines().max(1));
