@@ -129,6 +129,7 @@ impl Part<'_> {
             userxattr: builder.host.is_rootless(),
             label: None,
             probe: false,
+            synced: false,
         };
         let flags = OFlags::PATH
             | OFlags::DIRECTORY
@@ -176,6 +177,7 @@ fn merged(
         userxattr: builder.host.is_rootless(),
         label: None,
         probe: false,
+        synced: false,
     };
     if let Some(owners) = mapped {
         return mount::overlay_mapped(&asked, owners).map(Root::from_fd).map_err(refusal);

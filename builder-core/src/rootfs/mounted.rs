@@ -265,6 +265,7 @@ pub(super) fn overlay(
         userxattr: builder.host.is_rootless(),
         label: label.as_deref(),
         probe: false,
+        synced: false,
     };
     Ok(match users.and_then(Users::owners) {
         Some(shown) => mount::overlay_mapped(&asked, shown),

@@ -175,6 +175,7 @@ fn is_busy(builder: &Builder<'_>, guard: &ContainerGuard) -> Result<bool> {
         userxattr: false,
         label: None,
         probe: true,
+        synced: false,
     };
     match mount::overlay(&asked) {
         Ok(_) => Ok(false),

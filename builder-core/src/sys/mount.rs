@@ -39,13 +39,16 @@ pub(crate) struct Overlay<'a> {
     pub label: Option<&'a str>,
     /// Refuse with `EBUSY` if another mount has the upper. Changes marks in the upper, so only for asking.
     pub probe: bool,
+    /// Whether the kernel writes the changes to the disk when the mount goes: nobody else does where they are no tree of
+    /// the store.
+    pub synced: bool,
 }
 
 /// Mounts an overlay, detached.
 ///
 /// `index`, `metacopy`, `redirect_dir` and `xino` are off whatever the kernel's defaults are: a frozen upper must mean
-/// the same on every machine. `volatile`, because the store syncs its trees itself, once; without it the kernel would
-/// sync the whole file system whenever such a mount goes away.
+/// the same on every machine. `volatile`, unless the kernel shall sync, because the store syncs its trees itself, once;
+/// without it the kernel would sync the whole file system whenever such a mount goes away.
 pub(crate) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
     newest_way(|| overlay_by_handle(overlay), || by_path::overlay(overlay))
 }
@@ -186,7 +189,9 @@ fn overlay_by_handle(overlay: &Overlay<'_>) -> Result<OwnedFd, Refusal> {
     if let Some((upper, work)) = overlay.upper {
         set_path(context, "upperdir", upper, &mut handles)?;
         set_path(context, "workdir", work, &mut handles)?;
-        fsconfig_set_flag(context, "volatile")?;
+        if !overlay.synced {
+            fsconfig_set_flag(context, "volatile")?;
+        }
     }
     fsconfig_set_string(context, "index", if overlay.probe { "on" } else { "off" })?;
     fsconfig_set_string(context, "xino", "off")?;

@@ -36,13 +36,24 @@ pub(super) fn overlay(
     let stat = rustix::fs::fstat(lower)?;
     std::os::unix::fs::lchown(&upper, Some(stat.st_uid), Some(stat.st_gid))?;
     fs::set_permissions(&upper, PermissionsExt::from_mode(stat.st_mode & 0o7777))?;
-    overlay_kept(lower, (&upper, &work), facts, users)
+    made(lower, (&upper, &work), false, facts, users)
 }
 
-/// As [`overlay`], with the directories `upperdir` and `workdir` of the caller's, where the changes stay.
+/// As [`overlay`], with the directories `upperdir` and `workdir` of the caller's, where the changes stay: the kernel
+/// writes them to the disk at the end, and leaves no mark by which other programs would take them for lost.
 pub(super) fn overlay_kept(
     lower: BorrowedFd<'_>,
-    (upper, work): (&Path, &Path),
+    changes: (&Path, &Path),
+    facts: &Facts,
+    users: Option<&Users>,
+) -> io::Result<OwnedFd> {
+    made(lower, changes, true, facts, users)
+}
+
+fn made(
+    lower: BorrowedFd<'_>,
+    changes: (&Path, &Path),
+    synced: bool,
     facts: &Facts,
     users: Option<&Users>,
 ) -> io::Result<OwnedFd> {
@@ -50,20 +61,15 @@ pub(super) fn overlay_kept(
     let asked = Overlay {
         // By number: it may be a directory that no path of ours leads to.
         lowers: &lowers,
-        upper: Some((upper, work)),
+        upper: Some(changes),
         userxattr: facts.rootless,
         label: None,
         probe: false,
+        synced,
     };
-    let mounted = match users.and_then(Users::owners) {
+    match users.and_then(Users::owners) {
         Some(shown) => mount::overlay_mapped(&asked, shown),
         None => mount::overlay(&asked),
-    };
-    // A volatile mount leaves this, and no other, of whatever program, is made where it lies. It says that the kernel
-    // was told not to wait for the disk, which is as with any file that is written and not synced.
-    match fs::remove_dir_all(work.join("work/incompat")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => mounted,
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn overlay(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
 
 /// As [`overlay`], in the mount namespace of this thread, which is nobody else's.
 pub(super) fn overlay_here(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
-    if let Some((_, work)) = overlay.upper {
+    if let Some((_, work)) = overlay.upper.filter(|_| !overlay.synced) {
         // Where only `fsmount` is refused there was a volatile mount for a moment, and this tells of it.
         match std::fs::remove_dir_all(work.join("work/incompat")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -68,7 +68,9 @@ pub(super) fn overlay_here(overlay: &Overlay<'_>) -> io::Result<OwnedFd> {
             options.extend_from_slice(format!(",{key}=").as_bytes());
             options.extend_from_slice(&escaped(path));
         }
-        options.extend_from_slice(b",volatile");
+        if !overlay.synced {
+            options.extend_from_slice(b",volatile");
+        }
     }
     let marks = if overlay.userxattr { ",userxattr" } else { ",metacopy=off,redirect_dir=off" };
     if let Some(label) = overlay.label {

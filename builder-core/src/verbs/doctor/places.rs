@@ -66,7 +66,14 @@ fn try_overlay(host: Host, dir: &Path) -> Result<io::Result<()>> {
     }
     let lowers = [lower];
     let upper = Some((upper.as_path(), work.as_path()));
-    let asked = Overlay { lowers: &lowers, upper, userxattr: host.is_rootless(), label: None, probe: false };
+    let asked = Overlay {
+        lowers: &lowers,
+        upper,
+        userxattr: host.is_rootless(),
+        label: None,
+        probe: false,
+        synced: false,
+    };
     Ok(mount::overlay(&asked).and_then(|mount| {
         rustix::fs::mkdirat(&mount, "tried", rustix::fs::Mode::RWXU)?;
         Ok(())

@@ -32,6 +32,7 @@ fn as_many_layers_as_overlay_takes_are_mounted() {
         userxattr: false,
         label: None,
         probe: false,
+        synced: false,
     };
     let mount = overlay(&asked).unwrap();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
