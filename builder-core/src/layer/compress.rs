@@ -3,13 +3,13 @@
 mod chunked;
 mod decode;
 mod deflate;
+mod entropy;
 mod gzip;
 mod pool;
+mod zstd;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-
-use zstd::zstd_safe::CParameter;
 
 pub(crate) use chunked::TABLE_DIGEST;
 pub(crate) use decode::decode;
@@ -40,24 +40,6 @@ impl Compression {
     }
 }
 
-/// How many bytes one worker of zstd gets at a time. The default for level 3 is 8 MiB; the memory taken grows with it.
-const ZSTD_JOB: u32 = 4 << 20;
-
-/// How far back zstd looks for a repetition, as a power of two (`ZSTD_c_windowLog`): 4 MiB; every decoder should be
-/// able to hold 8 (RFC 8878). The default for level 3 is half of it: text that repeats itself after half a megabyte
-/// then takes twice the room.
-const ZSTD_WINDOW_LOG: u32 = 22;
-
-/// The highest level whose own window is not larger than [`ZSTD_WINDOW_LOG`].
-const ZSTD_LAST_WITH_WINDOW: i32 = 16;
-
-/// The size of the table of places at the default level, as a power of two (`ZSTD_c_hashLog`; default 17): it has to
-/// grow with the window. 1% smaller layers of programs and scripts, for 1 MiB a worker.
-const ZSTD_HASH_LOG: u32 = 18;
-
-/// How much of what comes before a worker of zstd may refer to (`ZSTD_c_overlapLog`): half of the window.
-const ZSTD_OVERLAP: u32 = 8;
-
 /// Compresses what is written to it. [`Encoder::finish`] must be called at the end.
 pub(crate) enum Encoder<W: Write> {
     /// Passes it on.
@@ -65,7 +47,7 @@ pub(crate) enum Encoder<W: Write> {
     /// By blocks in parallel.
     Gzip(gzip::Parallel<W>),
     /// By zstd's own workers.
-    Zstd(zstd::Encoder<'static, W>),
+    Zstd(zstd::Sections<W>),
     /// File by file; what is written must be a tar.
     Chunked(Box<chunked::Chunked<W>>),
 }
@@ -77,21 +59,7 @@ impl<W: Write> Encoder<W> {
         match compression {
             Compression::None => Ok(Encoder::Plain(out)),
             Compression::Gzip => Ok(Encoder::Gzip(gzip::Parallel::new(out, level, workers)?)),
-            Compression::Zstd => {
-                let mut encoder = zstd::Encoder::new(out, level)?;
-                // Without workers zstd cuts the input in another way, so that the bytes would differ.
-                encoder.multithread(u32::try_from(workers).unwrap_or(u32::MAX))?;
-                if level <= ZSTD_LAST_WITH_WINDOW {
-                    encoder.window_log(ZSTD_WINDOW_LOG)?;
-                }
-                if level == compression.default_level() {
-                    encoder.set_parameter(CParameter::HashLog(ZSTD_HASH_LOG))?;
-                }
-                encoder.set_parameter(CParameter::JobSize(ZSTD_JOB))?;
-                encoder.set_parameter(CParameter::OverlapSizeLog(ZSTD_OVERLAP))?;
-                encoder.include_checksum(true)?;
-                Ok(Encoder::Zstd(encoder))
-            }
+            Compression::Zstd => Ok(Encoder::Zstd(zstd::Sections::new(out, level, workers)?)),
             Compression::ZstdChunked => {
                 Ok(Encoder::Chunked(Box::new(chunked::Chunked::new(out, level, workers)?)))
             }

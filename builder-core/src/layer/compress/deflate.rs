@@ -11,6 +11,8 @@ use std::io;
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush};
 
+use super::entropy::{BIT, NEARLY_RANDOM, RANDOM, bits_per_byte};
+
 /// How far back deflate can refer.
 pub(super) const WINDOW: usize = 32 * 1024;
 
@@ -108,17 +110,6 @@ fn store(run: &[u8], output: &mut Vec<u8>) {
         output.extend_from_slice(part);
     }
 }
-
-/// Bits are counted in this many parts.
-const BIT: u64 = 1 << FRACTION;
-
-const FRACTION: u32 = 10;
-
-/// Random bytes have 8 bits each; a segment of them measures within a thousandth of that, text below 6.
-const RANDOM: u64 = BIT * 797 / 100;
-
-/// Bytes that take so much each are mostly random: programs have about 6.
-const NEARLY_RANDOM: u64 = BIT * 27 / 4;
 
 /// Of each stretch of a segment the last part is searched for repetitions …
 const STRETCH: usize = 8 * 1024;
@@ -256,40 +247,6 @@ fn worth(segment: &[u8], seen: usize, at: usize, bits: u64) -> (usize, u64) {
 
 fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
-}
-
-/// The entropy of single bytes, in parts of a bit ([`BIT`]).
-fn bits_per_byte(segment: &[u8]) -> u64 {
-    // Four counts side by side: runs of one byte would wait for each other.
-    let mut counts = [[0_u32; 256]; 4];
-    for quad in segment.chunks_exact(4) {
-        for (count, byte) in counts.iter_mut().zip(quad) {
-            count[usize::from(*byte)] += 1;
-        }
-    }
-    let total = u64::try_from(segment.len() / 4 * 4).expect("a segment is short");
-    let bits = (0..256)
-        .map(|byte| counts.iter().map(|count| u64::from(count[byte])).sum::<u64>())
-        .filter(|count| *count > 0)
-        .map(|count| count * (logarithm(total) - logarithm(count)));
-    bits.sum::<u64>() / total
-}
-
-/// The logarithm to base two of a number above 0, in parts of a bit.
-fn logarithm(number: u64) -> u64 {
-    let whole = number.ilog2();
-    // The mantissa, 1 to 2, in 31 bits after the point; each squaring gives one more digit of the logarithm.
-    let mut mantissa = if whole > 31 { number >> (whole - 31) } else { number << (31 - whole) };
-    let mut digits = 0;
-    for _ in 0..FRACTION {
-        mantissa = (mantissa * mantissa) >> 31;
-        digits <<= 1;
-        if mantissa >= 1 << 32 {
-            mantissa >>= 1;
-            digits |= 1;
-        }
-    }
-    (u64::from(whole) << FRACTION) + digits
 }
 
 #[cfg(test)]

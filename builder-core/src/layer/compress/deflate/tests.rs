@@ -109,19 +109,6 @@ fn every_mixture_comes_back() {
     }
 }
 
-#[test]
-fn logarithms_are_right_to_a_thousandth() {
-    for number in [1, 2, 3, 255, 256, 131_072, 131_073, u64::from(u32::MAX), 1 << 40] {
-        let exact = (number as f64).log2();
-        let found = logarithm(number) as f64 / BIT as f64;
-        assert!((exact - found).abs() < 0.001, "{number}: {found}, not {exact}");
-    }
-    assert_eq!(bits_per_byte(&[b'x'; 4096]), 0);
-    let all: Vec<u8> = (0..=255).collect();
-    // A byte each in 256 places, in four counts.
-    assert_eq!(bits_per_byte(&all.repeat(16)), 8 * BIT);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
