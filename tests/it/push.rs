@@ -151,3 +151,23 @@ other
 "#,
     );
 }
+
+/// The buffers of zstd are most of what a copy holds, and the allocator kept those of layers that were through.
+#[test]
+fn several_layers_as_zstd_take_the_memory_of_one() {
+    let Some(env) = with_base("several_layers_as_zstd_take_the_memory_of_one") else { return };
+    tell(
+        &env,
+        r#"
+$ for name in one two three four; do
+>     head -c 60000000 /dev/urandom >random; kiln from -q --name "$name" "$([ "$name" = one ] && echo base || echo made)" >names
+>     kiln copy -q "$name" random "/$name" >names; kiln commit -q "$name" made >names; [ "$name" != one ] || kiln tag made first
+> done
+$ for image in first made; do
+>     /usr/bin/time -f %M -o "$image" kiln push -q --force-compression --compression-format zstd "$image" "oci:out-$image"
+> done
+$ [ $(cat first) -gt 40000 ] || echo "$(cat first) KiB: too little to tell"
+$ [ $(cat made) -lt $(($(cat first) + 20000)) ] || echo "$(cat made) KiB in place of $(cat first) KiB"
+"#,
+    );
+}

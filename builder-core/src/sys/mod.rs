@@ -11,6 +11,7 @@ pub(crate) mod device_rule;
 pub(crate) mod in_root;
 pub(crate) mod keeper;
 pub(crate) mod lock;
+pub(crate) mod memory;
 pub(crate) mod mount;
 pub(crate) mod mount_attr;
 pub(crate) mod random;

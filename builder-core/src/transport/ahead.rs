@@ -12,6 +12,7 @@ use crate::transport::convert;
 use crate::transport::copy::{CopyOptions, wanted};
 use crate::transport::sink::{Part, Sink};
 use crate::transport::source::{Ahead, SentAhead, Source};
+use crate::transport::turn::Turn;
 
 /// Has a source that is a stream send what comes first in it, if the sink takes it so; any other sends nothing.
 pub(super) fn send(
@@ -29,7 +30,8 @@ pub(super) fn send(
         let format = convert::choose_format(options.format, Format::Docker, sink.formats(), recompress)?;
         let wants = wanted(sink, options.wants);
         let form = recompress.change_of(Compression::None, wants, format).unwrap_or(Compression::None);
-        let sender = Sender { sink, reporter, recompress, wants, format, precompute: None };
+        let sender =
+            Sender { sink, reporter, recompress, wants, format, precompute: None, turn: Turn::default() };
         let mut found = None;
         let blob = sender.send_made(form, Part::Layer(&[]), |out: &mut dyn Write| {
             let mut digesting = Digesting::new(out);

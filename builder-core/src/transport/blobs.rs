@@ -14,6 +14,7 @@ use crate::store::layers::Packed;
 use crate::transport::convert::{self, Others, Recompress};
 use crate::transport::sink::{Meter, Outgoing, Part, Sink, Wants};
 use crate::transport::source::{Content, Source};
+use crate::transport::turn::Turn;
 use crate::transport::unfinished::Unfinished;
 
 /// Compression workers at most: each holds a few megabytes, and memory has a bound on any machine.
@@ -44,6 +45,8 @@ pub(crate) struct Sender<'a> {
     /// Where layers are made before they are sent, so that what the sink has need not be sent; none to send them while
     /// they are made.
     pub precompute: Option<&'a Path>,
+    /// Whose turn it is to compress with zstd, whose buffers take more than all else of a copy.
+    pub turn: Turn,
 }
 
 impl Blobs<'_> {
@@ -294,7 +297,10 @@ impl Sender<'_> {
         let level = self.recompress.level(form);
         let mut annotations = BTreeMap::new();
         let said = &mut annotations;
+        // Taken before anything is asked of the sink, which might not wait so long for what it was told of.
+        let turn = matches!(form, Compression::Zstd | Compression::ZstdChunked).then(|| self.turn.take());
         let compress = move |out: &mut dyn Write| {
+            let _turn = turn;
             let mut encoder = Encoder::new(form, level, workers, out).cannot("compress", "the layer")?;
             write(&mut encoder)?;
             *said = encoder.finish().cannot("compress", "the layer")?.1;

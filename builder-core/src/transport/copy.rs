@@ -16,6 +16,7 @@ use crate::transport::blobs::{Blobs, Sender};
 use crate::transport::convert::{self, Others, Recompress};
 use crate::transport::sink::{Role, Sink, Wants};
 use crate::transport::source::{Content, RawManifest, Source};
+use crate::transport::turn::Turn;
 
 /// How many indexes may be nested: an image of several platforms is one in another.
 const MAX_NESTING: usize = 4;
@@ -230,6 +231,7 @@ impl Copy<'_> {
                 wants: wanted(self.sink, self.options.wants),
                 format,
                 precompute: self.options.precompute.as_deref(),
+                turn: Turn::default(),
             },
             keep: self.options.preserve_digests,
         };

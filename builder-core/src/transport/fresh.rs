@@ -9,6 +9,7 @@ use crate::store::layers::{Export, Packed};
 use crate::transport::blobs::Sender;
 use crate::transport::convert::Recompress;
 use crate::transport::sink::{Part, Sink};
+use crate::transport::turn::Turn;
 
 /// Sends a layer that is a tree, and says what its tar and its blob are. The image that has it is copied afterwards,
 /// and then finds it sent.
@@ -34,6 +35,7 @@ pub(crate) fn send_layer(
         recompress,
         format,
         precompute: None,
+        turn: Turn::default(),
     };
     let mut tried = 0;
     let sent = loop {

@@ -24,6 +24,7 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 mod sink;
 pub(crate) mod source;
+mod turn;
 pub(crate) mod unfinished;
 
 pub(crate) use blob_cache::BlobCache;
