@@ -119,6 +119,8 @@ $ kiln push base docker://$R/base
 ! hint: hand in the authority's certificate with --cert-dir DIR (a file DIR/ca.crt), or do not check it with --tls-verify=false
 [125]
 $ kiln push -q --tls-verify=false base docker://$R/base
+$ kiln push -q --cert-dir nowhere --tls-verify=false base docker://$R/base
+! warning: the directory of certificates `nowhere` is not there
 $ mkdir certs empty; cp ca.crt certs; kiln push -q --cert-dir certs base docker://$R/base
 $ kiln push -q --cert-dir empty base docker://$R/base
 ! Error: cannot talk to `<localhost>`: its certificate is not accepted: no authority that is trusted here has signed it

@@ -10,7 +10,7 @@ use super::server::Server;
 use super::{Access, Repository};
 use crate::auth::{Credentials, Keyring};
 use crate::error::{Context, Error, Result};
-use crate::event::Reporter;
+use crate::event::{Event, Reporter};
 use crate::name::{self, Ask, Endpoint, Meant, Reference, Registries};
 use crate::settings::RegistrySettings;
 use crate::sys::lock;
@@ -43,6 +43,11 @@ impl<'a> Gateway<'a> {
     /// Reads `registries.conf`.
     pub fn open(settings: &'a RegistrySettings, access: &Access, reporter: &'a dyn Reporter) -> Result<Self> {
         let registries = read_registries(settings)?;
+        // Other tools take it for an empty one in silence.
+        if let Some(dir) = access.cert_dir.as_ref().filter(|dir| !dir.exists()) {
+            let text = format!("the directory of certificates `{}` is not there", dir.display());
+            reporter.report(Event::warning(text));
+        }
         Ok(Gateway { settings, access: access.clone(), reporter, registries, servers: Mutex::default() })
     }
 
