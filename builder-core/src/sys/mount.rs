@@ -39,8 +39,8 @@ pub(crate) struct Overlay<'a> {
     pub label: Option<&'a str>,
     /// Refuse with `EBUSY` if another mount has the upper. Changes marks in the upper, so only for asking.
     pub probe: bool,
-    /// Whether the kernel writes the changes to the disk when the mount goes: nobody else does where they are no tree of
-    /// the store.
+    /// Whether the kernel writes the changes to the disk when the mount goes: nobody else does where they are no tree
+    /// of the store.
     pub synced: bool,
 }
 

@@ -11,8 +11,8 @@ use zstd::zstd_safe::CParameter;
 use super::entropy::{NEARLY_RANDOM, bits_per_byte};
 use crate::sys::memory;
 
-/// How many bytes one worker gets at a time (`ZSTD_c_jobSize`). The buffers grow with it: 4 MiB in place of 3 take 14 MiB
-/// more, for layers of programs that are 0.2% smaller. The default for level 3 is 8 MiB.
+/// How many bytes one worker gets at a time (`ZSTD_c_jobSize`). The buffers grow with it: 4 MiB in place of 3 take 14
+/// MiB more, for layers of programs that are 0.2% smaller. The default for level 3 is 8 MiB.
 const SECTION: u32 = 3 << 20;
 
 /// How far back zstd looks for a repetition, as a power of two (`ZSTD_c_windowLog`): 4 MiB; every decoder should be
