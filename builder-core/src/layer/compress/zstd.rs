@@ -15,6 +15,9 @@ use crate::sys::memory;
 /// MiB more, for layers of programs that are 0.2% smaller. The default for level 3 is 8 MiB.
 const SECTION: u32 = 3 << 20;
 
+/// How many workers at most: eight take 40 MiB more, and what they get is hashed by one thread, which goes no faster.
+const WORKERS: usize = 4;
+
 /// How far back zstd looks for a repetition, as a power of two (`ZSTD_c_windowLog`): 4 MiB; every decoder should be
 /// able to hold 8 (RFC 8878). The default for level 3 is half of it: text that repeats itself after half a megabyte
 /// then takes twice the room.
@@ -72,7 +75,7 @@ impl<W: Write> Sections<W> {
         memory::give_back_large();
         let mut encoder = zstd::Encoder::new(out, level)?;
         // Without workers zstd cuts the input in another way, so that the bytes would differ.
-        encoder.multithread(u32::try_from(workers).unwrap_or(u32::MAX))?;
+        encoder.multithread(u32::try_from(workers.min(WORKERS)).expect("a few"))?;
         if level <= LAST_WITH_WINDOW {
             encoder.window_log(WINDOW_LOG)?;
         }
