@@ -191,6 +191,7 @@ fn what_cannot_be_changed_or_pushed() {
 $ kiln manifest create list >/dev/null
 $ kiln manifest annotate list sha256:00
 ! Error: cannot use the digest `sha256:00`: a digest is `sha256:` and 64 lower-case hexadecimal digits
+! hint: copy it from `kiln images --digests`, or from `kiln image inspect`
 [125]
 $ kiln manifest annotate list base
 ! Error: cannot find `base` in the manifest list `localhost/list:latest`: no entry has its digest

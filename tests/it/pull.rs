@@ -76,6 +76,7 @@ $ cp -r layout newer; echo '{"imageLayoutVersion": "9.0.0"}' >newer/oci-layout; 
 [125]
 $ cp -r layout broken; echo '{' >broken/index.json; kiln pull oci:broken
 ! Error: cannot read the image index: EOF while parsing an object at line 2 column 0
+! hint: fetch it again, or from elsewhere; if that is no better, it has to be made anew
 [125]
 $ cp -r layout bare; rm bare/blobs/sha256/*; kiln pull oci:bare
 ! Error: cannot read the blob `sha256:<id-1>`: No such file or directory (os error 2)

@@ -47,9 +47,11 @@ $ kiln images --format '{{.Name}}:{{.Tag}}'
 <localhost>/other/base:1
 $ kiln pull --tls-verify=false docker://$R/team/none
 ! Error: cannot read the manifest of `<localhost>/team/none:latest`: the registry does not have it: manifest unknown
+! hint: check the name and the tag: `kiln image tags NAME` lists what there is
 [125]
 $ kiln pull --tls-verify=false docker://$R/team/base:none
 ! Error: cannot read the manifest of `<localhost>/team/base:none`: the registry does not have it: manifest unknown
+! hint: check the name and the tag: `kiln image tags NAME` lists what there is
 [125]
 $ kiln push --tls-verify=false nosuch docker://$R/team/x
 ! Error: cannot find the image `nosuch`: no image in the store has this name or id

@@ -34,6 +34,7 @@ $ kiln image tags --tls-verify=false docker://$P/round
 [125]
 $ kiln image tags --tls-verify=false docker://$P/none
 ! Error: cannot list the tags of `<localhost>/none`: the registry does not have it: name unknown
+! hint: check the name and the tag: `kiln image tags NAME` lists what there is
 [125]
 $ for tag in 1 2; do kiln push -q --tls-verify=false base docker://$R/team/base:$tag; done; kiln image tags --tls-verify=false docker://$R/team/base | tr -d ' ,' | sort
 "1"
@@ -49,6 +50,7 @@ $ kiln image tags --tls-verify=false docker://$R/team/base:1
 [125]
 $ kiln image delete --tls-verify=false docker://$R/team/base:2; kiln image inspect --tls-verify=false docker://$R/team/base:1
 ! Error: cannot read the manifest of `<localhost>/team/base:1`: the registry does not have it: manifest unknown
+! hint: check the name and the tag: `kiln image tags NAME` lists what there is
 [125]
 $ kiln image delete --tls-verify=false docker://$R/team/base:2
 ! Error: cannot delete `<localhost>/team/base:2`: the registry does not have it
@@ -143,7 +145,9 @@ $ kiln image copy --dry-run oci:layout dir:never; ls never
 [2]
 $ printf '%s:\n  tls-verify: false\n  images:\n    none: []\n    other: [y, x]\n' $R >list.yaml; kiln image sync --keep-going --src yaml --dest dir list.yaml some 2>&1 | grep -v copying -i; ls some
 Error: cannot list the tags of `<localhost>/none`: the registry does not have it: name unknown: repository name not known to registry
+hint: check the name and the tag: `kiln image tags NAME` lists what there is
 Error: cannot read the manifest of `<localhost>/other:y`: the registry does not have it: manifest unknown
+hint: check the name and the tag: `kiln image tags NAME` lists what there is
 Error: cannot copy 1 of 2 images
 other:x
 $ echo 'a: [' >bad.yaml; kiln image sync --src yaml --dest dir bad.yaml none 2>&1 | head -c 45; echo

@@ -111,6 +111,7 @@ $ kiln source pull --tls-verify=false $R/src:1 back
 [125]
 $ kiln source pull --tls-verify=false $R/nosuch:1 no; ls no
 ! Error: cannot read the manifest of `<localhost>/nosuch:1`: the registry does not have it: manifest unknown
+! hint: check the name and the tag: `kiln image tags NAME` lists what there is
 [125]
 "#,
     );

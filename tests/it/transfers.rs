@@ -47,9 +47,11 @@ fn the_machines_files_say_how_often_and_when() {
 $ : >conf; kiln push -q --tls-verify=false base docker://$R/base; kiln tag base $R/base
 $ printf '[engine]\npull_policy = "always"\n' >conf; kiln image delete --tls-verify=false docker://$R/base:latest; kiln pull -q --tls-verify=false $R/base
 ! Error: cannot read the manifest of `<localhost>/base:latest`: the registry does not have it: manifest unknown
+! hint: check the name and the tag: `kiln image tags NAME` lists what there is
 [125]
 $ kiln from --tls-verify=false $R/base
 ! Error: cannot read the manifest of `<localhost>/base:latest`: the registry does not have it: manifest unknown
+! hint: check the name and the tag: `kiln image tags NAME` lists what there is
 [125]
 $ kiln pull -q --policy missing $R/base; kiln from --pull=never $R/base
 <id-1>
@@ -83,6 +85,7 @@ $ kiln add -q --tls-verify=false --from docker://$R/base working-container /etc/
 hello
 $ kiln image delete --tls-verify=false docker://$R/base:latest; kiln copy -q --tls-verify=false --pull-always --from $R/base working-container /etc/hello.conf /c
 ! Error: cannot find a container or image `<localhost>/base`: cannot read the manifest of `<localhost>/base:latest`: the registry does not have it: manifest unknown
+! hint: check the name and the tag: `kiln image tags NAME` lists what there is
 [125]
 $ kiln copy -q --tls-verify=false --from $R/base working-container /etc/hello.conf /c; kiln copy -q --pull=always --from working-container working-container /c /d
 $ kiln copy -q --from nosuch working-container /x /y

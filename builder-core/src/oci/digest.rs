@@ -79,6 +79,7 @@ impl FromStr for Digest {
             let shown: String = text.chars().take(80).collect();
             Error::corrupt(format!("cannot use the digest `{shown}`"))
                 .because("a digest is `sha256:` and 64 lower-case hexadecimal digits")
+                .hint("copy it from `kiln images --digests`, or from `kiln image inspect`")
         })
     }
 }

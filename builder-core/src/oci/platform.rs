@@ -14,8 +14,18 @@ pub struct Wanted {
     pub variant: Option<String>,
 }
 
+/// What may stand alone for an operating system …
+const SYSTEMS: [&str; 9] =
+    ["linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "solaris", "android", "wasi"];
+
+/// … and for a processor.
+const ARCHITECTURES: [&str; 19] = [
+    "amd64", "x86_64", "x86-64", "arm64", "aarch64", "386", "i386", "i686", "arm", "armhf", "armel", "ppc64",
+    "ppc64le", "s390x", "riscv64", "mips64", "mips64le", "loong64", "wasm",
+];
+
 impl Wanted {
-    /// Reads `OS[/ARCH[/VARIANT]]`, as `--platform` has it.
+    /// Reads `OS[/ARCH[/VARIANT]]`, as `--platform` has it, or a processor alone; `local` is this machine's.
     pub fn parse(text: &str) -> Result<Self> {
         let refuse = || {
             Error::invalid(format!("cannot use the platform `{text}`"))
@@ -31,7 +41,14 @@ impl Wanted {
         if parts.next().is_some() {
             return Err(refuse());
         }
-        Ok(Wanted { os, arch, variant })
+        match (os, arch) {
+            (Some(one), None) if one == "local" => Ok(Wanted::default()),
+            (Some(one), None) if ARCHITECTURES.contains(&&*one) => {
+                Ok(Wanted { arch: Some(one), ..Wanted::default() })
+            }
+            (Some(one), None) if !SYSTEMS.contains(&&*one) => Err(refuse()),
+            (os, arch) => Ok(Wanted { os, arch, variant }),
+        }
     }
 
     /// The operating system.

@@ -89,15 +89,28 @@ pub(crate) fn add_image(
     reporter: &dyn Reporter,
 ) -> Result<Copied> {
     let copy = Copy { source, sink, options, reporter, recompress: options.recompress };
-    ahead::send(source, sink, options, reporter)?;
-    let top = limited(source.manifest()?)?;
-    match (top.is_index(), &options.which) {
-        (false, _) => copy.image(&top, Role::Named),
-        (true, Which::One) => {
-            let (_, chosen) = choose(source, &top, &options.platform)?;
-            copy.image(&chosen, Role::Named)
+    let add = || {
+        ahead::send(source, sink, options, reporter)?;
+        let top = limited(source.manifest()?)?;
+        match (top.is_index(), &options.which) {
+            (false, _) => copy.image(&top, Role::Named),
+            (true, Which::One) => {
+                let (_, chosen) = choose(source, &top, &options.platform)?;
+                copy.image(&chosen, Role::Named)
+            }
+            (true, Which::All | Which::IndexOnly) => copy.index(&top, Role::Named, 0),
         }
-        (true, Which::All | Which::IndexOnly) => copy.index(&top, Role::Named, 0),
+    };
+    add().map_err(advised)
+}
+
+/// With a hint, where bytes from elsewhere are not what they should be and nothing nearer helps.
+pub(crate) fn advised(error: Error) -> Error {
+    match error.kind() {
+        Kind::Corrupt => {
+            error.hint("fetch it again, or from elsewhere; if that is no better, it has to be made anew")
+        }
+        _ => error,
     }
 }
 

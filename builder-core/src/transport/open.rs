@@ -12,6 +12,7 @@ use crate::transport::archive::{
     ArchiveFiles, DockerArchiveSink, DockerArchiveSource, Kept, LayoutArchiveSink, Output,
 };
 use crate::transport::containers_storage;
+use crate::transport::copy::advised;
 use crate::transport::daemon::{Daemon, DaemonSink, DaemonSource};
 use crate::transport::directory::{DirSink, DirSource};
 use crate::transport::layout::{LayoutSink, LayoutSource};
@@ -54,7 +55,7 @@ impl<'a> Places<'a> {
 
 /// Opens a location outside the store for reading one image, as far as the signature policy lets it in.
 pub(crate) fn source<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
-    guarded(places, location, unguarded(places, location)?)
+    guarded(places, location, unguarded(places, location).map_err(advised)?)
 }
 
 /// A source at a location, as far as the signature policy lets its image in.

@@ -6,7 +6,7 @@ use crate::oci::{Digest, ImageConfig, Manifest, Wanted};
 use crate::store::images::REF_NAME;
 use crate::transport::archive::{self, ArchiveFiles, Kept};
 use crate::transport::containers_storage::to_read;
-use crate::transport::copy::{choose, read_config};
+use crate::transport::copy::{advised, choose, read_config};
 use crate::transport::files::Files;
 use crate::transport::layout::LayoutSource;
 use crate::transport::registry::{Access, Gateway, RegistrySource};
@@ -69,7 +69,7 @@ impl Look {
         let source = open::guarded(self.places(surroundings), &self.image, Box::new(source))?;
         std::thread::scope(|scope| {
             let tags = scope.spawn(|| repository.tags());
-            let looked = self.read(&*source, &source.manifest()?)?;
+            let looked = source.manifest().and_then(|top| self.read(&*source, &top)).map_err(advised)?;
             let tags = tags.join().unwrap_or_else(|_| {
                 Err(Error::new(Kind::Io, format!("cannot list the tags of `{}`", name.repository()))
                     .because("a thread failed"))
@@ -103,7 +103,7 @@ impl Look {
     ) -> Result<T> {
         let image = to_read(self.image.clone(), surroundings.machine);
         let Location::Store(name) = &image else {
-            return look(&*open::source(self.places(surroundings), &image)?);
+            return look(&*open::source(self.places(surroundings), &image)?).map_err(advised);
         };
         let builder = surroundings.builder.ok_or_else(|| {
             Error::invalid(format!("cannot look at `{name}`")).because("the store is not open")

@@ -104,9 +104,13 @@ struct Refused {
 
 impl Refused {
     fn check(&self) -> Result<()> {
-        let keys = !self.decryption_key.is_empty() || !self.encryption_key.is_empty();
-        if keys || !self.encrypt_layer.is_empty() {
-            return refuse("encryption-key", "copy the image without encryption");
+        let given = [
+            ("decryption-key", !self.decryption_key.is_empty()),
+            ("encryption-key", !self.encryption_key.is_empty()),
+            ("encrypt-layer", !self.encrypt_layer.is_empty()),
+        ];
+        if let Some((flag, _)) = given.iter().find(|(_, is_given)| *is_given) {
+            return refuse(flag, "copy the image without encryption");
         }
         self.signing.check()
     }

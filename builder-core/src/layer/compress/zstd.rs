@@ -15,7 +15,7 @@ use crate::sys::memory;
 /// MiB more, for layers of programs that are 0.2% smaller. The default for level 3 is 8 MiB.
 const SECTION: u32 = 3 << 20;
 
-/// How many workers at most: eight take 40 MiB more, and what they get is hashed by one thread, which goes no faster.
+/// How many workers at most: eight take 40 MiB more, and what all get is hashed by one thread.
 const WORKERS: usize = 4;
 
 /// How far back zstd looks for a repetition, as a power of two (`ZSTD_c_windowLog`): 4 MiB; every decoder should be
@@ -23,8 +23,12 @@ const WORKERS: usize = 4;
 /// then takes twice the room.
 const WINDOW_LOG: u32 = 22;
 
-/// The highest level whose own window is not larger than [`WINDOW_LOG`].
-const LAST_WITH_WINDOW: i32 = 16;
+/// From this level on the tables would be for the whole of a window of up to 128 MiB, half a gigabyte for each worker …
+const FIRST_LARGE: i32 = 17;
+
+/// … though no worker sees more than a section and half of a window: these take 24 MiB (`ZSTD_c_hashLog` and
+/// `ZSTD_c_chainLog`).
+const LARGE_LOGS: (u32, u32) = (21, 22);
 
 /// The level at which sections are told apart.
 const DEFAULT: i32 = 3;
@@ -76,8 +80,10 @@ impl<W: Write> Sections<W> {
         let mut encoder = zstd::Encoder::new(out, level)?;
         // Without workers zstd cuts the input in another way, so that the bytes would differ.
         encoder.multithread(u32::try_from(workers.min(WORKERS)).expect("a few"))?;
-        if level <= LAST_WITH_WINDOW {
-            encoder.window_log(WINDOW_LOG)?;
+        encoder.window_log(WINDOW_LOG)?;
+        if level >= FIRST_LARGE {
+            encoder.set_parameter(CParameter::HashLog(LARGE_LOGS.0))?;
+            encoder.set_parameter(CParameter::ChainLog(LARGE_LOGS.1))?;
         }
         if level == DEFAULT {
             encoder.set_parameter(CParameter::HashLog(HASH_LOG))?;

@@ -46,7 +46,11 @@ pub(super) fn failure(response: Response, sentence: impl Into<String>, host: &st
                 .because(with("the registry does not allow it"))
                 .hint(format!("see as whom you are logged in: kiln login --get-login {host}")),
         ),
-        404 => Failure::Lasting(error(Kind::NotFound).because(with("the registry does not have it"))),
+        404 => Failure::Lasting(
+            error(Kind::NotFound)
+                .because(with("the registry does not have it"))
+                .hint("check the name and the tag: `kiln image tags NAME` lists what there is"),
+        ),
         405 => Failure::Lasting(error(Kind::Unsupported).because(with("the registry does not do that"))),
         429 => {
             let asked =
@@ -58,8 +62,9 @@ pub(super) fn failure(response: Response, sentence: impl Into<String>, host: &st
         }
         // 408: it waited too long for us; 5xx: its own trouble, often that of the moment.
         408 | 425 | 500 | 502..=504 => {
-            let error =
-                error(Kind::Io).because(with(&format!("the registry is in trouble (status {status})")));
+            let error = error(Kind::Io)
+                .because(with(&format!("the registry is in trouble (status {status})")))
+                .hint("try again later; --retry N goes on for longer");
             Failure::Passing { error, wait }
         }
         _ => Failure::Lasting(

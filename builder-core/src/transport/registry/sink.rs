@@ -30,6 +30,17 @@ impl<'a> RegistrySink<'a> {
         let lanes = gateway.parallel().unwrap_or(LANES).max(1);
         Ok(RegistrySink { repository, lanes, there: Mutex::default() })
     }
+
+    /// Fails if the image was to be stored under a digest that it has not.
+    fn check_name(&self, manifest: &RawManifest, role: Role) -> Result<()> {
+        let (name, found) = (self.repository.name(), manifest.digest());
+        match name.digest().filter(|digest| role == Role::Named && *digest != found) {
+            None => Ok(()),
+            Some(_) => Err(Error::invalid(format!("cannot write the manifest of `{name}`"))
+                .because(format!("its digest is {found}, and not the one in the name"))
+                .hint("name a tag, or copy with --preserve-digests what has this digest")),
+        }
+    }
 }
 
 impl Sink for RegistrySink<'_> {
@@ -92,6 +103,7 @@ impl Sink for RegistrySink<'_> {
     }
 
     fn has_manifest(&self, manifest: &RawManifest, role: Role) -> Result<bool> {
+        self.check_name(manifest, role)?;
         let wanted = match (role, self.repository.name().digest()) {
             (Role::Named, None) => None,
             _ => Some(manifest.digest()),
@@ -100,6 +112,7 @@ impl Sink for RegistrySink<'_> {
     }
 
     fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()> {
+        self.check_name(manifest, role)?;
         let name = self.repository.name();
         match (role, name.digest(), name.tag()) {
             (Role::Named, None, Some(tag)) => self.repository.put_manifest(manifest, tag),

@@ -123,27 +123,32 @@ impl Repository<'_> {
     ) -> Result<bool> {
         let size = blob.known().map(|known| known.size);
         let mut source = Replay::new(blob);
-        let mut tried = 0;
+        let (mut tried, mut resumed) = (0, false);
         loop {
+            let begin = source.position();
             let failure = match self.patch(&mut source, url, size, sentence) {
                 Ok(next) => {
                     *url = next;
-                    return Ok(tried > 0);
+                    return Ok(resumed);
                 }
                 Err(failure) => failure,
             };
+            // Who comes forward has not tried in vain.
+            if source.position() > begin + KEPT as u64 {
+                tried = 0;
+            }
             if let Some(cause) = source.failed.take() {
                 return Err(unreadable(cause, sentence()));
             }
             let (error, wait) = match failure {
                 Failure::Passing { error, wait } if tried < self.retry.times => (error, wait),
                 // Not every registry can go on with what it says it can.
-                failure if tried > 0 => {
+                failure if resumed => {
                     return Err(Error::new(Kind::Io, sentence()).because(Cut(failure.error())));
                 }
                 failure => return Err(failure.error()),
             };
-            tried += 1;
+            (tried, resumed) = (tried + 1, true);
             let wait = self.retry.wait(tried, wait);
             self.reporter.report(Event::warning(format!("{what} was cut, going on in {wait:?}: {error:?}")));
             std::thread::sleep(wait);
