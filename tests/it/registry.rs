@@ -27,6 +27,20 @@ $ kiln push --tls-verify=false base docker://$R/other/base:1
 ! Copying config <short-1>
 ! Copying blob <short-2>
 $ test "$(cat digest)" = "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' docker://$R/team/base:1)"
+$ kiln push -q --tls-verify=false base docker://$R/named@$(cat digest); kiln image inspect --tls-verify=false --raw docker://$R/named@$(cat digest) | sha256sum | grep -o "$(cut -d: -f2 digest)"
+<id-3>
+$ kiln push -q --tls-verify=false base docker://$R/team/base@sha256:$(printf %064d 7)
+! Error: cannot write the manifest of `<localhost>/team/base@sha256:<id-4>`: its digest is sha256:<id-3>, and not the one in the name
+! hint: name a tag, or copy with --preserve-digests what has this digest
+[125]
+$ kiln push -q --tls-verify=false base docker://$R/other/new@sha256:$(printf %064d 7)
+! Error: cannot write the manifest of `<localhost>/other/new@sha256:<id-4>`: its digest is sha256:<id-3>, and not the one in the name
+! hint: name a tag, or copy with --preserve-digests what has this digest
+[125]
+$ kiln image tags --tls-verify=false docker://$R/other/new
+! Error: cannot list the tags of `<localhost>/other/new`: the registry does not have it: name unknown: repository name not known to registry
+! hint: check the name and the tag: `kiln image tags NAME` lists what there is
+[125]
 $ kiln rmi base >/dev/null; kiln pull --tls-verify=false docker://$R/team/base:1
 <id-1>
 ! Copying config <short-1>
@@ -37,10 +51,10 @@ $ kiln rmi $R/team/base:1 >/dev/null; kiln pull -q --tls-verify=false docker://$
 $ kiln from --tls-verify=false $R/other/base:1
 base-working-container
 $ kiln copy base-working-container digest /new; kiln commit --tls-verify=false -q base-working-container docker://$R/team/new
-<id-3>
-<id-4>
+<id-5>
+<id-6>
 $ kiln pull -q --tls-verify=false $R/team/new
-<id-4>
+<id-6>
 $ kiln images --format '{{.Name}}:{{.Tag}}'
 <localhost>/team/new:latest
 <localhost>/team/base:<none>

@@ -133,3 +133,22 @@ pub(crate) fn choose(index: &Index, wanted: &Wanted) -> Result<Descriptor> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_are_systems_processors_or_both() {
+        let read = |text: &str| Wanted::parse(text).ok().map(|wanted| wanted.to_string());
+        let here = Wanted::default().to_string();
+        assert_eq!(read("linux/arm64/v8").as_deref(), Some("linux/arm64/v8"));
+        assert_eq!(read("arm64").as_deref(), Some("linux/arm64"));
+        assert_eq!(read("linux"), Some(here.clone()));
+        assert_eq!(read("local"), Some(here));
+        assert_eq!(read("plan9/arm").as_deref(), Some("plan9/arm"));
+        for text in ["", "nonsense", "linux/", "linux/arm64/v8/x", "linux arm64"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}
