@@ -1,6 +1,6 @@
 //! `kiln inspect`. Under which names templates see what is shown is in `names`.
 
-mod names;
+pub(super) mod names;
 
 use builder_core::{
     Access, ContainerDetails, Digest, Draft, Error, Format, ImageConfig, ImageDetails, Kind, Result,

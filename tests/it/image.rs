@@ -86,6 +86,10 @@ $ kiln image inspect oci:layout:localhost/base
         "KEPT=yes"
     ]
 }
+$ for format in '{{.Architecture}} {{.OS}} {{.Variant}}' '{{.Config.Env}} {{.Config.Cmd}} {{.Config.Labels}}' '{{.RootFS}} {{len .History}}' '{{.Created}} {{.}}'; do
+>     kiln image inspect --config --format "$format" oci:layout >ours; skopeo inspect --config --format "$format" oci:layout | diff ours -
+> done
+$ kiln image inspect --format '{{.Name}}{{.Variant}} {{.Created}}' oci:layout >ours; skopeo inspect --format '{{.Name}} {{.Created}}' oci:layout | diff ours -
 $ kiln image inspect --config oci:layout
 {
     "created": "<time>",

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use builder_core::{Error, Location, Look, Looked, Result, Surroundings};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::copy::place;
 use super::{RetryArgs, Tool};
 use crate::args::endpoint::Endpoint;
+use crate::commands::inspect::names;
 use crate::exit::Exit;
 use crate::ui::template::Format;
 use crate::ui::{self, Talk};
@@ -26,7 +28,7 @@ pub struct Args {
     #[arg(long)]
     raw: bool,
     /// A Go template: .Name .Digest .RepoTags .Created .DockerVersion .Labels .Architecture .Os .Layers .LayersData
-    /// .Env
+    /// .Env; with --config .Architecture .OS .Config.Env .RootFS.DiffIDs .History …
     #[arg(long, short, value_name = "TEMPLATE")]
     format: Option<String>,
     /// Do not list the other tags of the repository
@@ -91,23 +93,26 @@ impl Args {
             return Ok(());
         }
         if self.config {
-            let config: serde_json::Value =
-                serde_json::from_slice(&looked.config_bytes).map_err(|cause| {
-                    Error::corrupt(format!("cannot read the config of `{}`", self.image)).because(cause)
-                })?;
-            return self.print(&config);
+            let config: Value = serde_json::from_slice(&looked.config_bytes).map_err(|cause| {
+                Error::corrupt(format!("cannot read the config of `{}`", self.image)).because(cause)
+            })?;
+            return self.print(&config, names::of_image);
         }
         // As Skopeo has it: only what is in a registry or a store has a name beside it.
         let name = match &look.image {
             Location::Registry(name) | Location::Store(name) => Some(name.repository()),
             _ => None,
         };
-        self.print(&inspected(name, repo_tags, looked))
+        self.print(&inspected(name, repo_tags, looked), names::of_inspected)
     }
 
-    fn print(&self, value: &impl Serialize) -> Result<()> {
+    /// As JSON, or as a template has it, which sees `named` of that.
+    fn print(&self, value: &impl Serialize, named: impl FnOnce(&Value) -> Value) -> Result<()> {
         match &self.format {
-            Some(format) => ui::result(Format::parse(format)?.strict().fill(value)?),
+            Some(format) => {
+                let value = serde_json::to_value(value).expect("plain data becomes JSON");
+                ui::result(Format::parse(format)?.strict().fill(&named(&value))?);
+            }
             None => ui::result_json(value),
         }
         Ok(())

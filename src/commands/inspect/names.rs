@@ -12,29 +12,8 @@ use go::{duration, print, time};
 /// A description as templates see it.
 pub(super) fn for_template(shown: &Value) -> Value {
     let mut named = shown.clone();
-    for part in ["OCIv1", "Docker"] {
-        let whole = &mut named[part];
-        add(
-            whole,
-            &["Author", "Created", "Architecture", "OS", "Variant", "OSVersion", "Comment"],
-            "".into(),
-        );
-        add(whole, &["OSFeatures", "History"], json!([]));
-        add(&mut whole["RootFS"], &["Type", "DiffIDs"], json!([]));
-        print(&mut whole["RootFS"], &["Type", "DiffIDs"]);
-        let is_docker = part == "Docker";
-        add_config(&mut whole["Config"], is_docker);
-        history(&mut whole["History"], is_docker);
-        time(&mut whole["Created"]);
-        if is_docker {
-            add(whole, &["ID", "Parent", "DockerVersion", "Container"], "".into());
-            add(whole, &["Size"], 0.into());
-            add_config(&mut whole["ContainerConfig"], true);
-            print(whole, &go::DOCKER_IMAGE);
-        } else {
-            print(whole, &go::IMAGE);
-        }
-    }
+    add_image(&mut named["OCIv1"], false);
+    add_image(&mut named["Docker"], true);
     history(&mut named["History"], false);
     for options in named["NamespaceOptions"].as_array_mut().into_iter().flatten() {
         print(options, &["Name", "Host", "Path"]);
@@ -47,6 +26,45 @@ pub(super) fn for_template(shown: &Value) -> Value {
     print(ids, &go::IDS);
     print(&mut named, &go::INFO);
     named
+}
+
+/// An image's config as templates see it.
+pub(in crate::commands) fn of_image(config: &Value) -> Value {
+    let mut named = config.clone();
+    // Go has them whether or not they are written.
+    for part in ["config", "rootfs"] {
+        if !named[part].is_object() {
+            named[part] = json!({});
+        }
+    }
+    add_image(&mut named, false);
+    named
+}
+
+/// A description of Skopeo's as templates see it.
+pub(in crate::commands) fn of_inspected(shown: &Value) -> Value {
+    let mut named = shown.clone();
+    time(&mut named["Created"]);
+    add(&mut named, &["Name", "Variant"], "".into());
+    named
+}
+
+fn add_image(whole: &mut Value, is_docker: bool) {
+    add(whole, &["Author", "Created", "Architecture", "OS", "Variant", "OSVersion", "Comment"], "".into());
+    add(whole, &["OSFeatures", "History"], json!([]));
+    add(&mut whole["RootFS"], &["Type", "DiffIDs"], json!([]));
+    print(&mut whole["RootFS"], &["Type", "DiffIDs"]);
+    add_config(&mut whole["Config"], is_docker);
+    history(&mut whole["History"], is_docker);
+    time(&mut whole["Created"]);
+    if is_docker {
+        add(whole, &["ID", "Parent", "DockerVersion", "Container"], "".into());
+        add(whole, &["Size"], 0.into());
+        add_config(&mut whole["ContainerConfig"], true);
+        print(whole, &go::DOCKER_IMAGE);
+    } else {
+        print(whole, &go::IMAGE);
+    }
 }
 
 /// How a container runs.
