@@ -86,10 +86,6 @@ $ kiln image inspect oci:layout:localhost/base
         "KEPT=yes"
     ]
 }
-$ for format in '{{.Architecture}} {{.OS}} {{.Variant}}' '{{.Config.Env}} {{.Config.Cmd}} {{.Config.Labels}}' '{{.RootFS}} {{len .History}}' '{{.Created}} {{.}}'; do
->     kiln image inspect --config --format "$format" oci:layout >ours; skopeo inspect --config --format "$format" oci:layout | diff ours -
-> done
-$ kiln image inspect --format '{{.Name}}{{.Variant}} {{.Created}}' oci:layout >ours; skopeo inspect --format '{{.Name}} {{.Created}}' oci:layout | diff ours -
 $ kiln image inspect --config oci:layout
 {
     "created": "<time>",
@@ -356,6 +352,21 @@ layout
 old
 olddir
 $ kiln image copy -q oci:layout dir:again; diff -r olddir again
+"#,
+    );
+}
+
+#[test]
+fn templates_see_what_those_of_skopeo_see() {
+    let Some(env) = with_base("templates_see_what_those_of_skopeo_see") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name one base >id; kiln config --env KEPT=yes --label a=b --port 80 --author me one; kiln commit -q one oci:made:x >id
+$ for format in '{{.Architecture}} {{.OS}} {{.Variant}}' '{{.Config.Env}} {{.Config.Cmd}} {{.Config.Labels}}' '{{.RootFS}} {{len .History}}' '{{.Created}} {{.}}'; do
+>     kiln image inspect --config --format "$format" oci:made:x >ours; skopeo inspect --config --format "$format" oci:made:x | diff ours -
+> done
+$ kiln image inspect --format '{{.Name}}{{.Variant}} {{.Created}}' oci:made:x >ours; skopeo inspect --format '{{.Name}} {{.Created}}' oci:made:x | diff ours -
 "#,
     );
 }
