@@ -35,9 +35,9 @@ $ ./skopeo copy -q --additional-tag more:2 oci:layout:localhost/base oci:tagged:
 $ ./skopeo copy -q --additional-tag more:2,third oci:layout:localhost/base docker-archive:tagged.tar:one:1; ./skopeo list-tags docker-archive:tagged.tar
 {
     "Tags": [
-        "localhost/one:1",
-        "localhost/more:2",
-        "localhost/third:latest"
+        "one:1",
+        "more:2",
+        "third:latest"
     ]
 }
 $ ./skopeo copy --additional-tag more:2 oci:layout:localhost/base dir:untagged

@@ -153,7 +153,7 @@ fn refused(text: &str, why: &str, form: &str) -> Error {
     Error::invalid(format!("cannot use `{text}`")).because(why.to_owned()).hint(format!("write {form}"))
 }
 
-/// `PATH`, `PATH:NAME`, `PATH@sha256:…` or `PATH@INDEX`.
+/// `PATH`, `PATH:NAME`, `PATH@sha256:…`, `PATH@INDEX` or `PATH:@INDEX`.
 fn split(text: &str, rest: &str, form: &str) -> Result<(PathBuf, Pick)> {
     if let Some((path, pick)) = parse_at(text, rest, form)? {
         return Ok((path, pick));
@@ -192,6 +192,8 @@ fn parse_at(text: &str, rest: &str, form: &str) -> Result<Option<(PathBuf, Pick)
     if path.is_empty() {
         return Err(refused(text, "it names no file", form));
     }
+    // Others write `FILE:@INDEX`.
+    let path = path.strip_suffix(':').filter(|_| matches!(pick, Pick::Index(_))).unwrap_or(path);
     Ok((!path.contains(':')).then(|| (path.into(), pick)))
 }
 

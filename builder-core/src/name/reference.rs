@@ -56,6 +56,28 @@ impl Reference {
         self.digest
     }
 
+    /// An image's name as an archive of Docker's has it: without a host where `text` names none, which Docker, and
+    /// other tools after it, complete in a way of their own.
+    pub fn for_archive(text: &str) -> Result<String> {
+        let name: Reference = text.parse()?;
+        Ok(match Reference::names_host(text) {
+            true => name.to_string(),
+            false => format!("{}:{}", name.path, name.tag.as_deref().unwrap_or("latest")),
+        })
+    }
+
+    /// Whether `tag`, as an archive has it, is what the text means: a name without a host means one of any host.
+    #[must_use]
+    pub fn is_meant(text: &str, tag: &str) -> bool {
+        let (Ok(wanted), Ok(there)) = (text.parse::<Reference>(), tag.parse::<Reference>()) else {
+            return false;
+        };
+        // Docker keeps names of one part there.
+        let path = there.path.strip_prefix("library/").filter(|path| !path.contains('/'));
+        let is_path = there.path == wanted.path || path == Some(&wanted.path);
+        wanted == there || (!Reference::names_host(text) && is_path && wanted.tag == there.tag)
+    }
+
     /// Whether the text names a host itself: its first part has a dot or a port, or is `localhost`.
     #[must_use]
     pub fn names_host(text: &str) -> bool {

@@ -73,6 +73,7 @@ fn locations_are_read_and_written() {
     let parse = |text: &str| Location::parse(text).unwrap();
     assert_eq!(parse("oci:d:x/y:1"), Location::Oci { dir: "d".into(), pick: Pick::Name("x/y:1".into()) });
     assert_eq!(parse("oci:d@3"), Location::Oci { dir: "d".into(), pick: Pick::Index(3) });
+    assert_eq!(parse("docker-archive:a.tar:@12"), parse("docker-archive:a.tar@12"));
     assert_eq!(parse("oci:d:"), Location::Oci { dir: "d".into(), pick: Pick::Only });
     let in_storage = |text: &str| match parse(text) {
         Location::ContainersStorage { storage, image } => (storage.unwrap_or_default(), image),
@@ -85,6 +86,22 @@ fn locations_are_read_and_written() {
     assert_eq!((spec.root.unwrap(), spec.run.unwrap()), ("/x".into(), "/run/x".into()));
     assert_eq!(spec.options, ["a=b", "c"]);
     assert_eq!(parse("docker:27"), Location::Store("docker:27".parse().unwrap()));
+}
+
+/// A name without a host is everybody's own host's in an archive.
+#[test]
+fn names_in_archives_have_the_host_that_is_named() {
+    for (text, there) in
+        [("a/b:1", "a/b:1"), ("a", "a:latest"), ("registry.example/a", "registry.example/a:latest")]
+    {
+        assert_eq!(Reference::for_archive(text).unwrap(), there);
+        assert!(Reference::is_meant(text, there), "{text}");
+    }
+    let meant = ["registry.example/a:1", "registry.example/library/a:1", "localhost/a:1", "a:1"];
+    assert!(meant.iter().all(|tag| Reference::is_meant("a:1", tag)));
+    let others = ["registry.example/a:2", "registry.example/b/a:1", "registry.example/library/b/a:1", "A"];
+    assert!(!others.iter().any(|tag| Reference::is_meant("a:1", tag)));
+    assert!(!Reference::is_meant("other.example/a:1", "registry.example/a:1"));
 }
 
 #[test]

@@ -120,7 +120,7 @@ pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dy
         }
         Location::DockerArchive { path, pick } => {
             let names = match name_of(location, pick)? {
-                Some(name) => vec![name.parse::<Reference>()?.to_string()],
+                Some(name) => vec![Reference::for_archive(&name)?],
                 None => Vec::new(),
             };
             Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, places.scratch)?))

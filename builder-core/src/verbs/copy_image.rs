@@ -183,8 +183,8 @@ impl CopyImage {
                     Pick::Name(name) => Some(name),
                     _ => None,
                 };
-                let full = |name: &String| name.parse::<Reference>().map(|name| name.to_string());
-                let names = own.into_iter().chain(&self.additional_tags).map(full).collect::<Result<_>>()?;
+                let names = own.into_iter().chain(&self.additional_tags);
+                let names = names.map(|name| Reference::for_archive(name)).collect::<Result<_>>()?;
                 Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, places.scratch)?))
             }
             (Location::Daemon(image), _) => {

@@ -106,16 +106,13 @@ impl DockerArchiveSource {
 
 fn find<'a>(items: &'a [Item], place: &str, pick: &Pick) -> Result<&'a Item> {
     let tags = |item: &'a Item| item.repo_tags.iter().flatten();
-    let full = |name: &str| name.parse::<Reference>().map(|name| name.to_string()).ok();
     let found = match pick {
         Pick::Only if items.len() == 1 => items.first(),
         Pick::Only | Pick::Digest(_) => None,
         Pick::Index(index) => items.get(*index),
         Pick::Name(name) => {
-            let wanted = full(name);
-            items
-                .iter()
-                .find(|item| tags(item).any(|tag| tag == name || wanted.is_some() && full(tag) == wanted))
+            let is_it = |is: &dyn Fn(&str) -> bool| items.iter().find(|item| tags(item).any(|tag| is(tag)));
+            is_it(&|tag| tag == name).or_else(|| is_it(&|tag| Reference::is_meant(name, tag)))
         }
     };
     found.ok_or_else(|| {
