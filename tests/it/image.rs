@@ -367,6 +367,10 @@ $ for format in '{{.Architecture}} {{.OS}} {{.Variant}}' '{{.Config.Env}} {{.Con
 >     kiln image inspect --config --format "$format" oci:made:x >ours; skopeo inspect --config --format "$format" oci:made:x | diff ours -
 > done
 $ kiln image inspect --format '{{.Name}}{{.Variant}} {{.Created}}' oci:made:x >ours; skopeo inspect --format '{{.Name}} {{.Created}}' oci:made:x | diff ours -
+$ kiln image inspect --raw --format '{{.Name}}' oci:made:x
+! Error: cannot use --format: --raw prints the bytes as they are
+! hint: leave one of them out
+[125]
 "#,
     );
 }

@@ -71,6 +71,11 @@ struct Layer {
 impl Args {
     /// Prints what was asked for.
     pub fn run(self, tool: &Tool<'_>) -> Result<Exit> {
+        if self.raw && self.format.is_some() {
+            return Err(Error::invalid("cannot use --format")
+                .because("--raw prints the bytes as they are")
+                .hint("leave one of them out"));
+        }
         let access = tool.access(self.endpoint.access(None)?, &self.retry);
         let look = Look { image: place(&self.image)?, platform: tool.platform()?, access };
         let talk = Talk { quiet: true };

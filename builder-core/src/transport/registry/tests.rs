@@ -34,6 +34,8 @@ fn credentials_go_to_token_services_of_the_same_domain() {
         ("registry-1.hub.example", "auth.hub.example"),
         ("registry.git.example", "git.example"),
         ("hub.example", "auth.hub.example"),
+        ("registry.hub.co.uk", "auth.hub.co.uk"),
+        ("registry.com.example", "auth.com.example"),
     ] {
         assert!(token::related(registry, service), "{registry} {service}");
     }
@@ -42,6 +44,8 @@ fn credentials_go_to_token_services_of_the_same_domain() {
         ("registry.hub.example", "hub.example.evil"),
         ("registry.hub.example", "evilhub.example"),
         ("registry.hub.example", "example"),
+        ("victim.co.uk", "evil.co.uk"),
+        ("victim.com.au", "com.au"),
         ("localhost", "evil"),
         ("10.0.0.1", "10.0.0.2"),
         ("10.0.0.1", "0.0.1"),

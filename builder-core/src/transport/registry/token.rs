@@ -129,14 +129,24 @@ pub(super) fn fetch(client: &Client, ask: &Ask<'_>) -> Result<Token, Failure> {
     Ok(Token { header: format!("Bearer {token}"), ends: Instant::now() + life.mul_f32(0.9) })
 }
 
-/// Whether two hosts are of one domain: one is the other's parent, or both have a parent of at least two labels.
-/// `registry.gitlab.example` and `gitlab.example` are, `registry.example` and `evil.example` are not.
+/// Below a country's domain, what stands for a sort of owners: anybody can have a name there.
+const SORTS: [&str; 16] = [
+    "ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "me", "mil", "ne", "net", "nom", "or", "org", "plc",
+];
+
+/// Whether two hosts are of one domain: one is the other's parent, or both have a parent of at least two labels, which
+/// is nobody's where it is as `co.uk`. `registry.gitlab.example` and `gitlab.example` are of one, `registry.example`
+/// and `evil.example` are not. That a domain lets anybody have a name in other ways is not known here.
 pub(super) fn related(registry: &str, realm: &str) -> bool {
     if registry.parse::<std::net::IpAddr>().is_ok() || realm.parse::<std::net::IpAddr>().is_ok() {
         return false;
     }
+    let is_owned = |domain: &str| match domain.split_once('.') {
+        Some((sort, country)) => country.len() != 2 || !SORTS.contains(&sort),
+        None => false,
+    };
     let below = |name: &str, domain: &str| {
-        domain.contains('.') && name.strip_suffix(domain).is_some_and(|above| above.ends_with('.'))
+        is_owned(domain) && name.strip_suffix(domain).is_some_and(|above| above.ends_with('.'))
     };
     let parent = registry.split_once('.').map_or("", |(_, parent)| parent);
     below(registry, realm) || below(realm, registry) || below(realm, parent)
