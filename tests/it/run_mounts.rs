@@ -239,9 +239,9 @@ $ touch key; kiln run --ssh default=key --mount type=ssh c true
 $ eval "$(ssh-agent -s)" >/dev/null; kiln run --ssh default --mount type=ssh,uid=1000 --user user c sh -c 'stat -c "%F %a %u" $SSH_AUTH_SOCK; echo $SSH_AUTH_SOCK'; kill $SSH_AGENT_PID
 socket 600 1000
 /run/buildkit/ssh_agent.0
-$ eval "$(ssh-agent -s)" >/dev/null; kiln run -v /usr:/usr -v /lib:/lib -v /lib64:/lib64 --ssh default --mount type=ssh,uid=1000 --user user c /usr/bin/ssh-add -l; kill $SSH_AGENT_PID
+$ eval "$(ssh-agent -s)" >/dev/null; kiln run -v /usr:/usr -v /lib:/lib -v /lib64:/lib64 --ssh default --mount type=ssh,uid=1000 --user user c /usr/bin/ssh-add -l || echo "code $?"; kill $SSH_AGENT_PID
 The agent has no identities.
-[1]
+code 1
 "#,
     );
 }
