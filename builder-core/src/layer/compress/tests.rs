@@ -9,8 +9,12 @@ use super::*;
 use crate::error::{Context, Kind};
 
 /// Bytes that look random but are the same every time.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+pub(super) fn noise(length: usize) -> Vec<u8> {
+    noise_from(0x9e37_79b9_7f4a_7c15, length)
+}
+
+/// As [`noise`], other bytes for every `state`, which is not 0.
+pub(super) fn noise_from(mut state: u64, length: usize) -> Vec<u8> {
     let next = || {
         state ^= state << 13;
         state ^= state >> 7;

@@ -2,19 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::super::tests::noise;
 use super::*;
-
-/// Random bytes, the same every time.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
 
 /// Random letters: fewer bits than bytes have, and nothing repeated.
 fn letters(length: usize) -> Vec<u8> {

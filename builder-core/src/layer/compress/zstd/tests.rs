@@ -1,19 +1,9 @@
 //! Which sections are easy, and that the bytes do not depend on how they come.
 
+use super::super::tests::noise_from as noise;
 use super::*;
 
 const MIB: usize = 1 << 20;
-
-/// Bytes that look random, another stream for every `state`.
-fn noise(mut state: u64, length: usize) -> Vec<u8> {
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as u8
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
 
 /// Heads of 512 bytes that are nearly alike, each with 3,000 random bytes.
 fn small_files(length: usize) -> Vec<u8> {
