@@ -213,6 +213,7 @@ fn beside(
     let mut machine = MachineStorage {
         root: shared,
         driver: conf.driver,
+        named: conf.named,
         additional: conf.additional,
         beside: acts,
         wanted: acts && (said.is_some() || is_on_path("podman")),

@@ -21,7 +21,7 @@ const VERSION: &str = "version 1.22.0";
 
 /// Copies, looks at and deletes container images wherever they are
 #[derive(Debug, Parser)]
-#[command(name = "skopeo", subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "skopeo", subcommand_required = true, arg_required_else_help = false)]
 #[command(args_override_self = true, version = VERSION, disable_version_flag = true)]
 struct Skopeo {
     #[command(flatten)]
@@ -36,13 +36,16 @@ struct Skopeo {
     verb: Verb,
 }
 
+// A verb alone is for some a question, which Skopeo answers with their help, and for others an error.
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    #[command(hide = true, long_about = None)]
+    #[command(hide = true, long_about = None, arg_required_else_help = true)]
     Completion(completion::Args),
+    #[command(arg_required_else_help = true)]
     Copy(Box<image::copy::Args>),
     Delete(image::delete::Args),
     Inspect(image::inspect::Args),
+    #[command(arg_required_else_help = true)]
     ListTags(image::tags::Args),
     Login(login::Args),
     Logout(logout::Args),
@@ -54,6 +57,7 @@ enum Verb {
     #[command(hide = true)]
     StandaloneSign(StandaloneSign),
     StandaloneVerify(image::verify::Args),
+    #[command(arg_required_else_help = true)]
     Sync(Box<image::sync::Args>),
 }
 

@@ -82,6 +82,20 @@ impl Error {
         &self.sentence
     }
 
+    /// The same once more, for another who waited for what failed. Its causes are text by then.
+    #[must_use]
+    pub(crate) fn again(&self) -> Self {
+        let mut causes = Vec::new();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        let hint = self.hint_text().map(str::to_owned);
+        let again = Error { hint, ..Error::new(self.kind, self.sentence.clone()) };
+        if causes.is_empty() { again } else { again.because(causes.join(": ")) }
+    }
+
     /// The hint of this error, or of the nearest cause that has one.
     #[must_use]
     pub fn hint_text(&self) -> Option<&str> {

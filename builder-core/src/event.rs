@@ -1,23 +1,29 @@
 //! What the library tells while it works. It never prints: whoever called draws these.
 
+mod meter;
+
 use crate::error::Result;
+
+pub(crate) use meter::{Meter, Metered};
 
 /// Something worth telling while a verb works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A piece of work began, e.g. `copying blob sha256:…`.
+    /// A piece of work began, e.g. `copying blob 0123456789ab`.
     Began {
-        /// What is being done, in the progressive: `copying …`, `writing …`.
+        /// What is being done, in the progressive, and to what: `copying …`, `writing …`. No two pieces of work that go
+        /// on side by side in a verb have the same words.
         task: String,
-        /// How many bytes it will move, where that is known.
+        /// How many bytes it will move, where that is known. Of a layer that changes its form on the way, these are
+        /// bytes of the form that is read.
         bytes: Option<u64>,
     },
-    /// So much of the piece of work named before is done.
+    /// So much of the piece of work named before is done. The last one before its end is exact.
     Moved {
         /// The same words it began with.
         task: String,
-        /// How many bytes so far.
+        /// How many bytes so far, counted as those it began with.
         bytes: u64,
     },
     /// A whole image, or an index, was copied: all of it is there.
@@ -29,6 +35,14 @@ pub enum Event {
     },
     /// The piece of work named before has ended well.
     Ended {
+        /// The same words it began with.
+        task: String,
+        /// How many bytes the target has got of it: fewer than were read, where a layer is compressed on the way. None
+        /// for what goes nowhere else, such as unpacking.
+        sent: Option<u64>,
+    },
+    /// The piece of work named before has not ended well: it failed, and may begin anew.
+    Stopped {
         /// The same words it began with.
         task: String,
     },

@@ -71,6 +71,9 @@ pub struct MachineStorage {
     pub root: PathBuf,
     /// Its driver; the one that it has images of, unless given.
     pub driver: Option<String>,
+    /// Whether settings name it, by its directory or a driver that nobody has unless he says so: an image that is to go
+    /// into the machine's storage then goes there, also the first one.
+    pub named: bool,
     /// Where its programs keep what need not survive a reboot, unless they know themselves.
     pub run: Option<PathBuf>,
     /// Further ones, whose images are seen and never written.
@@ -88,6 +91,7 @@ impl Default for MachineStorage {
         MachineStorage {
             root: PathBuf::new(),
             driver: None,
+            named: false,
             run: None,
             additional: Vec::new(),
             // As long as the pull of a large image holds the lock in other programs.

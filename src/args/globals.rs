@@ -33,6 +33,11 @@ pub struct Globals {
     pub log_level: Level,
     /// How progress is told: auto, tty (moving lines), plain, json or rawjson (an object per line, for programs), or
     /// quiet (of a build the step that fails)
+    ///
+    /// The objects of a transfer are `began` (task; bytes, null where nobody knows), `moved` (bytes so far, exact at
+    /// last), `ended` (sent: bytes the target has got, null where there is none), `stopped` (it failed, and may begin
+    /// anew) and `copied` (source and target of an image). Bytes of a layer that changes its form are counted as read.
+    /// Warnings and errors are objects as well: `warning` and `error` (message; hint, null where there is none).
     #[arg(long, global = true, value_name = "FORM", default_value = "auto", hide_short_help = true)]
     #[arg(value_parser = Progress::parse)]
     pub progress: Progress,

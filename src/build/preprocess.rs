@@ -51,6 +51,6 @@ pub fn preprocess(path: &Path, text: &[u8], flags: &[String]) -> Result<Vec<u8>>
         return Err(Error::invalid(format!("cannot preprocess `{shown}`")).because(first));
     }
     // A comment that looks like a directive is one to it; the lines are there all the same.
-    said.lines().for_each(|line| ui::remark(format_args!("warning: {line}")));
+    said.lines().for_each(|line| ui::show_warning(line, None));
     Ok(output.stdout)
 }

@@ -129,9 +129,8 @@ impl Args {
     fn build(&self, job: &Job<'_>, read: &Read, wanted: &Wanted) -> Result<std::result::Result<Image, Exit>> {
         let adapter = self.adapter(job, read, wanted)?;
         for name in self.stages.without_stage(&read.graph) {
-            ui::remark(format_args!(
-                "warning: there is no stage `{name}`, so --no-cache-filter {name} does nothing"
-            ));
+            let what = format!("there is no stage `{name}`, so --no-cache-filter {name} does nothing");
+            ui::show_warning(&what, None);
         }
         let built = self.execute(&adapter, read, self.jobs);
         let done = built.and_then(|built| self.finish(job, &adapter, &built, wanted));

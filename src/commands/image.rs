@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use builder_core::{
-    Access, Builder, MachineStorage, RegistrySettings, Reporter, Result, Retry, Surroundings, Wanted,
+    Access, Builder, Error, Kind, MachineStorage, RegistrySettings, Reporter, Result, Retry, Surroundings,
+    Wanted,
 };
 
 use crate::args::duration;
@@ -131,7 +132,8 @@ impl<'a> Tool<'a> {
         if let Some(limit) = globals.command_timeout {
             std::thread::spawn(move || {
                 std::thread::sleep(limit);
-                ui::remark(format_args!("Error: cannot finish in {limit:?}"));
+                let hint = "give it longer with --command-timeout, or leave that out";
+                ui::show_error(&Error::new(Kind::Io, format!("cannot finish in {limit:?}")).hint(hint));
                 #[expect(clippy::disallowed_methods, reason = "nothing half-done has a name, and is swept")]
                 std::process::exit(failed.into());
             });

@@ -185,7 +185,8 @@ fn rows(image: &ImageInfo, short: bool, fits: impl Fn(&str) -> bool) -> Vec<Row>
         let others: Vec<&str> =
             image.names.iter().filter(|other| *other != full).map(String::as_str).collect();
         let history = if others.is_empty() { "<none>".to_owned() } else { others.join(", ") };
-        Row { name, tag, history, ..row.clone() }
+        let digest = image.other_digests.get(full).unwrap_or(&image.digest).to_string();
+        Row { name, tag, digest, history, ..row.clone() }
     };
     image.names.iter().filter(|name| fits(name)).map(named).collect()
 }

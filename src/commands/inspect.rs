@@ -184,11 +184,12 @@ fn docker(config: &ImageConfig, image: Option<Digest>) -> Value {
         fields.entry(name).or_insert(Value::Null);
     }
     fields.insert("Image".into(), image.map(|id| id.to_string()).unwrap_or_default().into());
+    names::in_dockers_order(fields);
     json!({
-        "created": config.created,
-        "author": config.author,
         "comment": config.other.get("comment").cloned().unwrap_or_else(|| "".into()),
+        "created": config.created,
         "container_config": fields,
+        "author": config.author,
         "config": fields,
         "architecture": config.architecture,
         "variant": config.variant,

@@ -47,6 +47,8 @@ pub struct Machine {
     rootless_root: Option<PathBuf>,
     /// Its driver, as it is called there.
     pub driver: Option<String>,
+    /// Whether directory or driver are others than everybody has.
+    pub named: bool,
     /// Further ones, which are not Kiln's.
     pub additional: Vec<PathBuf>,
 }
@@ -195,10 +197,12 @@ fn from_file(path: &Path, rootless: bool, named: bool, moves_root: bool) -> Resu
     let run_root = run_root.filter(|dir| !is_usual(dir) && !dir.ends_with("containers"));
     let shared = root.map(|text| expand(&text)).filter(|root| !is_empty(root));
     let root = shared.clone().filter(|root| !is_usual(root));
+    let machine_driver = storage.driver.clone().filter(|driver| !driver.is_empty());
     let machine = Machine {
+        named: root.is_some() || machine_driver.as_ref().is_some_and(|name| !name.starts_with("overlay")),
         root: shared,
         rootless_root,
-        driver: storage.driver.clone().filter(|driver| !driver.is_empty()),
+        driver: machine_driver,
         additional: additionalimagestores.iter().filter(|path| !is_store(path)).cloned().collect(),
     };
     let driver = match storage.driver.as_deref() {

@@ -17,7 +17,10 @@ pub enum Progress {
     Tty,
     /// A line where a piece of work begins.
     Plain,
-    /// An object per line: event, task, bytes.
+    /// An object per line: `began` with the task and how many bytes it will move, null where nobody knows; `moved`
+    /// with how many so far, exact at last; `ended` with how many the target has got, null where there is no target;
+    /// `stopped` where it failed; `copied` with source and target of a whole image. Warnings and errors are such
+    /// objects, too: `warning` and `error` with message and hint.
     Json,
     /// Nothing at all.
     Quiet,
@@ -71,7 +74,7 @@ struct Lines {
     /// How many lines are on the screen below the cursor's first.
     drawn: usize,
     told: Option<Instant>,
-    /// Since the last summary.
+    /// How much was sent somewhere since the last summary.
     total: u64,
     blobs: usize,
     began: Option<Instant>,
@@ -146,20 +149,30 @@ pub fn moved(task: &str, bytes: u64) {
     }
 }
 
-/// It ended well.
-pub fn ended(task: &str) {
+/// It ended well, and put so many bytes where they should go, if it was to put any anywhere.
+pub fn ended(task: &str, sent: Option<u64>) {
     match Progress::now() {
-        Progress::Json => json(&serde_json::json!({"event": "ended", "task": task})),
+        Progress::Json => json(&serde_json::json!({"event": "ended", "task": task, "sent": sent})),
+        Progress::Tty => {
+            let mut lines = lines();
+            let line = lines.end(task, sent);
+            lines.draw(line.as_slice());
+        }
+        _ => {}
+    }
+}
+
+/// It failed: its line goes, for it may begin anew.
+pub fn stopped(task: &str) {
+    match Progress::now() {
+        Progress::Json => json(&serde_json::json!({"event": "stopped", "task": task})),
         Progress::Tty => {
             let mut lines = lines();
             let name = capitalized(task);
-            let Some(place) = lines.tasks.iter().position(|task| task.name == name) else { return };
-            let mut task = lines.tasks.remove(place);
-            task.bytes = task.of.unwrap_or(task.bytes);
-            lines.total += task.bytes;
-            lines.blobs += 1;
-            let (name, told) = task.line(true);
-            lines.draw(&[name + &told]);
+            if let Some(place) = lines.tasks.iter().position(|task| task.name == name) {
+                lines.tasks.remove(place);
+                lines.draw(&[]);
+            }
         }
         _ => {}
     }
@@ -173,11 +186,8 @@ pub fn copied(source: &str, target: &str) {
         }
         Progress::Tty => {
             let mut lines = lines();
-            let seconds = lines.began.take().map_or(0.0, |began| began.elapsed().as_secs_f64());
-            let (blobs, total) = (std::mem::take(&mut lines.blobs), std::mem::take(&mut lines.total));
-            let pieces = if blobs == 1 { "piece" } else { "pieces" };
-            let size = text::size(total);
-            lines.draw(&[format!("Copied {source} to {target}: {blobs} {pieces}, {size} in {seconds:.1} s")]);
+            let line = format!("Copied {source} to {target}: {}", lines.summary());
+            lines.draw(&[line]);
         }
         _ => {}
     }
@@ -208,6 +218,32 @@ fn capitalized(task: &str) -> String {
 }
 
 impl Lines {
+    /// Takes away the line of a piece of work that has ended, and gives the one that stays.
+    fn end(&mut self, task: &str, sent: Option<u64>) -> Option<String> {
+        let name = capitalized(task);
+        let place = self.tasks.iter().position(|task| task.name == name)?;
+        let task = self.tasks.remove(place);
+        match sent {
+            Some(sent) => {
+                self.total += sent;
+                self.blobs += 1;
+            }
+            // What goes nowhere is none of what was sent, and neither is its time, if nothing else began yet.
+            None if self.blobs == 0 && self.tasks.iter().all(|task| task.is_step) => self.began = None,
+            None => {}
+        }
+        let (name, told) = task.line(Some(sent.unwrap_or(task.bytes)));
+        Some(name + &told)
+    }
+
+    /// What was sent since the last summary, in a few words.
+    fn summary(&mut self) -> String {
+        let took = self.began.take().map_or(Duration::ZERO, |began| began.elapsed());
+        let (blobs, total) = (std::mem::take(&mut self.blobs), std::mem::take(&mut self.total));
+        let pieces = if blobs == 1 { "piece" } else { "pieces" };
+        format!("{blobs} {pieces}, {} in {}", text::size(total), text::duration(took))
+    }
+
     /// Draws `above`, which stays, and a line for each piece of work, over those drawn before.
     fn draw(&mut self, above: &[String]) {
         let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
@@ -227,7 +263,7 @@ impl Lines {
         // No way leads back to what has left the screen at its top.
         let room = height.saturating_sub(1).max(1);
         let shown = if self.tasks.len() > room { room - 1 } else { self.tasks.len() };
-        let moving = self.tasks.iter().take(shown).map(|task| task.line(false));
+        let moving = self.tasks.iter().take(shown).map(|task| task.line(None));
         let more = (shown < self.tasks.len())
             .then(|| (format!("and {} more", self.tasks.len() - shown), String::new()));
         let moving: Vec<String> = moving.chain(more).map(|(name, told)| fit(&name, &told, width)).collect();
@@ -268,26 +304,34 @@ fn columns(c: char) -> usize {
 }
 
 impl Task {
-    /// Its name, and what is told of it.
-    fn line(&self, ended: bool) -> (String, String) {
+    /// Its name, and what is told of it; at its end with how many bytes came of those that went by.
+    fn line(&self, became: Option<u64>) -> (String, String) {
         let name = self.name.clone();
         let seconds = self.began.elapsed().as_secs_f64();
         if self.is_step {
             return (name, if seconds < 1.0 { String::new() } else { format!("  {seconds:.0} s") });
         }
-        let size = match self.of {
-            Some(of) if !ended => format!("{} of {}", text::size(self.bytes), text::size(of)),
+        let bytes = text::size(self.bytes);
+        let size = match (became.map(text::size), self.of) {
+            (Some(became), _) if became != bytes => format!("{bytes} as {became}"),
+            (None, Some(of)) => format!("{bytes} of {}", text::size(of)),
             _ if self.bytes == 0 => return (name, String::new()),
-            _ => text::size(self.bytes),
+            _ => bytes,
         };
         if seconds < 0.2 {
             return (name, format!("  {size}"));
         }
         let rate = self.bytes as f64 / seconds;
-        let left = self.of.filter(|of| !ended && *of > self.bytes && rate >= 1.0);
-        let left = left.map(|of| format!("  {:.0} s left", ((of - self.bytes) as f64 / rate).ceil()));
+        let left = self.of.filter(|of| became.is_none() && *of > self.bytes && rate >= 1.0);
+        let left = left.map(|of| format!("  {} left", seconds_left((of - self.bytes) as f64 / rate)));
         (name, format!("  {size}  {}/s{}", text::size(rate as u64), left.unwrap_or_default()))
     }
+}
+
+/// A time to come, which nobody knows to a tenth of a second.
+fn seconds_left(seconds: f64) -> String {
+    let whole = seconds.ceil() as u64;
+    if whole < 60 { format!("{whole} s") } else { text::duration(Duration::from_secs(whole)) }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub mod text;
 pub mod usage;
 pub mod words;
 
-pub use error::show_error;
+pub use error::{show_error, show_warning};
 pub use level::{Level, debug};
 pub use lines::Progress;
 pub use progress::Talk;

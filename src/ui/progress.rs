@@ -16,13 +16,11 @@ impl Reporter for Talk {
         match event {
             Event::Began { task, bytes } if !self.quiet => lines::began(&task, bytes),
             Event::Moved { task, bytes } if !self.quiet => lines::moved(&task, bytes),
-            Event::Ended { task } if !self.quiet => lines::ended(&task),
+            Event::Ended { task, sent } if !self.quiet => lines::ended(&task, sent),
+            Event::Stopped { task } if !self.quiet => lines::stopped(&task),
             Event::Copied { source, target } if !self.quiet => lines::copied(&source, &target),
             Event::Warning { message, hint } if super::Level::Warn.is_told() => {
-                super::remark(format_args!("warning: {}", text::one_line(&message)));
-                if let Some(hint) = hint {
-                    super::remark(format_args!("hint: {}", text::one_line(&hint)));
-                }
+                super::show_warning(&message, hint.as_deref());
             }
             Event::Step(fate) => show_fate(fate),
             _ => {}

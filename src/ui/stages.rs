@@ -403,8 +403,7 @@ impl Reporter for StepTalk<'_> {
     fn report(&self, event: Event) {
         match (event, self.build.form) {
             (Event::Warning { message, hint }, Form::Terminal | Form::Json) => {
-                super::remark(format_args!("warning: {}", text::one_line(&message)));
-                hint.iter().for_each(|hint| super::remark(format_args!("hint: {}", text::one_line(hint))));
+                super::show_warning(&message, hint.as_deref());
             }
             (Event::Warning { message, hint }, _) => {
                 let hint = hint.map(|hint| format!("hint: {}\n", text::one_line(&hint))).unwrap_or_default();
@@ -415,7 +414,11 @@ impl Reporter for StepTalk<'_> {
             (Event::Step(Fate::Performed(_)), _) => lock(&self.state).performed = true,
             (Event::Began { task, bytes }, Form::Terminal | Form::Json) => lines::began(&task, bytes),
             (Event::Moved { task, bytes }, Form::Terminal | Form::Json) => lines::moved(&task, bytes),
-            (Event::Ended { task }, Form::Terminal | Form::Json) => lines::ended(&task),
+            (Event::Ended { task, sent }, Form::Terminal | Form::Json) => lines::ended(&task, sent),
+            (Event::Stopped { task }, Form::Terminal | Form::Json) => lines::stopped(&task),
+            (Event::Copied { source, target }, Form::Terminal | Form::Json) => {
+                lines::copied(&source, &target);
+            }
             _ => {}
         }
     }

@@ -1,6 +1,7 @@
 //! `--format`: Go templates over the rows of a list or one object, as scripts use them.
 
 mod functions;
+mod order;
 mod shown;
 
 use builder_core::{Error, Result};
@@ -12,6 +13,9 @@ pub const PLAIN: &str = "";
 
 /// The field of an object that holds its text, where it is not that of a map.
 pub const SHOWN: &str = "\u{1}";
+
+/// The field of a struct that holds its JSON as text, for the order of its fields.
+const ORDERED: &str = "\u{2}";
 
 /// Fields that are maps: a name that is not in one is no error, unlike a field that an object never has.
 const MAPS: [&str; 6] =
@@ -28,6 +32,11 @@ pub struct Format {
 impl Format {
     /// Parses `text`; `json` alone means the whole object, `table …` columns at tabs and spaces under a heading.
     pub fn parse(text: &str) -> Result<Self> {
+        Format::read(text, false)
+    }
+
+    /// As [`Format::parse`]; `of_struct` if what is not there can only be a field with nothing in it.
+    fn read(text: &str, of_struct: bool) -> Result<Self> {
         let (is_table, body) = match text.strip_prefix("table") {
             Some(rest) if rest.starts_with([' ', '\t', '{', '\\']) => (true, rest.trim_start()),
             _ => (false, text),
@@ -35,12 +44,13 @@ impl Format {
         let body = if body.trim() == "json" { "{{json .}}" } else { body };
         let body = body.replace("\\t", "\t").replace("\\n", "\n");
         let body = if is_table { columns(&body) } else { body };
-        let template =
-            functions::add(Template::new("format")).parse(&shown::all(&body)).map_err(|cause| {
+        let template = functions::add(Template::new("format")).parse(&shown::all(&body, of_struct)).map_err(
+            |cause| {
                 Error::invalid(format!("cannot use the format `{text}`"))
                     .because(cause.to_string())
                     .hint("a format is a Go template such as '{{.ID}} {{.Name}}', or json")
-            })?;
+            },
+        )?;
         Ok(Format { template, text: text.to_owned(), is_table })
     }
 
@@ -71,7 +81,8 @@ impl Format {
     pub fn strict(self) -> Self {
         let lenient = MAPS.iter().any(|map| self.text.contains(&format!(".{map}.")));
         let missing = if lenient { MissingKey::default() } else { MissingKey::Error };
-        Format { template: self.template.missing_key(missing), ..self }
+        let read = Format::read(&self.text, true).expect("it was parsed before");
+        Format { template: read.template.missing_key(missing), ..self }
     }
 
     /// Fills the template in for one object.
@@ -81,7 +92,9 @@ impl Format {
                 .because(cause)
                 .hint("see all fields with --format json")
         };
-        let value = gotmpl::to_value(object).map_err(|cause| bad(cause.to_string()))?;
+        let mut object = serde_json::to_value(object).map_err(|cause| bad(cause.to_string()))?;
+        order::keep(&mut object);
+        let value = gotmpl::to_value(&object).map_err(|cause| bad(cause.to_string()))?;
         self.template.execute_to_string(&value).map_err(|cause| bad(cause.to_string()))
     }
 }

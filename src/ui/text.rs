@@ -28,8 +28,44 @@ pub fn size(bytes: u64) -> String {
 const MAX_PART: usize = 2000;
 
 /// A part of a message as it is safe to show: what a terminal would obey, and what would begin another line, is written
-/// out; what is very long is cut.
+/// out; what is very long is cut; the name and password in an address are left out.
 pub fn one_line(text: &str) -> Cow<'_, str> {
+    match without_logins(text) {
+        Cow::Borrowed(text) => on_one_line(text),
+        Cow::Owned(text) => Cow::Owned(on_one_line(&text).into_owned()),
+    }
+}
+
+/// `docker://…@host/x` for `docker://user:password@host/x`.
+fn without_logins(text: &str) -> Cow<'_, str> {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(begin) = rest.find("//").map(|at| at + 2) {
+        let (before, after) = rest.split_at(begin);
+        shown.push_str(before);
+        rest = after;
+        if let Some(end) = end_of_login(after) {
+            shown.push('…');
+            rest = &after[end..];
+        }
+    }
+    if shown.contains('…') { Cow::Owned(shown + rest) } else { Cow::Borrowed(text) }
+}
+
+/// Where the `@` is that ends name and password at the beginning of what follows `//`.
+fn end_of_login(address: &str) -> Option<usize> {
+    let ends = |c: char| c.is_whitespace() || "`'\"".contains(c);
+    let word = &address[..address.find(ends).unwrap_or(address.len())];
+    let authority = word.split('/').next().unwrap_or(word);
+    // A password may have a slash, where somebody wrote it as it is: then there is no port after the colon.
+    let has_port = authority.split_once(':').is_none_or(|(_, port)| port.bytes().all(|c| c.is_ascii_digit()));
+    let within = if has_port || authority.contains('@') { authority } else { word };
+    // The other `@` of a name is the one before a digest.
+    let ats = within.rmatch_indices('@').map(|(at, _)| at);
+    ats.into_iter().find(|at| !word[*at..].starts_with("@sha"))
+}
+
+fn on_one_line(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| !c.is_control();
     if text.chars().take(MAX_PART + 1).count() <= MAX_PART && text.chars().all(is_plain) {
         return Cow::Borrowed(text);
@@ -100,6 +136,17 @@ mod tests {
         assert_eq!(one_line("a\nError: b\u{1b}[31m\u{9b}c"), "a\\nError: b\\u{1b}[31m\\u{9b}c");
         let long = one_line(&"x".repeat(70_000)).into_owned();
         assert_eq!((long.chars().count(), long.ends_with("x…")), (MAX_PART + 1, true));
+    }
+
+    #[test]
+    fn a_message_shows_no_password_of_an_address() {
+        let shown = |text| one_line(text).into_owned();
+        assert_eq!(shown("cannot use `docker://u:pw@h:5000/x:y`"), "cannot use `docker://…@h:5000/x:y`");
+        assert_eq!(shown("write http://u:p@w@h or //t@h"), "write http://…@h or //…@h");
+        assert_eq!(shown("docker://u:p/w@h/x@sha256:12"), "docker://…@h/x@sha256:12");
+        for plain in ["docker://h:5000/x:y@sha256:12 //", "docker://x:y@sha256:12", "https://h/@a/b `a@b`"] {
+            assert!(matches!(one_line(plain), Cow::Borrowed(_)), "{plain}");
+        }
     }
 
     #[test]

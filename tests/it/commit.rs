@@ -260,7 +260,7 @@ $ kiln commit one x@sha256:00000000000000000000000000000000000000000000000000000
 ! Error: cannot commit to `localhost/x@sha256:<id-1>`: a digest is not given, it follows from the content
 [125]
 $ kiln commit --retry 0 one docker://localhost:1/x
-! Writing layer
+! Writing layer of one
 ! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
 ! hint: see whether a registry runs at `localhost:1`
 [125]
@@ -357,7 +357,7 @@ $ kiln from --name one base; kiln config --env A=1 --env B=2 --annotation x=1 --
 one
 $ kiln commit -q --change 'CMD ["a", "b"]' -c 'ENV D="4 5" PATH=$PATH:/d' -c 'LABEL l=m' -c 'HEALTHCHECK --interval=5s CMD x' --config config.json --unsetenv A,KEPT --annotation z=3 --unsetannotation x one made >out
 $ kiln inspect --type image --format '{{json .OCIv1.Config}}' made
-{"Cmd":["a","b"],"Env":["PATH=/bin:/d","B=2","C=3","D=4 5"],"Healthcheck":{"Interval":5000000000,"Test":["CMD-SHELL","x"]},"Labels":{"from":"file","l":"m","of":"base"},"User":"u"}
+{"User":"u","Env":["PATH=/bin:/d","B=2","C=3","D=4 5"],"Cmd":["a","b"],"Healthcheck":{"Test":["CMD-SHELL","x"],"Interval":5000000000},"Labels":{"from":"file","l":"m","of":"base"}}
 $ kiln inspect --type image --format '{{json .ImageAnnotations}}' made | sed 's/"20[^"]*"/"<now>"/'
 {"org.opencontainers.image.base.digest":"sha256:<id-1>","org.opencontainers.image.base.name":"localhost/base:latest","org.opencontainers.image.created":"<now>","y":"2","z":"3"}
 $ kiln inspect --format '{{.OCIv1.Config.Env}} {{.OCIv1.Config.Cmd}} {{json .ImageAnnotations}}' one

@@ -103,6 +103,10 @@ $ kiln manifest create again docker://$R/list --all --tls-verify=false >/dev/nul
 2
 $ kiln manifest push -q --tls-verify=false --add-compression gzip,zstd:chunked list dir:out; ls out | grep -c manifest.json
 3
+$ kiln push -q --compression-format zstd base oci:forms:zstd; kiln push -q base oci:forms:gzip
+$ kiln manifest create both oci:forms:zstd >/dev/null; kiln manifest add both oci:forms:gzip >/dev/null
+$ kiln manifest push -q --add-compression zstd both dir:unmarked; grep -o '"digest"' unmarked/manifest.json | wc -l
+2
 $ kiln manifest push -q --add-compression xz list dir:none
 ! Error: cannot use `--add-compression=xz`: write `gzip`, `zstd` or `zstd:chunked`
 ! hint: see `kiln manifest --help`

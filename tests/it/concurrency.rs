@@ -151,6 +151,28 @@ fn many_processes_make_one_new_store() {
 }
 
 #[test]
+fn runs_in_one_mounted_container_leave_each_other_their_mounts() {
+    // The first to end took the places away that it had made, and with them what others had mounted there.
+    let Some(env) = with_shell("concurrency::runs_in_one_mounted_container_leave_each_other_their_mounts")
+    else {
+        return;
+    };
+    let story = "kiln from --name c base; kiln mount c
+        kiln run c -- sh -c 'echo >/began; while ! [ -e /go ]; do sleep 0.01; done' & first=$!
+        while ! [ -e $(kiln mount c)/began ]; do sleep 0.01; done
+        kiln run c -- sh -c 'echo >/go; while ! [ -e /over ]; do sleep 0.01; done
+            test -e /proc/self && test -s /etc/hosts && echo seen >/dev/null && echo kept' & second=$!
+        wait $first; sleep 0.1; echo >$(kiln mount c)/over; wait $second
+        pids=; for n in $(seq 8); do
+            (for m in $(seq 8); do kiln run c -- true || exit 1; done) & pids=\"$pids $!\"
+        done
+        for pid in $pids; do wait $pid || echo failed; done; kiln diff c";
+    let told = env.shell(story).expect_ok("runs beside each other");
+    let lines: Vec<_> = told.lines().skip(2).collect();
+    assert_eq!(lines, ["kept", "A /began", "A /go", "A /over"], "{told}");
+}
+
+#[test]
 fn many_processes_push_into_one_layout() {
     let Some(env) = with_shell("concurrency::many_processes_push_into_one_layout") else { return };
     env.shell(

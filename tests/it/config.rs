@@ -16,9 +16,9 @@ $ kiln config --user u:g --workingdir /w --stop-signal SIGINT --arch arm64 --var
 $ kiln config --annotation x=y --onbuild 'RUN true' --history-comment why one
 $ kiln config --shell '["/bin/bash", "-c"]' --entrypoint '["/x", "y"]' --cmd 'a "b c" d' one
 $ kiln inspect --format '{{json .OCIv1}}' one
-{"architecture":"arm64","author":"A B <a@b>","comment":"remark","config":{"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"Shell":["/bin/bash","-c"],"StopSignal":"SIGINT","User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"},"created":"<time>","history":[{"created":"<time>","created_by":"written by hand"}],"os":"linux","rootfs":{"diff_ids":["sha256:<id-1>"],"type":"layers"},"variant":"v8"}
+{"created":"<time>","author":"A B <a@b>","architecture":"arm64","variant":"v8","os":"linux","config":{"Hostname":"host","Domainname":"domain","User":"u:g","ExposedPorts":{"443/tcp":{},"80":{}},"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"Entrypoint":["/x","y"],"Cmd":["a","b c","d"],"Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w","OnBuild":["RUN true"],"Labels":{"a":"b","c":"d=e","of":"base"},"StopSignal":"SIGINT","Shell":["/bin/bash","-c"]},"rootfs":{"type":"layers","diff_ids":["sha256:<id-1>"]},"history":[{"created":"<time>","created_by":"written by hand"}],"comment":"remark"}
 $ kiln inspect --format '{{json .Docker.config}}' one
-{"AttachStderr":false,"AttachStdin":false,"AttachStdout":false,"Cmd":["a","b c","d"],"Domainname":"domain","Entrypoint":["/x","y"],"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"ExposedPorts":{"443/tcp":{},"80":{}},"Hostname":"host","Image":"sha256:<id-2>","Labels":{"a":"b","c":"d=e","of":"base"},"OnBuild":["RUN true"],"OpenStdin":false,"Shell":["/bin/bash","-c"],"StdinOnce":false,"StopSignal":"SIGINT","Tty":false,"User":"u:g","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w"}
+{"Hostname":"host","Domainname":"domain","User":"u:g","AttachStdin":false,"AttachStdout":false,"AttachStderr":false,"ExposedPorts":{"443/tcp":{},"80":{}},"Tty":false,"OpenStdin":false,"StdinOnce":false,"Env":["PATH=/bin","KEPT=yes","A=b","C=d e","EMPTY="],"Cmd":["a","b c","d"],"Image":"sha256:<id-2>","Volumes":{"/v":{},"/w":{}},"WorkingDir":"/w","Entrypoint":["/x","y"],"OnBuild":["RUN true"],"Labels":{"a":"b","c":"d=e","of":"base"},"StopSignal":"SIGINT","Shell":["/bin/bash","-c"]}
 $ kiln inspect --format '{{json .ImageAnnotations}} {{.ImageCreatedBy}}' one
 {"x":"y"} me
 "#,
@@ -137,7 +137,7 @@ $ kiln config --port 99999999 one
 $ kiln config --port a one
 $ kiln config one
 $ kiln inspect --format '{{json .OCIv1.config}}' one
-{"Cmd":["/bin/sh"],"Env":["PATH=/bin","KEPT=yes"],"ExposedPorts":{"99999999":{},"a":{}},"Labels":{"of":"base"}}
+{"ExposedPorts":{"99999999":{},"a":{}},"Env":["PATH=/bin","KEPT=yes"],"Cmd":["/bin/sh"],"Labels":{"of":"base"}}
 "#,
     );
 }
@@ -176,13 +176,13 @@ $ kiln from --name one base
 one
 $ kiln config --healthcheck 'CMD curl "a b"' --healthcheck-interval 5s --healthcheck-timeout 1m30s --healthcheck-start-period 500ms --healthcheck-start-interval 1s --healthcheck-retries 4 one
 $ kiln inspect --format '{{json .OCIv1.Config.Healthcheck}}' one
-{"Interval":5000000000,"Retries":4,"StartInterval":1000000000,"StartPeriod":500000000,"Test":["CMD","curl","a b"],"Timeout":90000000000}
+{"Test":["CMD","curl","a b"],"Interval":5000000000,"Timeout":90000000000,"StartPeriod":500000000,"StartInterval":1000000000,"Retries":4}
 $ kiln config --healthcheck 'CMD-SHELL curl x || exit 1' one; kiln inspect --format '{{json .OCIv1.Config.Healthcheck}}' one
-{"Interval":5000000000,"Retries":4,"StartInterval":1000000000,"StartPeriod":500000000,"Test":["CMD-SHELL","curl x || exit 1"],"Timeout":90000000000}
+{"Test":["CMD-SHELL","curl x || exit 1"],"Interval":5000000000,"Timeout":90000000000,"StartPeriod":500000000,"StartInterval":1000000000,"Retries":4}
 $ kiln config --healthcheck '' one; kiln inspect --format '{{json .OCIv1.Config.Healthcheck}}' one
 null
 $ kiln config --healthcheck-retries 2 one; kiln inspect --format '{{json .OCIv1.Config.Healthcheck}}' one
-{"Interval":30000000000,"Retries":2,"Test":["NONE"],"Timeout":30000000000}
+{"Test":["NONE"],"Interval":30000000000,"Timeout":30000000000,"Retries":2}
 $ kiln config --healthcheck curl one
 ! Error: cannot use the health check `curl`: it begins with CMD, CMD-SHELL or NONE
 ! hint: --healthcheck 'CMD-SHELL curl -f http://localhost/ || exit 1'
@@ -209,7 +209,7 @@ $ kiln from --name one base
 one
 $ kiln config --port 80,443 --volume /a,/b --onbuild 'RUN a,RUN b' --env A=1,2 --label a=1,b=2 one
 $ kiln inspect --format '{{json .OCIv1.Config}}' one
-{"Cmd":["/bin/sh"],"Env":["PATH=/bin","KEPT=yes","A=1,2"],"ExposedPorts":{"443":{},"80":{}},"Labels":{"a":"1,b=2","of":"base"},"OnBuild":["RUN a","RUN b"],"Volumes":{"/a":{},"/b":{}}}
+{"ExposedPorts":{"443":{},"80":{}},"Env":["PATH=/bin","KEPT=yes","A=1,2"],"Cmd":["/bin/sh"],"Volumes":{"/a":{},"/b":{}},"OnBuild":["RUN a","RUN b"],"Labels":{"a":"1,b=2","of":"base"}}
 $ kiln config --unsetlabel a,of --env 'PATH=$PATH:/more' --env 'B=${A}x$NOSUCH$' one
 $ kiln inspect --format '{{json .OCIv1.Config.Env}} {{json .OCIv1.Config.Labels}}' one
 ["PATH=/bin:/more","KEPT=yes","A=1,2","B=1,2xNOSUCH$"] {}

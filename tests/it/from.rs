@@ -121,6 +121,7 @@ $ kiln from oci:
 [125]
 $ kiln from oci:nowhere
 ! Error: cannot open the OCI layout `nowhere`: No such file or directory (os error 2)
+! hint: see what there is: ls .
 [125]
 $ kiln from oci:layout:other
 ! Error: cannot find the image `other` in `layout`: it has one image: localhost/base

@@ -178,15 +178,15 @@ fn what_commands_need_while_they_run_is_in_the_runroot() {
     tell(
         &env,
         r#"
-$ chmod +x mine fake/podman; kiln --runroot rr run --runtime $PWD/mine c echo ran; stat -c %a rr; ls -A rr/kiln | wc -l
+$ chmod +x mine fake/podman; kiln --runroot rr run --runtime $PWD/mine c echo ran; stat -c %a rr; find rr/kiln -mindepth 2 | wc -l
 ran
 700
 0
-$ grep -o -e "--root $PWD/rr/kiln/[0-9a-f]*/" -e "--bundle $PWD/rr/kiln/[0-9a-f]*/" told | wc -l
+$ grep -o -e "--root $PWD/rr/kiln/tmp/[0-9a-f]*/" -e "--bundle $PWD/rr/kiln/tmp/[0-9a-f]*/" told | wc -l
 2
 $ # What a killed one left goes with the next; what a living one has stays.
-> mkdir -p rr/kiln/dead rr/kiln/alive; : >rr/kiln/dead/lock; : >rr/kiln/alive/lock
-> flock rr/kiln/alive/lock kiln --runroot rr run c true; ls rr/kiln
+> mkdir -p rr/kiln/tmp/dead rr/kiln/tmp/alive; : >rr/kiln/tmp/dead/lock; : >rr/kiln/tmp/alive/lock
+> flock rr/kiln/tmp/alive/lock kiln --runroot rr run c true; ls rr/kiln/tmp
 alive
 $ PATH=$PWD/fake:$PATH kiln --runroot rr image copy -q containers-storage:[zfs@$PWD/storage]x oci:y || grep -c -e "--runroot $PWD/rr " told
 1

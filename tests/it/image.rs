@@ -1,6 +1,6 @@
 //! Stories of `kiln image`, and of Kiln under the name `skopeo`: images wherever they are.
 
-use crate::support::{Need, needs, tell, with_base};
+use crate::support::{Need, needs, tell, with_base, with_base_for_user};
 
 #[test]
 fn images_are_copied_between_any_two_places() {
@@ -19,6 +19,8 @@ sha256:<id-3>
 sha256:<id-3>
 $ ./skopeo copy -q --dest-compress-format zstd oci:layout:localhost/base oci:zstd:y; ./skopeo inspect --format '{{range .LayersData}}{{.MIMEType}}{{end}}' oci:zstd:y
 application/vnd.oci.image.layer.v1.tar+zstd
+$ ./skopeo inspect oci:zstd:y >whole; ./skopeo inspect --format '{{json .}}' oci:zstd:y | cmp - whole; ./skopeo inspect --format '{{json .LayersData}}' oci:zstd:y | cut -c-13
+[{"MIMEType":
 $ ./skopeo copy -q --dest-decompress oci:layout:localhost/base dir:plain; ./skopeo inspect --format '{{range .LayersData}}{{.MIMEType}}{{end}}' dir:plain
 application/vnd.oci.image.layer.v1.tar
 $ ./skopeo copy -q --format v2s2 oci:layout:localhost/base dir:docker; ./skopeo inspect --raw dir:docker | grep -o 'application/[a-z0-9.+-]*'
@@ -32,12 +34,12 @@ $ ./skopeo copy -q --additional-tag more:2 oci:layout:localhost/base oci:tagged:
         "more:2"
     ]
 }
-$ ./skopeo copy -q --additional-tag more:2,third oci:layout:localhost/base docker-archive:tagged.tar:one:1; ./skopeo list-tags docker-archive:tagged.tar
+$ ./skopeo copy -q --additional-tag more:2,third oci:layout:localhost/base docker-archive:tagged.tar:one:1; ./skopeo list-tags docker-archive:tagged.tar | sed "s,[^\"]*/library/,HUB/library/,"
 {
     "Tags": [
-        "one:1",
-        "more:2",
-        "third:latest"
+        "HUB/library/one:1",
+        "HUB/library/more:2",
+        "HUB/library/third:latest"
     ]
 }
 $ ./skopeo copy --additional-tag more:2 oci:layout:localhost/base dir:untagged
@@ -129,6 +131,7 @@ $ kiln image inspect nosuch
 [125]
 $ kiln image inspect dir:nowhere
 ! Error: cannot open the directory `nowhere`: No such file or directory (os error 2)
+! hint: see what there is: ls .
 [125]
 "#,
     );
@@ -160,8 +163,10 @@ $ kiln image copy -q --all oci:multi:x docker-archive:none.tar
 ! Error: cannot copy an index to `docker-archive:none.tar`: it takes single images only
 ! hint: copy the image for one platform, without --all
 [125]
-$ kiln image copy -q --all --preserve-digests --format v2s2 oci:multi:x dir:kept; kiln image inspect --raw dir:kept | sha256sum | cut -c1-64
-<id-1>
+$ kiln image copy -q --all --preserve-digests --format v2s2 oci:multi:x dir:kept
+! Error: cannot keep the digests in `dir:kept`: --format asks for other media types than the index has
+! hint: copy without --preserve-digests
+[125]
 "#,
     );
 }
@@ -173,10 +178,12 @@ fn progress_is_told_as_asked_for() {
         &env,
         r#"
 $ kiln --progress json image copy oci:layout oci:one:x
-! {"event":"began","task":"copying config <short-1>","bytes":null}
-! {"event":"ended","task":"copying config <short-1>"}
+! {"event":"began","task":"copying config <short-1>","bytes":345}
+! {"event":"moved","task":"copying config <short-1>","bytes":345}
+! {"event":"ended","task":"copying config <short-1>","sent":345}
 ! {"event":"began","task":"copying blob <short-2>","bytes":211}
-! {"event":"ended","task":"copying blob <short-2>"}
+! {"event":"moved","task":"copying blob <short-2>","bytes":211}
+! {"event":"ended","task":"copying blob <short-2>","sent":211}
 ! {"event":"copied","source":"oci:layout","target":"oci:one:x"}
 $ kiln image copy --progress plain oci:layout oci:two:x
 ! Copying config <short-1>
@@ -202,10 +209,17 @@ fn directories_are_synchronized() {
 $ kiln image copy -q oci:layout dir:all/one:1; kiln image copy -q oci:layout dir:all/team/two:2
 $ kiln image sync --src dir --dest docker --dry-run all registry.example/here
 ! Copying dir:all/one:1 to docker://registry.example/here/one:1
-! Copying dir:all/team/two:2 to docker://registry.example/here/team/two:2
+! Copying dir:all/team/two:2 to docker://registry.example/here/two:2
 $ kiln image sync --src dir --dest docker --dry-run --scoped all registry.example/here
-! Copying dir:all/one:1 to docker://registry.example/here/all/one:1
-! Copying dir:all/team/two:2 to docker://registry.example/here/all/team/two:2
+! Copying dir:all/one:1 to docker://registry.example/here/one:1
+! Copying dir:all/team/two:2 to docker://registry.example/here/team/two:2
+$ for from in $PWD/all all/team/two:2 $PWD/all/team; do kiln image sync -s dir -d docker --dry-run --scoped $from registry.example/here; done
+! Copying dir:<dir>/files/all/one:1 to docker://registry.example/here/one:1
+! Copying dir:<dir>/files/all/team/two:2 to docker://registry.example/here/team/two:2
+! Copying dir:all/team/two:2 to docker://registry.example/here/two:2
+! Copying dir:<dir>/files/all/team/two:2 to docker://registry.example/here/two:2
+$ cd all/one:1; kiln image sync --src dir --dest docker --dry-run --scoped . registry.example/here
+! Copying dir:. to docker://registry.example/here/one:1
 $ kiln image sync --src dir --dest dir all elsewhere
 ! Error: cannot copy from directory to directory: no registry has a part in it
 ! hint: copy the directory itself: cp -r SOURCE TARGET
@@ -222,16 +236,35 @@ $ kiln image sync --src dir --dest docker layout registry.example/here
 }
 
 #[test]
+fn a_verb_alone_is_a_question_or_an_error() {
+    let Some(env) = with_base("a_verb_alone_is_a_question_or_an_error") else { return };
+    tell(
+        &env,
+        r#"
+$ ln -s "$KILN" skopeo
+$ ./skopeo
+! Error: cannot do `skopeo`: a verb is missing
+! hint: see `skopeo --help`
+[1]
+$ for verb in help copy list-tags sync completion; do ./skopeo $verb | grep ^Usage; done
+Usage: skopeo [OPTIONS] <COMMAND>
+Usage: skopeo copy [OPTIONS] <SOURCE> <TARGET>
+Usage: skopeo list-tags [OPTIONS] <REPOSITORY>
+Usage: skopeo sync [OPTIONS] --src <TRANSPORT> --dest <TRANSPORT> <SOURCE> <TARGET>
+Usage: skopeo completion [OPTIONS] <SHELL>
+$ for verb in delete inspect login logout manifest-digest standalone-verify; do ./skopeo $verb 2>/dev/null || echo $?; done | xargs
+1 1 1 1 1 1
+"#,
+    );
+}
+
+#[test]
 fn what_cannot_be_copied() {
     let Some(env) = with_base("what_cannot_be_copied") else { return };
     tell(
         &env,
         r#"
 $ ln -s "$KILN" skopeo
-$ ./skopeo | head -n 3
-Copies, looks at and deletes container images wherever they are
-
-Usage: skopeo [OPTIONS] <COMMAND>
 $ ./skopeo copy oci:layout
 ! Error: cannot do `skopeo copy`: <TARGET> is missing
 ! hint: it is used so: skopeo copy <SOURCE> <TARGET>
@@ -367,9 +400,75 @@ $ for format in '{{.Architecture}} {{.OS}} {{.Variant}}' '{{.Config.Env}} {{.Con
 >     kiln image inspect --config --format "$format" oci:made:x >ours; skopeo inspect --config --format "$format" oci:made:x | diff ours -
 > done
 $ kiln image inspect --format '{{.Name}}{{.Variant}} {{.Created}}' oci:made:x >ours; skopeo inspect --format '{{.Name}} {{.Created}}' oci:made:x | diff ours -
+$ printf '{"rootfs":{"type":"layers","diff_ids":[]},"config":{}}' >config; id=$(sha256sum <config | cut -c-64); mkdir bare; mv config bare/$id; echo 'Directory Transport Version: 1.1' >bare/version
+$ printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":54},"layers":[]}' $(ls bare | head -n 1) >bare/manifest.json
+$ for field in Name Digest RepoTags Created DockerVersion Labels Architecture Os Layers Env; do
+>     format="{{.$field}} {{if .$field}}yes{{end}}"; kiln image inspect --format "$format" dir:bare >ours; skopeo inspect --format "$format" dir:bare | diff ours -
+> done; cat ours
+[] 
+$ kiln image inspect --format '{{.Created}} {{.Labels}} {{.Labels.x}} {{.Variant}}' dir:bare
+<nil> map[] <no value> 
 $ kiln image inspect --raw --format '{{.Name}}' oci:made:x
 ! Error: cannot use --format: --raw prints the bytes as they are
 ! hint: leave one of them out
+[125]
+"#,
+    );
+}
+
+#[test]
+fn places_that_are_not_there_and_names_with_passwords_are_refused() {
+    let test = "places_that_are_not_there_and_names_with_passwords_are_refused";
+    let Some(env) = with_base(test) else { return };
+    tell(
+        &env,
+        r#"
+$ ln -s "$KILN" skopeo
+$ ./skopeo copy -q oci:layout docker-archive:nosuchdir/a
+! Error: cannot write `nosuchdir/a`: No such file or directory (os error 2)
+! hint: make its directory first: mkdir -p nosuchdir
+[1]
+$ ./skopeo copy -q oci:layout oci-archive:nosuchdir/a:x
+! Error: cannot write `nosuchdir/a`: No such file or directory (os error 2)
+! hint: make its directory first: mkdir -p nosuchdir
+[1]
+$ ./skopeo copy -q oci:layout docker://user:PASSWORD@h.example/x
+! Error: cannot use the image name `…@h.example/x`: it has a user name or a password in it
+! hint: leave them out, and log in with `kiln login -u NAME --password-stdin HOST`
+[1]
+$ ./skopeo copy -q oci:layout docker://user:PASS@WORD@h.example/x
+! Error: cannot use the image name `…@h.example/x`: it has a user name or a password in it
+! hint: leave them out, and log in with `kiln login -u NAME --password-stdin HOST`
+[1]
+$ ./skopeo inspect https://user:PASSWORD@h.example:5000/x
+! Error: cannot use `https://…@h.example:5000/x`: it names no transport
+! hint: write docker://https://…@h.example:5000/x for a registry, or containers-storage:https://…@h.example:5000/x for the store
+[1]
+"#,
+    );
+}
+
+#[test]
+fn a_place_where_one_may_not_write_is_told() {
+    let Some(env) = with_base_for_user("a_place_where_one_may_not_write_is_told") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln image copy -q oci:layout dir:/usr/x
+! Error: cannot make the directory `/usr/x`: Permission denied (os error 13)
+! hint: name a place where you may write
+[125]
+$ kiln image copy -q oci:layout oci:/usr/x:y
+! Error: cannot make the OCI layout `/usr/x`: Permission denied (os error 13)
+! hint: name a place where you may write
+[125]
+$ kiln image copy -q oci:layout oci-archive:/usr/x:y
+! Error: cannot write `/usr/x`: Permission denied (os error 13)
+! hint: name a place where you may write
+[125]
+$ kiln image copy -q oci:layout docker-archive:/usr/x
+! Error: cannot write `/usr/x`: Permission denied (os error 13)
+! hint: name a place where you may write
 [125]
 "#,
     );

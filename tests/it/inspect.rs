@@ -57,10 +57,18 @@ $ kiln inspect one
         ]
     },
     "Docker": {
-        "created": "<time>",
-        "author": "",
         "comment": "",
+        "created": "<time>",
         "container_config": {
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Env": [
                 "PATH=/bin",
                 "KEPT=yes",
@@ -69,26 +77,27 @@ $ kiln inspect one
             "Cmd": [
                 "/bin/sh"
             ],
+            "Image": "sha256:<id-1>",
+            "Volumes": null,
+            "WorkingDir": "",
+            "Entrypoint": null,
+            "OnBuild": null,
             "Labels": {
                 "of": "base"
             },
-            "Hostname": "",
-            "Domainname": "",
-            "User": "",
-            "WorkingDir": "",
-            "StopSignal": "",
-            "AttachStdin": false,
-            "AttachStdout": false,
-            "AttachStderr": false,
-            "Tty": false,
-            "OpenStdin": false,
-            "StdinOnce": false,
-            "Entrypoint": null,
-            "OnBuild": null,
-            "Volumes": null,
-            "Image": "sha256:<id-1>"
+            "StopSignal": ""
         },
+        "author": "",
         "config": {
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Env": [
                 "PATH=/bin",
                 "KEPT=yes",
@@ -97,24 +106,15 @@ $ kiln inspect one
             "Cmd": [
                 "/bin/sh"
             ],
+            "Image": "sha256:<id-1>",
+            "Volumes": null,
+            "WorkingDir": "",
+            "Entrypoint": null,
+            "OnBuild": null,
             "Labels": {
                 "of": "base"
             },
-            "Hostname": "",
-            "Domainname": "",
-            "User": "",
-            "WorkingDir": "",
-            "StopSignal": "",
-            "AttachStdin": false,
-            "AttachStdout": false,
-            "AttachStderr": false,
-            "Tty": false,
-            "OpenStdin": false,
-            "StdinOnce": false,
-            "Entrypoint": null,
-            "OnBuild": null,
-            "Volumes": null,
-            "Image": "sha256:<id-1>"
+            "StopSignal": ""
         },
         "architecture": "amd64",
         "variant": "",
@@ -302,10 +302,18 @@ $ kiln inspect base | sed '/"DefaultMountsFilePath"/,$d'
         ]
     },
     "Docker": {
-        "created": "<time>",
-        "author": "",
         "comment": "",
+        "created": "<time>",
         "container_config": {
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Env": [
                 "PATH=/bin",
                 "KEPT=yes"
@@ -313,26 +321,27 @@ $ kiln inspect base | sed '/"DefaultMountsFilePath"/,$d'
             "Cmd": [
                 "/bin/sh"
             ],
+            "Image": "",
+            "Volumes": null,
+            "WorkingDir": "",
+            "Entrypoint": null,
+            "OnBuild": null,
             "Labels": {
                 "of": "base"
             },
-            "Hostname": "",
-            "Domainname": "",
-            "User": "",
-            "WorkingDir": "",
-            "StopSignal": "",
-            "AttachStdin": false,
-            "AttachStdout": false,
-            "AttachStderr": false,
-            "Tty": false,
-            "OpenStdin": false,
-            "StdinOnce": false,
-            "Entrypoint": null,
-            "OnBuild": null,
-            "Volumes": null,
-            "Image": ""
+            "StopSignal": ""
         },
+        "author": "",
         "config": {
+            "Hostname": "",
+            "Domainname": "",
+            "User": "",
+            "AttachStdin": false,
+            "AttachStdout": false,
+            "AttachStderr": false,
+            "Tty": false,
+            "OpenStdin": false,
+            "StdinOnce": false,
             "Env": [
                 "PATH=/bin",
                 "KEPT=yes"
@@ -340,24 +349,15 @@ $ kiln inspect base | sed '/"DefaultMountsFilePath"/,$d'
             "Cmd": [
                 "/bin/sh"
             ],
+            "Image": "",
+            "Volumes": null,
+            "WorkingDir": "",
+            "Entrypoint": null,
+            "OnBuild": null,
             "Labels": {
                 "of": "base"
             },
-            "Hostname": "",
-            "Domainname": "",
-            "User": "",
-            "WorkingDir": "",
-            "StopSignal": "",
-            "AttachStdin": false,
-            "AttachStdout": false,
-            "AttachStderr": false,
-            "Tty": false,
-            "OpenStdin": false,
-            "StdinOnce": false,
-            "Entrypoint": null,
-            "OnBuild": null,
-            "Volumes": null,
-            "Image": ""
+            "StopSignal": ""
         },
         "architecture": "amd64",
         "variant": "",
@@ -430,7 +430,7 @@ $ kiln inspect --format '{{.OCIv1.Config.Nosuch}}' base
 ! hint: see all fields with --format json
 [125]
 $ kiln inspect --format '{{.OCIv1.Config.Labels.nosuch}}|{{.Docker.Config.Healthcheck}}|{{.OCIv1.Config.User}}|{{.Docker.Parent}}' base
-<no value>|<no value>||
+<no value>|<nil>||
 $ kiln inspect --format '{{.Nosuch}}' base
 ! Error: cannot fill in the format `{{.Nosuch}}`: map has no entry for key: Nosuch
 ! hint: see all fields with --format json
@@ -462,7 +462,7 @@ $ kiln inspect --format '{{$e := .OCIv1.Config.Env}}{{printf "%s|%v|%5d%%" $e .O
 [PATH=/bin KEPT=yes A=1]|map[80/tcp:{}]|    3%}} /bin/sh
 $ # What is shown so is the same to all that takes it apart.
 > kiln inspect --format '{{json .Docker.Config.Healthcheck}} {{json .OCIv1.Created}} {{join .OCIv1.Config.Env ","}}' made
-{"Interval":90000000000,"Retries":3,"Test":["CMD","true"],"Timeout":30000000000} "<time>" PATH=/bin,KEPT=yes,A=1
+{"Test":["CMD","true"],"Interval":90000000000,"Timeout":30000000000,"Retries":3} "<time>" PATH=/bin,KEPT=yes,A=1
 $ kiln inspect --format '{{.}}' made | cut -c1-40; kiln inspect --format '{{range .NamespaceOptions}}{{.}}{{end}}' c
 {buildah 0.0.1 localhost/made:latest d0c
 {cgroup false }{ipc false }{mount false }{network true }{pid false }{user true }{uts false }

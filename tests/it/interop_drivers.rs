@@ -2,7 +2,7 @@
 //! does; and files that cannot have second names there, and share their extents instead.
 
 use crate::support::podman::{share, share_with, with_runs};
-use crate::support::{Env, Need, images, needs};
+use crate::support::{Env, Need, images, needs, tell};
 
 /// An image of every sort of change over the base, `sorts`, in Kiln's own store.
 const SORTS: &str = "c=$(kiln from oci:layout:localhost/base); m=$(kiln mount $c)
@@ -177,4 +177,37 @@ fn files_that_can_have_no_second_name_share_their_extents() {
         test \"$(jq -c '[.layers[].digest]' out/manifest.json)\" = \"$diffs\"; kiln check --deep",
     )
     .expect_ok("an image in another subvolume");
+}
+
+#[test]
+fn a_storage_that_storage_conf_names_is_no_other_place() {
+    let test = "interop_drivers::a_storage_that_storage_conf_names_is_no_other_place";
+    if !needs(test, &[Need::Root]) {
+        return;
+    }
+    let mut env = Env::new();
+    share_with(&mut env, "vfs");
+    images::write_small(&env.path("layout"), "localhost/base");
+    // Kiln does not act on it beside its own store: the place that is named is meant even so.
+    env.set("alone", "env -u KILN_PODMAN");
+    tell(
+        &env,
+        r#"
+$ ln -s "$KILN" skopeo; $alone ./skopeo copy -q oci:layout containers-storage:localhost/base
+$ ls $SHARED; $alone kiln images -q
+vfs
+vfs-containers
+vfs-images
+vfs-layers
+$ $alone ./skopeo inspect --format '{{len .Layers}}' containers-storage:localhost/base
+1
+$ sed -i s/vfs/btrfs/ storage.conf; $alone ./skopeo copy -q oci:layout containers-storage:localhost/base
+! Error: cannot use the storage driver `btrfs`: driver of <dir>/files/storage.conf may be `overlay` or `vfs`
+! hint: use --storage-driver overlay, or leave it away
+[1]
+$ sed -i s/btrfs/vfs/ storage.conf; mkdir new; for driver in overlay vfs; do ./skopeo copy -q oci:layout containers-storage:[$driver@$PWD/new]base; done; ls new | grep images
+overlay-images
+vfs-images
+"#,
+    );
 }

@@ -108,6 +108,27 @@ fn what_one_writes_the_others_read_bit_for_bit() {
 }
 
 #[test]
+fn an_image_in_two_forms_is_read_in_the_newest_or_by_its_digest() {
+    let test = "interop_storage::an_image_in_two_forms_is_read_in_the_newest_or_by_its_digest";
+    let Some(env) = with_shared_base(test) else { return };
+    env.shell(
+        "skopeo --insecure-policy copy -q --format oci containers-storage:localhost/base dir:oci
+        skopeo --insecure-policy copy -q --format v2s2 dir:oci dir:docker
+        for form in oci docker; do skopeo --insecure-policy copy -q dir:$form containers-storage:localhost/two:$form
+        done",
+    )
+    .expect_ok("the image in two forms");
+    let digest = env.shell("sha256sum <oci/manifest.json | cut -c -64").expect_ok("its digest");
+    for image in ["two:oci".into(), "two:docker".into(), format!("two@sha256:{digest}")] {
+        let read = |program: &str| {
+            let command = format!("{program} inspect --raw containers-storage:localhost/{image}");
+            env.shell(&command).expect_ok(&command)
+        };
+        assert_eq!(read("kiln image"), read("skopeo"), "{image}");
+    }
+}
+
+#[test]
 fn files_are_shared_and_not_copied() {
     let Some(env) = with_shared_base("interop_storage::files_are_shared_and_not_copied") else { return };
     env.shell(
@@ -304,7 +325,6 @@ $ kiln from base
 base-working-container
 ! Copying config <short-1>
 ! Copying blob <short-2>
-! Unpacking layer <short-2>
 $ kiln run base-working-container ls 2>/dev/null; kiln copy -q base-working-container storage.conf /new
 [1]
 $ kiln commit -q --timestamp 0 base-working-container made >/dev/null; podman images --format '{{.Repository}}' | sort

@@ -104,6 +104,18 @@ $ kiln login -u user -p secret ../../etc/passwd
 ! Error: cannot use the registry `../../etc/passwd`: it is no host name with a dot, a port, or `localhost`
 ! hint: write HOST[:PORT], such as registry.example or localhost:5000
 [125]
+$ kiln login -u user -p secret https://user:PASSWORD@localhost:1
+! Error: cannot use the registry `…@localhost:1`: it has a user name or a password in it
+! hint: log in with `kiln login -u NAME --password-stdin localhost:1`
+[125]
+$ kiln login --get-login user:PASS/WORD@localhost:1
+! Error: cannot use the registry `…@localhost:1`: it has a user name or a password in it
+! hint: log in with `kiln login -u NAME --password-stdin localhost:1`
+[125]
+$ kiln logout http://user:PASSWORD@localhost:1
+! Error: cannot use the registry `…@localhost:1`: it has a user name or a password in it
+! hint: log in with `kiln login -u NAME --password-stdin localhost:1`
+[125]
 $ kiln login 2>&1 | head -2
 Error: cannot do `kiln login`: <REGISTRY> is missing
 hint: it is used so: kiln login <REGISTRY>

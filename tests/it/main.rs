@@ -3,6 +3,7 @@
 //! A test that this machine cannot run says so through `support::needs` and is listed at the end with its reason.
 
 mod add;
+mod artifacts;
 mod bad_words;
 mod blob_cache;
 mod build;
@@ -53,6 +54,7 @@ mod pull;
 mod push;
 mod readme;
 mod registry;
+mod registry_astray;
 mod registry_faults;
 mod registry_verbs;
 mod regression;
@@ -73,6 +75,7 @@ mod save;
 mod script;
 mod shell;
 mod short_names;
+mod signatures;
 mod source;
 mod support;
 mod surface;

@@ -79,3 +79,25 @@ $ kiln mount base
 "#,
     );
 }
+
+/// Overlay takes no directory twice.
+#[test]
+fn an_image_that_has_a_layer_twice_is_mounted() {
+    let Some(env) = with_base("an_image_that_has_a_layer_twice_is_mounted") else { return };
+    tell(
+        &env,
+        r#"
+$ mkdir context; echo first >context/f; echo second >context/g
+$ printf 'FROM base\nCOPY f /f\nCOPY g /f\nCOPY g /g\nCOPY f /f\n' >context/Dockerfile
+$ kiln build -q --layers --timestamp 0 -t twice context >id; kiln push -q twice oci:out:twice
+$ kiln rmi -f -a >removed; kiln prune --all >removed 2>&1; kiln pull -q oci:out:twice >id
+$ kiln inspect --type image --format '{{range .OCIv1.RootFS.DiffIDs}}{{println .}}{{end}}' twice | sort | uniq -d | grep -c sha256
+1
+$ cat "$(kiln mount "$(kiln from twice)")/f"
+first
+$ printf 'FROM twice\nCOPY --from=twice /f /h\n' >context/Dockerfile; kiln build -q -t over context >id; cat "$(kiln mount "$(kiln from over)")/h"
+first
+$ kiln check
+"#,
+    );
+}

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::support::env::Outcome;
-use crate::support::fake::{Fake, Reply};
+use crate::support::fake::{Fake, Reply, Tunnel};
 use crate::support::registry::{Setup, with_registry};
 use crate::support::{Env, with_base};
 
@@ -61,11 +61,36 @@ fn plain_requests_are_handed_to_the_proxy_whole() {
     assert_ne!(push(&env, "registry.example/base").code, 0);
     assert_ne!(push(&env, "localhost:1/base").code, 0);
     assert_eq!(proxy.seen().len(), before);
-    env.set("http_proxy", "socks5://localhost:1");
-    env.set("https_proxy", "socks5://localhost:1");
+    env.set("http_proxy", "socks4://horse@localhost:1");
+    env.set("https_proxy", "socks4://horse@localhost:1");
     env.set("no_proxy", "");
     let told = push(&env, "registry.example/base");
     assert!(told.stderr.contains("cannot use the proxy that is set"), "{told:?}");
+    assert!(!told.stderr.contains("horse"), "{told:?}");
+}
+
+#[test]
+fn a_proxy_may_speak_socks() {
+    let Some((mut env, registry)) = with_registry("a_proxy_may_speak_socks", Setup::default()) else {
+        return;
+    };
+    let proxy = Tunnel::start(&registry.host.replace("localhost", "127.0.0.1"));
+    // To the plain port of a registry, which is not found to speak TLS first.
+    for (scheme, login) in [("socks5", ""), ("socks5h", "user:horse@")] {
+        env.set("http_proxy", format!("{scheme}://{login}{}", proxy.host));
+        env.set("https_proxy", format!("{scheme}://{login}{}", proxy.host));
+        let name = format!("docker://registry.example:5000/{scheme}");
+        env.ok(["push", "-q", "--tls-verify=false", "base", &name]);
+        env.ok(["pull", "-q", "--tls-verify=false", &name]);
+        let last = proxy.asked().pop().expect("somebody asked");
+        assert_eq!(last, format!("SOCKS {} registry.example:5000", login.trim_end_matches('@')));
+    }
+    let before = proxy.asked().len();
+    env.ok(["push", "-q", "--tls-verify=false", "base", &format!("docker://{}/direct", registry.host)]);
+    assert_eq!(proxy.asked().len(), before, "this machine itself is reached without");
+    env.set("https_proxy", "socks5://user:horse@localhost:1");
+    let said = env.fails(125, ["pull", "--retry", "0", "docker://registry.example/base"]);
+    assert!(said.contains("the way there is through the proxy") && !said.contains("horse"), "{said}");
 }
 
 #[test]
@@ -76,7 +101,7 @@ fn tls_goes_through_the_connection_a_proxy_makes() {
         return;
     };
     let target = registry.host.replace("localhost", "127.0.0.1");
-    let proxy = crate::support::fake::Tunnel::start(&target);
+    let proxy = Tunnel::start(&target);
     env.set("https_proxy", format!("http://{}", proxy.host));
     env.shell("mkdir certs; cp ca.crt certs").expect_ok("certificates");
     // The certificate is for `localhost`, which is never reached through a proxy; so it is not checked.

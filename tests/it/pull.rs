@@ -13,7 +13,6 @@ $ kiln pull oci:layout:localhost/base
 <id-1>
 ! Copying config <short-1>
 ! Copying blob <short-2>
-! Unpacking layer <short-2>
 $ kiln pull -q oci:layout:localhost/base
 <id-1>
 $ kiln pull -q oci:layout
@@ -25,6 +24,47 @@ localhost/base:latest
 localhost/layout:latest
 $ cat "$(kiln mount "$(kiln from base)")/etc/hello.conf"
 hello
+"#,
+    );
+}
+
+#[test]
+fn an_image_in_two_forms_is_one_image_and_each_name_keeps_its_form() {
+    let Some(env) = with_base("an_image_in_two_forms_is_one_image_and_each_name_keeps_its_form") else {
+        return;
+    };
+    tell(
+        &env,
+        r#"
+$ kiln rmi base >/dev/null
+$ kiln pull -q oci:layout:localhost/base
+<id-1>
+$ kiln image copy -q --format v2s2 oci:layout:localhost/base dir:docker
+$ kiln pull -q dir:docker
+<id-1>
+$ kiln push -q base dir:first; kiln push -q localhost/docker dir:second
+$ for form in first second; do sed 's/,"config".*//' $form/manifest.json; echo; done
+{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"
+{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json"
+$ kiln images --format '{{.Digest}}' localhost/base >digest
+$ test $(cat digest) = $(kiln image inspect --format '{{.Digest}}' oci:layout:localhost/base)
+$ kiln images --format '{{.Digest}}' localhost/docker | grep -c -f digest
+0
+[1]
+$ kiln tag base further; kiln rmi base
+untagged: localhost/base:latest
+$ kiln images --format '{{.Name}}' further
+localhost/further
+$ kiln inspect --type image --format '{{.FromImageDigest}}' localhost/docker@$(cat digest) | grep -c -f digest
+1
+$ kiln inspect --type image --format '{{.FromImageDigest}}' further | grep -c -f digest
+1
+$ kiln from docker@$(cat digest)
+docker-working-container
+$ kiln check
+$ kiln rm docker-working-container >/dev/null; kiln rmi -f docker; kiln images -q
+untagged: localhost/docker:latest
+<short-1>
 "#,
     );
 }
@@ -45,6 +85,7 @@ $ kiln pull nosuch
 [125]
 $ kiln pull oci:nowhere:x
 ! Error: cannot open the OCI layout `nowhere`: No such file or directory (os error 2)
+! hint: see what there is: ls .
 [125]
 $ kiln pull oci:layout:other
 ! Error: cannot find the image `other` in `layout`: it has one image: localhost/base
@@ -92,6 +133,33 @@ $ kiln pull --nosuch oci:layout
 $ kiln images -q
 <short-2>
 $ kiln check
+"#,
+    );
+}
+
+#[test]
+fn an_image_for_another_platform_is_told_of() {
+    let Some(env) = with_base("an_image_for_another_platform_is_told_of") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln pull -q --platform linux/s390x oci:layout
+<id-1>
+! warning: the image `localhost/layout:latest` is for linux/amd64, and not for linux/s390x
+$ kiln pull -q --arch arm64 oci:layout:localhost/base
+<id-1>
+! warning: the image `localhost/base:latest` is for linux/amd64, and not for linux/arm64
+$ kiln --progress json pull -q --arch arm64 oci:layout:localhost/base
+<id-1>
+! {"event":"warning","message":"the image `localhost/base:latest` is for linux/amd64, and not for linux/arm64","hint":null}
+$ kiln --progress json pull oci:layout:other
+! {"event":"error","message":"cannot find the image `other` in `layout`: it has one image: localhost/base","hint":"name one of them: oci:layout:localhost/base"}
+[125]
+$ kiln pull -q --arch amd64 oci:layout
+<id-1>
+$ kiln from --os windows oci:layout
+layout-working-container
+! warning: the image `localhost/layout:latest` is for linux/amd64, and not for windows/amd64
 "#,
     );
 }

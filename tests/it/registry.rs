@@ -39,13 +39,12 @@ $ kiln push -q --tls-verify=false base docker://$R/other/new@sha256:$(printf %06
 [125]
 $ kiln image tags --tls-verify=false docker://$R/other/new
 ! Error: cannot list the tags of `<localhost>/other/new`: the registry does not have it: name unknown: repository name not known to registry
-! hint: check the name and the tag: `kiln image tags NAME` lists what there is
+! hint: check the name: HOST/PATH
 [125]
 $ kiln rmi base >/dev/null; kiln pull --tls-verify=false docker://$R/team/base:1
 <id-1>
 ! Copying config <short-1>
 ! Copying blob <short-2>
-! Unpacking layer <short-2>
 $ kiln rmi $R/team/base:1 >/dev/null; kiln pull -q --tls-verify=false docker://$R/team/base@$(cat digest)
 <id-1>
 $ kiln from --tls-verify=false $R/other/base:1
@@ -158,9 +157,17 @@ $ cp self.key certs/a.key; kiln pull -q --policy always --cert-dir certs docker:
 ! Error: cannot talk to `<localhost>`: cannot use the client certificate: keys may not be consistent: KeyMismatch
 ! hint: see that NAME.cert and NAME.key belong together
 [125]
-$ echo none >certs/b.crt; kiln pull -q --policy always --cert-dir certs docker://$R/base
-! Error: cannot talk to `<localhost>`: cannot use the certificate `certs/b.crt`: it has no certificate in PEM form
+$ rm certs/a.*; echo none >certs/b.crt; (cat ca.crt; echo -----BEGIN CERTIFICATE-----) >certs/c.crt; kiln pull -q --policy always --cert-dir certs docker://$R/base
+<id-1>
+! warning: the certificate `certs/b.crt` is passed over: there is none in PEM form in it
+$ rm certs/c*.crt; kiln push -q --cert-dir certs base docker://$R/base
+! warning: the certificate `certs/b.crt` is passed over: there is none in PEM form in it
+! Error: cannot talk to `<localhost>`: its certificate is not accepted: no authority that is trusted here has signed it
+! hint: hand in the authority's certificate with --cert-dir DIR (a file DIR/ca.crt), or do not check it with --tls-verify=false
 [125]
+$ ln -s "$KILN" skopeo; mkdir bundles; cp ca.crt bundles; SSL_CERT_FILE=ca.crt ./skopeo inspect --raw docker://$R/base | wc -l; SSL_CERT_DIR=none:bundles ./skopeo inspect --raw docker://$R/base | wc -l
+0
+0
 "#,
     );
 }
@@ -203,7 +210,6 @@ $ kiln rmi base >/dev/null; kiln from alias.example/deep/base
 base-working-container
 ! Copying config <short-1>
 ! Copying blob <short-2>
-! Unpacking layer <short-2>
 $ kiln from short; kiln from base; kiln pull -q base
 base-working-container-1
 base-working-container-2
@@ -216,7 +222,6 @@ $ kiln push -q --tls-verify=false search.example/base docker://$M/copy/base; kil
 <id-1>
 ! Copying config <short-1>
 ! Copying blob <short-2>
-! Unpacking layer <short-2>
 $ kiln pull blocked.example/x
 ! Error: cannot use `blocked.example/x:latest`: `blocked.example` is blocked
 ! hint: see `blocked` in registries.conf and registries.conf.d
@@ -294,29 +299,41 @@ $ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json
 <id-1>
 $ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/unsigned
 ! Error: cannot use `docker://<localhost>/unsigned:latest`: the signature policy asks for a signature, and it has none
-! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
+! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
 [125]
 $ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/moved
 ! Error: cannot use `docker://<localhost>/moved:latest`: its signature is for the name `<localhost>/base:latest`
-! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
+! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
 [125]
 $ kiln pull -q --policy always --tls-verify=false --signature-policy any.json docker://$R/moved
 <id-1>
 $ kiln pull -q --policy always --tls-verify=false --signature-policy by-other.json docker://$R/base
 ! Error: cannot use `docker://<localhost>/base:latest`: its signature is by none of the keys that the policy names
-! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
+! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
+[125]
+$ kiln pull -q --policy always --tls-verify=false --signature-policy by-expired.json docker://$R/expired
+! Error: cannot use `docker://<localhost>/expired:latest`: the key that has made its signature has expired
+! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
+[125]
+$ kiln pull -q --policy always --tls-verify=false --signature-policy by-revoked.json docker://$R/revoked
+! Error: cannot use `docker://<localhost>/revoked:latest`: the key that has made its signature was revoked
+! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
 [125]
 $ kiln pull -q --policy always --tls-verify=false --signature-policy sigstore.json docker://$R/base
-! Error: cannot use `docker://<localhost>/base:latest`: the signature policy asks for a sigstore signature, and Kiln checks none
-! hint: ask for `signedBy` in policy.json, or name another policy: --signature-policy FILE
+! Error: cannot use `docker://<localhost>/base:latest`: the signature policy asks for `sigstoreSigned`, which is not supported
+! hint: ask for `signedBy` in policy.json, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
+[125]
+$ sed 's/"sigstoreSigned"/"signedBaseLayer","baseLayerIdentity":{"type":"matchExact"}/; s/,"keyPath":"[^"]*"//' sigstore.json >base.json; kiln pull -q --signature-policy base.json oci:layout:localhost/base
+! Error: cannot use `oci:layout:localhost/base`: the signature policy asks for `signedBaseLayer`, which is not supported
+! hint: ask for `signedBy` in policy.json, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
 [125]
 $ kiln pull -q --policy always --tls-verify=false --signature-policy reject.json docker://$R/base
 ! Error: cannot use `docker://<localhost>/base:latest`: the signature policy rejects it
-! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
+! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
 [125]
 $ kiln pull -q --signature-policy reject.json oci:layout:localhost/base
 ! Error: cannot use `oci:layout:localhost/base`: the signature policy rejects it
-! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
+! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
 [125]
 $ kiln pull -q --policy always --tls-verify=false --signature-policy none.json docker://$R/base
 ! Error: cannot read the signature policy `none.json`: No such file or directory (os error 2)
@@ -325,14 +342,14 @@ $ kiln pull -q --policy always --tls-verify=false --signature-policy accept.json
 <id-1>
 $ cp reject.json $HOME/.config/containers/policy.json; kiln pull -q --policy always --tls-verify=false docker://$R/base
 ! Error: cannot use `docker://<localhost>/base:latest`: the signature policy rejects it
-! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
+! hint: see what policy.json asks of it, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
 [125]
 $ CONTAINERS_POLICY_JSON=accept.json kiln pull -q --policy always --tls-verify=false docker://$R/base
 <id-1>
 $ for file in lookaside/base@*/signature-1; do printf x | dd of=$file bs=1 seek=200 conv=notrunc 2>/dev/null; done
 $ kiln pull -q --policy always --tls-verify=false --signature-policy signed.json docker://$R/base 2>&1 | sed 's/: its.*/: …/; s/: what was.*/: …/'
 Error: cannot use `docker://<localhost>/base:latest`: …
-hint: see what policy.json asks of it, or name another policy: --signature-policy FILE
+hint: see what policy.json asks of it, or name another policy: --signature-policy FILE (as skopeo: --policy FILE)
 "#;
 
 #[test]
@@ -357,6 +374,15 @@ mkdir lookaside/base@sha256=$hex lookaside/moved@sha256=$hex
 printf '{"critical":{"type":"atomic container signature","image":{"docker-manifest-digest":"sha256:%s"},"identity":{"docker-reference":"%s/base:latest"}},"optional":{}}' $hex $R >statement
 gpg -q --batch -u good@kiln.example --sign -o lookaside/base@sha256=$hex/signature-1 statement
 cp lookaside/base@sha256=$hex/signature-1 lookaside/moved@sha256=$hex/
+old='gpg -q --batch --faked-system-time 20200101T000000'
+for name in expired revoked; do
+$old --passphrase '' --quick-gen-key $name@kiln.example rsa2048 default $([ $name = expired ] && echo 1y || echo never) 2>/dev/null
+mkdir lookaside/$name@sha256=$hex; $old -u $name@kiln.example --sign -o lookaside/$name@sha256=$hex/signature-1 statement
+kiln push -q --tls-verify=false base docker://$R/$name
+done
+fingerprint=$(gpg --with-colons -k revoked@kiln.example | sed -n '/^fpr/{s/fpr:*//;s/://p;q}')
+sed 's/^:---/---/' gnupg/openpgp-revocs.d/$fingerprint.rev | gpg -q --batch --import 2>/dev/null
+for name in expired revoked; do gpg -q --export $name@kiln.example >$name.gpg; done
 gpgconf --kill all
 "#;
     env.shell(sign).expect_ok("signatures");
@@ -369,7 +395,9 @@ gpgconf --kill all
         )
     };
     env.write("signed.json", policy("good.asc", ""));
-    env.write("by-other.json", policy("other.gpg", ""));
+    for name in ["other", "expired", "revoked"] {
+        env.write(format!("by-{name}.json"), policy(&format!("{name}.gpg"), ""));
+    }
     env.write(
         "any.json",
         policy("good.asc", r#","signedIdentity":{"type":"exactRepository","dockerRepository":"REPO"}"#)

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -76,6 +76,7 @@ fn refused(env: &Env, host: &str) -> String {
         ["pull", "--tls-verify=false", "--retry", "2", "--retry-delay", "1ms", "--creds", "user:horse"];
     let said = env.fails(125, flags.into_iter().chain([name.as_str()]));
     assert!(!said.contains("horse") && !said.contains(SECRET), "a secret is told: {said}");
+    assert!(said.contains("\nhint: "), "no hint: {said}");
     assert_eq!(env.ok(["images", "-q"]), "", "an image is left behind: {said}");
     said
 }
@@ -322,6 +323,23 @@ fn a_pull_that_is_cut_goes_on() {
 }
 
 #[test]
+fn a_pull_that_is_cut_too_often_says_what_to_do() {
+    let test = "a_pull_that_is_cut_too_often_says_what_to_do";
+    let Some((env, image)) = story(test) else { return };
+    let layer = image.layer();
+    // The first answer is cut, and the next have not a byte of what is left.
+    let fake = Fake::start(move |asked| match asked.path.ends_with(&layer) {
+        true => {
+            Reply::new(200, "abc").lying_length(blob(&image.dir, &layer).expect("the layer").len() as u64)
+        }
+        false => image.answer(asked),
+    });
+    let said = refused(&env, &fake.host);
+    assert!(said.contains("the connection was cut"), "{said}");
+    assert!(said.contains("\nhint: try again later; --retry N goes on for longer"), "{said}");
+}
+
+#[test]
 fn a_push_that_is_cut_goes_on_or_fails_whole() {
     let Some((env, registry)) = with_registry("a_push_that_is_cut_goes_on_or_fails_whole", Setup::default())
     else {
@@ -406,6 +424,49 @@ fn an_upload_that_was_cut_is_resumed_and_secrets_stay_here() {
         uploads.seen().iter().all(|asked| asked.header("authorization").is_none()),
         "secrets went elsewhere"
     );
+}
+
+#[test]
+fn an_upload_that_comes_forward_is_cut_more_often_than_it_is_tried_again() {
+    let test = "an_upload_that_comes_forward_is_cut_more_often_than_it_is_tried_again";
+    let Some(env) = with_base(test) else { return };
+    env.shell(
+        "head -c 50000000 /dev/urandom >noise; c=$(kiln from base)
+         kiln copy -q $c noise /noise; kiln commit -q $c noisy",
+    )
+    .expect_ok("a large image");
+    let (got, cuts) = (Arc::new(std::sync::Mutex::new(Vec::<u8>::new())), Arc::new(AtomicU64::new(0)));
+    let (bytes, counted) = (got.clone(), cuts.clone());
+    let registry = Fake::reading(12 << 20, move |asked| {
+        let mut bytes = bytes.lock().expect("no panic");
+        let here = format!("/up?state={}", bytes.len());
+        match asked.method.as_str() {
+            "PATCH" => {
+                bytes.extend(&asked.body);
+                if asked.body.len() >= 12 << 20 {
+                    // The rest of the body is not read: the connection ends in the middle of it.
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    return Reply::new(503, "").header("Retry-After", "0");
+                }
+                Reply::new(202, "").header("Location", here)
+            }
+            "GET" if asked.path.starts_with("/up") => {
+                Reply::new(204, "").header("Location", here).header("Range", format!("0-{}", bytes.len() - 1))
+            }
+            "GET" => Reply::new(200, ""),
+            "POST" => Reply::new(202, "").header("Location", here),
+            "PUT" => Reply::new(201, ""),
+            _ => Reply::new(404, ""),
+        }
+    });
+    let target = format!("docker://{}/x", registry.host);
+    let push = "push -q --tls-verify=false --retry 1 --retry-delay 1ms --disable-compression noisy";
+    env.ok(push.split(' ').chain([target.as_str()]));
+    assert!(cuts.load(Ordering::Relaxed) > 2, "it was not cut often enough");
+    let layers =
+        env.ok(["inspect", "--type", "image", "--format", "{{json .OCIv1.RootFS.DiffIDs}}", "noisy"]);
+    let layer = digest_of(&got.lock().expect("no panic"));
+    assert!(layers.contains(&layer), "the upload's bytes are not the layer's");
 }
 
 #[test]

@@ -92,3 +92,25 @@ fn the_beginning_of_an_id_is_enough_unless_two_have_it() {
     assert_eq!(env.ok(["rm", &ids[0]]), ids[0]);
     assert_eq!(env.ok(["rm", &ids[1][..40]]), ids[1]);
 }
+
+#[test]
+fn a_command_that_is_just_ending_is_waited_for_and_one_that_runs_is_not() {
+    let Some(env) = with_base("a_command_that_is_just_ending_is_waited_for_and_one_that_runs_is_not") else {
+        return;
+    };
+    env.ok(["from", "-q", "--cidfile", "cid", "--name", "c", "scratch"]);
+    let id = std::fs::read_to_string(env.path("cid")).expect("the file with the id");
+    let path = env.store().join("containers").join(id.trim()).join("use");
+    let held = std::fs::File::create(path).expect("the container's lock");
+    // As the half-made child of a `run` that was killed does, until it sees that it is alone.
+    held.lock_shared().expect("nobody else has it");
+    let error = env.fails(125, ["rm", "c"]);
+    assert!(error.contains("a command runs in it"), "{error}");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            held.unlock().expect("it is ours");
+        });
+        assert_eq!(env.ok(["rm", "c"]), id.trim());
+    });
+}

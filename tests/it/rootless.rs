@@ -236,3 +236,25 @@ buildah version 1.45.0 (image-spec 1.1.0, runtime-spec 1.2.0)
 "#,
     );
 }
+
+#[test]
+fn credentials_that_others_keep_are_not_ours() {
+    let Some(env) = with_base_for_user("credentials_that_others_keep_are_not_ours") else { return };
+    tell(
+        &env,
+        r#"
+$ XDG_RUNTIME_DIR=/root kiln image inspect docker://localhost:1/x
+! Error: cannot talk to `localhost:1`: Connection refused (os error 111)
+! hint: see whether a registry runs at `localhost:1`
+[125]
+$ kiln image inspect --authfile /root/auth.json docker://localhost:1/x
+! Error: cannot read the credentials in `/root/auth.json`: Permission denied (os error 13)
+! hint: name a file you may read with --authfile FILE or REGISTRY_AUTH_FILE
+[125]
+$ kiln image inspect oci:nosuch
+! Error: cannot open the OCI layout `nosuch`: No such file or directory (os error 2)
+! hint: see what there is: ls .
+[125]
+"#,
+    );
+}

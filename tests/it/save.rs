@@ -80,6 +80,59 @@ $ kiln --root third pull -q docker-archive:two.tar:nosuch:1
     );
 }
 
+/// Not after what was typed, which may leave out the host.
+#[test]
+fn an_image_of_an_archive_is_named_by_its_own_tag() {
+    let Some(env) = with_base("an_image_of_an_archive_is_named_by_its_own_tag") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln image copy -q oci:layout:localhost/base docker-archive:lib.tar:alpine:3
+$ kiln image copy -q oci:layout:localhost/base docker-archive:theirs.tar:registry.example/alpine:3
+$ mkdir old; tar -C old -xf lib.tar; sed -i 's,"[^"]*/library/alpine:3","alpine:3"\,"other:1",' old/manifest.json; tar -C old -cf old.tar manifest.json $(cd old; ls | grep -v manifest)
+$ for f in lib.tar theirs.tar old.tar; do kiln --root $f.root pull -q docker-archive:$f:alpine:3; kiln --root $f.root images --format '{{.Name}}:{{.Tag}}' | sed 's,.*/library/,HUB/library/,'; done
+<id-1>
+HUB/library/alpine:3
+<id-1>
+registry.example/alpine:3
+<id-1>
+localhost/alpine:3
+$ kiln --root lib.tar.root from docker-archive:lib.tar:alpine:3; kiln --root lib.tar.root images -q | wc -l
+alpine-working-container
+1
+"#,
+    );
+}
+
+/// Beside the one that is given, as with Buildah; an image that is pushed by its id has none.
+#[test]
+fn a_pushed_image_keeps_its_name_in_an_archive() {
+    let Some(env) = with_base("a_pushed_image_keeps_its_name_in_an_archive") else { return };
+    let tags = r#"tar -xOf $1 manifest.json | grep -o '"RepoTags":[^]]*]'"#;
+    env.write("names", format!(r#"{tags} | sed 's,"[^"]*/library/,"HUB/library/,'"#));
+    tell(
+        &env,
+        r#"
+$ kiln tag base registry.example/second:2
+$ n=0; for image in base localhost/base:latest second:2 $(kiln images -q base); do n=$((n+1)); kiln push -q $image docker-archive:$n.tar; sh names $n.tar; done
+"RepoTags":["localhost/base:latest"]
+"RepoTags":["localhost/base:latest"]
+"RepoTags":["registry.example/second:2"]
+"RepoTags":[]
+$ kiln push -q base docker-archive:both.tar:x:y; sh names both.tar; kiln push -q base docker-archive:same.tar:localhost/base; sh names same.tar
+"RepoTags":["HUB/library/x:y","localhost/base:latest"]
+"RepoTags":["localhost/base:latest"]
+$ kiln --root elsewhere pull -q docker-archive:3.tar; kiln --root elsewhere images --format '{{.Name}}:{{.Tag}}'
+<id-1>
+registry.example/second:2
+$ c=$(kiln from base); kiln commit -q $c docker-archive:made.tar >/dev/null; sh names made.tar
+"RepoTags":[]
+$ kiln image copy -q oci:layout:localhost/base docker-archive:none.tar; sh names none.tar
+"RepoTags":[]
+"#,
+    );
+}
+
 #[test]
 fn what_cannot_be_saved_or_loaded() {
     let Some(env) = with_base("what_cannot_be_saved_or_loaded") else { return };
@@ -120,6 +173,7 @@ $ kiln save -q -o x.tar base; kiln save -q -o x.tar base
 [125]
 $ kiln load -i nosuch.tar
 ! Error: cannot open the archive `nosuch.tar`: No such file or directory (os error 2)
+! hint: see what there is: ls .
 [125]
 $ echo no tar >text; kiln load -i text
 ! Error: cannot open the archive `text`: cannot read the archive: it is no tar, or has nothing in it

@@ -160,6 +160,20 @@ fn a_terminal_shows_lines_that_move() {
     assert!(told.contains("\u{1b}[") && told.contains("Copying blob"), "{told:?}");
     let last = told.trim_end().lines().last().unwrap_or_default();
     assert!(last.contains("to oci:a:x: 2 pieces, ") && last.ends_with(" s"), "{last:?}");
+    // Each blob is unpacked in the pass that fetches it: it has one line, and counts once.
+    let told = on_terminal("kiln --root elsewhere pull oci:a:x");
+    let moved = |line: &str| {
+        line.split(" pieces, ").nth(1).and_then(|rest| rest.split(" in ").next().map(str::to_owned))
+    };
+    let summary = told.lines().find(|line| line.contains("Copied ")).unwrap_or_default();
+    assert!(!told.contains("Unpacking") && summary.contains(": 2 pieces, "), "{told:?}");
+    assert_eq!(moved(summary), moved(last), "{told:?}");
+    // What is made while it is sent has a name, and so much to do.
+    env.shell("kiln from -q --name c base; seq 9999 >$(kiln mount c)/new; kiln commit -q c made")
+        .expect_ok("made");
+    let told = on_terminal("kiln push made oci:a:made");
+    let line = told.lines().find(|line| line.contains("Writing layer ")).unwrap_or_default();
+    assert!(line.contains("  0 B of 5"), "{line:?}");
     assert_eq!(on_terminal("kiln push -q base oci:b:x"), "");
     assert!(!on_terminal("kiln --progress plain push base oci:c:x").contains('\u{1b}'));
     // What is no terminal gets plain lines, wherever the rest goes.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Credentials, TOKEN_USER};
 use crate::error::{Context, Error, Result};
+use crate::sys::lock::Claim;
 use crate::sys::random;
 
 /// The largest file that is read, bytes.
@@ -25,19 +26,37 @@ pub(super) struct AuthFile {
 }
 
 impl AuthFile {
+    /// Waits until nobody else changes the file at `path`, as far as that can be seen to where it is: in a directory
+    /// where anybody may write, anybody could let us wait for ever.
+    pub fn lock(path: &Path) -> Option<Claim> {
+        let path = followed(path);
+        let (dir, name) = (directory(&path), path.file_name()?.to_string_lossy());
+        let is_public = fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o002 != 0);
+        if is_public { None } else { Claim::wait(&dir.join(format!(".{name}.kiln-lock"))).ok() }
+    }
+
+    /// Makes the directory that the file at `path` is in.
+    pub fn make_directory(path: &Path) -> Result<()> {
+        let path = followed(path);
+        let dir = directory(&path);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).cannot("make", dir.display())
+    }
+
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self> {
+        let another =
+            |error: Error| error.hint("name a file you may read with --authfile FILE or REGISTRY_AUTH_FILE");
         let empty = || AuthFile { path: path.to_owned(), content: Map::new() };
         let file = match fs::File::open(path) {
-            // A directory that others keep from us has no credentials for us.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(empty()),
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOTDIR.raw_os_error()) => {
                 return Ok(empty());
             }
-            file => file.cannot("read the credentials in", path.display())?,
+            file => file.cannot("read the credentials in", path.display()).map_err(another)?,
         };
         let mut bytes = Vec::new();
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).cannot("read the credentials in", path.display())?;
+        let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+        read.cannot("read the credentials in", path.display()).map_err(another)?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(empty());
         }
@@ -155,12 +174,8 @@ impl AuthFile {
 
     /// Replaces the file by this content, readable by its owner only; a reader sees the old file or the new one.
     pub fn write(&self) -> Result<()> {
-        let path = &self.path;
-        // A link to the file elsewhere stays one.
-        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).cannot("make", dir.display())?;
-        let new = dir.join(format!(".{}", random::hex(8)));
+        let path = &followed(&self.path);
+        let new = directory(path).join(format!(".{}", random::hex(8)));
         let bytes = serde_json::to_vec_pretty(&self.content).expect("JSON becomes JSON");
         let written = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new);
         let written =
@@ -170,6 +185,16 @@ impl AuthFile {
         }
         written.cannot("write the credentials to", path.display())
     }
+}
+
+/// Where a file is: a link to it elsewhere stays one.
+fn followed(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The directory a file is in.
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The registry of an entry that Docker wrote as an address: `https://HOST/v1/` means `HOST`.

@@ -1,6 +1,7 @@
 //! Where the credentials of a repository are looked for, and where `login` puts them.
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::file::AuthFile;
 use super::{Credentials, program};
@@ -36,6 +37,13 @@ impl Keyring {
 
     fn in_files(&self, key: &str) -> Result<Option<Credentials>> {
         for path in &self.files {
+            // Of those that are looked into unnamed one may be in a directory that root has made for itself, such as
+            // that of all users without a session: it has no credentials of ours. One that was named is alone.
+            let looked = fs::symlink_metadata(path);
+            let is_kept = looked.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+            if is_kept && self.files.len() > 1 {
+                continue;
+            }
             let file = AuthFile::read(path)?;
             if let Some(name) = file.helper(registry(key)) {
                 return program::get(name, registry(key));
@@ -60,6 +68,8 @@ impl Keyring {
             program::store(name, key, credentials)?;
             return Ok(name.to_owned());
         }
+        AuthFile::make_directory(self.written()?)?;
+        let _alone = AuthFile::lock(self.written()?);
         let mut file = AuthFile::read(self.written()?)?;
         if let Some(name) = file.helper(key).or_else(|| file.store()) {
             program::store(name, registry(key), credentials)?;
@@ -75,6 +85,7 @@ impl Keyring {
         if let Some(name) = self.first_helper() {
             return program::erase(name, key);
         }
+        let _alone = AuthFile::lock(self.written()?);
         let mut file = AuthFile::read(self.written()?)?;
         let mut removed = false;
         if let Some(name) = file.helper(key).or_else(|| file.store()) {
@@ -89,6 +100,7 @@ impl Keyring {
 
     /// Forgets all credentials of the file that is written to, and those its helpers keep for the registries in it.
     pub fn remove_all(&self) -> Result<()> {
+        let _alone = AuthFile::lock(self.written()?);
         let mut file = AuthFile::read(self.written()?)?;
         for (registry, name) in file.helped() {
             program::erase(&name, &registry)?;

@@ -2,7 +2,7 @@
 //! a registry, or JSON, on stdin (docker-credential-helpers' protocol).
 
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::{Value, json};
 
@@ -17,12 +17,12 @@ const NOTHING: &str = "credentials not found in native keychain";
 
 /// The credentials the helper `name` has for `registry`.
 pub(super) fn get(name: &str, registry: &str) -> Result<Option<Credentials>> {
-    let (well, answer) = run(name, "get", registry)?;
-    if !well {
+    let (ended, answer) = run(name, "get", registry)?;
+    if !ended.success() {
         // Its words, not its exit code, tell "nothing" from "failed".
-        return if answer.contains(NOTHING) { Ok(None) } else { Err(failed(name, &answer)) };
+        return if answer.contains(NOTHING) { Ok(None) } else { Err(failed(name, ended, &answer)) };
     }
-    let value: Value = serde_json::from_str(&answer).map_err(|_| failed(name, "its answer is no JSON"))?;
+    let value: Value = serde_json::from_str(&answer).map_err(|_| useless(name, "its answer is no JSON"))?;
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (user, secret) = (text("Username"), text("Secret"));
     Ok(match user.as_str() {
@@ -39,35 +39,46 @@ pub(super) fn store(name: &str, registry: &str, credentials: &Credentials) -> Re
         Credentials::Token(token) => (TOKEN_USER, token),
     };
     let entry = json!({ "ServerURL": registry, "Username": user, "Secret": secret }).to_string();
-    let (well, answer) = run(name, "store", &entry)?;
-    if well { Ok(()) } else { Err(failed(name, &answer)) }
+    let (ended, answer) = run(name, "store", &entry)?;
+    if ended.success() { Ok(()) } else { Err(failed(name, ended, &answer)) }
 }
 
 /// Has the helper forget a registry; whether it knew it.
 pub(super) fn erase(name: &str, registry: &str) -> Result<bool> {
-    let (well, answer) = run(name, "erase", registry)?;
-    if well {
+    let (ended, answer) = run(name, "erase", registry)?;
+    if ended.success() {
         Ok(true)
     } else if answer.contains(NOTHING) {
         Ok(false)
     } else {
-        Err(failed(name, &answer))
+        Err(failed(name, ended, &answer))
     }
 }
 
-fn failed(name: &str, said: &str) -> Error {
-    let first: String =
-        said.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+fn useless(name: &str, why: impl Into<String>) -> Error {
     Error::new(Kind::Denied, format!("cannot use the credential helper `docker-credential-{name}`"))
-        .because(first)
+        .because(why.into())
+        .hint(format!(
+            "try what it does: echo REGISTRY | docker-credential-{name} get; \
+             or take it out of credHelpers and credsStore in auth.json or config.json"
+        ))
 }
 
-/// Runs a helper; whether it ended well, and its stdout.
-fn run(name: &str, verb: &str, input: &str) -> Result<(bool, String)> {
+/// What a helper said as it failed; not what may be an entry, with the secret in it.
+fn failed(name: &str, ended: ExitStatus, said: &str) -> Error {
+    let first: String =
+        said.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+    useless(name, if first.is_empty() || said.contains('{') { format!("it failed ({ended})") } else { first })
+}
+
+/// Runs a helper; how it ended, and its stdout.
+fn run(name: &str, verb: &str, input: &str) -> Result<(ExitStatus, String)> {
     let program = format!("docker-credential-{name}");
     let sentence = || format!("cannot use the credential helper `{program}`");
     if name.contains('/') {
-        return Err(Error::invalid(sentence()).because("the name of a helper has no slash"));
+        return Err(Error::invalid(sentence())
+            .because("the name of a helper has no slash")
+            .hint("correct credHelpers or credsStore in auth.json or config.json"));
     }
     let started = Command::new(&program)
         .arg(verb)
@@ -89,5 +100,8 @@ fn run(name: &str, verb: &str, input: &str) -> Result<(bool, String)> {
     if let Some(Err(cause)) = read {
         return Err(Error::new(Kind::Io, sentence()).because(cause));
     }
-    Ok((ended.success(), String::from_utf8_lossy(&answer).into_owned()))
+    if answer.len() as u64 == MAX_ANSWER {
+        return Err(useless(name, format!("its answer is larger than {MAX_ANSWER} bytes")));
+    }
+    Ok((ended, String::from_utf8_lossy(&answer).into_owned()))
 }

@@ -105,3 +105,31 @@ fn a_missing_helper_is_named() {
     let (_dir, ring) = ring(r#"{"credHelpers":{"a.example":"../../bin/sh"}}"#);
     assert!(ring.find("a.example").is_err());
 }
+
+#[test]
+fn many_log_in_and_out_at_once() {
+    // Each reads the file, changes it and writes it anew: whoever was last left out what the others had entered.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new/auth.json");
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let ring = Keyring::new(vec![path.clone()], Vec::new());
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let key = format!("{number}.example/{round}");
+                    let credentials = Credentials::Password { user: key.clone(), password: "x".into() };
+                    ring.store(&key, &credentials).unwrap();
+                    assert!(round % 2 == 0 || ring.remove(&key).unwrap());
+                }
+            });
+        }
+    });
+    let ring = Keyring::new(vec![path.clone()], Vec::new());
+    for number in 0..8 {
+        for round in 0..20 {
+            let key = format!("{number}.example/{round}");
+            assert_eq!(user(&ring, &key), (round % 2 == 0).then(|| key.clone()));
+        }
+    }
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no lock stays");
+}

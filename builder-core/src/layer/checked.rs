@@ -25,11 +25,6 @@ impl<R: Read> Checked<R> {
         Checked { blob, expected: None, hasher: Hasher::default(), size: 0, found: None }
     }
 
-    /// How many bytes were read.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
     /// Reads what is left, and gives digest and length of the whole.
     ///
     /// # Errors

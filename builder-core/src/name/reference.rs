@@ -56,17 +56,14 @@ impl Reference {
         self.digest
     }
 
-    /// An image's name as an archive of Docker's has it: without a host where `text` names none, which Docker, and
-    /// other tools after it, complete in a way of their own.
-    pub fn for_archive(text: &str) -> Result<String> {
-        let name: Reference = text.parse()?;
-        Ok(match Reference::names_host(text) {
-            true => name.to_string(),
-            false => format!("{}:{}", name.path, name.tag.as_deref().unwrap_or("latest")),
-        })
+    /// Whether `tag`, as an archive has it, is what the text means, both completed as Docker completes a name.
+    #[must_use]
+    pub fn is_same_for_docker(text: &str, tag: &str) -> bool {
+        let (wanted, there) = (Reference::on_registry(text), Reference::on_registry(tag));
+        matches!((wanted, there), (Ok(wanted), Ok(there)) if wanted == there)
     }
 
-    /// Whether `tag`, as an archive has it, is what the text means: a name without a host means one of any host.
+    /// As [`Reference::is_same_for_docker`], but a name without a host means one of any host.
     #[must_use]
     pub fn is_meant(text: &str, tag: &str) -> bool {
         let (Ok(wanted), Ok(there)) = (text.parse::<Reference>(), tag.parse::<Reference>()) else {
@@ -100,6 +97,13 @@ impl FromStr for Reference {
                 .hint("a name is [HOST/]PATH[:TAG], for example localhost/app:1.0"))
         };
         let (rest, digest) = match text.split_once('@') {
+            // What is before it may be a password, and is not shown.
+            Some((_, host)) if host.contains(['/', '@']) && !host.starts_with("sha") => {
+                let host = host.rsplit('@').next().unwrap_or_default();
+                return Err(Error::invalid(format!("cannot use the image name `…@{host}`"))
+                    .because("it has a user name or a password in it")
+                    .hint("leave them out, and log in with `kiln login -u NAME --password-stdin HOST`"));
+            }
             Some((rest, digest)) => (rest, Some(digest.parse::<Digest>()?)),
             None => (text, None),
         };

@@ -88,14 +88,17 @@ fn locations_are_read_and_written() {
     assert_eq!(parse("docker:27"), Location::Store("docker:27".parse().unwrap()));
 }
 
-/// A name without a host is everybody's own host's in an archive.
+/// A name without a host is of Docker's own in an archive, or of any other.
 #[test]
-fn names_in_archives_have_the_host_that_is_named() {
+fn names_in_archives_are_completed_as_docker_does() {
+    let [library, team] = ["library/a:1", "a/b:1"].map(|path| format!("{}/{path}", hub()));
     for (text, there) in
-        [("a/b:1", "a/b:1"), ("a", "a:latest"), ("registry.example/a", "registry.example/a:latest")]
+        [("a:1", library.as_str()), ("library/a:1", "a:1"), (&library, "a:1"), ("a/b:1", &team)]
     {
-        assert_eq!(Reference::for_archive(text).unwrap(), there);
-        assert!(Reference::is_meant(text, there), "{text}");
+        assert!(Reference::is_same_for_docker(text, there), "{text} {there}");
+    }
+    for (text, there) in [("a:1", "localhost/a:1"), ("localhost/a:1", &library), ("a", "a:1"), ("A", "A")] {
+        assert!(!Reference::is_same_for_docker(text, there), "{text} {there}");
     }
     let meant = ["registry.example/a:1", "registry.example/library/a:1", "localhost/a:1", "a:1"];
     assert!(meant.iter().all(|tag| Reference::is_meant("a:1", tag)));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::builder::Builder;
 use crate::error::{Context, Result};
-use crate::rootfs::mounted::lowers;
+use crate::rootfs::mounted::{each_once, lowers};
 use crate::store::{ContainerRecord, FOLD, LayerRecord, Work};
 use crate::sys::random;
 use crate::tree::{Apply, Devices, Options, Root, Stack};
@@ -56,7 +56,7 @@ pub(super) fn lowers_to_mount(
     if record.base.is_some() {
         few.extend(lowers(store, &ContainerRecord { frozen: Vec::new(), ..record.clone() })?);
     }
-    Ok(few)
+    Ok(each_once(few))
 }
 
 /// Merges trees, the newest first, into a new one with the marks that are left.

@@ -28,7 +28,7 @@ fn layers_of_image(builder: &Builder<'_>, work: &Work, manifest: Digest) -> Resu
     let base = Base { name: String::new(), id: description.config.digest, manifest, layers };
     trees::ensure(builder, work, &base)?;
     let trees = layer_trees(store, &base.layers)?;
-    Ok((base.id, trees.iter().map(|tree| store.tree_fs(tree)).collect()))
+    Ok((base.id, mounted::each_once(trees.iter().map(|tree| store.tree_fs(tree)).collect())))
 }
 
 /// The layers of a container, the topmost first, with what is in `upper` above them if that is given.
@@ -160,6 +160,7 @@ fn merged(
     let refusal = |cause: io::Error| Users::refusal(&format!("the files of the {what} `{name}`"), cause);
     // The kernel mounts no single lower without an upper; one below that holds nothing makes two.
     lowers.push(builder.store.empty_dir());
+    let lowers = mounted::each_once(lowers);
     if lowers.len() == 1 {
         return Root::open_host(&lowers[0]).cannot(&verb, object);
     }

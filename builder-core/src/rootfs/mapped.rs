@@ -51,6 +51,6 @@ impl Rootfs {
             let lowers = fold::lowers_to_mount(builder, work, &guard.record)?;
             overlay(builder, guard, &lowers, Some(users))?.map_err(refusal)?
         };
-        Ok(Rootfs { mount, upper: None, _server: None, _use: alone })
+        Ok(Rootfs { mount, upper: None, _server: None, used: alone, shared: None })
     }
 }

@@ -1,8 +1,11 @@
 //! A container's files, mounted: detached for one verb, or attached where the user asked to see them.
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
@@ -18,6 +21,10 @@ use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::mount::{self, Overlay};
 use crate::tree::{Marks, Root};
 
+/// How often a container is found in use before anybody is told, and how long that takes each time.
+const SHORT_TRIES: u32 = 10;
+const SHORT: Duration = Duration::from_millis(3);
+
 /// A container's files for the time of one verb. Two of these on one container share a mount or exclude each other.
 #[derive(Debug)]
 pub(crate) struct Rootfs {
@@ -27,7 +34,9 @@ pub(crate) struct Rootfs {
     pub(super) upper: Option<PathBuf>,
     /// Dropped after the mount, and before the next may have the container.
     pub(super) _server: Option<Server>,
-    pub(super) _use: Lock,
+    pub(super) used: Lock,
+    /// The user's mount, where this is a copy of that.
+    pub(super) shared: Option<PathBuf>,
 }
 
 /// A container's files as a detached mount, and the program that serves it, if one does.
@@ -57,10 +66,10 @@ impl Rootfs {
             // Before anything is added to what a killed run left, unless a living one is beside it.
             let path = guard.dir().join("use");
             if let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? {
-                traces::clear_mounted(&root(&mount)?, guard)?;
+                traces::clear_mounted(&root(&mount)?, guard.dir()).cannot("clear the container", name)?;
             }
             let shared = wait(builder, guard, Mode::Shared)?;
-            return Ok(Rootfs { mount, upper: None, _server: None, _use: shared });
+            return Ok(Rootfs { mount, upper: None, _server: None, used: shared, shared: Some(merged) });
         }
         quiet::refuse_mounted_elsewhere(builder, guard)?;
         let alone = wait(builder, guard, Mode::Exclusive)?;
@@ -71,7 +80,24 @@ impl Rootfs {
         // Of a mount that gives files a label of its own the upper has others.
         let unseen = unseen && label(&guard.record).is_none();
         let upper = unseen.then(|| guard.upper());
-        Ok(Rootfs { mount, upper, _server: server, _use: alone })
+        Ok(Rootfs { mount, upper, _server: server, used: alone, shared: None })
+    }
+
+    /// Whether other commands may have the files open beside this.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Says that the command has ended: the last of several takes away what they made to mount on.
+    pub fn leave(self) -> Result<()> {
+        let Some(merged) = self.shared.as_deref().filter(|_| self.used.is_alone()) else { return Ok(()) };
+        // One that is not mounted any more is cleared by who opens it next.
+        if !is_attached(merged)? {
+            return Ok(());
+        }
+        // Ours may show what the command had mounted.
+        let mount = mount::clone_of(merged).cannot("open", merged.display())?;
+        traces::clear_mounted(&root(&mount)?, merged.parent().unwrap_or(merged))
     }
 
     /// As a capability to the tree.
@@ -156,8 +182,12 @@ pub(crate) fn clear_mark(container: &Path) {
 
 pub(super) fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) -> Result<Lock> {
     let path = guard.dir().join("use");
-    if let Some(lock) = lock::attempt(&path, mode).cannot("lock", path.display())? {
-        return Ok(lock);
+    for _ in 0..SHORT_TRIES {
+        if let Some(lock) = lock::attempt(&path, mode).cannot("lock", path.display())? {
+            return Ok(lock);
+        }
+        // Who only looks whether anybody is there has it for less than that.
+        thread::sleep(SHORT);
     }
     builder.report(Event::Warning {
         message: format!("waiting for another command in the container `{}`", guard.record.name),
@@ -305,5 +335,12 @@ pub(crate) fn lowers(store: &Store, record: &ContainerRecord) -> Result<Vec<Path
     if lowers.is_empty() {
         lowers.push(store.empty_dir());
     }
-    Ok(lowers)
+    Ok(each_once(lowers))
+}
+
+/// The directories, the topmost first, each where it is topmost: an image may have a layer twice, and overlay takes no
+/// directory twice. What the lower one says of a path the upper one says again, so that nothing is missing without it.
+pub(super) fn each_once(dirs: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    dirs.into_iter().filter(|dir| seen.insert(dir.clone())).collect()
 }

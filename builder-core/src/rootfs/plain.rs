@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::builder::{Builder, now, now_nanoseconds};
 use crate::error::{Context, Error, Result};
-use crate::event::Event;
+use crate::event::Meter;
 use crate::host::Users;
 use crate::rootfs::mounted::lowers;
 use crate::store::{ContainerGuard, ContainerRecord, LayerRecord, LogEntry, Logged, TreeId, Work};
@@ -55,7 +55,7 @@ pub(crate) fn shown(builder: &Builder<'_>, record: &ContainerRecord, users: &Use
 /// Copies the layers and what was changed over them.
 fn make(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<()> {
     let task = format!("copying the files of the container {}", guard.record.name);
-    builder.report(Event::Began { task: task.clone(), bytes: None });
+    let meter = Meter::begin(builder.reporter(), task, None);
     let fresh = fresh_directory(work)?;
     let mut parts = vec![guard.upper()];
     parts.extend(lowers(&builder.store, &guard.record)?);
@@ -72,7 +72,7 @@ fn make(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<()
         fs::rename(&dir, work.dir().join(random::hex(8))).cannot("remove", dir.display())?;
     }
     fs::rename(&fresh, &dir).cannot("make", dir.display())?;
-    builder.report(Event::Ended { task });
+    meter.end(None);
     Ok(())
 }
 

@@ -39,14 +39,20 @@ pub(super) fn note(mark: &Path) -> io::Result<()> {
 pub(super) fn lives_elsewhere(store: &Store, mark: &Path) -> bool {
     let (Ok(ours), Ok(noted)) = (ours(), fs::read_to_string(mark)) else { return false };
     let others = noted.lines().filter_map(|line| line.parse().ok()).filter(|namespace| *namespace != ours);
-    others.map(|namespace| lock_path(store, namespace)).any(|path| match path.exists() {
-        false => false,
-        true => match lock::attempt(&path, Mode::Exclusive) {
-            Ok(Some(_ended)) => {
-                let _ = fs::remove_file(&path);
-                false
-            }
-            _ => true,
-        },
+    let mut others =
+        others.map(|namespace| lock_path(store, namespace)).filter(|path| path.exists()).peekable();
+    if others.peek().is_none() {
+        return false;
+    }
+    let Ok(_asking) = store.ask_for_sessions() else { return true };
+    others.any(|path| match lock::attempt(&path, Mode::Exclusive) {
+        Ok(Some(_ended)) => {
+            let _ = fs::remove_file(&path);
+            false
+        }
+        _ => true,
     })
 }
+
+#[cfg(test)]
+mod tests;

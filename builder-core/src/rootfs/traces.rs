@@ -3,6 +3,10 @@
 //!
 //! One file per run in the container's `traces/`, made when there is something to write down. A record is the time the
 //! directory above had (seconds and nanoseconds), then the path, ended by a zero byte.
+//!
+//! Runs beside each other, in a container that is mounted, mount on what any of them made, and what is taken away is
+//! taken from under all of them. There a run that ends leaves its file, with another name, and the last one to end
+//! takes away what they all made.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -22,17 +26,27 @@ use crate::tree::Root;
 /// The most bytes read of one run's traces: a run makes a few dozen places.
 const LIMIT: u64 = 1 << 20;
 
-/// The traces of one run that lives. Dropping them says that the run has taken them away.
+/// What the name of a run's file ends with once the run has ended and others live.
+const ENDED: &str = "ended";
+
+/// The traces of one run that lives. Dropping them says that the run has taken them away, or has ended where it leaves
+/// that to the last one.
 #[derive(Debug)]
 pub(crate) struct Traces {
     path: PathBuf,
     file: Option<File>,
+    shared: bool,
 }
 
 impl Traces {
-    /// Those of a new run in a held container.
-    pub fn new(guard: &ContainerGuard) -> Self {
-        Traces { path: directory(guard.dir()).join(random::hex(8)), file: None }
+    /// Those of a new run in a held container; `shared` if there may be others beside it.
+    pub fn new(guard: &ContainerGuard, shared: bool) -> Self {
+        Traces { path: directory(guard.dir()).join(random::hex(8)), file: None, shared }
+    }
+
+    /// Whether others may use what this run makes.
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Says that `path` is about to be made in a directory with the time `before`.
@@ -54,7 +68,10 @@ impl Traces {
 impl Drop for Traces {
     fn drop(&mut self) {
         if self.file.is_some() {
-            let _ = fs::remove_file(&self.path);
+            let _ = match self.shared {
+                true => fs::rename(&self.path, self.path.with_extension(ENDED)),
+                false => fs::remove_file(&self.path),
+            };
         }
     }
 }
@@ -65,7 +82,7 @@ fn directory(container: &Path) -> PathBuf {
 
 /// Takes away what killed runs left in a container. The caller has the upper to itself, and it is not mounted.
 pub(crate) fn clear(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) -> Result<()> {
-    let left = left(guard)?;
+    let left = left(guard.dir())?;
     if left.is_empty() {
         return Ok(());
     }
@@ -73,46 +90,64 @@ pub(crate) fn clear(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) 
     let (mount, _server) = mounted::show(builder, work, guard)?;
     let root = mounted::root(&mount)?;
     drop(mount);
-    let cleared = clear_through(&root, guard, &left);
+    let cleared = clear_through(&root, &left).cannot("clear the container", &guard.record.name);
     // Before the server, who waits for it.
     drop(root);
     cleared
 }
 
-/// As [`clear`], through a mount of the container that is there. The caller has that to itself.
-pub(super) fn clear_mounted(root: &Root, guard: &ContainerGuard) -> Result<()> {
-    clear_through(root, guard, &left(guard)?)
+/// As [`clear`], through a mount of the container, of which `container` is the directory, that is there. The caller has
+/// that to itself.
+pub(super) fn clear_mounted(root: &Root, container: &Path) -> Result<()> {
+    clear_through(root, &left(container)?)
 }
 
-/// What the runs wrote down that were killed: all that is there, where no run lives.
-fn left(guard: &ContainerGuard) -> Result<Vec<PathBuf>> {
-    let directory = directory(guard.dir());
+/// What the runs wrote down that have ended, or were killed: all that is there, where no run lives.
+fn left(container: &Path) -> Result<Vec<PathBuf>> {
+    let directory = directory(container);
     match fs::read_dir(&directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         items => Ok(items.cannot("read", directory.display())?.flatten().map(|item| item.path()).collect()),
     }
 }
 
-fn clear_through(root: &Root, guard: &ContainerGuard, left: &[PathBuf]) -> Result<()> {
+fn clear_through(root: &Root, left: &[PathBuf]) -> Result<()> {
+    let mut all = Vec::new();
     for path in left {
-        let mut records = Vec::new();
+        let mut text = Vec::new();
         let file = File::open(path).cannot("read", path.display())?;
-        file.take(LIMIT).read_to_end(&mut records).cannot("read", path.display())?;
-        take_away(root, &records).cannot("clear the container", &guard.record.name)?;
-        fs::remove_file(path).cannot("remove", path.display())?;
+        file.take(LIMIT).read_to_end(&mut text).cannot("read", path.display())?;
+        all.extend(records(&text, path.extension().is_some_and(|end| end == ENDED)));
     }
-    Ok(())
+    take_away(root, all).cannot("remove", "the mount points of earlier commands")?;
+    left.iter().try_for_each(|path| fs::remove_file(path).cannot("remove", path.display()))
 }
 
-/// Removes what the records name, the last first, where it is still as empty as it was made.
-fn take_away(root: &Root, records: &[u8]) -> io::Result<()> {
+/// One place that was made.
+struct Record {
+    path: PathBuf,
+    /// The time that the directory above had, where it may not have got it back.
+    before: Option<Timespec>,
+}
+
+fn records(text: &[u8], ended: bool) -> impl Iterator<Item = Record> {
     // What follows the last zero byte was cut short, and nothing was made after it.
-    let whole = records.split_inclusive(|byte| *byte == 0).filter_map(|record| record.strip_suffix(&[0]));
-    for (path, before) in whole.filter_map(parse).collect::<Vec<_>>().into_iter().rev() {
+    let whole = text.split_inclusive(|byte| *byte == 0).filter_map(|record| record.strip_suffix(&[0]));
+    whole.filter_map(parse).map(move |(path, before)| Record { path, before: (!ended).then_some(before) })
+}
+
+/// Removes what the records name, where it is still as empty as it was made: of one run the last first, and what is in
+/// a directory before that, whoever made it.
+fn take_away(root: &Root, mut records: Vec<Record>) -> io::Result<()> {
+    records.reverse();
+    records.sort_by_key(|record| std::cmp::Reverse(record.path.components().count()));
+    for Record { path, before } in records {
         let (above, name) = match root.parent(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             found => found?,
         };
+        let stat = rustix::fs::fstat(&above)?;
+        let now = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ };
         let removed = match rustix::fs::statat(&above, &name, AtFlags::SYMLINK_NOFOLLOW) {
             // Never made, or removed without the time above being put back.
             Err(Errno::NOENT) => Ok(()),
@@ -131,7 +166,7 @@ fn take_away(root: &Root, records: &[u8]) -> io::Result<()> {
             removed => removed?,
         }
         let keep = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
-        let times = Timestamps { last_access: keep, last_modification: before };
+        let times = Timestamps { last_access: keep, last_modification: before.unwrap_or(now) };
         let above = root.open(
             path.parent().unwrap_or(Path::new("/")),
             rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::RDONLY,

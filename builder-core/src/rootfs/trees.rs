@@ -6,13 +6,13 @@ use std::os::unix::fs::DirBuilderExt;
 
 use crate::builder::Builder;
 use crate::error::{Context, Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Meter, Metered};
 use crate::layer::{self, Checked};
 use crate::oci::{Descriptor, Digest};
 use crate::store::containers::Base;
 use crate::store::layers::Export;
-use crate::store::{LayerRecord, Work};
-use crate::sys::lock::{self, Mode};
+use crate::store::{LayerRecord, Store, Work};
+use crate::sys::lock::Claim;
 use crate::sys::random;
 use crate::tree::{Devices, Options, Root};
 
@@ -34,7 +34,7 @@ pub(crate) fn ensure(builder: &Builder<'_>, work: &Work, base: &Base) -> Result<
         let blob = builder.store.open_blob(descriptor.digest).map_err(|error| {
             error.hint("the layer is neither unpacked nor kept as a blob: pull or build the image again")
         })?;
-        unpack(builder, work, Checked::new(blob, descriptor), descriptor, diff_ids[end - 1])?;
+        unpack_kept(builder, work, blob, descriptor, diff_ids[end - 1])?;
     }
     Ok(())
 }
@@ -46,18 +46,49 @@ pub(crate) fn ensure(builder: &Builder<'_>, work: &Work, base: &Base) -> Result<
 pub(crate) fn unpack(
     builder: &Builder<'_>,
     work: &Work,
+    blob: impl Read + Send,
+    descriptor: &Descriptor,
+    diff_id: Digest,
+) -> Result<()> {
+    claimed(&builder.store, diff_id, || make_tree(builder, work, blob, descriptor, diff_id))
+}
+
+/// As [`unpack`], for a blob that is in the store: nobody else tells how far it has come.
+pub(crate) fn unpack_kept(
+    builder: &Builder<'_>,
+    work: &Work,
+    blob: impl Read + Send,
+    descriptor: &Descriptor,
+    diff_id: Digest,
+) -> Result<()> {
+    claimed(&builder.store, diff_id, || {
+        let task = format!("unpacking layer {}", descriptor.digest.short());
+        let meter = Meter::begin(builder.reporter(), task, Some(descriptor.size));
+        let blob = Checked::new(Metered::new(blob, &meter), descriptor);
+        make_tree(builder, work, blob, descriptor, diff_id)?;
+        meter.end(None);
+        Ok(())
+    })
+}
+
+/// Has `unpack` make the tree of a layer, unless another process has made it meanwhile.
+fn claimed(store: &Store, diff_id: Digest, unpack: impl FnOnce() -> Result<()>) -> Result<()> {
+    let claim = store.root().join("locks").join(format!("layer-{}", diff_id.hex()));
+    let _one = Claim::wait(&claim).cannot("lock", claim.display())?;
+    if store.layer_tree(&[diff_id]).is_some() {
+        return Ok(());
+    }
+    unpack()
+}
+
+fn make_tree(
+    builder: &Builder<'_>,
+    work: &Work,
     mut blob: impl Read + Send,
     descriptor: &Descriptor,
     diff_id: Digest,
 ) -> Result<()> {
     let store = &builder.store;
-    let claim = store.root().join("locks").join(format!("layer-{}", diff_id.hex()));
-    let _one = lock::wait(&claim, Mode::Exclusive).cannot("lock", claim.display())?;
-    if store.layer_tree(&[diff_id]).is_some() {
-        return Ok(());
-    }
-    let task = format!("unpacking layer {}", descriptor.digest.short());
-    builder.report(Event::Began { task: task.clone(), bytes: Some(descriptor.size) });
     let dir = work.dir().join(random::hex(8));
     fs::DirBuilder::new().mode(0o700).create(&dir).cannot("make", dir.display())?;
     let top = dir.join("fs");
@@ -95,8 +126,8 @@ pub(crate) fn unpack(
     }
     let tree =
         store.publish_tree(work, &dir, &LayerRecord { exports: vec![whole], ..LayerRecord::default() })?;
-    store.note_layer(diff_id, None, &tree)?;
-    let _ = fs::remove_file(&claim);
-    builder.report(Event::Ended { task });
-    Ok(())
+    store.note_layer(diff_id, None, &tree)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::Traces;
+use crate::sys::in_root;
 use crate::sys::userns::Maker;
 use crate::tree::{RelPath, Root};
 
@@ -55,13 +56,22 @@ impl MountPoints {
             let above = here.clone();
             here = here.join(part);
             let last = parts.peek().is_none();
-            match root.lstat(here.as_path()) {
-                Ok(stat) if last => return fits(&stat, is_dir, &show()),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.make(root, &above, part.to_owned(), !last || is_dir).cannot("make", show())?;
+            let mut found = root.lstat(here.as_path());
+            if found.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                match self.make(root, &above, part.to_owned(), !last || is_dir) {
+                    // Another run beside this one was faster.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        found = root.lstat(here.as_path());
+                    }
+                    made => {
+                        made.cannot("make", show())?;
+                        continue;
+                    }
                 }
-                Err(error) => return Err(error).cannot("find", show()),
+            }
+            let stat = found.cannot("find", show())?;
+            if last {
+                return fits(&stat, is_dir, &show());
             }
         }
         // The root itself: always a directory.
@@ -99,8 +109,12 @@ impl MountPoints {
         Ok(())
     }
 
-    /// Removes what the command made no use of. What it did use stays; that is no failure.
+    /// Removes what the command made no use of. What it did use stays; that is no failure. Where others may use it the
+    /// last of them removes it.
     pub(super) fn remove(self) -> Result<()> {
+        if self.traces.as_ref().is_some_and(Traces::is_shared) {
+            return Ok(());
+        }
         let mut times = Vec::new();
         for (_, directory, _) in &self.touched {
             times.push(modified(directory.as_fd()).ok());
@@ -120,20 +134,20 @@ impl MountPoints {
 
 impl Made {
     fn remove(&self) -> Result<(), Errno> {
-        let now = match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+        match in_root::open_same_mount(self.directory.as_fd(), &*self.name, OFlags::PATH) {
             Err(Errno::NOENT) => return Ok(()),
-            now => now?,
-        };
-        let owned = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid);
-        let written = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
-        let untouched =
-            owned(&now) == owned(&self.stat) && (is_dir(&now) || written(&now) == written(&self.stat));
-        if !untouched {
-            return Ok(());
+            // The command's mounts outlive it for as long as anybody has its namespace, if only to read its table of
+            // mounts. What is below them is as it was made.
+            Err(Errno::XDEV) => {}
+            now => {
+                if !self.is_untouched(&rustix::fs::fstat(now?)?) {
+                    return Ok(());
+                }
+            }
         }
         // What is above keeps the time the command left it with.
         let above = modified(self.directory.as_fd()).ok();
-        let flags = if is_dir(&now) { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        let flags = if is_dir(&self.stat) { AtFlags::REMOVEDIR } else { AtFlags::empty() };
         match rustix::fs::unlinkat(&self.directory, &self.name, flags) {
             Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => return Ok(()),
             removed => removed?,
@@ -142,6 +156,12 @@ impl Made {
             Some(time) => set_modified(self.directory.as_fd(), time),
             None => Ok(()),
         }
+    }
+
+    fn is_untouched(&self, now: &Stat) -> bool {
+        let owned = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid);
+        let written = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
+        owned(now) == owned(&self.stat) && (is_dir(now) || written(now) == written(&self.stat))
     }
 }
 

@@ -125,6 +125,47 @@ fn a_command_runs_and_its_exit_code_comes_back() {
 }
 
 #[test]
+fn it_leaves_nothing_behind_where_somebody_holds_its_namespace() {
+    // Whoever reads the mounts of all processes does, and sees what was mounted in place of what was made for that.
+    if !can_run("it_leaves_nothing_behind_where_somebody_holds_its_namespace") {
+        return;
+    }
+    let image = Image::new();
+    let files = vec![File::new("/etc/hosts", "127.0.0.1 localhost\n")];
+    let held = std::thread::scope(|scope| {
+        let ready = image.path().join("ready");
+        let holder = scope.spawn(move || {
+            while !ready.exists() {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            let spaces = below(std::process::id()).into_iter();
+            let held: Vec<_> =
+                spaces.filter_map(|pid| fs::File::open(format!("/proc/{pid}/ns/mnt")).ok()).collect();
+            fs::write(ready.with_file_name("go"), "").unwrap();
+            held
+        });
+        let spec =
+            Spec { files, ..script_spec(">ready; while ! [ -e go ]; do sleep 0.01; done; cat /etc/hosts") };
+        assert_eq!(image.run(spec).unwrap(), Exit::Code(0));
+        holder.join().unwrap()
+    });
+    assert!(!held.is_empty());
+    let mut left: Vec<_> =
+        fs::read_dir(image.path()).unwrap().map(|item| item.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["bin", "go", "ready"]);
+}
+
+/// The processes that a process has started, and theirs.
+fn below(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let children: Vec<u32> =
+        children.flat_map(|text| text.split(' ').flat_map(str::parse).collect::<Vec<_>>()).collect();
+    children.into_iter().flat_map(|child| std::iter::once(child).chain(below(child))).collect()
+}
+
+#[test]
 fn it_leaves_nothing_behind() {
     if !can_run("it_leaves_nothing_behind") {
         return;

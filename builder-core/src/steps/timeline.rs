@@ -23,7 +23,7 @@ use crate::store::{
     ContainerGuard, ContainerRecord, LogEntry, Logged, Outcome, Printed, Step, StepKind, StepRecord, Store,
     TreeId, Work,
 };
-use crate::sys::lock::{self, Lock, Mode};
+use crate::sys::lock::Claim;
 
 /// The exit code of a verb that failed itself, as the command line has it.
 const FAILED: u8 = 125;
@@ -77,7 +77,7 @@ where
     let mut claim = None;
     let alone_knows = builder.exchange.is_none();
     if alone_knows && definition.never.is_none() && is_new(builder, guard, definition)? {
-        claim = Some(Claim::wait(store, definition.key(place(&guard.record)))?);
+        claim = Some(claim_step(store, definition.key(place(&guard.record)))?);
         // Whoever had it may have done just this.
         if !is_new(builder, guard, definition)? {
             claim = None;
@@ -91,7 +91,7 @@ where
             let key = definition.key(files);
             let mut taken = take(builder, work, key)?;
             if taken.is_none() {
-                claim = Some(Claim::wait(store, key)?);
+                claim = Some(claim_step(store, key)?);
                 taken = take(builder, work, key)?;
                 let asked = builder.exchange.filter(|_| taken.is_none() && builder.anew_before < i64::MAX);
                 if asked.is_some_and(|exchange| exchange.fetch(builder, key)) {
@@ -442,21 +442,7 @@ fn milliseconds(took: Duration) -> u64 {
 }
 
 /// The right to perform a step: whoever else wants the same one waits. Freed by death.
-struct Claim {
-    path: std::path::PathBuf,
-    _lock: Lock,
-}
-
-impl Claim {
-    fn wait(store: &Store, key: Digest) -> Result<Self> {
-        let path = store.root().join("locks").join(format!("step-{}", key.hex()));
-        let lock = lock::wait(&path, Mode::Exclusive).cannot("lock", path.display())?;
-        Ok(Claim { path, _lock: lock })
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
+fn claim_step(store: &Store, key: Digest) -> Result<Claim> {
+    let path = store.root().join("locks").join(format!("step-{}", key.hex()));
+    Claim::wait(&path).cannot("lock", path.display())
 }

@@ -1,8 +1,10 @@
 //! `cache-mounts/`: directories that commands keep from run to run, and who may use one when.
 //!
 //! A cache is `cache-mounts/<hash of its id>/` with the file `id` and one directory per copy: `0`, and for private use
-//! beside others `1`, `2` …; beside each is its lock. A copy appears by a rename, with owner and content right. The
-//! lock of one that is in use is held, shared or alone, so that it is not removed meanwhile.
+//! beside others `1`, `2` …; beside each is its lock. A copy appears by a rename, with owner and content right.
+//!
+//! Whoever uses a copy, waits for one or makes one shares `locks/cache-<hash of its id>`; whoever gives the cache up
+//! has that alone. The locks of the copies would not do: they go with the directory, and new ones come.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -21,7 +23,8 @@ const MAX_COPIES: usize = 1024;
 pub(crate) struct CacheMount {
     /// Where its files are.
     pub path: PathBuf,
-    _lock: Lock,
+    _copy: Lock,
+    _cache: Lock,
 }
 
 /// How a cache is to be used.
@@ -45,6 +48,7 @@ impl Store {
         fill: &dyn Fn(&Path) -> Result<()>,
     ) -> Result<CacheMount> {
         let dir = self.root().join("cache-mounts").join(&blake3::hash(id.as_bytes()).to_hex()[..32]);
+        let cache = lock::wait(&self.cache_lock(&dir), Mode::Shared).cannot("lock the cache", id)?;
         let mut private = fs::DirBuilder::new();
         private.recursive(true).mode(0o700);
         private.create(&dir).cannot("make the cache", id)?;
@@ -68,10 +72,21 @@ impl Store {
                     make(work, &path, fill).cannot("make the cache", id)?;
                 }
             }
-            return Ok(CacheMount { path, _lock: lock });
+            return Ok(CacheMount { path, _copy: lock, _cache: cache });
         }
         Err(Error::new(Kind::InUse, format!("cannot use the cache `{id}`"))
             .because(format!("{MAX_COPIES} copies of it are in use")))
+    }
+
+    /// Moves the cache in `dir` into the trash, with all its copies, unless somebody uses one. Whether it did.
+    pub(super) fn give_up_cache(&self, dir: &Path) -> bool {
+        let alone = lock::attempt(&self.cache_lock(dir), Mode::Exclusive);
+        alone.is_ok_and(|alone| alone.is_some() && self.trash(dir).is_ok())
+    }
+
+    fn cache_lock(&self, dir: &Path) -> PathBuf {
+        let hash = dir.file_name().expect("a cache has a name").to_string_lossy();
+        self.root().join("locks").join(format!("cache-{hash}"))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::path::Path;
 
 use crate::error::{Context, Error, Result};
 use crate::layer::tar::Profile;
@@ -14,6 +15,7 @@ use crate::store::export::{TreeLayer, profile_times};
 use crate::store::images::ImageEntry;
 use crate::store::layers::Export;
 use crate::store::{ContainerRecord, Store, TreeId, containers, durable};
+use crate::sys::lock::{self, Mode};
 use crate::tree::{Devices, Marks, Options, Root, Stack};
 
 /// How thoroughly to look, and whether to mend.
@@ -70,14 +72,10 @@ impl Store {
                 let Ok(bytes) = self.read_blob(digest, MAX_MANIFEST) else { continue };
                 let Ok(manifest) = Manifest::parse(&bytes) else { continue };
                 let descriptor = Descriptor::of(manifest.format().manifest(), &bytes);
-                entries.push(ImageEntry {
-                    id: manifest.config.digest,
-                    manifest: descriptor,
-                    names: Vec::new(),
-                });
+                entries.push(ImageEntry::new(manifest.config.digest, descriptor, Vec::new()));
             }
             let mut index = Index::default();
-            super::images::write_entries(&mut index, &entries);
+            super::tag_table::write_entries(&mut index, &entries);
             let path = self.root.join("images/index.json");
             durable::write(&path, &serde_json::to_vec(&index).expect("plain data"))?;
         }
@@ -90,10 +88,22 @@ impl Store {
         for entry in entries {
             let id = entry.id;
             let called = entry.names.first().cloned().unwrap_or_else(|| id.short());
-            let Err(error) = self.check_image(entry) else { continue };
-            let repaired = options.repair && self.remove_image(id, |_| true)?;
-            let done = if repaired { ", removed" } else { "" };
-            findings.push(Finding { what: format!("the image `{called}`: {error:?}{done}"), repaired });
+            for manifest in entry.manifests().map(|manifest| manifest.digest) {
+                let meant = entry.meant_by(manifest).expect("it is one of its own");
+                if self.check_image(meant).is_ok() {
+                    continue;
+                }
+                // It may have been removed while we looked, or removed and made again: only now the table stands still.
+                let mut damage = None;
+                self.forget_manifest(id, manifest, |meant| {
+                    damage = self.check_image(meant).err();
+                    damage.is_some() && options.repair
+                })?;
+                let Some(error) = damage else { continue };
+                let done = if options.repair { ", removed" } else { "" };
+                let what = format!("the image `{called}`: {error:?}{done}");
+                findings.push(Finding { what, repaired: options.repair });
+            }
         }
         Ok(())
     }
@@ -130,13 +140,16 @@ impl Store {
         let dir = self.root.join("containers");
         for item in fs::read_dir(&dir).cannot("read", dir.display())?.flatten() {
             let path = item.path();
-            let checked = containers::read_record(&path).and_then(|record| self.check_container(&record));
-            let Err(error) = checked else { continue };
-            if !path.exists() {
-                // Removed while we looked.
-                continue;
-            }
+            let Some(mut error) = self.damage_of(&path) else { continue };
             if options.repair {
+                // Whoever has it may be about to write another record. What is no directory nobody can have.
+                let lock = path.is_dir().then(|| lock::wait(&path.join("lock"), Mode::Exclusive));
+                let _alone = match lock.transpose() {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    lock => lock.cannot("lock", path.display())?,
+                };
+                let Some(left) = self.damage_of(&path) else { continue };
+                error = left;
                 self.discard(&path)?;
             }
             let done = if options.repair { ", removed" } else { "" };
@@ -147,6 +160,23 @@ impl Store {
             });
         }
         Ok(())
+    }
+
+    /// What is wrong with a container. A record that was changed while what it names went is no damage: it is read
+    /// until it stays as it is.
+    fn damage_of(&self, path: &Path) -> Option<Error> {
+        let mut record = containers::read_record(path);
+        loop {
+            let known = match record {
+                Ok(known) => known,
+                Err(error) => return path.exists().then_some(error),
+            };
+            let error = self.check_container(&known).err()?;
+            record = containers::read_record(path);
+            if record.as_ref().is_ok_and(|again| *again == known) {
+                return Some(error);
+            }
+        }
     }
 
     fn check_container(&self, record: &ContainerRecord) -> Result<()> {
@@ -187,12 +217,15 @@ impl Store {
     fn check_trees(&self, options: CheckOptions, findings: &mut Vec<Finding>) -> Result<()> {
         for tree in self.trees()? {
             let Err(error) = self.check_tree(&tree) else { continue };
+            // A prune takes a tree and its parts one after the other.
+            let against_gc = self.lock(Mode::Shared)?;
             if !self.tree_dir(&tree).exists() {
                 continue;
             }
             if options.repair {
-                self.discard(&self.tree_dir(&tree))?;
+                self.trash(&self.tree_dir(&tree))?;
             }
+            drop(against_gc);
             let done = if options.repair { ", removed" } else { "" };
             findings.push(Finding {
                 what: format!("the layer `{tree}`: {error:?}{done}"),
@@ -218,11 +251,16 @@ impl Store {
                 }
                 continue;
             };
-            let below_is_here = (1..=layer.below.len()).all(|end| self.has_layer(&layer.below[..end]));
-            if !below_is_here {
+            let below_is_here = || (1..=layer.below.len()).all(|end| self.has_layer(&layer.below[..end]));
+            if !below_is_here() {
                 continue;
             }
-            let found = layer.write(self, times, &mut io::sink())?;
+            let written = layer.write(self, times, &mut io::sink());
+            // What lies below may have gone while we read it.
+            if !below_is_here() {
+                continue;
+            }
+            let found = written?;
             if found.diff_id != export.diff_id {
                 return Err(Error::corrupt(format!(
                     "its content is {}, not {}",
@@ -308,3 +346,6 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 
 use crate::error::{Context, Result};
 use crate::oci::Digest;
-use crate::store::{LayerRecord, Store, TreeId, Work, durable};
+use crate::store::{LayerRecord, Store, TreeId, Work};
 use crate::sys::random;
 
 /// The file that says which compound has exactly these parts.
@@ -26,7 +26,7 @@ impl Store {
 
     /// Notes which tree that is.
     pub fn note_fold(&self, parts: &[TreeId], tree: &TreeId) -> Result<()> {
-        durable::write_lazily(&self.fold_path(parts), tree.as_str().as_bytes())
+        self.point(&self.fold_path(parts), tree)
     }
 
     fn fold_path(&self, parts: &[TreeId]) -> std::path::PathBuf {
@@ -57,7 +57,7 @@ impl Store {
         }
         let record = LayerRecord { parts: parts.to_vec(), ..LayerRecord::default() };
         let tree = self.publish_tree(work, &dir, &record)?;
-        durable::write_lazily(&self.root.join("cache/parts").join(key(parts)), tree.as_str().as_bytes())?;
+        self.point(&self.root.join("cache/parts").join(key(parts)), &tree)?;
         Ok(tree)
     }
 }

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Context, Result};
 use crate::oci::Digest;
 use crate::store::{Store, TreeId};
+use crate::sys::lock::{self, Lock, Mode};
 
 /// A tree stays unsynced this long before the next command syncs it.
 const SETTLE_AFTER: Duration = Duration::from_secs(60);
@@ -71,42 +72,70 @@ pub(super) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
+/// A note that something is not on the disk yet, as it was seen.
+#[derive(Debug, PartialEq)]
+struct Note {
+    path: PathBuf,
+    written: SystemTime,
+    file: u64,
+}
+
+impl Note {
+    fn at(path: PathBuf) -> Option<Self> {
+        let meta = fs::symlink_metadata(&path).ok()?;
+        Some(Note { written: meta.modified().ok()?, file: meta.ino(), path })
+    }
+}
+
 impl Store {
     /// Notes that a tree's data are not on the disk yet; with `sync = full` brings them there instead.
     pub(super) fn note_unsynced(&self, tree: &TreeId) -> Result<()> {
-        if self.sync_full {
-            return self.sync_all();
-        }
-        let path = self.root.join("unsynced").join(tree.as_str());
-        fs::write(&path, boot_id()).cannot("write", path.display())
+        self.note(tree.as_str())
     }
 
     /// As [`Store::note_unsynced`] for a blob.
     pub(super) fn note_unsynced_blob(&self, digest: Digest) -> Result<()> {
+        self.note(&digest.hex())
+    }
+
+    fn note(&self, name: &str) -> Result<()> {
         if self.sync_full {
             return self.sync_all();
         }
-        let path = self.root.join("unsynced").join(digest.hex());
-        fs::write(&path, boot_id()).cannot("write", path.display())
+        let _against_settling = self.lock_notes(Mode::Shared)?;
+        write_lazily(&self.root.join("unsynced").join(name), boot_id().as_bytes())
+    }
+
+    /// Notes are written beside others and removed alone: a blob that comes again has the name of one that is settled
+    /// at this moment, and needs its note.
+    fn lock_notes(&self, mode: Mode) -> Result<Lock> {
+        let path = self.root.join("locks/unsynced");
+        lock::wait(&path, mode).cannot("lock", path.display())
     }
 
     /// What the first command does that finds trees unsynced for a minute, or from before a power cut.
     pub(super) fn settle(&self) -> Result<()> {
+        let due = self.due()?;
+        if due.is_empty() { Ok(()) } else { self.settle_those(&due) }
+    }
+
+    /// The notes that have stood for a minute.
+    fn due(&self) -> Result<Vec<Note>> {
         let dir = self.root.join("unsynced");
         let mut due = Vec::new();
         for item in fs::read_dir(&dir).cannot("read", dir.display())? {
             let item = item.cannot("read", dir.display())?;
-            let Ok(age) = item.metadata().and_then(|meta| meta.modified()) else { continue };
-            let age = SystemTime::now().duration_since(age).unwrap_or(SETTLE_AFTER);
-            if age >= SETTLE_AFTER {
-                due.push(item.path());
+            let Some(note) = Note::at(item.path()) else { continue };
+            if SystemTime::now().duration_since(note.written).unwrap_or(SETTLE_AFTER) >= SETTLE_AFTER {
+                due.push(note);
             }
         }
-        if due.is_empty() {
-            return Ok(());
-        }
+        Ok(due)
+    }
+
+    fn settle_those(&self, due: &[Note]) -> Result<()> {
         let boot = boot_id();
-        for path in &due {
+        for Note { path, .. } in due {
             let Ok(written) = fs::read_to_string(path) else { continue };
             if written == boot {
                 continue;
@@ -119,8 +148,11 @@ impl Store {
             }
         }
         self.sync_all()?;
-        for path in due {
-            let _ = fs::remove_file(path);
+        let _alone = self.lock_notes(Mode::Exclusive)?;
+        for note in due {
+            if Note::at(note.path.clone()).as_ref() == Some(note) {
+                let _ = fs::remove_file(&note.path);
+            }
         }
         Ok(())
     }
@@ -131,3 +163,6 @@ impl Store {
         rustix::fs::syncfs(&dir).cannot("sync", self.root.display())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::fs;
 use crate::error::{Context, Result};
 use crate::oci::{Digest, ImageConfig, Index, MAX_MANIFEST, Manifest};
 use crate::store::{FOLD, Store, TreeId, durable};
-use crate::sys::lock::Mode;
+use crate::sys::lock::{self, Lock, Mode};
 use crate::sys::random;
 
 /// What `gc` took away.
@@ -32,6 +32,7 @@ impl Store {
     /// Takes away what no image, container or lease names.
     pub fn gc(&self) -> Result<Reclaimed> {
         self.sweep()?;
+        self.sweep_locks()?;
         self.forget_lost()?;
         let mut taken = Reclaimed::default();
         {
@@ -50,6 +51,31 @@ impl Store {
         }
         self.empty_trash()?;
         Ok(taken)
+    }
+
+    /// Removes lock files that are made for one thing each, and that nobody holds: of steps and layers that the killed
+    /// were about to make, of sessions that have ended, of caches. Who waits for one sees that it is gone, and makes it
+    /// again.
+    fn sweep_locks(&self) -> Result<()> {
+        let dir = self.root.join("locks");
+        let _asking = self.ask_for_sessions()?;
+        for item in fs::read_dir(&dir).cannot("read", dir.display())?.flatten() {
+            let name = item.file_name();
+            let is_passing = |kind: &str| name.as_encoded_bytes().starts_with(kind.as_bytes());
+            if ["step-", "layer-", "session-", "cache-"].into_iter().any(is_passing)
+                && let Ok(Some(_ours)) = lock::attempt(&item.path(), Mode::Exclusive)
+            {
+                let _ = fs::remove_file(item.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// What is held by who tries the locks of sessions: so that a session's lock is never busy for another reason than
+    /// that the session lives.
+    pub fn ask_for_sessions(&self) -> Result<Lock> {
+        let path = self.root.join("locks/sessions");
+        lock::wait(&path, Mode::Exclusive).cannot("lock", path.display())
     }
 
     /// The trees that something but a recorded step names.
@@ -135,7 +161,8 @@ impl Store {
         }
     }
 
-    fn trash(&self, path: &std::path::Path) -> Result<()> {
+    /// Renames `path` into the trash, which whoever runs `gc` empties.
+    pub(super) fn trash(&self, path: &std::path::Path) -> Result<()> {
         let gone = self.root.join("trash").join(random::hex(8));
         fs::rename(path, gone).cannot("remove", path.display())
     }

@@ -1,29 +1,16 @@
-//! The tag table: `images/index.json`, an OCI index whose entries name manifests. Edited under a lock, replaced whole.
+//! The images of the store: found, read, named, taken out of the tag table. The table's form is `tag_table`'s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::name::Reference;
 use crate::oci::{Descriptor, Digest, ImageConfig, Index, MAX_MANIFEST, Manifest};
+use crate::store::tag_table::{entries, resolve_name, take_names, write_entries};
 use crate::store::{Store, Work, durable};
 use crate::sys::lock::{self, Mode};
 
-/// The annotation of the OCI specification that holds an image's name.
-pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// Our annotation with the image id, so that a lookup need not open every manifest.
-const IMAGE_ID: &str = "kiln.image.id";
-
-/// What the tag table says of one image.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ImageEntry {
-    /// The image id: its config's digest.
-    pub id: Digest,
-    /// Its manifest.
-    pub manifest: Descriptor,
-    /// Its full names, in order; none for an image whose name went to another.
-    pub names: Vec<String>,
-}
+pub(crate) use crate::store::tag_table::{ImageEntry, REF_NAME};
 
 /// An image, read and checked.
 #[derive(Debug, Clone)]
@@ -55,12 +42,15 @@ impl Store {
         }
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         if digits.len() >= 3 && digits.bytes().all(|c| c.is_ascii_hexdigit()) {
-            let mut found = entries
-                .iter()
-                .filter(|entry| entry.id.hex().starts_with(digits) || entry.manifest.digest.hex() == digits);
+            let by_digest = |entry: &ImageEntry| {
+                let meant = entry.manifests().find(|manifest| manifest.digest.hex() == digits)?.digest;
+                entry.meant_by(meant)
+            };
+            let by_id = |entry: &ImageEntry| entry.id.hex().starts_with(digits).then(|| entry.clone());
+            let mut found = entries.iter().filter_map(|entry| by_id(entry).or_else(|| by_digest(entry)));
             if let Some(first) = found.next() {
                 return match found.next() {
-                    None => Ok(first.clone()),
+                    None => Ok(first),
                     Some(_) => Err(Error::invalid(sentence())
                         .because("more than one image id begins so")
                         .hint("give more digits; `kiln images --no-trunc` shows them")),
@@ -129,16 +119,10 @@ impl Store {
         let descriptor = Descriptor::of(media_type, manifest);
         self.edit_index(|index| {
             let mut listed = entries(index);
-            for entry in &mut listed {
-                entry.names.retain(|name| !names.contains(name));
-            }
-            // The same config under another manifest (other blobs of the same layers): the newest manifest stands.
+            take_names(&mut listed, names);
             match listed.iter_mut().find(|entry| entry.id == id) {
-                Some(entry) => {
-                    entry.manifest = descriptor;
-                    entry.names.extend(names.iter().cloned());
-                }
-                None => listed.push(ImageEntry { id, manifest: descriptor, names: names.to_vec() }),
+                Some(entry) => entry.renew(descriptor, names),
+                None => listed.push(ImageEntry::new(id, descriptor, names.to_vec())),
             }
             write_entries(index, &listed);
             Ok(())
@@ -146,19 +130,22 @@ impl Store {
         Ok(id)
     }
 
-    /// Gives an image more names, all at once, taking them from whichever images had them.
-    pub fn add_names(&self, id: Digest, names: &[Reference]) -> Result<()> {
+    /// Gives an image more names, all at once, taking them from whichever images had them. They come with the manifest
+    /// that is meant.
+    pub fn add_names(&self, image: &ImageEntry, names: &[Reference]) -> Result<()> {
         let names: BTreeSet<String> = names.iter().map(ToString::to_string).collect();
+        let names = Vec::from_iter(names);
         self.edit_index(|index| {
             let mut listed = entries(index);
-            for entry in &mut listed {
-                entry.names.retain(|known| !names.contains(known));
-            }
-            let Some(entry) = listed.iter_mut().find(|entry| entry.id == id) else {
-                return Err(Error::new(Kind::NotFound, format!("cannot tag the image `{}`", id.short()))
-                    .because("it was removed meanwhile"));
+            take_names(&mut listed, &names);
+            let Some(entry) = listed.iter_mut().find(|entry| entry.id == image.id) else {
+                return Err(Error::new(
+                    Kind::NotFound,
+                    format!("cannot tag the image `{}`", image.id.short()),
+                )
+                .because("it was removed meanwhile"));
             };
-            entry.names.extend(names);
+            entry.add_names(image.manifest.digest, &names);
             write_entries(index, &listed);
             Ok(())
         })
@@ -168,9 +155,7 @@ impl Store {
     pub fn remove_name(&self, name: &str) -> Result<()> {
         self.edit_index(|index| {
             let mut listed = entries(index);
-            for entry in &mut listed {
-                entry.names.retain(|known| known != name);
-            }
+            take_names(&mut listed, &[name.to_owned()]);
             write_entries(index, &listed);
             Ok(())
         })
@@ -192,6 +177,29 @@ impl Store {
         Ok(removed)
     }
 
+    /// Takes one of an image's manifests out of the table, the image with its last, if it is there and `wanted` says so
+    /// of it: nothing of the table goes meanwhile. Names that came with it stay, if there is another.
+    pub(super) fn forget_manifest(
+        &self,
+        id: Digest,
+        manifest: Digest,
+        wanted: impl FnOnce(ImageEntry) -> bool,
+    ) -> Result<()> {
+        self.edit_index(|index| {
+            let mut listed = entries(index);
+            let meant = listed.iter().find(|entry| entry.id == id).and_then(|entry| entry.meant_by(manifest));
+            if !meant.is_some_and(wanted) {
+                return Ok(());
+            }
+            listed.retain(|entry| entry.id != id || entry.manifests().any(|known| known.digest != manifest));
+            for entry in listed.iter_mut().filter(|entry| entry.id == id) {
+                entry.forget(manifest);
+            }
+            write_entries(index, &listed);
+            Ok(())
+        })
+    }
+
     pub(super) fn read_index(&self) -> Result<Index> {
         let path = self.root.join("images/index.json");
         let bytes = fs::read(&path).cannot("read", path.display())?;
@@ -210,66 +218,4 @@ impl Store {
         let bytes = serde_json::to_vec(&index).expect("an index has only string keys");
         durable::write(&self.root.join("images/index.json"), &bytes)
     }
-}
-
-/// One entry per image from an index with one descriptor per name.
-pub(super) fn entries(index: &Index) -> Vec<ImageEntry> {
-    let mut listed: Vec<ImageEntry> = Vec::new();
-    let mut places: BTreeMap<Digest, usize> = BTreeMap::new();
-    for descriptor in &index.manifests {
-        let Some(id) = descriptor.annotations.get(IMAGE_ID).and_then(|id| id.parse().ok()) else { continue };
-        let place = *places.entry(id).or_insert_with(|| {
-            let mut manifest = descriptor.clone();
-            manifest.annotations.remove(IMAGE_ID);
-            manifest.annotations.remove(REF_NAME);
-            listed.push(ImageEntry { id, manifest, names: Vec::new() });
-            listed.len() - 1
-        });
-        if let Some(name) = descriptor.annotations.get(REF_NAME) {
-            listed[place].names.push(name.clone());
-        }
-    }
-    listed
-}
-
-/// One descriptor per name from one entry per image.
-pub(super) fn write_entries(index: &mut Index, listed: &[ImageEntry]) {
-    index.manifests.clear();
-    for entry in listed {
-        let mut descriptor = entry.manifest.clone();
-        descriptor.annotations.insert(IMAGE_ID.into(), entry.id.to_string());
-        if entry.names.is_empty() {
-            index.manifests.push(descriptor.clone());
-        }
-        for name in &entry.names {
-            let mut named = descriptor.clone();
-            named.annotations.insert(REF_NAME.into(), name.clone());
-            index.manifests.push(named);
-        }
-    }
-}
-
-/// A name as written and completed; then, for one without host, the same path on any host.
-fn resolve_name(entries: &[ImageEntry], text: &str) -> Option<ImageEntry> {
-    let wanted: Reference = text.parse().ok()?;
-    let exact = wanted.to_string();
-    if let Some(entry) = entries.iter().find(|entry| entry.names.contains(&exact)) {
-        return Some(entry.clone());
-    }
-    let fits = |name: &str| {
-        let Ok(known) = name.parse::<Reference>() else { return false };
-        let tail = format!("/{}", wanted.path());
-        let same_path = if Reference::names_host(text) {
-            known.repository() == wanted.repository()
-        } else {
-            known.repository().ends_with(&tail)
-        };
-        same_path && (wanted.tag().is_none() || known.tag() == wanted.tag())
-    };
-    let fits_digest =
-        |entry: &ImageEntry| wanted.digest().is_none_or(|digest| entry.manifest.digest == digest);
-    if Reference::names_host(text) && wanted.digest().is_none() {
-        return None;
-    }
-    entries.iter().find(|entry| fits_digest(entry) && entry.names.iter().any(|name| fits(name))).cloned()
 }

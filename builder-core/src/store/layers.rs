@@ -224,7 +224,14 @@ impl Store {
             None => self.root.join("cache/diff").join(diff_id.hex()),
             Some(chain) => self.root.join("cache/chain").join(chain.hex()),
         };
-        durable::write_lazily(&path, tree.as_str().as_bytes())
+        self.point(&path, tree)
+    }
+
+    /// Writes a pointer of the cache. Not beside a prune, which reads a dead one there and then removes what has its
+    /// name.
+    pub(super) fn point(&self, path: &Path, tree: &TreeId) -> Result<()> {
+        let _against_gc = self.lock(Mode::Shared)?;
+        durable::write_lazily(path, tree.as_str().as_bytes())
     }
 
     /// The tree of the topmost of `layers` (the lowest first), if it is here.
@@ -232,6 +239,18 @@ impl Store {
         let diff = self.root.join("cache/diff").join(layers.last()?.hex());
         let chain = || chain_id(layers).map(|chain| self.root.join("cache/chain").join(chain.hex()));
         self.pointer(&diff).or_else(|| self.pointer(&chain()?)).or_else(|| self.tree_elsewhere(layers))
+    }
+
+    /// Whether the topmost of `layers` has a tree here; if so, that stays for as long as `work` goes on.
+    pub fn keep_layer_tree(&self, work: &Work, layers: &[Digest]) -> Result<bool> {
+        while let Some(tree) = self.layer_tree(layers) {
+            self.lease(work, [tree.as_str()])?;
+            // It may have gone before it was held.
+            if self.layer_tree(layers) == Some(tree) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn pointer(&self, path: &Path) -> Option<TreeId> {

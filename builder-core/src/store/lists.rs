@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Kind, Result};
 use crate::oci::{Descriptor, Digest, Index, MAX_MANIFEST, Wanted, choose, is_index, media_type};
-use crate::store::images::{ImageEntry, StoredImage, entries, write_entries};
+use crate::store::images::{ImageEntry, StoredImage};
+use crate::store::tag_table::{entries, take_names, write_entries};
 use crate::store::{Store, Work};
 use crate::sys::random;
 
@@ -48,10 +49,8 @@ impl Store {
         self.edit_index(|table| {
             let mut listed = entries(table);
             listed.retain(|entry| entry.id != id);
-            for entry in &mut listed {
-                entry.names.retain(|name| !names.contains(name));
-            }
-            listed.push(ImageEntry { id, manifest, names: names.to_vec() });
+            take_names(&mut listed, names);
+            listed.push(ImageEntry::new(id, manifest, names.to_vec()));
             write_entries(table, &listed);
             Ok(())
         })
@@ -123,10 +122,6 @@ impl Store {
         }
         let (manifest, _) = self.read_image(chosen.digest)?;
         let manifest_descriptor = Descriptor::new(&chosen.media_type, chosen.digest, chosen.size);
-        self.load_image(ImageEntry {
-            id: manifest.config.digest,
-            manifest: manifest_descriptor,
-            names: list.entry.names,
-        })
+        self.load_image(ImageEntry::new(manifest.config.digest, manifest_descriptor, list.entry.names))
     }
 }

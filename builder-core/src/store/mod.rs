@@ -19,6 +19,7 @@ pub(crate) mod lists;
 mod names;
 mod others;
 pub(crate) mod steps;
+mod tag_table;
 mod usage;
 mod work;
 

@@ -11,18 +11,18 @@ fn settings(dir: &tempfile::TempDir) -> Settings {
     Settings { root: dir.path().join("store"), ..Settings::default() }
 }
 
-fn open(dir: &tempfile::TempDir) -> Store {
+pub(super) fn open(dir: &tempfile::TempDir) -> Store {
     Store::open(&settings(dir), Marks::User).unwrap()
 }
 
-fn scratch() -> (tempfile::TempDir, Store) {
+pub(super) fn scratch() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     (dir, store)
 }
 
 /// Publishes an image without layers that differs from others by `author`.
-fn image(store: &Store, author: &str, names: &[&str]) -> Digest {
+pub(super) fn image(store: &Store, author: &str, names: &[&str]) -> Digest {
     let config = ImageConfig { author: author.into(), ..ImageConfig::scratch() }.to_bytes();
     let manifest = Manifest {
         schema_version: 2,
@@ -39,16 +39,16 @@ fn image(store: &Store, author: &str, names: &[&str]) -> Digest {
         .unwrap()
 }
 
-fn container(store: &Store, name: &str) -> ContainerRecord {
+pub(super) fn container(store: &Store, name: &str) -> ContainerRecord {
     store.make_container(&store.work().unwrap(), new_container(name, false, None)).unwrap()
 }
 
-fn new_container(name: &str, exact: bool, base: Option<Base>) -> NewContainer {
+pub(super) fn new_container(name: &str, exact: bool, base: Option<Base>) -> NewContainer {
     NewContainer { name: name.into(), exact, base, ..NewContainer::default() }
 }
 
 /// A tree with one file, published.
-fn tree(store: &Store, work: &Work) -> TreeId {
+pub(super) fn tree(store: &Store, work: &Work) -> TreeId {
     let dir = work.dir().join("making");
     fs::create_dir_all(dir.join("fs")).unwrap();
     fs::write(dir.join("fs/file"), "x").unwrap();
@@ -135,7 +135,7 @@ fn a_name_moves_to_the_newest_image_and_leaves_the_other_unnamed() {
     for unknown in ["hell", "ello:2", "other.example/team/hello:2", "hello:3", ""] {
         assert!(store.find_image(unknown).is_err(), "`{unknown}` was found");
     }
-    store.add_names(first, &["hello".parse().unwrap()]).unwrap();
+    store.add_names(&store.find_image(&first.hex()).unwrap(), &["hello".parse().unwrap()]).unwrap();
     assert_eq!(store.find_image("hello").unwrap().id, first);
     assert_eq!(store.find_image(&second.hex()).unwrap().names, ["host.example/team/hello:2"]);
 }
@@ -179,6 +179,11 @@ fn the_work_of_the_dead_is_swept_and_that_of_the_living_is_not() {
     fs::create_dir(store.root.join("tmp/killed-before-it-was-locked")).unwrap();
     assert_eq!(store.sweep().unwrap(), 2);
     assert!(living.dir().exists() && !dead.exists());
+    // Also by whoever begins something.
+    fs::create_dir(&dead).unwrap();
+    fs::write(dead.join("lock"), "").unwrap();
+    let another = store.work().unwrap();
+    assert!(living.dir().exists() && another.dir().exists() && !dead.exists());
 }
 
 #[test]
@@ -201,6 +206,48 @@ fn gc_leaves_the_files_that_others_are_about_to_rename_and_takes_those_of_the_de
     file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(120)).unwrap();
     store.gc().unwrap();
     assert!(young.exists() && !old.exists());
+}
+
+#[test]
+fn gc_takes_the_locks_that_the_dead_left_and_no_others() {
+    let (_dir, store) = scratch();
+    let path = |name: &str| store.root.join("locks").join(name);
+    for dead in ["step-1", "layer-1", "session-1", "cache-1"] {
+        fs::write(path(dead), "").unwrap();
+    }
+    let _living = lock::wait(&path("step-2"), Mode::Exclusive).unwrap();
+    let _session = lock::wait(&path("session-2"), Mode::Shared).unwrap();
+    store.gc().unwrap();
+    let left = fs::read_dir(store.root.join("locks")).unwrap().flatten();
+    let mut left: Vec<_> = left.filter_map(|item| item.file_name().into_string().ok()).collect();
+    left.retain(|name| name.contains('-'));
+    left.sort();
+    assert_eq!(left, ["session-2", "step-2"]);
+    assert!(path("images").exists());
+}
+
+#[test]
+fn a_pointer_is_not_written_while_a_prune_takes_the_dead_one() {
+    let (dir, store) = scratch();
+    let work = store.work().unwrap();
+    let (diff_id, parts) = (Digest::of(b"layer"), [TreeId::new()]);
+    let living = tree(&store, &work);
+    store.note_layer(diff_id, None, &TreeId::new()).unwrap();
+    store.note_fold(&parts, &TreeId::new()).unwrap();
+    std::thread::scope(|scope| {
+        // As `gc` has read that both are dead, and is about to remove them.
+        let alone = store.lock(Mode::Exclusive).unwrap();
+        scope.spawn(|| open(&dir).note_layer(diff_id, None, &living).unwrap());
+        scope.spawn(|| open(&dir).note_fold(&parts, &living).unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        for pointers in ["cache/diff", "cache/folds"] {
+            let pointers = fs::read_dir(store.root.join(pointers)).unwrap().flatten();
+            pointers.for_each(|pointer| fs::remove_file(pointer.path()).unwrap());
+        }
+        drop(alone);
+    });
+    assert_eq!(store.layer_tree(&[diff_id]), Some(living.clone()));
+    assert_eq!(store.fold(&parts), Some(living));
 }
 
 #[test]

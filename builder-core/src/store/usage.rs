@@ -12,7 +12,6 @@ use std::time::SystemTime;
 use crate::error::{Context, Error, Kind, Result};
 use crate::oci::Digest;
 use crate::store::{Reclaimed, Store, TreeId};
-use crate::sys::lock::{self, Lock, Mode};
 
 /// Room on the disk, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -228,22 +227,12 @@ impl Store {
                 forgotten.steps += 1;
             }
             Item::Cache(dir) => {
-                // Alone with every copy: one that is in use keeps all.
-                if let Some(_alone) = alone_with(dir)
-                    && self.discard(dir).is_ok()
-                {
+                if self.give_up_cache(dir) {
                     forgotten.cache_mounts += 1;
                 }
             }
         }
     }
-}
-
-/// The locks of all copies of a cache; none if one of them is in use.
-fn alone_with(dir: &Path) -> Option<Vec<Lock>> {
-    let locks = fs::read_dir(dir).ok()?.flatten().map(|item| item.path());
-    let locks = locks.filter(|path| path.extension().is_some_and(|extension| extension == "lock"));
-    locks.map(|path| lock::attempt(&path, Mode::Exclusive).ok().flatten()).collect()
 }
 
 impl Counter {

@@ -26,7 +26,10 @@ pub(crate) struct Work {
 
 impl Store {
     /// A place for unfinished work, swept by itself if this process dies.
+    ///
+    /// What the dead have left, such as half an image, goes first: there may be no room for more beside it.
     pub fn work(&self) -> Result<Work> {
+        self.sweep()?;
         Work::begin(&self.root.join("tmp"))
     }
 
@@ -60,41 +63,54 @@ impl Store {
 
     /// Removes the unfinished work of the dead. Returns how many directories went.
     pub fn sweep(&self) -> Result<usize> {
-        let mut swept = 0;
-        for dir in owners(&self.root.join("tmp"))? {
-            // One whose maker has not locked it yet is taken too: it makes another then.
-            let Ok(Some(ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) else { continue };
-            let gone = self.put_into_trash(&dir)?;
-            drop(ours);
-            gone.map_or(Ok(()), |gone| remove_tree(&gone))?;
-            swept += 1;
-        }
-        Ok(swept)
+        sweep(&self.root.join("tmp"), &self.root.join("trash"))
     }
 
     /// Renames `path` into the trash, then removes it: a reader sees it whole or not at all.
     pub(super) fn discard(&self, path: &Path) -> Result<()> {
-        self.put_into_trash(path)?.map_or(Ok(()), |gone| remove_tree(&gone))
-    }
-
-    /// Renames `path` into the trash, and gives its name there; none if nothing was there.
-    fn put_into_trash(&self, path: &Path) -> Result<Option<PathBuf>> {
-        let gone = self.root.join("trash").join(random::hex(8));
-        match fs::rename(path, &gone) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            renamed => renamed.cannot("remove", path.display()).map(|()| Some(gone)),
-        }
+        put_into(&self.root.join("trash"), path)?.map_or(Ok(()), |gone| remove_tree(&gone))
     }
 
     /// Removes what a killed process left in the trash.
     pub(super) fn empty_trash(&self) -> Result<()> {
-        let trash = self.root.join("trash");
-        for item in fs::read_dir(&trash).cannot("read", trash.display())?.flatten() {
-            remove_tree(&item.path())?;
-        }
-        Ok(())
+        empty(&self.root.join("trash"))
     }
 }
+
+/// Removes the directories in `tmp` whose owners are dead, by way of `trash`. Returns how many went.
+fn sweep(tmp: &Path, trash: &Path) -> Result<usize> {
+    let mut swept = 0;
+    for dir in owners(tmp)? {
+        // One whose maker has not locked it yet is taken too: it makes another then. So it must have lost its name
+        // before the lock is free again.
+        let Ok(Some(ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) else { continue };
+        let gone = put_into(trash, &dir)?;
+        drop(ours);
+        gone.map_or(Ok(()), |gone| remove_tree(&gone))?;
+        swept += 1;
+    }
+    Ok(swept)
+}
+
+/// Renames `path` into `trash`, and gives its name there; none if nothing was there.
+fn put_into(trash: &Path, path: &Path) -> Result<Option<PathBuf>> {
+    let gone = trash.join(random::hex(8));
+    match fs::rename(path, &gone) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        renamed => renamed.cannot("remove", path.display()).map(|()| Some(gone)),
+    }
+}
+
+/// Removes what is in `trash`.
+fn empty(trash: &Path) -> Result<()> {
+    for item in fs::read_dir(trash).cannot("read", trash.display())?.flatten() {
+        remove_tree(&item.path())?;
+    }
+    Ok(())
+}
+
+/// How often a tree is removed that others change meanwhile.
+const MOST_ROUNDS: usize = 100;
 
 /// Removes a file or directory tree of the store by handles; what another process removes meanwhile is fine.
 ///
@@ -102,9 +118,16 @@ impl Store {
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let parent = crate::tree::Root::open_host(parent).cannot("open", parent.display())?;
-    // Two that empty the trash at once take names from under each other; each round something is gone.
+    // Two that empty the trash at once take names from under each other; each round something is gone. And who was
+    // about to make a file in it, to lock that, makes it yet, and sees then where it is.
+    let others = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty)
+    };
     let mut removed = parent.remove_all(name);
-    while removed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) && is_there(path) {
+    for _ in 0..MOST_ROUNDS {
+        if !removed.as_ref().is_err_and(others) || !is_there(path) {
+            break;
+        }
         removed = parent.remove_all(name);
     }
     match removed {
@@ -140,14 +163,12 @@ impl Work {
     /// A place in `run_root`, outside of the store, for what is of use only while its owner lives. What the dead have
     /// left there is removed first.
     pub fn outside(run_root: &Path) -> Result<Self> {
-        let tmp = run_root.join("kiln");
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&tmp).cannot("make", tmp.display())?;
-        for dir in owners(&tmp)? {
-            if let Ok(Some(ours)) = lock::attempt(&dir.join("lock"), Mode::Exclusive) {
-                drop(ours);
-                remove_tree(&dir)?;
-            }
+        let (tmp, trash) = (run_root.join("kiln/tmp"), run_root.join("kiln/trash"));
+        for dir in [&tmp, &trash] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).cannot("make", dir.display())?;
         }
+        sweep(&tmp, &trash)?;
+        empty(&trash)?;
         Work::begin(&tmp)
     }
 
@@ -166,3 +187,6 @@ impl Drop for Work {
         let _ = remove_tree(&self.dir);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
@@ -44,6 +45,11 @@ impl Lock {
     /// The file that is locked.
     pub(crate) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Whether nobody else holds it: then nobody else can have it from now on. A shared one may be lost by asking.
+    pub(crate) fn is_alone(&self) -> bool {
+        rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
     /// Hands the lock on to every program that this process becomes or starts: the last to end frees it.
@@ -94,15 +100,89 @@ pub(crate) fn attempt(path: &Path, mode: Mode) -> io::Result<Option<Lock>> {
     }
 }
 
+/// As [`attempt`], but asks again for half a second: one that was just killed may have left its lock to a child that is
+/// only about to see that it is alone.
+pub(crate) fn attempt_patiently(path: &Path, mode: Mode) -> io::Result<Option<Lock>> {
+    let begun = Instant::now();
+    loop {
+        let lock = attempt(path, mode)?;
+        if lock.is_some() || begun.elapsed() >= Duration::from_millis(500) {
+            return Ok(lock);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The right to do what others may want to do as well: they wait, and look then how things stand. Its file goes with
+/// it, however that ends; only that of a killed one stays, until somebody has it next, or a prune takes it.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl Claim {
+    /// Waits for it.
+    pub(crate) fn wait(path: &Path) -> io::Result<Self> {
+        let lock = wait(path, Mode::Exclusive)?;
+        Ok(Claim { path: path.to_owned(), _lock: lock })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // While it is locked: afterwards the file may be another's.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Waits for the directory `path`, beside other shared holders.
+///
+/// # Errors
+///
+/// `NotFound` if it is gone, or goes meanwhile; and that of a file system that locks no directories.
+pub(crate) fn share_dir(path: &Path) -> io::Result<Lock> {
+    let file = File::open(path)?;
+    while let Err(error) = rustix::fs::flock(&file, FlockOperation::LockShared) {
+        if error != rustix::io::Errno::INTR {
+            return Err(error.into());
+        }
+    }
+    if is_at(&file, std::fs::metadata(path))? {
+        return Ok(Lock { file, passed_on: false });
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
+/// Locks what this process has just made at `path` and opened as `file`, so that it is not taken for what a dead one
+/// left: as long as the file is open. False if somebody was faster and has taken it; then another is to be made.
+pub(crate) fn claim(file: &File, path: &Path) -> io::Result<bool> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        locked => locked.map_err(io::Error::from).and_then(|()| is_still(file, path)),
+    }
+}
+
+/// Opens a lock's file, which is no link: one would lead to a file that is never the one with this name.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
+    let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true).mode(0o600).custom_flags(no_link);
+    options.open(path)
 }
 
 fn is_still(file: &File, path: &Path) -> io::Result<bool> {
+    is_at(file, std::fs::symlink_metadata(path))
+}
+
+fn is_at(file: &File, found: io::Result<std::fs::Metadata>) -> io::Result<bool> {
     let held = file.metadata()?;
-    match std::fs::symlink_metadata(path) {
+    match found {
         Ok(named) => Ok(held.dev() == named.dev() && held.ino() == named.ino()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

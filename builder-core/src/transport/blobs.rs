@@ -7,12 +7,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::event::Reporter;
+use crate::event::{Meter, Metered, Reporter};
 use crate::layer::{Checked, Compression, Digesting, Encoder, Outlet, decode, pipe, pour};
 use crate::oci::{Descriptor, Digest, Format};
 use crate::store::layers::Packed;
 use crate::transport::convert::{self, Others, Recompress};
-use crate::transport::sink::{Meter, Outgoing, Part, Sink, Wants};
+use crate::transport::sink::{Outgoing, Part, Sink, Wants};
 use crate::transport::source::{Content, Source};
 use crate::transport::turn::Turn;
 use crate::transport::unfinished::Unfinished;
@@ -49,6 +49,16 @@ pub(crate) struct Sender<'a> {
     pub turn: Turn,
 }
 
+/// A layer that is made while it is sent.
+pub(crate) struct Making {
+    /// What it is told as, e.g. `writing layer 0123456789ab`.
+    pub task: String,
+    /// How many bytes will be read or made for it, where that is known.
+    pub bytes: Option<u64>,
+    /// The form it gets.
+    pub form: Compression,
+}
+
 impl Blobs<'_> {
     /// Sends the config, which was read already, and all layers, side by side where that saves waiting; gives what each
     /// layer is at the target.
@@ -63,8 +73,9 @@ impl Blobs<'_> {
         if sink.has_blob(config, Part::Config)? {
             return self.layers(layers, diff_ids);
         }
-        let meter = Meter::begin(reporter, format!("copying config {}", config.digest.short()), None);
-        let send = || sink.put_blob(&mut Outgoing::known_as(Box::new(bytes), config, meter), Part::Config);
+        let task = format!("copying config {}", config.digest.short());
+        let meter = Meter::begin(reporter, task, Some(config.size));
+        let send = || self.sender.send(bytes, config, Part::Config, meter);
         if !sink.is_remote() || sink.lanes() == 1 {
             send()?;
             return self.layers(layers, diff_ids);
@@ -190,14 +201,9 @@ impl Blobs<'_> {
         let task = format!("copying blob {}", layer.digest.short());
         let content = self.source.blob(layer)?;
         let meter = Meter::begin(self.sender.reporter, task, Some(layer.size));
-        let send = |reader: Box<dyn Read + Send + '_>| {
-            let mut blob = Outgoing::known_as(reader, layer, meter);
-            self.sender.sink.put_blob(&mut blob, part)?;
-            blob.finish().map(drop)
-        };
         match content {
-            Content::Stored(reader) => send(reader),
-            Content::Made(make) => piped(make, |reader| send(Box::new(reader))),
+            Content::Stored(reader) => self.sender.send(reader, layer, part, meter),
+            Content::Made(make) => piped(make, |reader| self.sender.send(reader, layer, part, meter)),
         }
     }
 
@@ -233,40 +239,53 @@ impl Blobs<'_> {
             self.source.remember(diff_id, ready.clone().into())?;
             return Ok(ready);
         }
-        let write = |out: &mut dyn Write| self.write_plain(layer, diff_id, out);
-        let sent = self.sender.send_made(form, Part::Layer(chain), write)?;
+        let content = self.source.blob(layer)?;
+        // Of what is written here only the plain size tells how much there is to write.
+        let has_size = matches!(content, Content::Stored(_)) || layer.digest == diff_id;
+        let making = Making {
+            task: format!("writing layer {}", diff_id.short()),
+            bytes: has_size.then_some(layer.size).filter(|size| *size > 0),
+            form,
+        };
+        let write = |out: &mut dyn Write, meter: &Meter<'_>| write_plain(content, layer, diff_id, out, meter);
+        let sent = self.sender.send_made(making, Part::Layer(chain), write)?;
         let level = recompress.unusual_level(form);
         self.source.remember(diff_id, Packed { blob: sent.clone(), level })?;
         Ok(sent)
     }
+}
 
-    /// The layer's tar, which has to be the one the config names.
-    fn write_plain(&self, layer: &Descriptor, diff_id: Digest, out: &mut dyn Write) -> Result<()> {
-        let mut digesting = Digesting::new(out);
-        let content = self.source.blob(layer)?;
-        let is_made = matches!(content, Content::Made(_));
-        match content {
-            Content::Made(make) => make(&mut digesting)?,
-            Content::Stored(reader) => {
-                let mut checked = Checked::new(reader, layer);
-                let copied = decode(&mut checked).and_then(|mut plain| pour(&mut plain, &mut digesting));
-                copied.cannot("decompress the layer", layer.digest)?;
-                checked.finish().cannot("read the blob", layer.digest)?;
-            }
+/// Writes a layer's tar, which has to be the one the config names. What is read of a blob, or made, is counted.
+fn write_plain(
+    content: Content<'_>,
+    layer: &Descriptor,
+    diff_id: Digest,
+    out: &mut dyn Write,
+    meter: &Meter<'_>,
+) -> Result<()> {
+    let mut digesting = Digesting::new(out);
+    let is_made = matches!(content, Content::Made(_));
+    match content {
+        Content::Made(make) => make(&mut Metered::new(&mut digesting, meter))?,
+        Content::Stored(reader) => {
+            let mut checked = Checked::new(Metered::new(reader, meter), layer);
+            let copied = decode(&mut checked).and_then(|mut plain| pour(&mut plain, &mut digesting));
+            copied.cannot("decompress the layer", layer.digest)?;
+            checked.finish().cannot("read the blob", layer.digest)?;
         }
-        let (_, found, _) = digesting.finish().cannot("read the layer", layer.digest)?;
-        let found = Digest::from_bytes(found);
-        if found == diff_id {
-            return Ok(());
-        }
-        let error = Error::corrupt(format!("cannot copy the layer `{}`", layer.digest));
-        Err(match is_made {
-            true => error
-                .because(format!("its files are now {found}"))
-                .hint("see what is damaged with `kiln check`"),
-            false => error.because(format!("it unpacks to {found}, and the image's config says {diff_id}")),
-        })
     }
+    let (_, found, _) = digesting.finish().cannot("read the layer", layer.digest)?;
+    let found = Digest::from_bytes(found);
+    if found == diff_id {
+        return Ok(());
+    }
+    let error = Error::corrupt(format!("cannot copy the layer `{}`", layer.digest));
+    Err(match is_made {
+        true => {
+            error.because(format!("its files are now {found}")).hint("see what is damaged with `kiln check`")
+        }
+        false => error.because(format!("it unpacks to {found}, and the image's config says {diff_id}")),
+    })
 }
 
 fn thread_failed() -> Error {
@@ -284,62 +303,91 @@ impl Sender<'_> {
         Descriptor { media_type: convert::layer_type(self.format, form).into(), ..known }
     }
 
-    /// Sends the layer that `write` writes: making, compressing, digesting and sending go on side by side.
+    /// Sends a blob whose digest and size are known, and has its meter tell of it.
+    fn send(
+        &self,
+        reader: impl Read + Send,
+        blob: &Descriptor,
+        part: Part<'_>,
+        meter: Meter<'_>,
+    ) -> Result<()> {
+        let mut outgoing = Outgoing::known_as(reader, blob, &meter);
+        self.sink.put_blob(&mut outgoing, part)?;
+        outgoing.finish()?;
+        drop(outgoing);
+        meter.end(Some(blob.size));
+        Ok(())
+    }
+
+    /// Sends the layer that `write` writes: making, compressing, digesting and sending go on side by side. The meter it
+    /// is given counts what is read or made for it.
     pub fn send_made(
         &self,
-        form: Compression,
+        making: Making,
         part: Part<'_>,
-        write: impl FnOnce(&mut dyn Write) -> Result<()> + Send,
+        write: impl FnOnce(&mut dyn Write, &Meter<'_>) -> Result<()> + Send,
     ) -> Result<Descriptor> {
-        let meter = Meter::begin(self.reporter, "writing layer".to_owned(), None);
+        let Making { task, bytes, form } = making;
         let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
         let media_type = convert::layer_type(self.format, form);
         let level = self.recompress.level(form);
         let mut annotations = BTreeMap::new();
         let said = &mut annotations;
-        // Taken before anything is asked of the sink, which might not wait so long for what it was told of.
+        // Taken before anything is asked of the sink, which might not wait so long for what it was told of; and before
+        // anything is told, for the time a layer waits is none it takes.
         let turn = matches!(form, Compression::Zstd | Compression::ZstdChunked).then(|| self.turn.take());
+        let meter = Meter::begin(self.reporter, task, bytes);
+        let counts = &meter;
         let compress = move |out: &mut dyn Write| {
             let _turn = turn;
             let mut encoder = Encoder::new(form, level, workers, out).cannot("compress", "the layer")?;
-            write(&mut encoder)?;
+            write(&mut encoder, counts)?;
             *said = encoder.finish().cannot("compress", "the layer")?.1;
             Ok(())
         };
         let sent = match self.precompute {
-            Some(dir) => self.send_computed(compress, dir, media_type, part, meter)?,
-            None => piped(compress, |reader| {
-                let mut blob = Outgoing::unknown(Box::new(reader), media_type, meter);
-                self.sink.put_blob(&mut blob, part)?;
-                blob.finish()
-            })?,
+            Some(dir) => {
+                let (file, made) = compute(compress, dir, media_type)?;
+                meter.end(None);
+                self.send_computed(file, &made, dir, part)?;
+                made
+            }
+            None => {
+                let sent = piped(compress, |reader| {
+                    let mut blob = Outgoing::unknown(reader, media_type, counts);
+                    self.sink.put_blob(&mut blob, part)?;
+                    blob.finish()
+                })?;
+                meter.end(Some(sent.size));
+                sent
+            }
         };
         Ok(Descriptor { annotations, ..sent })
     }
 
-    /// Makes a blob in a file in `dir`, and sends it unless it is there.
-    fn send_computed(
-        &self,
-        make: impl FnOnce(&mut dyn Write) -> Result<()>,
-        dir: &Path,
-        media_type: &str,
-        part: Part<'_>,
-        meter: Meter<'_>,
-    ) -> Result<Descriptor> {
-        let file = Unfinished::begin(dir).cannot("write a layer into", dir.display())?;
-        let mut digesting = Digesting::new(file);
-        make(&mut digesting)?;
-        let (file, digest, size) = digesting.finish().cannot("write a layer into", dir.display())?;
-        let made = Descriptor::new(media_type, Digest::from_bytes(digest), size);
-        if self.sink.has_blob(&made, part)? {
-            return Ok(made);
+    /// Sends a blob that was made in a file in `dir`, unless it is there.
+    fn send_computed(&self, file: Unfinished, made: &Descriptor, dir: &Path, part: Part<'_>) -> Result<()> {
+        if self.sink.has_blob(made, part)? {
+            return Ok(());
         }
         let mut file = file.into_file().cannot("read a layer in", dir.display())?;
         file.seek(SeekFrom::Start(0)).cannot("read a layer in", dir.display())?;
-        let mut blob = Outgoing::known_as(Box::new(file), &made, meter);
-        self.sink.put_blob(&mut blob, part)?;
-        blob.finish()
+        let task = format!("copying blob {}", made.digest.short());
+        self.send(file, made, part, Meter::begin(self.reporter, task, Some(made.size)))
     }
+}
+
+/// Makes a blob in a file in `dir`.
+fn compute(
+    make: impl FnOnce(&mut dyn Write) -> Result<()>,
+    dir: &Path,
+    media_type: &str,
+) -> Result<(Unfinished, Descriptor)> {
+    let file = Unfinished::begin(dir).cannot("write a layer into", dir.display())?;
+    let mut digesting = Digesting::new(file);
+    make(&mut digesting)?;
+    let (file, digest, size) = digesting.finish().cannot("write a layer into", dir.display())?;
+    Ok((file, Descriptor::new(media_type, Digest::from_bytes(digest), size)))
 }
 
 /// Runs `make` beside `take`, which reads what the other writes. What went wrong first is what is told.
@@ -368,3 +416,6 @@ pub(super) fn piped<T>(
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

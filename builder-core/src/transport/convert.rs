@@ -138,9 +138,7 @@ pub(crate) fn rewrite(manifest: &Manifest, layers: Vec<Descriptor>, format: Form
         return Ok(written);
     }
     if form_of_config(&manifest.config.media_type).is_none() {
-        return Err(Error::new(Kind::Unsupported, "cannot change the media types")
-            .because(format!("the manifest is of an artifact: {}", manifest.config.media_type))
-            .hint("copy it with --format oci, or without --format"));
+        return Err(artifact_changes(&manifest.config));
     }
     written.media_type = format.manifest().into();
     written.config.media_type = format.config().into();
@@ -158,13 +156,27 @@ pub(crate) fn rewrite(manifest: &Manifest, layers: Vec<Descriptor>, format: Form
     Ok(written)
 }
 
+/// Why the manifest of an artifact, with this config, does not get another family of media types.
+pub(crate) fn artifact_changes(config: &Descriptor) -> Error {
+    Error::new(Kind::Unsupported, "cannot change the media types")
+        .because(format!("the manifest is of an artifact: its config is of the type `{}`", config.media_type))
+        .hint("copy it without --format")
+}
+
+/// Why an image whose manifest changes is not copied with its signatures.
+pub(crate) fn invalidated() -> Error {
+    Error::new(Kind::Unsupported, "cannot keep the image's signatures")
+        .because("its manifest changes on the way")
+        .hint("leave them behind with --remove-signatures")
+}
+
 /// Refuses the config of an artifact for a place that keeps images only: `place` says which.
 pub(crate) fn refuse_artifact(config: &Descriptor, place: &str) -> Result<()> {
     if form_of_config(&config.media_type).is_some() {
         return Ok(());
     }
     Err(Error::new(Kind::Unsupported, format!("cannot keep the artifact in {place}"))
-        .because(format!("its config is a `{}`, and no image's", config.media_type))
+        .because(format!("its config is of the type `{}`, which is no image's", config.media_type))
         .hint("copy it elsewhere: kiln image copy SOURCE oci:DIRECTORY:NAME"))
 }
 
@@ -175,4 +187,9 @@ pub(crate) fn form_of_config(media_type: &str) -> Option<Format> {
         media_type::DOCKER_CONFIG => Some(Format::Docker),
         _ => None,
     }
+}
+
+/// The family of an index's media type.
+pub(crate) fn index_format(media_type: &str) -> Format {
+    if media_type == Format::Docker.index() { Format::Docker } else { Format::Oci }
 }

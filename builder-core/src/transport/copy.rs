@@ -14,7 +14,7 @@ use crate::oci::{Descriptor, Digest, Format, ImageConfig, Index, MAX_MANIFEST, M
 use crate::transport::ahead;
 use crate::transport::blobs::{Blobs, Sender};
 use crate::transport::convert::{self, Others, Recompress};
-use crate::transport::sink::{Role, Sink, Wants};
+use crate::transport::sink::{Role, Signatures, Sink, Wants, is_form_refused};
 use crate::transport::source::{Content, RawManifest, Source};
 use crate::transport::turn::Turn;
 
@@ -88,8 +88,8 @@ pub(crate) fn add_image(
     options: &CopyOptions,
     reporter: &dyn Reporter,
 ) -> Result<Copied> {
-    let copy = Copy { source, sink, options, reporter, recompress: options.recompress };
-    let add = || {
+    let add = |options: &CopyOptions| {
+        let copy = Copy { source, sink, options, reporter, recompress: options.recompress };
         ahead::send(source, sink, options, reporter)?;
         let top = limited(source.manifest()?)?;
         match (top.is_index(), &options.which) {
@@ -101,7 +101,15 @@ pub(crate) fn add_image(
             (true, Which::All | Which::IndexOnly) => copy.index(&top, Role::Named, 0),
         }
     };
-    add().map_err(advised)
+    let added = add(options).or_else(|error| {
+        if options.format.is_some() || options.preserve_digests || !is_form_refused(&error) {
+            return Err(error);
+        }
+        // Old registries know no OCI. What was sent is there by now.
+        let docker = CopyOptions { format: Some(Format::Docker), ..options.clone() };
+        add(&docker).map_err(|_| error)
+    });
+    added.map_err(advised)
 }
 
 /// With a hint, where bytes from elsewhere are not what they should be and nothing nearer helps.
@@ -213,6 +221,7 @@ impl Copy<'_> {
     /// One image, or an artifact: its blobs, then its manifest.
     fn image(&self, raw: &RawManifest, role: Role) -> Result<Copied> {
         let manifest = Manifest::parse(&raw.bytes)?;
+        let signatures = self.signatures(raw)?;
         // An artifact's config is nothing to be read, and its blobs go as they are.
         let is_image = convert::form_of_config(&manifest.config.media_type).is_some();
         let (config, diff_ids) = match is_image {
@@ -222,17 +231,9 @@ impl Copy<'_> {
             }
             false => (small_blob(self.source, &manifest.config)?, Vec::new()),
         };
-        let format = match is_image && !self.options.preserve_digests {
-            true => convert::choose_format(
-                self.options.format,
-                manifest.format(),
-                self.sink.formats(),
-                self.recompress,
-            )?,
-            false => manifest.format(),
-        };
-        if self.options.preserve_digests && !self.sink.formats().contains(&format) {
-            return Err(self.would_change("the target takes no manifest of this media type"));
+        let format = self.format_of(&manifest, is_image)?;
+        if !signatures.is_empty() && format != manifest.format() {
+            return Err(convert::invalidated());
         }
         self.sink.begin(&manifest.config, &config)?;
         let blobs = Blobs {
@@ -241,7 +242,7 @@ impl Copy<'_> {
                 sink: self.sink,
                 reporter: self.reporter,
                 recompress: self.recompress,
-                wants: wanted(self.sink, self.options.wants),
+                wants: self.wants(!signatures.is_empty()),
                 format,
                 precompute: self.options.precompute.as_deref(),
                 turn: Turn::default(),
@@ -249,6 +250,7 @@ impl Copy<'_> {
             keep: self.options.preserve_digests,
         };
         if let Some(sent) = self.there_already(&blobs, raw, &manifest, &diff_ids, role)? {
+            self.hand_over(&signatures, raw, &sent)?;
             return Ok(Copied {
                 manifest: sent.descriptor(),
                 config: is_image.then_some(manifest.config.digest),
@@ -263,9 +265,29 @@ impl Copy<'_> {
         } else {
             RawManifest { media_type: format.manifest().into(), bytes: written.to_bytes() }
         };
-        self.signatures(raw, &sent)?;
+        self.hand_over(&signatures, raw, &sent)?;
         self.sink.put_manifest(&sent, role)?;
         Ok(Copied { manifest: sent.descriptor(), config: is_image.then_some(manifest.config.digest) })
+    }
+
+    /// The family of media types that a manifest gets.
+    fn format_of(&self, manifest: &Manifest, is_image: bool) -> Result<Format> {
+        let (now, taken, asked) = (manifest.format(), self.sink.formats(), self.options.format);
+        if self.options.preserve_digests {
+            let why = "the target takes no manifest of this media type";
+            return if taken.contains(&now) { Ok(now) } else { Err(self.would_change(why)) };
+        }
+        if is_image {
+            return convert::choose_format(asked, now, taken, self.recompress);
+        }
+        // What takes nothing but Docker's manifests is made for images only.
+        if !taken.contains(&Format::Oci) {
+            convert::refuse_artifact(&manifest.config, &format!("`{}`", self.sink.name()))?;
+        }
+        match asked {
+            Some(asked) if asked != now => Err(convert::artifact_changes(&manifest.config)),
+            _ => Ok(now),
+        }
     }
 
     /// The manifest the target would get, where that is known before anything is sent and it has it.
@@ -285,11 +307,7 @@ impl Copy<'_> {
             false if self.options.preserve_digests => return Ok(None),
             false => RawManifest { media_type: format.manifest().into(), bytes: written.to_bytes() },
         };
-        if !self.sink.has_manifest(&sent, role)? {
-            return Ok(None);
-        }
-        self.signatures(raw, &sent)?;
-        Ok(Some(sent))
+        Ok(self.sink.has_manifest(&sent, role)?.then_some(sent))
     }
 
     /// The layers as the source has them.
@@ -307,33 +325,79 @@ impl Copy<'_> {
             .hint("copy without --preserve-digests")
     }
 
-    /// A signature is of one digest: it goes along with a manifest that did not change.
-    fn signatures(&self, before: &RawManifest, sent: &RawManifest) -> Result<()> {
-        if self.options.remove_signatures {
-            return Ok(());
+    /// Which layers the sink gets. What is signed stays as it is, unless somebody asks for another form in so many
+    /// words: then it is told that this cannot be.
+    fn wants(&self, is_signed: bool) -> Wants {
+        match (is_signed, self.options.wants) {
+            (true, None) if self.recompress == Recompress::default() => Wants::Unchanged,
+            (_, asked) => wanted(self.sink, asked),
         }
-        let signatures = self.source.signatures(before.digest())?;
-        if !signatures.is_empty() && before.bytes != sent.bytes {
-            return Err(Error::new(Kind::Unsupported, "cannot keep the image's signatures")
-                .because("its manifest changes on the way")
-                .hint("leave them out with --remove-signatures"));
-        }
-        self.sink.put_signatures(sent.digest(), &signatures)
     }
 
-    /// Sends an image of an index in the other forms that are asked for, and gives an entry for each. `all` are the
-    /// entries the index has.
-    fn variants(&self, raw: &RawManifest, entry: &Descriptor, all: &[Descriptor]) -> Result<Vec<Descriptor>> {
+    /// The signatures that go along with a manifest, if the sink takes them: asked before anything is sent.
+    fn signatures(&self, raw: &RawManifest) -> Result<Vec<Vec<u8>>> {
+        let becomes = self.sink.signatures();
+        if self.options.remove_signatures || becomes == Signatures::LeftBehind {
+            return Ok(Vec::new());
+        }
+        let found = self.source.signatures(raw.digest())?;
+        if found.is_empty() || becomes == Signatures::Kept {
+            return Ok(found);
+        }
+        let sentence = format!("cannot keep the image's signatures in `{}`", self.sink.name());
+        Err(Error::new(Kind::Unsupported, sentence)
+            .because("it has no place for them")
+            .hint("leave them behind with --remove-signatures"))
+    }
+
+    /// Hands signatures to the sink. Each is of one digest: they go along with a manifest that did not change.
+    fn hand_over(&self, signatures: &[Vec<u8>], before: &RawManifest, sent: &RawManifest) -> Result<()> {
+        match signatures.is_empty() {
+            true => Ok(()),
+            false if before.bytes != sent.bytes => Err(convert::invalidated()),
+            false => self.sink.put_signatures(sent.digest(), signatures),
+        }
+    }
+
+    /// The entries of an index whose layers are zstd: marked so, or added without the mark. Nobody asks where no other
+    /// form is wanted.
+    fn in_zstd(&self, index: &Index) -> Result<Vec<Descriptor>> {
+        let mut found = Vec::new();
+        let is_zstd = |form| matches!(form, Compression::Zstd | Compression::ZstdChunked);
+        for entry in index.manifests.iter().filter(|_| !self.options.also.is_empty()) {
+            let marked = entry.annotations.contains_key(convert::ZSTD_MARK);
+            let layers = match marked {
+                true => Vec::new(),
+                // What is no image has no layers to be in another form.
+                false => Manifest::parse(&instance(self.source, entry)?.bytes)
+                    .map(|manifest| manifest.layers)
+                    .unwrap_or_default(),
+            };
+            let forms = layers.iter().map(convert::form_of);
+            if marked || !layers.is_empty() && forms.flatten().all(is_zstd) {
+                found.push(entry.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Sends an image of an index in the other forms that are asked for, and gives an entry for each. `in_zstd` are
+    /// those of the index that are.
+    fn variants(
+        &self,
+        raw: &RawManifest,
+        entry: &Descriptor,
+        in_zstd: &[Descriptor],
+    ) -> Result<Vec<Descriptor>> {
         let mut more = Vec::new();
         let Ok(manifest) = Manifest::parse(&raw.bytes) else { return Ok(more) };
         if convert::form_of_config(&manifest.config.media_type).is_none() {
             return Ok(more);
         }
         for form in &self.options.also {
-            let has = |entry: &Descriptor| entry.annotations.contains_key(convert::ZSTD_MARK);
             let there = match form {
                 Compression::Zstd | Compression::ZstdChunked => {
-                    all.iter().any(|other| other.platform == entry.platform && has(other))
+                    in_zstd.iter().any(|other| other.platform == entry.platform)
                 }
                 // One that is not compressed yet gets the form all have.
                 form => manifest.layers.iter().filter_map(convert::form_of).all(|now| {
@@ -341,7 +405,7 @@ impl Copy<'_> {
                     plain || now == *form
                 }),
             };
-            if there || has(entry) {
+            if there || in_zstd.iter().any(|other| other.digest == entry.digest) {
                 continue;
             }
             let recompress = Recompress { to: Some(*form), level: None, others: Others::Change };
@@ -366,6 +430,11 @@ impl Copy<'_> {
             .because("it takes single images only")
             .hint("copy the image for one platform, without --all"));
         }
+        let now = convert::index_format(&raw.media_type);
+        if self.options.preserve_digests && self.options.format.is_some_and(|asked| asked != now) {
+            return Err(self.would_change("--format asks for other media types than the index has"));
+        }
+        let signatures = self.signatures(raw)?;
         let mut index = Index::parse(&raw.bytes)?;
         if depth > MAX_NESTING || index.manifests.len() > MAX_INSTANCES {
             return Err(Error::corrupt("cannot read the image index")
@@ -374,11 +443,11 @@ impl Copy<'_> {
         let mut changed = false;
         if self.options.which == Which::All {
             let mut more = Vec::new();
-            let here: Vec<Descriptor> = index.manifests.clone();
+            let in_zstd = self.in_zstd(&index)?;
             for entry in &mut index.manifests {
                 let manifest = instance(self.source, entry)?;
                 if !manifest.is_index() {
-                    more.extend(self.variants(&manifest, entry, &here)?);
+                    more.extend(self.variants(&manifest, entry, &in_zstd)?);
                 }
                 let copied = match manifest.is_index() {
                     true => self.index(&manifest, Role::Instance, depth + 1)?,
@@ -392,7 +461,6 @@ impl Copy<'_> {
             index.manifests.extend(more);
         }
         let taken = self.sink.formats();
-        let now = index_format(&raw.media_type);
         let mixed = index.manifests.iter().any(|entry| entry.annotations.contains_key(convert::ZSTD_MARK));
         let format = match (self.options.format, self.options.preserve_digests) {
             (Some(asked), false) => asked,
@@ -415,7 +483,7 @@ impl Copy<'_> {
         if self.options.preserve_digests && sent.bytes != raw.bytes {
             return Err(self.would_change("an image in the index changes"));
         }
-        self.signatures(raw, &sent)?;
+        self.hand_over(&signatures, raw, &sent)?;
         self.sink.put_manifest(&sent, role)?;
         Ok(Copied { manifest: sent.descriptor(), config: None })
     }
@@ -426,8 +494,4 @@ fn take_place(entry: &mut Descriptor, sent: Descriptor) {
     entry.media_type = sent.media_type;
     entry.digest = sent.digest;
     entry.size = sent.size;
-}
-
-fn index_format(media_type: &str) -> Format {
-    if media_type == Format::Docker.index() { Format::Docker } else { Format::Oci }
 }

@@ -2,11 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
+use crate::error::Error;
 use crate::layer::{Compression, decode};
 use crate::tree::Root;
+
+/// With a hint, where what should be at `path` is not there.
+pub(crate) fn look_around(path: &Path, error: Error) -> Error {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    error.hint(format!("see what there is: ls {}", above.unwrap_or(Path::new(".")).display()))
+}
 
 /// A flat or nested set of regular files, by name. No name leads out of it.
 pub(crate) trait Files: Send + Sync {

@@ -2,19 +2,21 @@
 
 use crate::builder::Builder;
 use crate::error::Result;
+use crate::event::Metered;
 use crate::layer::{Compression, Times};
 use crate::oci::Format;
 use crate::store::export::TreeLayer;
 use crate::store::layers::{Export, Packed};
-use crate::transport::blobs::Sender;
+use crate::transport::blobs::{Making, Sender};
 use crate::transport::convert::Recompress;
 use crate::transport::sink::{Part, Sink};
 use crate::transport::turn::Turn;
 
-/// Sends a layer that is a tree, and says what its tar and its blob are. The image that has it is copied afterwards,
-/// and then finds it sent.
+/// Sends the layer of the container `name`, which is a tree, and says what its tar and its blob are. The image that has
+/// it is copied afterwards, and then finds it sent.
 pub(crate) fn send_layer(
     builder: &Builder<'_>,
+    name: &str,
     layer: &TreeLayer,
     times: Times,
     sink: &dyn Sink,
@@ -39,8 +41,10 @@ pub(crate) fn send_layer(
     };
     let mut tried = 0;
     let sent = loop {
-        let sent = sender.send_made(form, Part::Layer(&[]), |out| {
-            export = Some(layer.write(store, times, out)?);
+        // Nobody knows yet how long it is: all that is told of it is where it comes from.
+        let making = Making { task: format!("writing layer of {name}"), bytes: None, form };
+        let sent = sender.send_made(making, Part::Layer(&[]), |out, meter| {
+            export = Some(layer.write(store, times, &mut Metered::new(out, meter))?);
             Ok(())
         });
         match sent {

@@ -15,6 +15,7 @@ use crate::transport::containers_storage;
 use crate::transport::copy::advised;
 use crate::transport::daemon::{Daemon, DaemonSink, DaemonSource};
 use crate::transport::directory::{DirSink, DirSource};
+use crate::transport::files::look_around;
 use crate::transport::layout::{LayoutSink, LayoutSource};
 use crate::transport::policy;
 use crate::transport::registry::{Access, Gateway, RegistrySink, RegistrySource};
@@ -55,7 +56,7 @@ impl<'a> Places<'a> {
 
 /// Opens a location outside the store for reading one image, as far as the signature policy lets it in.
 pub(crate) fn source<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
-    guarded(places, location, unguarded(places, location).map_err(advised)?)
+    guarded(places, location, unchecked(places, location)?)
 }
 
 /// A source at a location, as far as the signature policy lets its image in.
@@ -67,7 +68,22 @@ pub(crate) fn guarded<'a>(
     policy::guarded(places.registries, places.access.policy.as_deref(), location, source)
 }
 
-fn unguarded<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
+/// As [`source`], for who only looks: no policy says what may be looked at.
+pub(crate) fn unchecked<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
+    open(places, location).map_err(|error| match location {
+        Location::Oci { dir: path, .. }
+        | Location::OciArchive { path, .. }
+        | Location::DockerArchive { path, .. }
+        | Location::Dir(path)
+            if error.kind() == Kind::NotFound =>
+        {
+            look_around(path, error)
+        }
+        _ => advised(error),
+    })
+}
+
+fn open<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Source + 'a>> {
     match location {
         Location::Oci { dir, pick } => {
             let root = Root::open_host(dir).cannot("open the OCI layout", dir.display())?;
@@ -112,19 +128,36 @@ pub(crate) fn in_archive(location: &Location, archive: Kept) -> Result<Box<dyn S
 
 /// Opens a location outside the store for writing one image.
 pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Sink + 'a>> {
+    let opened = open_sink(places, location);
+    match location {
+        Location::Oci { dir: path, .. }
+        | Location::OciArchive { path, .. }
+        | Location::DockerArchive { path, .. }
+        | Location::Dir(path) => advised_of(path, opened),
+        _ => opened,
+    }
+}
+
+/// With a hint, where a place at `path` cannot be opened for writing.
+fn advised_of<T>(path: &Path, opened: Result<T>) -> Result<T> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    opened.map_err(|error| match (error.kind(), above) {
+        (Kind::Denied, _) => error.hint("name a place where you may write"),
+        (Kind::NotFound, Some(above)) if !above.exists() => {
+            error.hint(format!("make its directory first: mkdir -p {}", above.display()))
+        }
+        _ => error,
+    })
+}
+
+fn open_sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dyn Sink + 'a>> {
     match location {
         Location::Oci { dir, pick } => Ok(Box::new(LayoutSink::open(dir, name_of(location, pick)?)?)),
         Location::OciArchive { path, pick } => {
             let name = name_of(location, pick)?;
             Ok(Box::new(LayoutArchiveSink::begin(Output::to(path)?, name, places.scratch)?))
         }
-        Location::DockerArchive { path, pick } => {
-            let names = match name_of(location, pick)? {
-                Some(name) => vec![Reference::for_archive(&name)?],
-                None => Vec::new(),
-            };
-            Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, places.scratch)?))
-        }
+        Location::DockerArchive { .. } => docker_archive_sink(places, location, &[]),
         Location::Dir(path) => Ok(Box::new(DirSink::open(path)?)),
         Location::Registry(name) => {
             let gateway = Gateway::open(places.registries, places.access, places.reporter)?;
@@ -140,6 +173,25 @@ pub(crate) fn sink<'a>(places: Places<'a>, location: &Location) -> Result<Box<dy
         Location::Daemon(image) => daemon_sink(places, location, vec![image.to_write()?]),
         _ => Err(not_a_place(location)),
     }
+}
+
+/// Opens an archive of Docker's for writing one image, which gets these names beside the one of the location: an
+/// archive has all names of an image at once.
+pub(crate) fn docker_archive_sink<'a>(
+    places: Places<'a>,
+    location: &Location,
+    more: &[String],
+) -> Result<Box<dyn Sink + 'a>> {
+    let Location::DockerArchive { path, pick } = location else { return Err(not_a_place(location)) };
+    let mut names = Vec::new();
+    for name in name_of(location, pick)?.iter().chain(more) {
+        let full = Reference::on_registry(name)?.to_string();
+        if !names.contains(&full) {
+            names.push(full);
+        }
+    }
+    let begun = Output::to(path).and_then(|output| DockerArchiveSink::begin(output, names, places.scratch));
+    Ok(Box::new(advised_of(path, begun)?))
 }
 
 /// Opens a daemon for writing one image, which gets these names.

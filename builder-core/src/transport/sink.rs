@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use crate::error::{Context, Error, Result};
-use crate::event::{Event, Reporter};
+use crate::event::{Meter, Metered};
 use crate::layer::Checked;
 use crate::oci::{Descriptor, Digest, Format};
 use crate::transport::source::RawManifest;
@@ -70,14 +70,14 @@ pub(crate) trait Sink: Sync {
     /// Takes a manifest or an index whose blobs, or manifests, were sent before.
     fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()>;
 
-    /// Takes simple-signing signatures of a manifest.
-    fn put_signatures(&self, _manifest: Digest, signatures: &[Vec<u8>]) -> Result<()> {
-        if signatures.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(crate::Kind::Unsupported, format!("cannot keep the signatures in `{}`", self.name()))
-            .because("it has no place for them")
-            .hint("leave them out with --remove-signatures"))
+    /// What becomes here of simple-signing signatures.
+    fn signatures(&self) -> Signatures {
+        Signatures::Refused
+    }
+
+    /// Takes the signatures of a manifest; called before that comes, and where there are some and they are kept.
+    fn put_signatures(&self, _manifest: Digest, _signatures: &[Vec<u8>]) -> Result<()> {
+        Ok(())
     }
 
     /// Everything was sent: an archive is closed, a file gets its name.
@@ -93,6 +93,41 @@ pub(crate) enum Role {
     Named,
     /// One that an index names, by its digest only.
     Instance,
+}
+
+/// Why a place takes no manifest of OCI's form; it may take the same image in Docker's.
+#[derive(Debug)]
+pub(crate) struct FormRefused(pub String);
+
+impl std::fmt::Display for FormRefused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FormRefused {}
+
+/// Whether a place has refused a manifest for its form.
+pub(crate) fn is_form_refused(error: &Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        if cause.is::<FormRefused>() {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
+/// What becomes of the signatures of an image in the place that takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signatures {
+    /// They are kept beside it.
+    Kept,
+    /// Nobody looks for them there: they are not even read.
+    LeftBehind,
+    /// There is no place for them, and somebody may miss them: who copies has to say that they stay behind.
+    Refused,
 }
 
 /// Which layers a place wants.
@@ -124,19 +159,23 @@ pub(crate) struct Outgoing<'a> {
     checked: Checked<Box<dyn Read + Send + 'a>>,
     known: Option<Descriptor>,
     media_type: String,
-    meter: Meter<'a>,
+    what: String,
 }
 
 impl<'a> Outgoing<'a> {
-    /// A blob of which digest and size are known.
-    pub fn known_as(reader: Box<dyn Read + Send + 'a>, blob: &Descriptor, meter: Meter<'a>) -> Self {
+    /// A blob of which digest and size are known; `meter` counts its bytes.
+    pub fn known_as(reader: impl Read + Send + 'a, blob: &Descriptor, meter: &'a Meter<'a>) -> Self {
+        let reader: Box<dyn Read + Send + 'a> = Box::new(Metered::new(reader, meter));
+        let what = meter.what().to_owned();
         let checked = Checked::new(reader, blob);
-        Outgoing { checked, known: Some(blob.clone()), media_type: blob.media_type.clone(), meter }
+        Outgoing { checked, known: Some(blob.clone()), media_type: blob.media_type.clone(), what }
     }
 
-    /// A blob that is made while it is read.
-    pub fn unknown(reader: Box<dyn Read + Send + 'a>, media_type: &str, meter: Meter<'a>) -> Self {
-        Outgoing { checked: Checked::unknown(reader), known: None, media_type: media_type.into(), meter }
+    /// A blob that is made while it is read. `meter` counts what it is made of.
+    pub fn unknown(reader: impl Read + Send + 'a, media_type: &str, meter: &Meter<'_>) -> Self {
+        let reader: Box<dyn Read + Send + 'a> = Box::new(reader);
+        let what = meter.what().to_owned();
+        Outgoing { checked: Checked::unknown(reader), known: None, media_type: media_type.into(), what }
     }
 
     /// Digest and size, where they are known before the blob was read.
@@ -146,9 +185,7 @@ impl<'a> Outgoing<'a> {
 
     /// Reads what is left, and says what the whole was.
     pub fn finish(&mut self) -> Result<Descriptor> {
-        let finished = io::copy(self, &mut io::sink()).and_then(|_| self.checked.finish());
-        let (digest, size) = finished.cannot("copy", self.meter.what())?;
-        self.meter.end();
+        let (digest, size) = self.checked.finish().cannot("copy", &self.what)?;
         Ok(match &self.known {
             Some(known) => known.clone(),
             None => Descriptor::new(&self.media_type, digest, size),
@@ -158,45 +195,6 @@ impl<'a> Outgoing<'a> {
 
 impl Read for Outgoing<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.checked.read(buffer)?;
-        self.meter.moved(self.checked.size());
-        Ok(count)
-    }
-}
-
-/// Tells how far a blob has come; every so many bytes, not every read.
-pub(crate) struct Meter<'a> {
-    reporter: &'a dyn Reporter,
-    task: String,
-    told: u64,
-    ended: bool,
-}
-
-impl<'a> Meter<'a> {
-    /// How many bytes go by between two reports.
-    const STEP: u64 = 1 << 20;
-
-    /// Begins to tell of `task`, e.g. `copying blob 0123456789ab`, of so many bytes where that is known.
-    pub fn begin(reporter: &'a dyn Reporter, task: String, bytes: Option<u64>) -> Self {
-        reporter.report(Event::Began { task: task.clone(), bytes });
-        Meter { reporter, task, told: 0, ended: false }
-    }
-
-    fn what(&self) -> &str {
-        self.task.rsplit(' ').next().unwrap_or(&self.task)
-    }
-
-    fn moved(&mut self, bytes: u64) {
-        if bytes - self.told >= Meter::STEP {
-            self.told = bytes;
-            self.reporter.report(Event::Moved { task: self.task.clone(), bytes });
-        }
-    }
-
-    /// Says that it has ended well.
-    pub fn end(&mut self) {
-        if !std::mem::replace(&mut self.ended, true) {
-            self.reporter.report(Event::Ended { task: self.task.clone() });
-        }
+        self.checked.read(buffer)
     }
 }

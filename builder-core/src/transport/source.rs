@@ -79,8 +79,8 @@ pub(crate) trait Source: Sync {
     }
 }
 
-/// Sends a layer, which is given plainly, and says what it is.
-pub(crate) type Ahead<'a> = dyn FnMut(&mut (dyn Read + Send)) -> Result<SentAhead> + 'a;
+/// Sends a layer, which is given plainly, with its length where that is known; and says what it is.
+pub(crate) type Ahead<'a> = dyn FnMut(&mut (dyn Read + Send), Option<u64>) -> Result<SentAhead> + 'a;
 
 /// A layer that was sent before it was known what it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,7 +122,8 @@ impl RawManifest {
             Some(named) => named.to_owned(),
             None if fields["schemaVersion"] == 1 => {
                 return Err(Error::new(Kind::Unsupported, "cannot read the image manifest")
-                    .because("it is of Docker's schema 1, which no tool writes any more"));
+                    .because("it is of Docker's schema 1, which no tool writes any more")
+                    .hint("have it pulled and pushed again with a Docker that still reads it (before 26)"));
             }
             None if fields["manifests"].is_array() => media_type::INDEX.to_owned(),
             None if fields["config"]["mediaType"] == media_type::DOCKER_CONFIG => {

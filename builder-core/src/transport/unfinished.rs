@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Context, Result};
-use crate::sys::random;
+use crate::sys::{lock, random};
 
 /// What such files are called where they have to be called something.
 const PREFIX: &str = ".kiln-unfinished-";
@@ -50,10 +50,14 @@ impl Unfinished {
     }
 
     fn named(dir: &Path) -> io::Result<Self> {
-        let path = dir.join(format!("{PREFIX}{}", random::hex(8)));
-        let file = File::options().create_new(true).read(true).write(true).open(&path)?;
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Unfinished { file, dir: dir.to_owned(), path: Some(path) })
+        loop {
+            let path = dir.join(format!("{PREFIX}{}", random::hex(8)));
+            let file = File::options().create_new(true).read(true).write(true).open(&path)?;
+            // Between making and locking it a sweep may take it; then it is made again.
+            if lock::claim(&file, &path)? {
+                return Ok(Unfinished { file, dir: dir.to_owned(), path: Some(path) });
+            }
+        }
     }
 
     /// The file, for seeking.
@@ -74,6 +78,8 @@ impl Unfinished {
         match self.link(to) {
             Err(Errno::EXIST) => {
                 let path = self.dir.join(format!("{PREFIX}{}", random::hex(8)));
+                // Or a sweep takes it while it has that name.
+                rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive)?;
                 self.link(&path)?;
                 fs::rename(&path, to).inspect_err(|_| drop(fs::remove_file(&path)))
             }

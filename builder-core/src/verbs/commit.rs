@@ -137,13 +137,14 @@ impl Commit {
                 let keeps_files = matches!(location, Location::ContainersStorage { .. });
                 let form = if keeps_files { Compression::None } else { self.compression };
                 options.recompress = Recompress { to: Some(form), level: self.level, others };
+                let name = &record.name;
                 let export = match sink.wants() {
                     // Its size stands in front of it there, and is known when it has been read once.
                     Wants::Unchanged => layer.describe(store, self.times)?,
                     _ if cache.is_some() => layer.describe(store, self.times)?,
-                    _ => send_layer(builder, &layer, self.times, &*sink, options.recompress, format)?,
+                    _ => send_layer(builder, name, &layer, self.times, &*sink, options.recompress, format)?,
                 };
-                remember(store, &layer, &tree, &export)?;
+                remember(store, &work, &layer, &tree, &export)?;
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;
                 let id = Digest::of(&config);
                 let source = StoreSource::made(builder, record.name.clone(), config, &manifest, {
@@ -157,7 +158,7 @@ impl Commit {
             }
             named => {
                 let export = beside::describe(builder, &work, &layer, self.times)?;
-                remember(store, &layer, &tree, &export)?;
+                remember(store, &work, &layer, &tree, &export)?;
                 let format = self.format.unwrap_or(record.format);
                 let (config, manifest) = image.describe(store, &layer, &export, format)?;
                 let name = match named {
@@ -248,7 +249,7 @@ fn freeze(builder: &Builder<'_>, work: &Work, guard: &mut ContainerGuard) -> Res
 }
 
 /// Writes down what the layer was hashed as, and that this tree is that layer.
-fn remember(store: &Store, layer: &TreeLayer, tree: &TreeId, export: &Export) -> Result<()> {
+fn remember(store: &Store, work: &Work, layer: &TreeLayer, tree: &TreeId, export: &Export) -> Result<()> {
     store.update_tree(tree, |record| {
         if !record.exports.contains(export) {
             record.exports.push(export.clone());
@@ -256,7 +257,7 @@ fn remember(store: &Store, layer: &TreeLayer, tree: &TreeId, export: &Export) ->
     })?;
     let mut chain = layer.below.clone();
     chain.push(export.diff_id);
-    if store.layer_tree(&chain).is_none() {
+    if !store.keep_layer_tree(work, &chain)? {
         // Marks in it may mean something over these layers and something else over others: only this chain has it.
         store.note_layer(export.diff_id, chain_id(&chain), tree)?;
     }

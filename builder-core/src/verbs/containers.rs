@@ -163,7 +163,8 @@ impl Rm {
     pub fn perform(&self, builder: &Builder<'_>) -> Result<String> {
         let guard = builder.store.hold_container(&self.container)?;
         let path = guard.dir().join("use");
-        let Some(_alone) = lock::attempt(&path, Mode::Exclusive).cannot("lock", path.display())? else {
+        let Some(_alone) = lock::attempt_patiently(&path, Mode::Exclusive).cannot("lock", path.display())?
+        else {
             return Err(Error::new(
                 Kind::InUse,
                 format!("cannot remove the container `{}`", guard.record.name),

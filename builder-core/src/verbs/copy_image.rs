@@ -6,11 +6,10 @@ use crate::builder::Builder;
 use crate::error::{Error, Result};
 use crate::event::Reporter;
 use crate::layer::Compression;
-use crate::name::{DaemonImage, Location, Pick, Reference};
+use crate::name::{DaemonImage, Location, Reference};
 use crate::oci::{Digest, Format, Wanted};
 use crate::settings::{MachineStorage, RegistrySettings};
 use crate::store::Work;
-use crate::transport::archive::{DockerArchiveSink, Output};
 use crate::transport::containers_storage::{to_read, to_write};
 use crate::transport::registry::Access;
 use crate::transport::{
@@ -177,15 +176,8 @@ impl CopyImage {
             (Location::Store(name), Some((builder, work))) => {
                 Ok(Box::new(StoreSink::new(builder, work, vec![name.to_string()])))
             }
-            (Location::DockerArchive { path, pick }, _) => {
-                // An archive has all names of its image at once.
-                let own = match pick {
-                    Pick::Name(name) => Some(name),
-                    _ => None,
-                };
-                let names = own.into_iter().chain(&self.additional_tags);
-                let names = names.map(|name| Reference::for_archive(name)).collect::<Result<_>>()?;
-                Ok(Box::new(DockerArchiveSink::begin(Output::to(path)?, names, places.scratch)?))
+            (location @ Location::DockerArchive { .. }, _) => {
+                open::docker_archive_sink(places, location, &self.additional_tags)
             }
             (Location::Daemon(image), _) => {
                 let more = self.additional_tags.iter().map(|tag| DaemonImage::parse(tag)?.to_write());

@@ -2,9 +2,8 @@
 
 use crate::builder::{Builder, now_nanoseconds};
 use crate::error::{Kind, Result};
-use crate::event::Event;
 use crate::name::Location;
-use crate::oci::{ConfigEdit, Format, ImageConfig, Wanted};
+use crate::oci::{ConfigEdit, Format, Wanted};
 use crate::steps::{Config, RunSettings};
 use crate::store::containers::Base;
 use crate::store::images::{ImageEntry, StoredImage};
@@ -13,7 +12,7 @@ use crate::transport::containers_storage::to_read;
 use crate::transport::{Access, Source};
 use crate::verbs::beside;
 use crate::verbs::images::named_as;
-use crate::verbs::pull::{Policy, Pull};
+use crate::verbs::pull::{Policy, Pull, tell_platform};
 
 mod ids;
 
@@ -112,6 +111,8 @@ impl From {
         } else {
             Ok(None)
         };
+        // Of what is brought, the pull tells.
+        let was_here = matches!(here, Ok(Some(_)));
         let (text, image) = match here {
             Ok(Some(image)) => (self.image.clone(), image),
             Err(error) if error.kind() != Kind::NotFound => return Err(error),
@@ -123,15 +124,8 @@ impl From {
             }
         };
         let name = name_of(&image.entry, &text).unwrap_or(text);
-        // A registry that has one image gives it, whatever is asked for.
-        let ImageConfig { os, architecture, .. } = &image.config;
-        if self.platform != Wanted::default()
-            && !architecture.is_empty()
-            && !image.config.is_for(&self.platform)
-        {
-            let (wanted, there) = (&self.platform, format!("{os}/{architecture}"));
-            builder
-                .report(Event::warning(format!("the image `{name}` is for {there}, and not for {wanted}")));
+        if was_here {
+            tell_platform(builder, &name, &image.config, &self.platform);
         }
         Ok(Base {
             name,

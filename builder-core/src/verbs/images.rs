@@ -20,8 +20,10 @@ pub use filter::Images;
 pub struct ImageInfo {
     /// The image id.
     pub id: Digest,
-    /// The manifest's digest.
+    /// The manifest's digest; the newest one's, where the image came with several.
     pub digest: Digest,
+    /// The manifests' digests of names that came with another one.
+    pub other_digests: BTreeMap<String, Digest>,
     /// Its full names; none for an image whose name went to another.
     pub names: Vec<String>,
     /// When it was made, as its config says.
@@ -47,6 +49,7 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
             lists.push(ImageInfo {
                 id: entry.id,
                 digest: entry.manifest.digest,
+                other_digests: BTreeMap::new(),
                 size: entry.manifest.size,
                 names: entry.names,
                 created: None,
@@ -80,6 +83,7 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
             None => lists.push(ImageInfo {
                 id: list.id,
                 digest: Digest::of(&list.index),
+                other_digests: BTreeMap::new(),
                 size: list.index.len() as u64,
                 names: list.names,
                 created: None,
@@ -96,9 +100,14 @@ pub fn images(builder: &Builder<'_>) -> Result<Vec<ImageInfo>> {
 
 fn info(image: &StoredImage, bases: &BTreeSet<Digest>, read_only: bool) -> ImageInfo {
     let StoredImage { entry, manifest, config, .. } = image;
+    let others = entry.others.iter().flat_map(|other| {
+        let digest = other.manifest.digest;
+        other.names.iter().map(move |name| (name.clone(), digest))
+    });
     ImageInfo {
         id: entry.id,
         digest: entry.manifest.digest,
+        other_digests: others.collect(),
         names: entry.names.clone(),
         created: config.created.clone(),
         size: manifest.layers.iter().map(|layer| layer.size).sum(),
@@ -168,7 +177,7 @@ impl Tag {
             },
         };
         builder.store.refuse_elsewhere("tag", &self.image, entry.id)?;
-        builder.store.add_names(entry.id, &names)?;
+        builder.store.add_names(&entry, &names)?;
         beside::publish(builder, &builder.store.work()?, entry.id, &full)
     }
 }

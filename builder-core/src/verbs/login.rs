@@ -73,6 +73,12 @@ fn not_logged_in(verb: &str, key: &str) -> Error {
 
 /// The key that credentials for `registry` have: without scheme, and with nothing a name cannot have.
 fn key(registry: &str) -> Result<String> {
+    // Neither does the message show what may be a password.
+    if let Some((_, host)) = registry.rsplit_once('@') {
+        return Err(Error::invalid(format!("cannot use the registry `…@{host}`"))
+            .because("it has a user name or a password in it")
+            .hint(format!("log in with `kiln login -u NAME --password-stdin {host}`")));
+    }
     let bare = registry.strip_prefix("https://").or_else(|| registry.strip_prefix("http://"));
     let key = bare.unwrap_or(registry).trim_end_matches('/');
     let host = key.split('/').next().unwrap_or(key);

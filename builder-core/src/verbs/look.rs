@@ -1,12 +1,14 @@
-//! `image inspect`: what an image is, wherever it is; only its manifest and its config are read.
+//! `image inspect`: what an image is, wherever it is; only its manifest and its config are read, whatever the
+//! signature policy lets in: nothing comes of it.
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::name::{Location, Pick};
-use crate::oci::{Digest, ImageConfig, Manifest, Wanted};
+use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, Wanted};
 use crate::store::images::REF_NAME;
 use crate::transport::archive::{self, ArchiveFiles, Kept};
 use crate::transport::containers_storage::to_read;
-use crate::transport::copy::{advised, choose, read_config};
+use crate::transport::convert;
+use crate::transport::copy::{advised, choose, read_config, small_blob};
 use crate::transport::files::Files;
 use crate::transport::layout::LayoutSource;
 use crate::transport::registry::{Access, Gateway, RegistrySource};
@@ -52,6 +54,14 @@ impl Look {
         self.with_source(surroundings, |source| Ok(source.manifest()?.bytes))
     }
 
+    /// The config of the image for the platform, byte for byte; that of an artifact may be anything.
+    pub fn raw_config(&self, surroundings: &Surroundings<'_>) -> Result<Vec<u8>> {
+        self.with_source(surroundings, |source| {
+            let (_, chosen) = choose(source, &source.manifest()?, &self.platform)?;
+            small_blob(source, &Manifest::parse(&chosen.bytes)?.config)
+        })
+    }
+
     /// Manifest and config of the image for the platform.
     pub fn perform(&self, surroundings: &Surroundings<'_>) -> Result<Looked> {
         self.with_source(surroundings, |source| self.read(source, &source.manifest()?))
@@ -66,10 +76,9 @@ impl Look {
         let gateway = Gateway::open(surroundings.registries, &self.access, surroundings.reporter)?;
         let source = RegistrySource::open(&gateway, name, surroundings.reporter)?;
         let repository = source.primary().clone();
-        let source = open::guarded(self.places(surroundings), &self.image, Box::new(source))?;
         std::thread::scope(|scope| {
             let tags = scope.spawn(|| repository.tags());
-            let looked = source.manifest().and_then(|top| self.read(&*source, &top)).map_err(advised)?;
+            let looked = source.manifest().and_then(|top| self.read(&source, &top)).map_err(advised)?;
             let tags = tags.join().unwrap_or_else(|_| {
                 Err(Error::new(Kind::Io, format!("cannot list the tags of `{}`", name.repository()))
                     .because("a thread failed"))
@@ -81,7 +90,13 @@ impl Look {
     fn read(&self, source: &dyn Source, top: &RawManifest) -> Result<Looked> {
         let (_, chosen) = choose(source, top, &self.platform)?;
         let manifest = Manifest::parse(&chosen.bytes)?;
-        let (config_bytes, config) = read_config(source, &manifest)?;
+        let (config_bytes, config) = read_config(source, &manifest).map_err(|error| {
+            // Media types are checked last: there are images with odd ones, and they can be shown.
+            match (error.kind(), convert::form_of_config(&manifest.config.media_type)) {
+                (Kind::Corrupt, None) => not_shown(&self.image, &manifest.config),
+                _ => error,
+            }
+        })?;
         Ok(Looked { digest: top.digest(), manifest, config, config_bytes })
     }
 
@@ -103,7 +118,7 @@ impl Look {
     ) -> Result<T> {
         let image = to_read(self.image.clone(), surroundings.machine);
         let Location::Store(name) = &image else {
-            return look(&*open::source(self.places(surroundings), &image)?).map_err(advised);
+            return look(&*open::unchecked(self.places(surroundings), &image)?).map_err(advised);
         };
         let builder = surroundings.builder.ok_or_else(|| {
             Error::invalid(format!("cannot look at `{name}`")).because("the store is not open")
@@ -111,6 +126,12 @@ impl Look {
         let work = builder.store.work()?;
         look(&StoreSource::new(builder, builder.store.hold_image(&work, &name.to_string())?))
     }
+}
+
+fn not_shown(image: &Location, config: &Descriptor) -> Error {
+    Error::new(Kind::Unsupported, format!("cannot describe `{image}`"))
+        .because(format!("it is an artifact and no image: its config is of the type `{}`", config.media_type))
+        .hint("see its manifest with --raw, and its config with --config --raw")
 }
 
 /// What a repository, an archive or a layout has: tags, or names.

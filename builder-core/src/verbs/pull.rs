@@ -4,7 +4,7 @@ use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::name::{DaemonImage, Location, Pick, Reference};
-use crate::oci::{Digest, Wanted};
+use crate::oci::{Digest, ImageConfig, Wanted};
 use crate::store::images::ImageEntry;
 use crate::transport::containers_storage::{StorageSource, to_read};
 use crate::transport::registry::{Access, Gateway};
@@ -214,8 +214,22 @@ impl Pull {
             let image = builder.store.hold_image(&work, &id.hex())?;
             cache.keep(&StoreSource::new(builder, image), CopyOptions::default())?;
         }
+        if self.platform != Wanted::default() {
+            let name = names.first().cloned().unwrap_or_else(|| location.to_string());
+            let image = builder.store.hold_image(&work, &id.hex())?;
+            tell_platform(builder, &name, &image.config, &self.platform);
+        }
         beside::publish(builder, &work, id, &names)?;
         Ok(Pulled { id, name: names.into_iter().next() })
+    }
+}
+
+/// Tells of an image that is for another platform than the one asked for: who has only one gives it, whatever is asked.
+pub(super) fn tell_platform(builder: &Builder<'_>, name: &str, config: &ImageConfig, wanted: &Wanted) {
+    let ImageConfig { os, architecture, .. } = config;
+    if *wanted != Wanted::default() && !architecture.is_empty() && !config.is_for(wanted) {
+        let text = format!("the image `{name}` is for {os}/{architecture}, and not for {wanted}");
+        builder.report(Event::warning(text));
     }
 }
 
@@ -233,9 +247,6 @@ fn at(location: &Location, name: &str) -> Location {
 /// The names an image from elsewhere gets: what it is called there, or after the file or directory it is in.
 fn names_for(location: &Location, source: &dyn Source) -> Result<Vec<String>> {
     let (path, picked) = match location {
-        Location::DockerArchive { pick: Pick::Name(name), .. } => {
-            return Ok(vec![name.parse::<Reference>()?.to_string()]);
-        }
         Location::DockerArchive { .. } => {
             return source.tags()?.iter().map(|tag| Ok(tag.parse::<Reference>()?.to_string())).collect();
         }

@@ -5,11 +5,13 @@ use crate::error::{Error, Kind, Result};
 use crate::name::{Location, Reference};
 use crate::oci::{Digest, Format};
 use crate::store::Work;
+use crate::store::images::ImageEntry;
 use crate::transport::containers_storage::to_write;
 use crate::transport::registry::Access;
 use crate::transport::{BlobCache, CopyOptions, Places, Source, StoreSource, copy_image, open};
 use crate::verbs::beside;
 use crate::verbs::copy_image::Layers;
+use crate::verbs::images::named_as;
 use crate::verbs::manifest::ManifestPush;
 
 /// Takes an image out of the store.
@@ -42,7 +44,8 @@ impl Push {
             Err(error) if error.kind() == Kind::NotFound => {
                 let there = beside::find(builder, &self.image)?.ok_or(error)?;
                 let work = builder.store.work()?;
-                return self.send(builder, &work, &there, &there.tags()?);
+                let entry = ImageEntry::new(there.id(), there.manifest()?.descriptor(), there.tags()?);
+                return self.send(builder, &work, &there, &entry);
             }
             entry => entry?,
         };
@@ -56,24 +59,31 @@ impl Push {
         }
         let work = builder.store.work()?;
         let image = builder.store.hold_image(&work, &self.image)?;
-        let digest = self.send(builder, &work, &StoreSource::new(builder, image), &entry.names)?;
+        let digest = self.send(builder, &work, &StoreSource::new(builder, image), &entry)?;
         if self.rm {
             super::manifest::remove_list(builder, &entry.id.hex())?;
         }
         Ok(digest)
     }
 
-    /// Copies an image that is called so here.
+    /// Copies an image, which has the names of this entry here.
     fn send(
         &self,
         builder: &Builder<'_>,
         work: &Work,
         source: &dyn Source,
-        names: &[String],
+        entry: &ImageEntry,
     ) -> Result<Digest> {
-        let location = to_write(self.location(names)?, &builder.settings.machine);
+        let location = to_write(self.location(&entry.names)?, &builder.settings.machine);
         let places = Places::of(builder, work, &self.access);
-        let sink = open::sink(places, &location)?;
+        let sink = match &location {
+            // As Buildah does: the image keeps its name there, beside the one that is given.
+            Location::DockerArchive { .. } => {
+                let own = named_as(entry, &self.image).filter(|name| !name.contains('@'));
+                open::docker_archive_sink(places, &location, own.as_slice())?
+            }
+            location => open::sink(places, location)?,
+        };
         let (wants, recompress) = self.layers.options(self.level);
         let options = CopyOptions {
             format: self.format,

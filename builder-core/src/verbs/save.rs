@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::builder::Builder;
 use crate::error::{Error, Kind, Result};
+use crate::event::Event;
 use crate::name::Reference;
 use crate::oci::Format;
 use crate::transport::archive::{DockerArchiveSink, LayoutArchiveSink, Output};
@@ -79,12 +80,16 @@ impl Save {
             SaveForm::DockerArchive => {
                 let sink = DockerArchiveSink::begin(output()?, names, builder.settings.scratch(work.dir()))?;
                 add_image(&*first, &sink, &options, reporter)?;
+                let mut sources = vec![first.name()];
                 for text in self.images[1..].iter().filter(|_| self.several) {
                     let (image, names) = source(text)?;
                     sink.next_is_called(names);
                     add_image(&*image, &sink, &options, reporter)?;
+                    sources.push(image.name());
                 }
-                sink.finish()
+                sink.finish()?;
+                reporter.report(Event::Copied { source: sources.join(", "), target: sink.name() });
+                Ok(())
             }
             SaveForm::OciArchive => {
                 let sink = LayoutArchiveSink::begin(output()?, name, builder.settings.scratch(work.dir()))?;

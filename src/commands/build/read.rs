@@ -121,7 +121,7 @@ impl Args {
         let unused = dockerfile_frontend::unused(&read.given, &declared);
         if !unused.is_empty() {
             let unused = unused.join(" ");
-            ui::remark(format_args!("warning: one or more build args were not consumed: [{unused}]"));
+            ui::show_warning(&format!("one or more build args were not consumed: [{unused}]"), None);
         }
     }
 

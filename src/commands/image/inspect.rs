@@ -88,15 +88,15 @@ impl Args {
             ui::result_bytes(&look.raw(surroundings)?);
             return Ok(());
         }
+        if self.raw {
+            ui::result_bytes(&look.raw_config(surroundings)?);
+            return Ok(());
+        }
         let lists_tags = !self.config && !self.no_tags;
         let (looked, repo_tags) = match lists_tags {
             true => look.with_tags(surroundings)?,
             false => (look.perform(surroundings)?, Vec::new()),
         };
-        if self.config && self.raw {
-            ui::result_bytes(&looked.config_bytes);
-            return Ok(());
-        }
         if self.config {
             let config: Value = serde_json::from_slice(&looked.config_bytes).map_err(|cause| {
                 Error::corrupt(format!("cannot read the config of `{}`", self.image)).because(cause)
@@ -114,6 +114,8 @@ impl Args {
     /// As JSON, or as a template has it, which sees `named` of that.
     fn print(&self, value: &impl Serialize, named: impl FnOnce(&Value) -> Value) -> Result<()> {
         match &self.format {
+            // As Skopeo has it: the whole, and then as it is shown without a template.
+            Some(format) if is_whole(format) => ui::result_json(value),
             Some(format) => {
                 let value = serde_json::to_value(value).expect("plain data becomes JSON");
                 ui::result(Format::parse(format)?.strict().fill(&named(&value))?);
@@ -122,6 +124,12 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// Whether a template asks for nothing but the JSON of everything.
+fn is_whole(format: &str) -> bool {
+    let words: String = format.chars().filter(|letter| !letter.is_whitespace()).collect();
+    matches!(words.as_str(), "json" | "{{json.}}" | "{{json}}")
 }
 
 fn inspected(name: Option<String>, repo_tags: Vec<String>, looked: Looked) -> Inspected {

@@ -33,7 +33,7 @@ pub struct Args {
     /// What the target is: docker or dir
     #[arg(long, short, value_name = "TRANSPORT", value_parser = parse_end)]
     dest: End,
-    /// Keep the whole path of the source in the names at the target
+    /// Keep the whole path of an image in its name at the target, below the source where that is a directory
     #[arg(long)]
     scoped: bool,
     /// Of an index, copy the images for all platforms
@@ -133,7 +133,9 @@ impl Args {
             write_file(path, &digests)?;
         }
         if failed > 0 {
-            return Err(Error::new(Kind::Io, format!("cannot copy {failed} of {} images", jobs.len())));
+            return Err(Error::new(Kind::Io, format!("cannot copy {failed} of {} images", jobs.len())).hint(
+                "mend what is said of each above, and do the same again: what is there is not sent twice",
+            ));
         }
         Ok(Exit::Success)
     }
@@ -232,15 +234,25 @@ impl Args {
                 .hint("name the directory that `sync --dest dir` has written to"));
         }
         found.sort();
-        let name = |path: &Path| {
-            let below = if self.scoped { Some(path) } else { path.strip_prefix(top).ok() };
-            let below = below.filter(|below| !below.as_os_str().is_empty());
-            let below = below.unwrap_or_else(|| Path::new(path.file_name().unwrap_or_default()));
-            below.display().to_string().trim_start_matches(['/', '.']).to_owned()
+        let job = |path: PathBuf| Job {
+            suffix: self.name_below(top, &path),
+            source: Location::Dir(path),
+            from: from.clone(),
         };
-        let job =
-            |path: PathBuf| Job { suffix: name(&path), source: Location::Dir(path), from: from.clone() };
         Ok(found.into_iter().map(job).collect())
+    }
+
+    /// What an image in the directory `top` is called below the target: where `top` itself is says nothing of it.
+    fn name_below(&self, top: &Path, path: &Path) -> String {
+        match path.strip_prefix(top) {
+            Ok(below) if self.scoped && !below.as_os_str().is_empty() => below.display().to_string(),
+            _ => {
+                // A source such as `.` does not say its name.
+                let real = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
+                let last = real.as_deref().unwrap_or(path).file_name().unwrap_or_default();
+                last.to_string_lossy().into_owned()
+            }
+        }
     }
 
     fn target(&self, suffix: &str) -> Result<Location> {

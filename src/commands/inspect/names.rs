@@ -1,7 +1,7 @@
 //! The names that Go templates know: `.OCIv1.Config.Env` for `config.Env`. In Go these are fields of structs, and none
 //! is ever missing; what JSON shows stays as it was.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::ui::template;
 
@@ -46,7 +46,17 @@ pub(in crate::commands) fn of_inspected(shown: &Value) -> Value {
     let mut named = shown.clone();
     time(&mut named["Created"]);
     add(&mut named, &["Name", "Variant"], "".into());
+    add(&mut named, &["Labels"], json!({}));
+    add(&mut named, &["Env"], json!([]));
     named
+}
+
+/// The fields of how a container runs, in the order in which Docker has them.
+pub(super) fn in_dockers_order(fields: &mut Map<String, Value>) {
+    let place = |name: &str| go::DOCKER_CONFIG.iter().position(|known| *known == name);
+    let mut sorted: Vec<_> = std::mem::take(fields).into_iter().collect();
+    sorted.sort_by_key(|(name, _)| place(name).unwrap_or(usize::MAX));
+    fields.extend(sorted);
 }
 
 fn add_image(whole: &mut Value, is_docker: bool) {

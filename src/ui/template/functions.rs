@@ -2,7 +2,7 @@
 
 use gotmpl::{Template, TemplateError, Value};
 
-use super::{PLAIN, SHOWN, shown as values};
+use super::{ORDERED, PLAIN, SHOWN, shown as values};
 
 /// The longest padding or cut that is drawn, characters.
 const MAX_WIDTH: usize = 1 << 16;
@@ -13,6 +13,7 @@ type Done = Result<Value, TemplateError>;
 pub(super) fn add(template: Template) -> Template {
     template
         .func(values::FUNCTION, |args: &[Value]| Ok(args.first().map_or(Value::Nil, values::value)))
+        .func(values::OF_FIELD, |args: &[Value]| Ok(args.first().map_or(Value::Nil, values::field)))
         .func("printf", values::printf)
         .func("json", json)
         .func("join", join)
@@ -95,6 +96,10 @@ fn plain(value: &Value) -> serde_json::Value {
         V::List(items) => items.iter().map(plain).collect(),
         V::Map(fields) if fields.get(PLAIN).is_some() => {
             fields.get(PLAIN).map_or(serde_json::Value::Null, plain)
+        }
+        V::Map(fields) if fields.get(ORDERED).is_some() => {
+            let written = fields.get(ORDERED).map(ToString::to_string).unwrap_or_default();
+            serde_json::from_str(&written).expect("it was written as JSON")
         }
         V::Map(fields) => {
             let own = fields.iter().filter(|(name, _)| name.as_ref() != SHOWN);

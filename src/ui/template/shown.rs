@@ -6,17 +6,21 @@ use std::sync::Arc;
 
 use gotmpl::{TemplateError, Value};
 
-use super::SHOWN;
+use super::{MAPS, ORDERED, PLAIN, SHOWN};
 
 /// The function that each action's value goes through before it is printed.
 pub(super) const FUNCTION: &str = "as_go_shows_it";
+
+/// The same for a field that an object always has, though there may be nothing in it.
+pub(super) const OF_FIELD: &str = "as_go_shows_a_field";
 
 /// Words that begin actions which print nothing.
 const CONTROL: [&str; 11] =
     ["if", "else", "end", "range", "with", "define", "template", "block", "break", "continue", "/*"];
 
-/// The template with every action that prints something going through [`FUNCTION`].
-pub(super) fn all(body: &str) -> String {
+/// The template with every action that prints something going through [`FUNCTION`]; a field `of_struct`s, through
+/// [`OF_FIELD`].
+pub(super) fn all(body: &str, of_struct: bool) -> String {
     let mut drawn = String::new();
     let mut rest = body;
     while let Some(begin) = rest.find("{{") {
@@ -29,7 +33,8 @@ pub(super) fn all(body: &str) -> String {
         };
         drawn.push_str(action);
         if prints(action) {
-            drawn.push_str(&format!(" | {FUNCTION} "));
+            let function = if of_struct && is_field(action) { OF_FIELD } else { FUNCTION };
+            drawn.push_str(&format!(" | {function} "));
         }
         drawn.push_str(trim);
         drawn.push_str("}}");
@@ -67,6 +72,22 @@ fn prints(action: &str) -> bool {
     !body.is_empty() && !CONTROL.contains(&word) && !body.starts_with("/*") && !assigns()
 }
 
+/// Whether an action is a field of a struct and nothing else: what is in a map may be missing.
+fn is_field(action: &str) -> bool {
+    let path = action.trim_start_matches('-').trim();
+    let is_path = path.len() > 1 && path.bytes().all(|c| c == b'.' || c == b'_' || c.is_ascii_alphanumeric());
+    let parents = path.rsplit_once('.').map_or("", |(parents, _)| parents);
+    path.starts_with('.') && is_path && !parents.split('.').any(|parent| MAPS.contains(&parent))
+}
+
+/// A field as Go prints it: a pointer to nothing has a text of its own.
+pub(super) fn field(field: &Value) -> Value {
+    match field {
+        Value::Nil => Value::String("<nil>".into()),
+        other => value(other),
+    }
+}
+
 /// A list or an object as the text that Go prints; all else as it is.
 pub(super) fn value(value: &Value) -> Value {
     match value {
@@ -83,12 +104,13 @@ fn text(value: &Value) -> String {
         Value::Map(fields) => match fields.get(SHOWN) {
             Some(shown) => shown.to_string(),
             None => {
+                let own = |(name, _): &(&Arc<str>, &Value)| ![PLAIN, ORDERED].contains(&name.as_ref());
                 let field = |(name, value): (&Arc<str>, &Value)| match value {
                     // Sets are maps to a struct without fields.
                     Value::Map(nothing) if nothing.is_empty() => format!("{name}:{{}}"),
                     value => format!("{name}:{}", text(value)),
                 };
-                format!("map[{}]", fields.iter().map(field).collect::<Vec<_>>().join(" "))
+                format!("map[{}]", fields.iter().filter(own).map(field).collect::<Vec<_>>().join(" "))
             }
         },
         other => other.to_string(),

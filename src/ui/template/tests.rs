@@ -37,6 +37,31 @@ fn a_label_may_be_missing_and_a_field_may_not() {
 }
 
 #[test]
+fn a_field_with_nothing_in_it_is_nil_as_in_go() {
+    let object = serde_json::json!({"Created": null, "Labels": {}});
+    let fill = |text: &str| Format::parse(text).unwrap().strict().fill(&object).unwrap();
+    assert_eq!(fill("{{.Created}} {{- .Created -}} {{.Labels}}"), "<nil><nil>map[]");
+    assert_eq!(fill("{{if .Created}}yes{{else}}no{{end}} {{.Labels.nosuch}}"), "no <no value>");
+}
+
+#[test]
+fn json_keeps_the_order_of_fields_and_sorts_that_of_maps() {
+    let object = serde_json::json!({
+        "Zeal": 1,
+        "Apple": [{ "Size": 1, "Digest": "d" }],
+        "Labels": { "z": "1", "a": "2" },
+        "Time": { PLAIN: "t", SHOWN: "shown" },
+        "Inner": { PLAIN: { "y": 1, "b": 2 }, "b": 2, "y": 1, "X": 3 },
+    });
+    let fill = |text: &str| Format::parse(text).unwrap().fill(&object).unwrap();
+    let inner = r#"[{"Size":1,"Digest":"d"}],"Labels":{"z":"1","a":"2"},"Time":"t","Inner":{"y":1,"b":2}}"#;
+    assert_eq!(fill("{{json .}}"), format!(r#"{{"Zeal":1,"Apple":{inner}"#));
+    assert_eq!(fill("{{json .Apple}} {{json .Labels}}"), r#"[{"Size":1,"Digest":"d"}] {"a":"2","z":"1"}"#);
+    assert_eq!(fill("{{json .Inner}} {{.Apple}}"), r#"{"y":1,"b":2} [map[Digest:d Size:1]]"#);
+    assert_eq!(fill("{{range $k, $v := .Labels}}{{$k}}{{end}}"), "az");
+}
+
+#[test]
 fn columns_of_a_table_are_at_spaces_and_tabs() {
     assert_eq!(columns(r#"{{.ID}} {{printf "%s x" .N}}	{{.A}}"#), "{{.ID}}\t{{printf \"%s x\" .N}}\t{{.A}}");
     assert_eq!(columns("a b {{.ID"), "a\tb\t{{.ID");

@@ -94,6 +94,11 @@ pub struct Fake {
 impl Fake {
     /// Starts a server.
     pub fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Fake {
+        Fake::reading(usize::MAX, answer)
+    }
+
+    /// Starts a server that reads about `most` bytes of a body, and hangs up on whoever sends more.
+    pub fn reading(most: usize, answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let host = format!("localhost:{}", listener.local_addr().expect("an address").port());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -107,7 +112,7 @@ impl Fake {
                 let Ok(mut stream) = stream else { continue };
                 let (log, answer) = (log.clone(), answer.clone());
                 std::thread::spawn(move || {
-                    let Some(asked) = read(&mut stream) else { return };
+                    let Some(asked) = read(&mut stream, most) else { return };
                     log.lock().expect("no test thread panics here").push(asked.clone());
                     // Who hangs up early wanted no more.
                     let _ = answer(&asked).send(&mut stream, asked.method == "HEAD");
@@ -130,8 +135,9 @@ impl Drop for Fake {
     }
 }
 
-/// One request; `None` if it is none, such as a TLS handshake, which gets an answer no TLS client understands.
-fn read(stream: &mut TcpStream) -> Option<Asked> {
+/// One request with at most about `most` bytes of its body; `None` if it is none, such as a TLS handshake, which gets
+/// an answer no TLS client understands.
+fn read(stream: &mut TcpStream, most: usize) -> Option<Asked> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -155,15 +161,15 @@ fn read(stream: &mut TcpStream) -> Option<Asked> {
         .collect();
     let mut asked = Asked { method, path, headers, body: Vec::new() };
     if asked.header("transfer-encoding") == Some("chunked") {
-        asked.body = chunks(stream)?;
+        asked.body = chunks(stream, most)?;
     } else if let Some(length) = asked.header("content-length").and_then(|length| length.parse().ok()) {
-        asked.body = vec![0; length];
+        asked.body = vec![0; most.min(length)];
         stream.read_exact(&mut asked.body).ok()?;
     }
     Some(asked)
 }
 
-fn chunks(stream: &mut TcpStream) -> Option<Vec<u8>> {
+fn chunks(stream: &mut TcpStream, most: usize) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let mut line = Vec::new();
@@ -179,6 +185,9 @@ fn chunks(stream: &mut TcpStream) -> Option<Vec<u8>> {
             return Some(body);
         }
         body.extend(&part[..size]);
+        if body.len() >= most {
+            return Some(body);
+        }
     }
 }
 
@@ -279,14 +288,8 @@ impl Tunnel {
                     return;
                 }
                 let (Ok(mut client), Ok(server)) = (client, TcpStream::connect(&target)) else { continue };
-                let mut head = Vec::new();
-                let mut byte = [0];
-                while !head.ends_with(b"\r\n\r\n") && client.read(&mut byte).is_ok_and(|read| read == 1) {
-                    head.push(byte[0]);
-                }
-                let first = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
-                log.lock().expect("no test thread panics here").push(first);
-                let _ = client.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+                let Some(asked) = tunnel(&mut client) else { continue };
+                log.lock().expect("no test thread panics here").push(asked);
                 for (from, to) in [(&client, &server), (&server, &client)] {
                     let (from, to) = (from.try_clone().expect("a handle"), to.try_clone().expect("a handle"));
                     std::thread::spawn(move || pass(from, to, None, 0, &AtomicU64::new(0)));
@@ -296,10 +299,54 @@ impl Tunnel {
         Tunnel { host, asked, end }
     }
 
-    /// The first lines of all requests so far.
+    /// The first lines of all requests so far; of SOCKS, `SOCKS LOGIN HOST:PORT`.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("no test thread panics here").clone()
     }
+}
+
+/// Says yes to what a proxy is asked for, and tells what that was.
+fn tunnel(client: &mut TcpStream) -> Option<String> {
+    let mut next = |length: usize| {
+        let mut bytes = vec![0; length];
+        client.read_exact(&mut bytes).ok().map(|()| bytes)
+    };
+    let mut head = next(1)?;
+    if head == [5] {
+        return socks(client);
+    }
+    while !head.ends_with(b"\r\n\r\n") {
+        head.extend(next(1)?);
+    }
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
+    Some(String::from_utf8_lossy(&head).lines().next()?.to_owned())
+}
+
+/// As [`tunnel`], of SOCKS 5 (RFC 1928) after the first byte, with a login (RFC 1929) where the other side offers one.
+fn socks(client: &mut TcpStream) -> Option<String> {
+    let read = |client: &mut TcpStream, length: usize| {
+        let mut bytes = vec![0; length];
+        client.read_exact(&mut bytes).ok().map(|()| bytes)
+    };
+    let text = |client: &mut TcpStream| {
+        let length = read(client, 1)?[0];
+        read(client, length.into()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let ways = read(client, 1)?[0];
+    let mut login = String::new();
+    if read(client, ways.into())?.contains(&2) {
+        client.write_all(&[5, 2]).ok()?;
+        read(client, 1)?;
+        login = format!("{}:{}", text(client)?, text(client)?);
+        client.write_all(&[1, 0]).ok()?;
+    } else {
+        client.write_all(&[5, 0]).ok()?;
+    }
+    assert_eq!(read(client, 4)?, [5, 1, 0, 3], "a connection to a name is asked for");
+    let host = text(client)?;
+    let port = read(client, 2)?;
+    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).ok()?;
+    Some(format!("SOCKS {login} {host}:{}", u16::from_be_bytes([port[0], port[1]])))
 }
 
 impl Drop for Tunnel {

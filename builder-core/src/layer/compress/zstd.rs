@@ -23,12 +23,21 @@ const WORKERS: usize = 4;
 /// then takes twice the room.
 const WINDOW_LOG: u32 = 22;
 
-/// From this level on the tables would be for the whole of a window of up to 128 MiB, half a gigabyte for each worker …
-const FIRST_LARGE: i32 = 17;
+/// From this level on the table of places (`ZSTD_c_hashLog`) would be for more bytes than a worker ever sees, a section
+/// and half of a window; at the highest level, 128 MiB.
+const FIRST_LARGE: i32 = 10;
 
-/// … though no worker sees more than a section and half of a window: these take 24 MiB (`ZSTD_c_hashLog` and
-/// `ZSTD_c_chainLog`).
-const LARGE_LOGS: (u32, u32) = (21, 22);
+/// What it is instead, as a power of two: 8 MiB.
+const LARGE_HASH_LOG: u32 = 21;
+
+/// From this level on there is a tree of places, too (`ZSTD_c_chainLog`), of up to half a gigabyte …
+const FIRST_TREE: i32 = 13;
+
+/// … which is 16 MiB instead …
+const TREE_LOG: u32 = 22;
+
+/// … and so many workers have one: four of them would take 142 MiB together.
+const TREE_WORKERS: usize = 2;
 
 /// The level at which sections are told apart.
 const DEFAULT: i32 = 3;
@@ -79,11 +88,14 @@ impl<W: Write> Sections<W> {
         memory::give_back_large();
         let mut encoder = zstd::Encoder::new(out, level)?;
         // Without workers zstd cuts the input in another way, so that the bytes would differ.
-        encoder.multithread(u32::try_from(workers.min(WORKERS)).expect("a few"))?;
+        let most = if level >= FIRST_TREE { TREE_WORKERS } else { WORKERS };
+        encoder.multithread(u32::try_from(workers.min(most)).expect("a few"))?;
         encoder.window_log(WINDOW_LOG)?;
         if level >= FIRST_LARGE {
-            encoder.set_parameter(CParameter::HashLog(LARGE_LOGS.0))?;
-            encoder.set_parameter(CParameter::ChainLog(LARGE_LOGS.1))?;
+            encoder.set_parameter(CParameter::HashLog(LARGE_HASH_LOG))?;
+        }
+        if level >= FIRST_TREE {
+            encoder.set_parameter(CParameter::ChainLog(TREE_LOG))?;
         }
         if level == DEFAULT {
             encoder.set_parameter(CParameter::HashLog(HASH_LOG))?;

@@ -43,7 +43,7 @@ fn finish(mut child: Child) -> std::process::ExitStatus {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        if started.elapsed() > Duration::from_secs(60) {
+        if started.elapsed() > Duration::from_secs(240) {
             child.kill().unwrap();
             panic!("it hangs");
         }

@@ -114,7 +114,10 @@ impl Run {
             store: Some((builder, work, sources)),
             users: opened.users,
         };
-        let exit = self.perform(mount, config, Some(opened.traces), scene)?;
+        let exit = self.perform(mount, config, Some(opened.traces), scene);
+        let left = opened.rootfs.leave();
+        let exit = exit?;
+        left?;
         if exit.code() != 0 && builder.host.has_one_id() {
             builder.report(Event::Warning {
                 message: "the command failed where there is one id only: it can give no file to anyone"
@@ -151,7 +154,8 @@ impl Opened {
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;
         let passing = builder.settings.run_root.as_deref().map(Work::outside).transpose()?;
-        Ok(Opened { rootfs, traces: rootfs::Traces::new(guard), scratch, passing, users })
+        let traces = rootfs::Traces::new(guard, rootfs.is_shared());
+        Ok(Opened { rootfs, traces, scratch, passing, users })
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) struct Item {
 pub(crate) struct DockerArchiveSource {
     files: Box<dyn Files>,
     name: String,
+    /// All it has there, or the one it was found by.
     tags: Vec<String>,
     config: Vec<u8>,
     raw: RawManifest,
@@ -66,7 +67,7 @@ impl DockerArchiveSource {
     /// Opens one image. `place` is how messages call the archive.
     pub fn open(files: Box<dyn Files>, place: &str, pick: &Pick) -> Result<Self> {
         let items = items(&*files)?;
-        let item = find(&items, place, pick)?;
+        let (item, tag) = find(&items, place, pick)?;
         let config = match item.legacy {
             true => legacy::config(&*files, item)?,
             false => files.read(&item.config, MAX_MANIFEST).cannot("read the image config", &item.config)?,
@@ -99,21 +100,28 @@ impl DockerArchiveSource {
             Pick::Name(name) => format!("{place}:{name}"),
             pick => format!("{place}{}", pick.as_written()),
         };
-        let tags = item.repo_tags.clone().unwrap_or_default();
+        let tags = match tag {
+            Some(tag) => vec![tag.to_owned()],
+            None => item.repo_tags.clone().unwrap_or_default(),
+        };
         Ok(DockerArchiveSource { files, name, tags, config, raw, entries })
     }
 }
 
-fn find<'a>(items: &'a [Item], place: &str, pick: &Pick) -> Result<&'a Item> {
-    let tags = |item: &'a Item| item.repo_tags.iter().flatten();
+/// Whether a name means a tag of an archive: of all tags, the first is taken that fits by the first of these.
+const FITS: [fn(&str, &str) -> bool; 3] =
+    [|name, tag| name == tag, Reference::is_same_for_docker, Reference::is_meant];
+
+/// The image that is meant, and its tag where a name meant it.
+fn find<'a>(items: &'a [Item], place: &str, pick: &Pick) -> Result<(&'a Item, Option<&'a str>)> {
+    let tags = |item: &'a Item| item.repo_tags.iter().flatten().map(String::as_str);
     let found = match pick {
-        Pick::Only if items.len() == 1 => items.first(),
+        Pick::Only if items.len() == 1 => items.first().map(|item| (item, None)),
         Pick::Only | Pick::Digest(_) => None,
-        Pick::Index(index) => items.get(*index),
-        Pick::Name(name) => {
-            let is_it = |is: &dyn Fn(&str) -> bool| items.iter().find(|item| tags(item).any(|tag| is(tag)));
-            is_it(&|tag| tag == name).or_else(|| is_it(&|tag| Reference::is_meant(name, tag)))
-        }
+        Pick::Index(index) => items.get(*index).map(|item| (item, None)),
+        Pick::Name(name) => FITS.iter().find_map(|fits| {
+            items.iter().find_map(|item| Some((item, Some(tags(item).find(|tag| fits(name, tag))?))))
+        }),
     };
     found.ok_or_else(|| {
         let path = place.split_once(':').map_or(place, |(_, path)| path);
@@ -121,7 +129,7 @@ fn find<'a>(items: &'a [Item], place: &str, pick: &Pick) -> Result<&'a Item> {
             Pick::Only => format!("cannot choose an image in `{path}`"),
             pick => format!("cannot find the image `{}` in `{path}`", pick.as_written()),
         };
-        let names: Vec<&str> = items.iter().flat_map(tags).map(String::as_str).collect();
+        let names: Vec<&str> = items.iter().flat_map(tags).collect();
         let count = if items.len() == 1 { "one image".to_owned() } else { format!("{} images", items.len()) };
         let list = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
         let first = names.first().map_or("@0".to_owned(), |name| format!(":{name}"));

@@ -58,8 +58,7 @@ impl Shape for DockerShape {
         match self.items.iter_mut().find(|item| item.config == config) {
             Some(item) => item.repo_tags.get_or_insert_default().extend(names),
             None => {
-                let repo_tags = (!names.is_empty()).then_some(names);
-                self.items.push(Item { config, repo_tags, layers, legacy: false });
+                self.items.push(Item { config, repo_tags: Some(names), layers, legacy: false });
             }
         }
         Ok(None)

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Kind, Result};
 use crate::layer::tar::TarIndex;
 use crate::layer::{decode, pour};
-use crate::transport::files::Files;
+use crate::transport::files::{Files, look_around};
 use crate::transport::unfinished::Unfinished;
 
 /// An archive in a file that can be read in any order. Opened once, for all the images in it.
@@ -26,7 +26,9 @@ impl Kept {
     /// without a name in `scratch`.
     pub fn open(path: &Path, scratch: &Path) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = rustix::fs::open(path, flags, Mode::empty()).cannot("open the archive", path.display())?;
+        let file = rustix::fs::open(path, flags, Mode::empty())
+            .cannot("open the archive", path.display())
+            .map_err(|error| if error.kind() == Kind::NotFound { look_around(path, error) } else { error })?;
         Kept::of(File::from(file), scratch).cannot("open the archive", path.display())
     }
 

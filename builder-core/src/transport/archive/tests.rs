@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::{Kind, Result};
 use crate::event::Silent;
 use crate::layer::{Compression, Encoder};
-use crate::name::Location;
+use crate::name::{Location, hub};
 use crate::oci::{Digest, ImageConfig};
 use crate::settings::{MachineStorage, RegistrySettings};
 use crate::transport::copy::{CopyOptions, copy_image};
@@ -21,10 +21,21 @@ fn archive(path: &Path, layer: (&str, &[u8]), diff_id: Digest, extra: &[(&str, &
     let manifest = format!(r#"[{{"Config":"c.json","RepoTags":["a:1","b:2"],"Layers":["{}"]}}]"#, layer.0);
     let config = config.to_bytes();
     let layer = if layer.0.starts_with(['.', '/']) { ("harmless", layer.1) } else { layer };
+    let own = [("c.json", config.as_slice()), ("manifest.json", manifest.as_bytes()), layer];
+    tar_of(path, &[&own, extra].concat());
+}
+
+/// Writes an archive that has an image without layers for each of these tags.
+fn archive_of_tags(path: &Path, tags: &[&str]) {
+    let item = |tag: &&str| format!(r#"{{"Config":"c.json","RepoTags":["{tag}"],"Layers":[]}}"#);
+    let manifest = format!("[{}]", tags.iter().map(item).collect::<Vec<_>>().join(","));
+    let config = ImageConfig::scratch().to_bytes();
+    tar_of(path, &[("c.json", config.as_slice()), ("manifest.json", manifest.as_bytes())]);
+}
+
+fn tar_of(path: &Path, files: &[(&str, &[u8])]) {
     let mut builder = tar::Builder::new(fs::File::create(path).unwrap());
-    for (name, content) in
-        [("c.json", config.as_slice()), ("manifest.json", manifest.as_bytes()), layer].iter().chain(extra)
-    {
+    for (name, content) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         builder.append_data(&mut header, name, *content).unwrap();
@@ -50,6 +61,12 @@ fn copy(from: &Location, to: &Location, scratch: &Path) -> Result<Digest> {
     let places = places(scratch, &registries, &access, &machine);
     let (source, sink) = (open::source(places, from)?, open::sink(places, to)?);
     Ok(copy_image(&*source, &*sink, &CopyOptions::default(), &Silent)?.manifest.digest)
+}
+
+/// What the image at a location is called there.
+fn tags(at: &Location, scratch: &Path) -> Result<Vec<String>> {
+    let (registries, access, machine) = Default::default();
+    open::source(places(scratch, &registries, &access, &machine), at)?.tags()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -78,6 +95,49 @@ fn an_image_goes_through_every_kind_of_place_and_comes_back_the_same() {
     let last = open::source(places, &from).unwrap();
     let first = open::source(places, &location(&at("first.tar"), "@0")).unwrap();
     assert_eq!(last.manifest().unwrap(), first.manifest().unwrap());
+}
+
+#[test]
+fn a_name_is_written_in_full_as_docker_completes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = dir.path().join("first.tar");
+    archive_of_tags(&first, &["a:1"]);
+    for (number, (given, full)) in [
+        (":x:y", format!("{}/library/x:y", hub())),
+        (":team/x", format!("{}/team/x:latest", hub())),
+        (":localhost/x:y", "localhost/x:y".to_owned()),
+        (":registry.example/x:y", "registry.example/x:y".to_owned()),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let to = dir.path().join(number.to_string());
+        copy(&location(&first, ""), &location(&to, given), dir.path()).unwrap();
+        for pick in ["", given, &format!(":{full}")] {
+            assert_eq!(tags(&location(&to, pick), dir.path()).unwrap(), [full.as_str()], "{given} {pick}");
+        }
+    }
+}
+
+#[test]
+fn a_name_means_the_tag_that_fits_best() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.tar");
+    let at = |pick: &str| tags(&location(&path, pick), dir.path());
+    let library = format!("{}/library/x:y", hub());
+    let by_fit = ["x:y", &library, "localhost/x:y"];
+    // Each but the last with what fits worse before it, by the name that it is completed to or one without a host.
+    for best in 0..by_fit.len() {
+        let there: Vec<&str> = by_fit[best..].iter().rev().copied().collect();
+        archive_of_tags(&path, &there);
+        assert_eq!(at(":x:y").unwrap(), [by_fit[best]]);
+    }
+    archive(&path, ("layer", b""), Digest::of(b""), &[]);
+    assert_eq!(at(":b:2").unwrap(), ["b:2"]);
+    assert_eq!(at("").unwrap(), ["a:1", "b:2"]);
+    archive_of_tags(&path, &["localhost/x:y", "x:y"]);
+    assert_eq!(at(&format!(":{library}")).unwrap(), ["x:y"]);
+    assert_eq!(at(":x:z").unwrap_err().kind(), Kind::NotFound);
 }
 
 #[test]

@@ -101,10 +101,11 @@ impl Storage {
         Ok(images.filter_map(|image| image["id"].as_str().map(str::to_owned)).collect())
     }
 
-    /// Whether the image with this id is here, and its manifest is this one.
+    /// Whether the image with this id is here, and its newest manifest is this one.
     pub fn has_manifest(&self, id: Digest, manifest: Digest) -> Result<bool> {
         let table = self.table(self.root(), Kept::Images)?;
-        Ok(table.find(&id.hex()).is_some_and(|image| image["digest"] == manifest.to_string()))
+        let newest = |image: &Value| image["big-data-digests"]["manifest"] == manifest.to_string();
+        Ok(table.find(&id.hex()).is_some_and(newest))
     }
 }
 

@@ -54,10 +54,10 @@ pub(crate) fn to_read(location: Location, machine: &MachineStorage) -> Location 
     }
 }
 
-/// As [`to_read`], of a location that is written.
+/// As [`to_read`], of a location that is written. A storage that settings name is meant before it has an image.
 pub(crate) fn to_write(location: Location, machine: &MachineStorage) -> Location {
     match &location {
-        Location::ContainersStorage { storage: None, image } if !exists(machine) => {
+        Location::ContainersStorage { storage: None, image } if !exists(machine) && !machine.named => {
             own(image).unwrap_or(location)
         }
         _ => location,

@@ -65,8 +65,9 @@ fn driver_at(root: &Path) -> Option<String> {
     names.filter_map(|name| name.strip_suffix("-images").map(str::to_owned)).min()
 }
 
-/// Where the storage is that a location names, or the machine's; and its driver: the one that it is said to have, if it
-/// has images of that, else the one that it has.
+/// Where the storage is that a location names, or the machine's; and its driver. One that a location or settings name
+/// is the one that is meant, as every other program takes it. But `overlay` is also what settings say that came with
+/// the machine: there it need not be true.
 pub(super) fn whereabouts(machine: &MachineStorage, spec: Option<&StorageSpec>) -> (PathBuf, String) {
     let root = spec.and_then(|spec| spec.root.clone()).unwrap_or_else(|| machine.root.clone());
     let said = match spec {
@@ -74,6 +75,7 @@ pub(super) fn whereabouts(machine: &MachineStorage, spec: Option<&StorageSpec>) 
         None => machine.driver.clone(),
     };
     let driver = match (said, driver_at(&root)) {
+        (Some(said), _) if spec.is_some() || !said.starts_with("overlay") => said,
         (Some(said), _) if root.join(format!("{said}-images")).is_dir() => said,
         (_, Some(there)) => there,
         (Some(said), None) => said,

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use super::place;
 use crate::error::{Context, Error, Kind, Result};
 use crate::name::StorageSpec;
-use crate::oci::{Descriptor, Digest, Format};
+use crate::oci::{Descriptor, Format};
 use crate::settings::{MachineStorage, Settings};
 use crate::sys::random;
 use crate::transport::archive::{ArchiveFiles, DockerArchiveSink, Kept, Output};
@@ -126,10 +126,6 @@ impl Sink for ProgramSink {
 
     fn put_manifest(&self, manifest: &RawManifest, role: Role) -> Result<()> {
         self.inner.put_manifest(manifest, role)
-    }
-
-    fn put_signatures(&self, manifest: Digest, signatures: &[Vec<u8>]) -> Result<()> {
-        self.inner.put_signatures(manifest, signatures)
     }
 
     fn finish(&self) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::layer::Compression;
 use crate::oci::{Descriptor, Digest, Format, ImageConfig, Manifest};
 use crate::transport::convert;
-use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
+use crate::transport::sink::{Outgoing, Part, Role, Signatures, Sink, Wants};
 use crate::transport::source::RawManifest;
 use crate::tree::{Devices, Marks, Options};
 
@@ -275,6 +275,10 @@ impl Sink for StorageSink<'_> {
             staged,
             signatures: &signatures,
         })
+    }
+
+    fn signatures(&self) -> Signatures {
+        Signatures::Kept
     }
 
     fn put_signatures(&self, manifest: Digest, signatures: &[Vec<u8>]) -> Result<()> {

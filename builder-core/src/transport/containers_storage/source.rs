@@ -10,6 +10,7 @@ use super::tables::Layer;
 use crate::error::{Context, Error, Result};
 use crate::layer::Compression;
 use crate::layer::tar::split;
+use crate::name::Reference;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::store::layers::Packed;
 use crate::transport::convert::layer_type;
@@ -44,26 +45,30 @@ impl StorageSource {
     pub fn open(storage: Storage, image: &str) -> Result<Self> {
         let found = storage.find(image)?;
         let found = if found.is_list() { storage.image_of_list(&found)? } else { found };
-        StorageSource::of(storage, found, image)
+        let asked = image.parse::<Reference>().ok().and_then(|name| name.digest());
+        StorageSource::of(storage, found, image, asked)
     }
 
     /// Opens the image that has this manifest; none if there is none.
     pub fn of_manifest(storage: &Storage, manifest: Digest) -> Result<Option<Self>> {
         let found = storage.instance(manifest)?;
-        found.map(|found| StorageSource::of(storage.clone(), found, &manifest.to_string())).transpose()
+        found
+            .map(|found| StorageSource::of(storage.clone(), found, &manifest.to_string(), Some(manifest)))
+            .transpose()
     }
 
-    fn of(storage: Storage, found: Found, image: &str) -> Result<Self> {
+    /// The image by its manifest of the digest that was asked for, of which it may have several; else by its newest.
+    fn of(storage: Storage, found: Found, image: &str, asked: Option<Digest>) -> Result<Self> {
         let name = storage.name(image);
         let damaged = |why: String| {
             Error::corrupt(format!("cannot read the image `{name}`"))
                 .because(why)
                 .hint("remove it with `podman rmi`, and pull it again")
         };
-        let of_digest = format!("manifest-{}", found.image.digest);
-        let key =
-            if found.image.big_data_names.contains(&of_digest) { of_digest.as_str() } else { "manifest" };
-        let raw = RawManifest::sniffed(found.file(&storage, key)?)?;
+        // The image's `digest` in the table may be an older one's: other programs leave it as it was.
+        let asked = asked.map(|digest| format!("manifest-{digest}"));
+        let key = asked.as_ref().filter(|key| found.image.big_data_names.contains(key));
+        let raw = RawManifest::sniffed(found.file(&storage, key.map_or("manifest", String::as_str))?)?;
         let manifest = Manifest::parse(&raw.bytes)?;
         let layers = storage.chain(&found.image.layer)?;
         if layers.len() != manifest.layers.len() {

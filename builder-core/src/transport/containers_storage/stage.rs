@@ -19,7 +19,7 @@ use crate::error::{Context, Error, Result};
 use crate::layer::tar::split::{self, Recorder};
 use crate::layer::{self, Compression};
 use crate::oci::{Digest, Hasher};
-use crate::sys::random;
+use crate::sys::{lock, random};
 use crate::transport::blobs::piped;
 use crate::transport::convert;
 use crate::transport::sink::Outgoing;
@@ -50,11 +50,18 @@ impl Own {
     fn begin(above: &Path) -> Result<Self> {
         // One that has a list of layers that go is ended with that.
         dead_in(above, false).for_each(drop);
-        let dir = above.join(format!("{PREFIX}{}", random::hex(8)));
-        private(&dir)?;
-        let lock = File::open(&dir).cannot("open", dir.display())?;
-        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).cannot("lock", dir.display())?;
-        Ok(Own { dir, _lock: lock })
+        loop {
+            let dir = above.join(format!("{PREFIX}{}", random::hex(8)));
+            private(&dir)?;
+            // Between making and locking it a sweep may take it; then it is made again.
+            let lock = match File::open(&dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.cannot("open", dir.display())?,
+            };
+            if lock::claim(&lock, &dir).cannot("lock", dir.display())? {
+                return Ok(Own { dir, _lock: lock });
+            }
+        }
     }
 
     fn new_name(&self) -> PathBuf {
@@ -296,3 +303,6 @@ impl<R: Read, W: Write> Read for Recording<R, W> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

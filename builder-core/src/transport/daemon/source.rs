@@ -47,9 +47,9 @@ impl DaemonSource {
         let mut held = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(daemon) = held.take() else { return Ok(()) };
         let mut sent = BTreeMap::new();
-        let survey = Survey::of(daemon.archive(&self.image)?, |layer| match &mut send {
+        let survey = Survey::of(daemon.archive(&self.image)?, |layer, size| match &mut send {
             Some(send) => {
-                let ahead = send(layer)?;
+                let ahead = send(layer, size)?;
                 sent.insert(ahead.diff_id, ahead.blob);
                 Ok(ahead.size)
             }

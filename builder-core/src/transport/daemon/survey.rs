@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use super::Daemon;
 use crate::error::{Context, Error, Result};
 use crate::layer::tar::{Member, Members, TarIndex};
-use crate::layer::{decode, pour};
+use crate::layer::{Compression, decode, pour};
 use crate::name::DaemonImage;
 use crate::transport::files::Files;
 
@@ -29,10 +29,11 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Reads an archive to its end. `take` gets each large file, decompressed, and says how many bytes that were.
+    /// Reads an archive to its end. `take` gets each large file, decompressed, with its length where the archive tells
+    /// that, and says how many bytes it were.
     pub fn of(
         archive: impl Read + Send,
-        mut take: impl FnMut(&mut (dyn Read + Send)) -> Result<u64>,
+        mut take: impl FnMut(&mut (dyn Read + Send), Option<u64>) -> Result<u64>,
     ) -> Result<Self> {
         let mut survey = Survey::default();
         let mut kept = 0;
@@ -41,7 +42,8 @@ impl Survey {
             if let Member::File { at, size, .. } = member {
                 if size > SMALL {
                     let mut plain = decode(&mut members).cannot("read", "the archive")?;
-                    survey.large.insert(at, take(&mut plain)?);
+                    let is_plain = plain.compression() == Some(Compression::None);
+                    survey.large.insert(at, take(&mut plain, is_plain.then_some(size))?);
                 } else {
                     kept += size;
                     if kept > MAX_KEPT {

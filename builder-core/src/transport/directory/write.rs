@@ -2,17 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::error::{Context, Error, Result};
 use crate::layer::pour;
 use crate::oci::{Descriptor, Digest, Format};
+use crate::sys::lock::Claim;
 use crate::transport::directory::{VERSION, instance_name, signature_name};
-use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
+use crate::transport::sink::{Outgoing, Part, Role, Signatures, Sink, Wants};
 use crate::transport::source::RawManifest;
 use crate::transport::unfinished::{self, Unfinished, Waiting};
+
+/// What is locked while an image is written, and goes afterwards.
+const LOCK: &str = ".kiln-lock";
+
+/// How often a directory is made that another takes away at the same time.
+const MOST_TRIES: u32 = 100;
 
 /// A directory that gets one image. Its files get their names when the manifest comes: a copy that fails leaves what
 /// was there before.
@@ -22,6 +29,8 @@ pub(crate) struct DirSink {
     waiting: Waiting,
     /// Whether the directory was made for this.
     made: bool,
+    /// Another image waits for its turn: what it has in common with this one would go with the rest of this.
+    alone: Option<Claim>,
     written: Mutex<Written>,
 }
 
@@ -36,18 +45,25 @@ impl DirSink {
     /// Opens a directory that is empty or has an image already, making it if it does not exist.
     pub fn open(path: &Path) -> Result<Self> {
         let made = !path.exists();
-        fs::create_dir_all(path).cannot("make the directory", path.display())?;
+        let alone = alone(path).cannot("make the directory", path.display())?;
         unfinished::sweep(path);
-        let mut items = fs::read_dir(path).cannot("read", path.display())?;
+        let is_lock = |item: &fs::DirEntry| item.file_name() == LOCK;
+        let mut items = fs::read_dir(path).cannot("read", path.display())?.flatten();
+        let occupied = items.any(|item| !is_lock(&item));
         let marked =
             fs::read(path.join("version")).is_ok_and(|text| text.starts_with(b"Directory Transport Version"));
-        if !marked && items.next().is_some() {
+        if occupied && !marked {
             return Err(Error::invalid(format!("cannot write an image into `{}`", path.display()))
                 .because("the directory has other files in it")
                 .hint("name a new directory"));
         }
-        let sink =
-            DirSink { path: path.to_owned(), waiting: Waiting::default(), made, written: Mutex::default() };
+        let sink = DirSink {
+            path: path.to_owned(),
+            waiting: Waiting::default(),
+            made,
+            alone: Some(alone),
+            written: Mutex::default(),
+        };
         sink.put("version".into(), VERSION.as_bytes())?;
         Ok(sink)
     }
@@ -117,6 +133,10 @@ impl Sink for DirSink {
         }
     }
 
+    fn signatures(&self) -> Signatures {
+        Signatures::Kept
+    }
+
     fn put_signatures(&self, _manifest: Digest, signatures: &[Vec<u8>]) -> Result<()> {
         self.written().signatures = signatures.to_vec();
         Ok(())
@@ -139,9 +159,22 @@ impl Sink for DirSink {
 impl Drop for DirSink {
     fn drop(&mut self) {
         self.waiting.drop_all();
+        self.alone.take();
         if self.made {
             // One with an image in it is not empty, and stays.
             let _ = fs::remove_dir(&self.path);
+        }
+    }
+}
+
+/// Makes a directory and waits until no other image is written into it.
+fn alone(path: &Path) -> io::Result<Claim> {
+    let mut tries = 0..MOST_TRIES;
+    loop {
+        match fs::create_dir_all(path).and_then(|()| Claim::wait(&path.join(LOCK))) {
+            // The one before us made the directory, and has failed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries.next().is_some() => {}
+            alone => return alone,
         }
     }
 }

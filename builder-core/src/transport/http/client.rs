@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ureq::http::{self, HeaderMap};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, SocksConnector, TcpConnector};
 use ureq::{Agent, BodyReader, Proxy, ProxyProtocol, SendBody};
 
 use super::chunks::LargeChunks;
@@ -44,10 +44,23 @@ const IDLE: usize = 16;
 enum Way {
     /// By itself.
     Direct,
-    /// By a connection that a proxy makes (`CONNECT`).
+    /// By a connection that a proxy makes: `CONNECT`, or SOCKS.
     Tunnel(String),
     /// A proxy is handed the request (RFC 9112, 3.2.2).
     Forward(String),
+}
+
+impl Way {
+    /// The error with a hint, where somebody stands between who may be at fault.
+    fn tell(&self, error: Error) -> Error {
+        let (Way::Tunnel(text) | Way::Forward(text)) = self else { return error };
+        // Without the login that may be in it.
+        let Ok(proxy) = parse_proxy(text) else { return error };
+        let place = format!("{}:{}", proxy.host(), proxy.port());
+        error.hint(format!(
+            "the way there is through the proxy `{place}`: see what https_proxy, http_proxy and no_proxy are set to"
+        ))
+    }
 }
 
 /// What is asked for.
@@ -275,7 +288,8 @@ impl Client {
                 agent.run(built.body(SendBody::from_reader(reader)).map_err(invalid)?)
             }
         };
-        let (parts, body) = answer.map_err(|error| Failure::of_exchange(&host, error))?.into_parts();
+        let failed = |error| Failure::of_exchange(&host, error).under(|error| way.tell(error));
+        let (parts, body) = answer.map_err(failed)?.into_parts();
         Ok(Response { status: parts.status.as_u16(), url, headers: parts.headers, body: body.into_reader() })
     }
 
@@ -324,7 +338,7 @@ impl Client {
                 Agent::with_parts(config, chain, ProxyResolver::new(proxy.uri().clone()))
             }
             (None, _) => {
-                let chain = ().chain(ConnectProxyConnector::default());
+                let chain = ().chain(ConnectProxyConnector::default()).chain(SocksConnector::default());
                 let chain = chain.chain(TcpConnector::default());
                 let chain = chain.chain(TlsConnector::new(self.tls.clone(), identify)).chain(LargeChunks);
                 Agent::with_parts(config, chain, Remembering::default())
@@ -335,15 +349,19 @@ impl Client {
     }
 }
 
-/// Reads `[http://][user:password@]host[:port]`; what it says is in no message, since it may hold a password.
+/// Reads `[SCHEME://][user:password@]host[:port]`; what it says is in no message, since it may hold a password. The
+/// schemes are Go's: `http`, `https`, and `socks5` or `socks5h`, which both leave it to the proxy to find the server.
 fn parse_proxy(text: &str) -> Result<Proxy> {
-    let proxy = Proxy::new(text).ok().filter(|proxy| {
-        // The rest are kinds of SOCKS.
-        matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
+    let text = match text.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("socks5") => format!("socks5h://{rest}"),
+        _ => text.to_owned(),
+    };
+    let proxy = Proxy::new(&text).ok().filter(|proxy| {
+        matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https | ProxyProtocol::Socks5h)
     });
     proxy.ok_or_else(|| {
         Error::invalid("cannot use the proxy that is set")
-            .because("it is no address of the form http://HOST:PORT")
+            .because("it is no address of the form http://HOST:PORT, nor one of https:// or socks5://")
             .hint("see what https_proxy and http_proxy are set to: env | grep -i proxy")
     })
 }

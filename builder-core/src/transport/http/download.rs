@@ -97,6 +97,9 @@ impl<'a> Download<'a> {
                 std::thread::sleep(wait);
                 Ok(())
             }
+            Failure::Passing { error, .. } => {
+                Err(io::Error::other(error.hint("try again later; --retry N goes on for longer")))
+            }
             failure => Err(io::Error::other(failure.error())),
         }
     }

@@ -29,6 +29,15 @@ impl Failure {
         }
     }
 
+    /// The same once more, for another who waited for what failed.
+    pub fn again(&self) -> Failure {
+        match self {
+            Failure::Passing { error, wait } => Failure::Passing { error: error.again(), wait: *wait },
+            Failure::NotTls(error) => Failure::NotTls(error.again()),
+            Failure::Lasting(error) => Failure::Lasting(error.again()),
+        }
+    }
+
     /// The same failure with another sentence above it.
     pub fn under(self, above: impl FnOnce(Error) -> Error) -> Failure {
         match self {

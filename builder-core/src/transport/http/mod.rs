@@ -22,6 +22,7 @@ pub(crate) use download::Download;
 pub(crate) use failure::Failure;
 pub use retry::Retry;
 pub use tls::Tls;
+pub(crate) use trust::without_certificate;
 pub(crate) use url::{Url, escape};
 
 #[cfg(test)]

@@ -71,7 +71,8 @@ pub(super) fn directory(dir: &Path, found: &mut Found) -> Result<()> {
     paths.sort();
     for path in &paths {
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("crt") => found.authorities.extend(certificates(path)?),
+            // What is no certificate is passed over, as everywhere: [`without_certificate`] says where that is so.
+            Some("crt") => found.authorities.extend(parse(&read(path)?)),
             Some("cert") => {
                 let key = path.with_extension("key");
                 if !paths.contains(&key) {
@@ -90,6 +91,16 @@ pub(super) fn directory(dir: &Path, found: &mut Found) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The files of a directory that should name authorities and do not.
+pub(crate) fn without_certificate(dir: &Path) -> Vec<PathBuf> {
+    let items = fs::read_dir(dir).into_iter().flatten().flatten().map(|item| item.path());
+    let named = items.filter(|path| path.extension().is_some_and(|extension| extension == "crt"));
+    let mut found: Vec<PathBuf> =
+        named.filter(|path| read(path).is_ok_and(|pem| parse(&pem).next().is_none())).collect();
+    found.sort();
+    found
 }
 
 /// Reads a directory in the manner of `DOCKER_CERT_PATH`; a file that is not there says nothing.

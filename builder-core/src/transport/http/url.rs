@@ -28,11 +28,12 @@ impl Url {
             return Err(refuse("it is longer than any address should be"));
         }
         let text = text.split('#').next().unwrap_or(text);
-        let uri: Uri = text.parse().map_err(|_| refuse("it is no address"))?;
-        match uri.scheme_str() {
-            Some("http" | "https") => {}
-            _ => return Err(refuse("an address begins with http:// or https://")),
+        if !scheme(text)
+            .is_some_and(|scheme| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+        {
+            return Err(refuse("an address begins with http:// or https://"));
         }
+        let uri: Uri = text.parse().map_err(|_| refuse("it is no address"))?;
         match uri.authority() {
             Some(authority) if authority.as_str().contains('@') => {
                 Err(refuse("an address must hold no user and password"))
@@ -49,7 +50,7 @@ impl Url {
 
     /// Reads `location`, absolute or relative, as it stands in an answer from here.
     pub fn join(&self, location: &str) -> Result<Self> {
-        if location.starts_with("http://") || location.starts_with("https://") {
+        if scheme(location).is_some() {
             return Url::parse(location);
         }
         let scheme = self.0.scheme_str().unwrap_or("https");
@@ -117,6 +118,13 @@ impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// What stands before the colon of an absolute address (RFC 3986, section 3.1).
+fn scheme(address: &str) -> Option<&str> {
+    let (scheme, _) = address.split_once(':')?;
+    let fits = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    (fits && scheme.starts_with(|first: char| first.is_ascii_alphabetic())).then_some(scheme)
 }
 
 /// Escapes a value for a query or a form: all but RFC 3986's unreserved characters.

@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Barrier;
+use std::thread;
 
 use super::*;
 use crate::error::{Error, Kind, Result};
-use crate::event::Silent;
+use crate::event::{Meter, Silent};
 use crate::name::Pick;
-use crate::oci::Wanted;
-use crate::oci::{Descriptor, media_type};
+use crate::oci::{Descriptor, Index, Wanted, media_type};
 use crate::transport::copy::{choose, small_blob};
-use crate::transport::sink::{Meter, Outgoing, Part, Role, Sink};
+use crate::transport::sink::{Outgoing, Part, Role, Sink};
 use crate::transport::source::{RawManifest, Source};
 use crate::tree::Root;
 
@@ -135,7 +136,7 @@ fn writing_keeps_what_is_there_and_a_name_moves() {
     assert_eq!((found("a"), found("b")), (b"{  }".to_vec(), b"{ }".to_vec()));
     assert!(LayoutSink::open(Path::new("/proc/none"), None).is_err());
     fs::write(dir.path().join("mine"), "x").unwrap();
-    assert_eq!(LayoutSink::open(dir.path(), None).unwrap_err().kind(), Kind::Invalid);
+    drop(LayoutSink::open(dir.path(), None).unwrap());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
 }
 
@@ -146,7 +147,7 @@ fn a_blob_that_is_cut_short_is_not_published() {
     let whole = Descriptor::of(media_type::LAYER, b"whole");
     for content in ["who", "whole and more", "other"] {
         let meter = Meter::begin(&Silent, "copying blob x".into(), None);
-        let mut blob = Outgoing::known_as(Box::new(content.as_bytes()), &whole, meter);
+        let mut blob = Outgoing::known_as(content.as_bytes(), &whole, &meter);
         assert_eq!(sink.put_blob(&mut blob, Part::Other).unwrap_err().kind(), Kind::Corrupt, "{content}");
         assert!(!sink.has_blob(&whole, Part::Other).unwrap());
     }
@@ -156,7 +157,7 @@ fn a_blob_that_is_cut_short_is_not_published() {
 fn send(sink: &LayoutSink, content: &[u8]) -> Descriptor {
     let blob = Descriptor::of(media_type::LAYER, content);
     let meter = Meter::begin(&Silent, "copying blob x".into(), None);
-    sink.put_blob(&mut Outgoing::known_as(Box::new(content), &blob, meter), Part::Other).unwrap();
+    sink.put_blob(&mut Outgoing::known_as(content, &blob, &meter), Part::Other).unwrap();
     blob
 }
 
@@ -199,4 +200,32 @@ fn of_two_in_a_new_layout_one_may_fail() {
     assert!(path.join(blob_name(blob.digest)).is_file());
     assert!(fs::read_to_string(path.join("oci-layout")).unwrap().contains("1.0.0"));
     assert_eq!(open(&path, Pick::Only).unwrap().manifest().unwrap().bytes, b"{}");
+}
+
+#[test]
+fn many_begin_a_layout_at_once() {
+    // Once in some hundred times one took the marker of another for a file that has nothing to do with layouts; and one
+    // that failed took away what another had begun in.
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..200 {
+        let path = dir.path().join(format!("layout{round}"));
+        let start = Barrier::new(4);
+        thread::scope(|scope| {
+            for number in 0..4 {
+                let (path, start) = (&path, &start);
+                scope.spawn(move || {
+                    let bytes = format!("{{\"{number}\":1}}").into_bytes();
+                    let manifest = RawManifest { media_type: media_type::MANIFEST.into(), bytes };
+                    start.wait();
+                    let sink = LayoutSink::open(path, Some(format!("image{number}"))).unwrap();
+                    // Every other one fails.
+                    if number % 2 == 0 {
+                        sink.put_manifest(&manifest, Role::Named).unwrap();
+                    }
+                });
+            }
+        });
+        let index = fs::read(path.join("index.json")).unwrap();
+        assert_eq!(Index::parse(&index).unwrap().manifests.len(), 2, "round {round}");
+    }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::layer::pour;
 use crate::oci::{Descriptor, Format, Index, MAX_MANIFEST};
 use crate::store::images::REF_NAME;
@@ -20,6 +20,12 @@ const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// What the index is called while it is written; whoever writes it holds the layout's lock.
 const INDEX_UNFINISHED: &str = ".index.json.kiln";
 
+/// Where the blobs are.
+const BLOBS: &str = "blobs/sha256";
+
+/// How often a layout is made that another takes away at the same time.
+const MOST_TRIES: u32 = 100;
+
 /// The place of one image in a layout. Its blobs get their names when the manifest comes that names them: a copy that
 /// fails leaves nothing.
 #[derive(Debug)]
@@ -29,6 +35,8 @@ pub(crate) struct LayoutSink {
     waiting: Waiting,
     /// What there was not before; goes again unless an image is entered.
     made: Made,
+    /// Keeps others from taking the layout away, as they would after a failure.
+    in_use: Option<Lock>,
 }
 
 /// What was made for a layout.
@@ -43,40 +51,21 @@ enum Made {
 }
 
 impl LayoutSink {
-    /// Opens a layout, making it if it does not exist. An image that has `name` there loses it; without one, that which
-    /// has none goes.
+    /// Opens a layout, making it if it does not exist, also among other files, as Skopeo does. An image that has `name`
+    /// there loses it; without one, that which has none goes.
     pub fn open(path: &Path, name: Option<String>) -> Result<Self> {
-        let marker = path.join("oci-layout");
-        let is_new = !marker.exists();
-        // What a killed one of us made before the marker is no other's.
-        let ours = |item: &fs::DirEntry| item.file_name() == "blobs";
-        let others = || {
-            fs::read_dir(path).is_ok_and(|items| items.filter_map(io::Result::ok).any(|item| !ours(&item)))
+        let made = if path.join("oci-layout").exists() {
+            Made::Nothing
+        } else if path.exists() {
+            Made::Layout
+        } else {
+            Made::Directory
         };
-        if is_new {
-            unfinished::sweep(path);
-        }
-        if is_new && !path.join("index.json").exists() && others() {
-            return Err(Error::invalid(format!("cannot make an OCI layout in `{}`", path.display()))
-                .because("the directory has other files in it")
-                .hint("name a new directory"));
-        }
-        let made = match (path.exists(), is_new) {
-            (true, false) => Made::Nothing,
-            (true, true) => Made::Layout,
-            (false, _) => Made::Directory,
-        };
-        let sink = LayoutSink { path: path.to_owned(), name, waiting: Waiting::default(), made };
-        sink.prepare().cannot("make the OCI layout", path.display())?;
-        unfinished::sweep(&path.join("blobs/sha256"));
-        Ok(sink)
-    }
-
-    /// Makes what every layout has, where it is missing.
-    fn prepare(&self) -> io::Result<()> {
-        fs::create_dir_all(self.path.join("blobs/sha256"))?;
-        let marker = self.marker();
-        if marker.exists() { Ok(()) } else { write_marker(&self.path, &marker) }
+        let in_use = prepare(path).cannot("make the OCI layout", path.display())?;
+        // Where files that are not whole have names, the marker's may be among them.
+        unfinished::sweep(path);
+        unfinished::sweep(&path.join(BLOBS));
+        Ok(LayoutSink { path: path.to_owned(), name, waiting: Waiting::default(), made, in_use })
     }
 
     fn marker(&self) -> PathBuf {
@@ -95,40 +84,28 @@ impl LayoutSink {
 
     /// Begins a blob of unknown digest; it is published under [`blob_name`].
     pub fn blob(&self) -> io::Result<Unfinished> {
-        let place = self.path.join("blobs/sha256");
-        match Unfinished::begin(&place) {
-            // Someone who began with us has failed, and taken away what had no image in it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.prepare()?;
-                Unfinished::begin(&place)
-            }
-            begun => begun,
-        }
+        Unfinished::begin(&self.path.join(BLOBS))
     }
 
     /// Waits until nobody else changes the index.
     pub fn alone(&self) -> Result<Lock> {
-        let sentence = "lock the OCI layout";
-        self.prepare().cannot(sentence, self.path.display())?;
-        let alone =
-            lock::wait(&self.marker(), lock::Mode::Exclusive).cannot(sentence, self.path.display())?;
-        // It was taken away while we waited, and made by us, empty.
-        if fs::metadata(self.marker()).is_ok_and(|found| found.len() == 0) {
-            fs::write(self.marker(), MARKER).cannot("write", self.marker().display())?;
-        }
-        Ok(alone)
+        lock::wait(&self.marker(), lock::Mode::Exclusive).cannot("lock the OCI layout", self.path.display())
     }
 
-    /// Takes away a layout that was made for an image which did not come, unless someone else has one in it by now.
+    /// Takes away a layout that was made for an image which did not come, unless someone else has one in it, or wants
+    /// to have.
     fn unmake(&self) {
-        // Whoever enters an image holds this, and makes what is missing.
-        let Ok(Some(_alone)) = lock::attempt(&self.marker(), lock::Mode::Exclusive) else { return };
-        let blobs = self.path.join("blobs");
-        if self.path.join("index.json").exists() || fs::remove_dir(blobs.join("sha256")).is_err() {
+        let blobs = self.path.join(BLOBS);
+        let is_empty = || fs::read_dir(&blobs).is_ok_and(|mut items| items.next().is_none());
+        let is_ours = self.in_use.as_ref().is_some_and(Lock::is_alone);
+        if !is_ours || self.path.join("index.json").exists() || !is_empty() {
             return;
         }
-        // What is not empty stays.
-        let _ = fs::remove_dir(blobs).and_then(|()| fs::remove_file(self.marker()));
+        // The marker first: whoever comes once the directory of the blobs is gone makes both anew. What is not empty
+        // stays.
+        let _ = fs::remove_file(self.marker())
+            .and_then(|()| fs::remove_dir(&blobs))
+            .and_then(|()| fs::remove_dir(self.path.join("blobs")));
         if self.made == Made::Directory {
             let _ = fs::remove_dir(&self.path);
         }
@@ -187,7 +164,7 @@ impl Sink for LayoutSink {
     }
 
     fn put_blob(&self, blob: &mut Outgoing<'_>, _part: Part<'_>) -> Result<()> {
-        let place = || self.path.join("blobs/sha256");
+        let place = || self.path.join(BLOBS);
         let mut file = self.blob().cannot("write", place().display())?;
         pour(blob, &mut file).cannot("write", place().display())?;
         self.waiting.add(file, self.path.join(blob_name(blob.finish()?.digest)))
@@ -218,9 +195,38 @@ impl Drop for LayoutSink {
     }
 }
 
-/// Writes the file `oci-layout`, whole or not at all. One that another process was faster with stays, and its lock.
-fn write_marker(path: &Path, marker: &Path) -> io::Result<()> {
+/// Makes what every layout has, where it is missing. While the lock is held nobody takes it away; there is none where
+/// the file system locks no directories, and there nobody takes away anything.
+fn prepare(path: &Path) -> io::Result<Option<Lock>> {
+    let blobs = path.join(BLOBS);
+    let is_of_others =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists);
+    let mut tries = 0..MOST_TRIES;
+    loop {
+        let made = fs::create_dir_all(&blobs).and_then(|()| match lock::share_dir(&blobs) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Ok(None),
+            locked => locked.map(Some),
+        });
+        match made {
+            // Someone who began with us has failed, and takes away what he has made: it is there no more, or was there
+            // when we made it.
+            Err(error) if is_of_others(&error) && tries.next().is_some() => {}
+            made => {
+                let in_use = made?;
+                write_marker(path)?;
+                return Ok(in_use);
+            }
+        }
+    }
+}
+
+/// Writes the file `oci-layout`, whole or not at all. One that is there stays, and its lock.
+fn write_marker(path: &Path) -> io::Result<()> {
+    let marker = path.join("oci-layout");
+    if marker.exists() {
+        return Ok(());
+    }
     let mut file = Unfinished::begin(path)?;
     file.write_all(MARKER)?;
-    file.publish_new(marker)
+    file.publish_new(&marker)
 }

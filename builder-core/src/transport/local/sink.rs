@@ -5,12 +5,12 @@ use std::sync::Mutex;
 
 use crate::builder::Builder;
 use crate::error::{Context, Result};
-use crate::layer::{Checked, pour};
+use crate::layer::pour;
 use crate::oci::{Descriptor, Digest, Format};
 use crate::rootfs::trees;
 use crate::store::{Store, Work};
 use crate::transport::convert;
-use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
+use crate::transport::sink::{Outgoing, Part, Role, Signatures, Sink, Wants};
 use crate::transport::source::RawManifest;
 
 /// The place of one image in the store.
@@ -33,10 +33,7 @@ impl<'a> StoreSink<'a> {
 
     /// Whether the layer's tree is there; then it stays.
     fn has_tree(&self, chain: &[Digest]) -> Result<bool> {
-        if let Some(tree) = self.store().layer_tree(chain) {
-            self.store().lease(self.work, [tree.as_str()])?;
-        }
-        Ok(self.store().layer_tree(chain).is_some())
+        self.store().keep_layer_tree(self.work, chain)
     }
 }
 
@@ -63,6 +60,11 @@ impl Sink for StoreSink<'_> {
         Ok(())
     }
 
+    /// They have said what they can say when the image comes in, and nothing here reads them again.
+    fn signatures(&self) -> Signatures {
+        Signatures::LeftBehind
+    }
+
     fn has_blob(&self, blob: &Descriptor, part: Part<'_>) -> Result<bool> {
         // What is held first and looked for then cannot go in between.
         self.store().lease(self.work, [blob.digest.hex().as_str()])?;
@@ -73,8 +75,8 @@ impl Sink for StoreSink<'_> {
             && !self.has_tree(chain)?
         {
             let diff_id = *chain.last().expect("a layer is in its own chain");
-            let kept = Checked::new(self.store().open_blob(blob.digest)?, blob);
-            trees::unpack(self.builder, self.work, kept, blob, diff_id)?;
+            let kept = self.store().open_blob(blob.digest)?;
+            trees::unpack_kept(self.builder, self.work, kept, blob, diff_id)?;
         }
         Ok(true)
     }

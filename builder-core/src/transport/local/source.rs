@@ -73,8 +73,9 @@ impl<'a> StoreSource<'a> {
         for entry in self.store().image_entries()?.into_iter().take(MAX_LOOKED_AT) {
             let names = entry.names.iter().filter_map(|name| name.parse::<Reference>().ok());
             let places: BTreeSet<String> = names.map(|name| name.repository()).collect();
-            let Ok((manifest, _)) = self.store().read_image(entry.manifest.digest) else { continue };
-            let blobs: BTreeSet<Digest> = manifest.layers.iter().map(|layer| layer.digest).collect();
+            let read = |manifest: &Descriptor| self.store().read_image(manifest.digest).ok();
+            let layers = entry.manifests().filter_map(read).flat_map(|(manifest, _)| manifest.layers);
+            let blobs: BTreeSet<Digest> = layers.map(|layer| layer.digest).collect();
             found.extend(places.into_iter().map(|place| (place, blobs.clone())));
         }
         Ok(found)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Policy, Requirement, SignedBy, lookaside, refusal, signature};
+use super::{Policy, Requirement, SignedBy, refusal, signature};
 use crate::error::{Context, Error, Kind, Result};
 use crate::name::{Location, Reference};
 use crate::oci::{Descriptor, Digest};
@@ -14,7 +14,7 @@ const MAX_KEYS: u64 = 16 << 20;
 
 /// Puts the policy before a source: that of `named`, else the first of the usual files that is there.
 pub(crate) fn guarded<'a>(
-    settings: &'a RegistrySettings,
+    settings: &RegistrySettings,
     named: Option<&Path>,
     location: &Location,
     source: Box<dyn Source + 'a>,
@@ -25,13 +25,8 @@ pub(crate) fn guarded<'a>(
         match requirement {
             Requirement::Accept {} => {}
             Requirement::Reject {} => return Err(refusal(location, "the signature policy rejects it")),
-            Requirement::Sigstore(_) => {
-                return Err(Error::new(Kind::Unsupported, format!("cannot use `{location}`"))
-                    .because("the signature policy asks for a sigstore signature, and Kiln checks none")
-                    .hint(
-                        "ask for `signedBy` in policy.json, or name another policy: --signature-policy FILE",
-                    ));
-            }
+            Requirement::Sigstore(_) => return Err(unsupported(location, "sigstoreSigned")),
+            Requirement::BaseLayer(_) => return Err(unsupported(location, "signedBaseLayer")),
             Requirement::SignedBy(signed) => conditions.push(signed.clone()),
         }
     }
@@ -44,7 +39,17 @@ pub(crate) fn guarded<'a>(
             "the signature policy asks for signatures, and there are none in such a place",
         ));
     };
-    Ok(Box::new(Guarded { source, settings, location: location.clone(), name: name.clone(), conditions }))
+    Ok(Box::new(Guarded { source, location: location.clone(), name: name.clone(), conditions }))
+}
+
+/// The refusal of a location of which something is asked that is not checked here.
+fn unsupported(location: &Location, asked: &str) -> Error {
+    Error::new(Kind::Unsupported, format!("cannot use `{location}`"))
+        .because(format!("the signature policy asks for `{asked}`, which is not supported"))
+        .hint(
+            "ask for `signedBy` in policy.json, or name another policy: \
+            --signature-policy FILE (as skopeo: --policy FILE)",
+        )
 }
 
 fn read(settings: &RegistrySettings, named: Option<&Path>) -> Result<Option<Policy>> {
@@ -63,7 +68,6 @@ fn read(settings: &RegistrySettings, named: Option<&Path>) -> Result<Option<Poli
 /// A source whose images have to be signed.
 struct Guarded<'a> {
     source: Box<dyn Source + 'a>,
-    settings: &'a RegistrySettings,
     location: Location,
     name: Reference,
     conditions: Vec<SignedBy>,
@@ -76,7 +80,7 @@ impl Guarded<'_> {
             return Ok(());
         }
         let digest = manifest.digest();
-        let signatures = lookaside::signatures(self.settings, &self.name, digest)?;
+        let signatures = self.source.signatures(digest)?;
         if signatures.is_empty() {
             return Err(refusal(
                 &self.location,

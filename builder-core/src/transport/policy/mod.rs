@@ -5,7 +5,6 @@
 
 mod guard;
 mod identity;
-mod lookaside;
 mod signature;
 
 pub(crate) use guard::guarded;
@@ -45,6 +44,9 @@ pub(crate) enum Requirement {
     /// Known, and not done here.
     #[serde(rename = "sigstoreSigned")]
     Sigstore(serde_json::Value),
+    /// Known, and done by no tool yet.
+    #[serde(rename = "signedBaseLayer")]
+    BaseLayer(serde_json::Value),
 }
 
 /// Who has to have signed, and for which name.
@@ -65,7 +67,8 @@ impl Policy {
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let refuse = |why: String| {
             Error::corrupt(format!("cannot use the signature policy `{}`", path.display())).because(why).hint(
-                "correct it as containers-policy.json(5) says, or name another: --signature-policy FILE",
+                "correct it as containers-policy.json(5) says, or name another: \
+                --signature-policy FILE (as skopeo: --policy FILE)",
             )
         };
         let policy: Policy = serde_json::from_str(text).map_err(|cause| refuse(cause.to_string()))?;
@@ -148,9 +151,10 @@ fn scopes(location: &Location) -> (&'static str, Vec<String>) {
 
 /// The refusal of a location.
 fn refusal(location: &Location, why: impl Into<String>) -> Error {
-    Error::new(Kind::Denied, format!("cannot use `{location}`"))
-        .because(why.into())
-        .hint("see what policy.json asks of it, or name another policy: --signature-policy FILE")
+    Error::new(Kind::Denied, format!("cannot use `{location}`")).because(why.into()).hint(
+        "see what policy.json asks of it, or name another policy: \
+            --signature-policy FILE (as skopeo: --policy FILE)",
+    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::io::{Cursor, Read};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pgp::composed::{Deserializable, Message, SignedPublicKey};
+use pgp::composed::{Deserializable, Message, SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature, SignatureType};
 use pgp::types::{KeyDetails, Timestamp, VerifyingKey};
@@ -60,8 +60,7 @@ struct Name {
 
 /// What `signature` says, if one of `keys` (files of public keys, armoured or not) has signed it. Else why not.
 pub(crate) fn verify(signature: &[u8], keys: &[Vec<u8>]) -> Result<Claim, String> {
-    let (statement, by) = open(signature, keys)?;
-    let key = by.ok_or_else(|| "its signature is by none of the keys that the policy names".to_owned())?;
+    let (statement, key) = open(signature, keys)?;
     let statement: Statement = serde_json::from_slice(&statement)
         .map_err(|_| "what was signed is no statement about an image".to_owned())?;
     if statement.critical.kind != KIND {
@@ -72,7 +71,7 @@ pub(crate) fn verify(signature: &[u8], keys: &[Vec<u8>]) -> Result<Claim, String
 }
 
 /// The content of a signed message, and the fingerprint of the key that has signed it.
-fn open(signature: &[u8], keys: &[Vec<u8>]) -> Result<(Vec<u8>, Option<String>), String> {
+fn open(signature: &[u8], keys: &[Vec<u8>]) -> Result<(Vec<u8>, String), String> {
     let odd = |_| "its signature is no OpenPGP message".to_owned();
     let mut message = Message::from_bytes(Cursor::new(signature.to_vec())).map_err(odd)?;
     if message.is_compressed() {
@@ -88,6 +87,7 @@ fn open(signature: &[u8], keys: &[Vec<u8>]) -> Result<(Vec<u8>, Option<String>),
         return Err("what was signed is too large".to_owned());
     }
     let mut by = None;
+    let mut why = "its signature is by none of the keys that the policy names";
     for file in keys {
         let (found, _) = SignedPublicKey::from_reader_many(Cursor::new(file.as_slice()))
             .map_err(|_| "the file of keys that the policy names has none".to_owned())?;
@@ -96,9 +96,10 @@ fn open(signature: &[u8], keys: &[Vec<u8>]) -> Result<(Vec<u8>, Option<String>),
             if by.is_none() && signed_by(&message, &key) {
                 by = Some(format!("{:X}", key.fingerprint()));
             }
+            why = ended_since(&message, &key).unwrap_or(why);
         }
     }
-    Ok((content, by))
+    Ok((content, by.ok_or(why)?))
 }
 
 /// Whether a key, or a subkey of it that may sign, has signed the message, and both are good now.
@@ -106,8 +107,7 @@ fn signed_by(message: &Message<'_>, key: &SignedPublicKey) -> bool {
     if !key.details.revocation_signatures.is_empty() || key.verify_bindings().is_err() {
         return false;
     }
-    let certifications = key.details.users.iter().flat_map(|user| &user.signatures);
-    let own = newest(certifications.chain(&key.details.direct_signatures));
+    let own = newest_of(key);
     if own.is_none_or(|own| ended(own, &key.primary_key)) {
         return false;
     }
@@ -115,11 +115,35 @@ fn signed_by(message: &Message<'_>, key: &SignedPublicKey) -> bool {
         return true;
     }
     key.public_subkeys.iter().any(|subkey| {
-        let revoked = subkey.signatures.iter().any(|s| s.typ() == Some(SignatureType::SubkeyRevocation));
         let binding = newest(&subkey.signatures);
         let may = binding.is_some_and(|binding| binding.key_flags().sign() && !ended(binding, &subkey.key));
-        !revoked && may && made(message, &subkey.key)
+        !is_revoked(subkey) && may && made(message, &subkey.key)
     })
+}
+
+/// What became of a key that has made the signature, and counts no more.
+fn ended_since(message: &Message<'_>, key: &SignedPublicKey) -> Option<&'static str> {
+    let subkey = key.public_subkeys.iter().find(|subkey| made(message, &subkey.key));
+    if subkey.is_none() && !made(message, &key.primary_key) {
+        return None;
+    }
+    if !key.details.revocation_signatures.is_empty() || subkey.is_some_and(is_revoked) {
+        return Some("the key that has made its signature was revoked");
+    }
+    let has_ended = newest_of(key).is_some_and(|own| ended(own, &key.primary_key));
+    let binding = subkey.and_then(|subkey| Some((newest(&subkey.signatures)?, subkey)));
+    (has_ended || binding.is_some_and(|(binding, subkey)| ended(binding, &subkey.key)))
+        .then_some("the key that has made its signature has expired")
+}
+
+/// What the key says of itself that holds now.
+fn newest_of(key: &SignedPublicKey) -> Option<&Signature> {
+    let certifications = key.details.users.iter().flat_map(|user| &user.signatures);
+    newest(certifications.chain(&key.details.direct_signatures))
+}
+
+fn is_revoked(subkey: &SignedPublicSubKey) -> bool {
+    subkey.signatures.iter().any(|signature| signature.typ() == Some(SignatureType::SubkeyRevocation))
 }
 
 /// Whether the key has made the signature over the message, in a form that counts, and it has not ended.

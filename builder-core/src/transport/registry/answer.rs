@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Kind};
 use crate::transport::http::{Failure, Response};
+use crate::transport::sink::FormRefused;
 
 /// The most that is read of an answer that says why something failed.
 const MAX_ERROR: u64 = 64 << 10;
@@ -46,12 +47,16 @@ pub(super) fn failure(response: Response, sentence: impl Into<String>, host: &st
                 .because(with("the registry does not allow it"))
                 .hint(format!("see as whom you are logged in: kiln login --get-login {host}")),
         ),
-        404 => Failure::Lasting(
-            error(Kind::NotFound)
-                .because(with("the registry does not have it"))
-                .hint("check the name and the tag: `kiln image tags NAME` lists what there is"),
+        404 => missing_as(
+            error(Kind::NotFound),
+            said.as_deref(),
+            "check the name and the tag: `kiln image tags NAME` lists what there is",
         ),
-        405 => Failure::Lasting(error(Kind::Unsupported).because(with("the registry does not do that"))),
+        405 => Failure::Lasting(
+            error(Kind::Unsupported)
+                .because(with("the registry does not do that"))
+                .hint(format!("ask whoever runs `{host}` whether it is read-only or has that switched off")),
+        ),
         429 => {
             let asked =
                 wait.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
@@ -67,10 +72,35 @@ pub(super) fn failure(response: Response, sentence: impl Into<String>, host: &st
                 .hint("try again later; --retry N goes on for longer");
             Failure::Passing { error, wait }
         }
-        _ => Failure::Lasting(
+        _ => Failure::Lasting(misled(
             error(Kind::Io).because(with(&format!("the registry answers with status {status}"))),
-        ),
+            host,
+        )),
     }
+}
+
+/// The failure that an answer with status 404 is, with a hint of its own.
+pub(super) fn missing(response: Response, sentence: impl Into<String>, hint: &str) -> Failure {
+    let said = words(&response.excerpt(MAX_ERROR));
+    missing_as(Error::new(Kind::NotFound, sentence.into()), said.as_deref(), hint)
+}
+
+/// The failure that a registry's refusal of a manifest of OCI's form is.
+pub(super) fn form_refused(response: Response, sentence: impl Into<String>) -> Failure {
+    let said = words(&response.excerpt(MAX_ERROR)).map(|said| format!(": {said}")).unwrap_or_default();
+    let why = FormRefused(format!("the registry does not take it{said}"));
+    let error = Error::new(Kind::Unsupported, sentence.into()).because(why);
+    Failure::Lasting(error.hint("it may take Docker's form: --format v2s2"))
+}
+
+fn missing_as(error: Error, said: Option<&str>, hint: &str) -> Failure {
+    let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+    Failure::Lasting(error.because(format!("the registry does not have it{said}")).hint(hint))
+}
+
+/// With a hint, where `host` says what no registry should.
+pub(super) fn misled(error: Error, host: &str) -> Error {
+    error.hint(format!("see whether `{host}` is a registry; if it is, tell whoever runs it what it answers"))
 }
 
 /// What an answer says, in one line, without what a terminal would obey.

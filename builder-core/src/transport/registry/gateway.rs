@@ -14,7 +14,7 @@ use crate::event::{Event, Reporter};
 use crate::name::{self, Ask, Endpoint, Meant, Reference, Registries};
 use crate::settings::RegistrySettings;
 use crate::sys::lock;
-use crate::transport::http::{Client, Tls};
+use crate::transport::http::{Client, Tls, without_certificate};
 use crate::transport::unfinished::Unfinished;
 
 /// The largest configuration file that is read, bytes.
@@ -85,6 +85,11 @@ impl<'a> Gateway<'a> {
         written.cannot("write", path.display())
     }
 
+    /// What is known of registries.
+    pub fn settings(&self) -> &'a RegistrySettings {
+        self.settings
+    }
+
     /// Where `name` is pulled from: its mirrors, then its registry.
     pub fn to_pull(&self, name: &Reference) -> Result<Vec<Repository<'a>>> {
         let endpoints = self.registries.to_pull(name)?;
@@ -100,7 +105,10 @@ impl<'a> Gateway<'a> {
     pub fn to_log_in(&self, host: &str, credentials: &Credentials) -> Result<Repository<'a>> {
         // Any name will do: only the root of the server is asked for.
         let name: Reference = format!("{host}/login").parse()?;
-        let mut repository = self.repository_without_login(self.registries.to_push(&name)?, Action::Pull);
+        let endpoint = self.registries.to_push(&name)?;
+        // Where nobody listens, who has just typed a password is told at once, as with a mirror.
+        let endpoint = Endpoint { primary: false, ..endpoint };
+        let mut repository = self.repository_without_login(endpoint, Action::Pull);
         repository.login = Some(credentials.clone());
         repository.scopes.clear();
         Ok(repository)
@@ -164,9 +172,16 @@ impl<'a> Gateway<'a> {
                 bundle_dirs: self.settings.bundle_dirs.clone(),
                 ..Tls::default()
             };
+            for path in tls.directories.iter().flat_map(|dir| without_certificate(dir)) {
+                let text = format!(
+                    "the certificate `{}` is passed over: there is none in PEM form in it",
+                    path.display()
+                );
+                self.reporter.report(Event::warning(text));
+            }
             let client = Client::new(tls, self.settings.proxies.clone());
             let bearer = self.access.bearer.clone().filter(|_| named);
-            Arc::new(Server::new(host.to_owned(), name::api_host(host), client, insecure, bearer))
+            Arc::new(Server::new(host.to_owned(), name::api_host(host), client, insecure, named, bearer))
         };
         servers.entry((host.to_owned(), insecure, named)).or_insert_with(make).clone()
     }

@@ -8,6 +8,7 @@ mod access;
 mod answer;
 mod challenge;
 mod gateway;
+mod lookaside;
 mod referrers;
 mod repository;
 mod server;

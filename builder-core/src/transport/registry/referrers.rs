@@ -37,7 +37,7 @@ impl Repository<'_> {
     fn page(&self, path: &str, subject: Digest) -> Result<Option<(Index, Option<String>)>> {
         let sentence = || format!("cannot list what refers to `{subject}`");
         let accept = [("accept", media_type::INDEX.to_owned())];
-        self.retry.run(self.reporter, &format!("listing what refers to {subject}"), || {
+        self.again(&format!("listing what refers to {subject}"), || {
             let response = self.call(Method::Get, path, &accept, &[])?;
             match response.status {
                 200 => {}
@@ -46,7 +46,8 @@ impl Repository<'_> {
                 _ => return Err(answer::failure(response, sentence(), self.host())),
             }
             let next = response.header("link").and_then(super::repository::next_page);
-            let next = next.map(|link| response.url.join(link)).transpose().map_err(Failure::Lasting)?;
+            let next = next.map(|link| response.url.join(link)).transpose();
+            let next = next.map_err(|cause| Failure::Lasting(Error::corrupt(sentence()).because(cause)))?;
             let next = next.filter(|next| next.same_origin(&response.url));
             let next = next.map(|next| next.path_and_query().to_owned());
             let index = Index::parse(&response.bytes(MAX_MANIFEST)?);

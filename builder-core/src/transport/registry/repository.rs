@@ -68,6 +68,15 @@ impl<'a> Repository<'a> {
         }
     }
 
+    /// Does `attempt`, again where that may help; `what` is told before: `reading the manifest …`.
+    pub(super) fn again<T>(&self, what: &str, attempt: impl FnMut() -> Result<T, Failure>) -> Result<T> {
+        let done = self.retry.run(self.reporter, what, attempt);
+        done.map_err(|error| match error.kind() {
+            Kind::Corrupt => answer::misled(error, self.host()),
+            _ => error,
+        })
+    }
+
     /// The manifest or index the name means.
     pub fn manifest(&self) -> Result<RawManifest> {
         self.manifest_of(&self.wanted(), self.name.digest())
@@ -84,7 +93,7 @@ impl<'a> Repository<'a> {
         } else {
             self.name.to_string()
         };
-        self.retry.run(self.reporter, &format!("reading the manifest of {object}"), || {
+        self.again(&format!("reading the manifest of {object}"), || {
             self.try_manifest(wanted, digest, &object)
         })
     }
@@ -141,7 +150,7 @@ impl<'a> Repository<'a> {
         let wanted = manifest.map_or_else(|| self.wanted(), |digest| digest.to_string());
         let path = self.path(&format!("manifests/{wanted}"));
         let sentence = || format!("cannot find `{}`", self.name);
-        let found = self.retry.run(self.reporter, &format!("finding {}", self.name), || {
+        let found = self.again(&format!("finding {}", self.name), || {
             let response = self.call(Method::Head, &path, &accept, &[])?;
             match response.status {
                 200 => Ok(Some(response.header("docker-content-digest").and_then(|text| text.parse().ok()))),
@@ -180,7 +189,7 @@ impl<'a> Repository<'a> {
     /// Whether a blob of this digest, and of this size where it is known, is there.
     pub(super) fn has(&self, digest: Digest, size: Option<u64>) -> Result<bool> {
         let path = self.path(&format!("blobs/{digest}"));
-        self.retry.run(self.reporter, &format!("finding blob {digest}"), || {
+        self.again(&format!("finding blob {digest}"), || {
             let response = self.call(Method::Head, &path, &[], &[])?;
             match response.status {
                 // One of another length is damaged, and sent again.
@@ -198,13 +207,17 @@ impl<'a> Repository<'a> {
         let mut path = self.path("tags/list?n=1000");
         for _ in 0..MAX_PAGES {
             let what = format!("listing the tags of {}", self.name.repository());
-            let (page, next) = self.retry.run(self.reporter, &what, || {
+            let (page, next) = self.again(&what, || {
                 let response = self.call(Method::Get, &path, &[], &[])?;
-                if response.status != 200 {
-                    return Err(answer::failure(response, sentence(), self.host()));
+                match response.status {
+                    200 => {}
+                    404 => return Err(answer::missing(response, sentence(), "check the name: HOST/PATH")),
+                    _ => return Err(answer::failure(response, sentence(), self.host())),
                 }
                 let next = response.header("link").and_then(next_page).map(|link| response.url.join(link));
-                let next = next.transpose().map_err(Failure::Lasting)?;
+                let next = next.transpose();
+                let next =
+                    next.map_err(|cause| Failure::Lasting(Error::corrupt(sentence()).because(cause)))?;
                 let own = next.as_ref().is_none_or(|next| next.same_origin(&response.url));
                 if !own {
                     let error = Error::corrupt(sentence()).because("the next page is on another server");
@@ -225,7 +238,7 @@ impl<'a> Repository<'a> {
                 _ => return Ok(tags),
             }
         }
-        Err(Error::corrupt(sentence()).because("the list has no end"))
+        Err(answer::misled(Error::corrupt(sentence()).because("the list has no end"), self.host()))
     }
 
     /// Deletes the image the name means, by its digest: every tag of it goes. Gives the digest.
@@ -236,10 +249,12 @@ impl<'a> Repository<'a> {
             None => self.digest()?,
         };
         let Some(digest) = digest else {
-            return Err(Error::new(Kind::NotFound, sentence()).because("the registry does not have it"));
+            return Err(Error::new(Kind::NotFound, sentence())
+                .because("the registry does not have it")
+                .hint(format!("see what there is: kiln image tags docker://{}", self.name.repository())));
         };
         let path = self.path(&format!("manifests/{digest}"));
-        self.retry.run(self.reporter, &format!("deleting {}", self.name), || {
+        self.again(&format!("deleting {}", self.name), || {
             let response = self.call(Method::Delete, &path, &[], &[])?;
             match response.status {
                 200..=299 => Ok(()),
@@ -257,7 +272,7 @@ impl<'a> Repository<'a> {
     /// Asks the server's root whether it is a registry that lets us in, as `login` does.
     pub fn greet(&self) -> Result<()> {
         let sentence = || format!("cannot log in to `{}`", self.host());
-        self.retry.run(self.reporter, &format!("logging in to {}", self.host()), || {
+        self.again(&format!("logging in to {}", self.host()), || {
             let response = self.call(Method::Get, "/v2/", &[], &[])?;
             match response.status {
                 200 => Ok(()),
@@ -267,7 +282,9 @@ impl<'a> Repository<'a> {
                         .hint(format!("try again with another one: kiln login -u USER {}", self.host())),
                 )),
                 404 => Err(Failure::Lasting(
-                    Error::new(Kind::NotFound, sentence()).because("there is no registry at that address"),
+                    Error::new(Kind::NotFound, sentence())
+                        .because("there is no registry at that address")
+                        .hint("check the name and the port: HOST:PORT"),
                 )),
                 _ => Err(answer::failure(response, sentence(), self.host())),
             }

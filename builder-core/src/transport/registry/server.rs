@@ -1,9 +1,9 @@
 //! One server that holds repositories: which scheme it speaks, how it wants to be asked, and the tokens it gave.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::answer;
 use super::challenge::{self, Challenge};
 use super::token::{self, Ask, Token};
 use crate::auth::{BearerToken, Credentials};
@@ -20,14 +20,16 @@ pub(crate) struct Server {
     client: Client,
     /// Whether plain HTTP will do where it speaks no TLS.
     insecure: bool,
+    /// Whether it is the registry that a name means, and no mirror of it.
+    named: bool,
     /// What is sent in place of any login.
     bearer: Option<BearerToken>,
     /// Whether it speaks TLS, once known.
     secure: OnceLock<bool>,
     /// Held by the one who finds out; whether it is known to speak no TLS, if anything.
     trying: Mutex<bool>,
-    /// How often that failed.
-    failures: AtomicUsize,
+    /// How often that failed, and why the last time.
+    failed: Mutex<(usize, Option<Failure>)>,
     challenge: Mutex<Option<Challenge>>,
     tokens: Mutex<HashMap<String, Token>>,
 }
@@ -56,11 +58,12 @@ impl Server {
         api: String,
         client: Client,
         insecure: bool,
+        named: bool,
         bearer: Option<BearerToken>,
     ) -> Self {
-        let (secure, trying, failures) = (OnceLock::new(), Mutex::default(), AtomicUsize::new(0));
+        let (secure, trying, failed) = (OnceLock::new(), Mutex::default(), Mutex::default());
         let (challenge, tokens) = (Mutex::default(), Mutex::default());
-        Server { host, api, client, insecure, bearer, secure, trying, failures, challenge, tokens }
+        Server { host, api, client, insecure, named, bearer, secure, trying, failed, challenge, tokens }
     }
 
     /// `HOST[:PORT]`, as image names have it.
@@ -71,16 +74,9 @@ impl Server {
     /// Sends a request, logging in where the server wants that.
     pub fn call(&self, call: &Call<'_>, login: Option<&Credentials>) -> Result<Response, Failure> {
         let on = |secure| Url::on(&self.api, secure, call.path).map_err(Failure::Lasting);
-        let answer = match self.secure.get() {
+        match self.secure.get() {
             Some(secure) => self.authorized(&on(*secure)?, call, login),
             None => self.first(&on, call, login),
-        };
-        match answer {
-            // Nobody was ever there: waiting will not help.
-            Err(Failure::Passing { error, .. }) if self.secure.get().is_none() && refused(&error) => {
-                Err(Failure::Lasting(error.hint(format!("see whether a registry runs at `{}`", self.host))))
-            }
-            answer => answer,
         }
     }
 
@@ -92,16 +88,16 @@ impl Server {
         call: &Call<'_>,
         login: Option<&Credentials>,
     ) -> Result<Response, Failure> {
-        let failed_before = self.failures.load(Ordering::Relaxed);
+        let failed_before = lock(&self.failed).0;
         let mut plain = lock(&self.trying);
         if *plain || self.secure.get().is_some() {
             drop(plain);
             return self.authorized(&on(self.secure.get().copied().unwrap_or(false))?, call, login);
         }
-        if self.failures.load(Ordering::Relaxed) != failed_before {
-            let error = Error::new(Kind::Io, format!("cannot reach the registry `{}`", self.host))
-                .because("another request to it has just failed");
-            return Err(Failure::Passing { error, wait: None });
+        if let (number, Some(failure)) = &*lock(&self.failed)
+            && *number != failed_before
+        {
+            return Err(failure.again());
         }
         let mut answer = self.authorized(&on(true)?, call, login);
         if self.insecure
@@ -119,10 +115,25 @@ impl Server {
                 answer = plainly;
             }
         }
-        if self.secure.get().is_none() {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+        answer.map_err(|failure| self.unanswered(failure))
+    }
+
+    /// A first request has failed: those who wait for it are told the same.
+    fn unanswered(&self, failure: Failure) -> Failure {
+        if self.secure.get().is_some() {
+            return failure;
         }
-        answer
+        let failure = match failure {
+            Failure::Passing { error, wait } if refused(&error) => {
+                let error = error.hint(format!("see whether a registry runs at `{}`", self.host));
+                // A registry that a script has just started may be there in a moment; for a mirror nobody waits.
+                if self.named { Failure::Passing { error, wait } } else { Failure::Lasting(error) }
+            }
+            failure => failure,
+        };
+        let mut failed = lock(&self.failed);
+        *failed = (failed.0 + 1, Some(failure.again()));
+        failure
     }
 
     /// Sends a request to `url`, a second time if the first answer says how to log in.
@@ -153,7 +164,9 @@ impl Server {
         request.headers = call.headers.to_vec();
         request.authorization = authorization;
         if call.method == Method::Get || call.method == Method::Head {
-            return self.client.follow(request);
+            let response = self.client.follow(request)?;
+            let stranger = !response.url.same_origin(url);
+            return self.own_login(response, stranger);
         }
         if !call.body.is_empty() {
             request.body = Body::Bytes(call.body);
@@ -174,7 +187,20 @@ impl Server {
             let url = request.url.clone();
             request.authorization = self.authorization(&url, scopes, login)?;
         }
-        self.client.send(request)
+        let stranger = request.stranger;
+        self.own_login(self.client.send(request)?, stranger)
+    }
+
+    /// The answer, unless it is a stranger's, to whom this server leads, and who wants a login that he does not get.
+    fn own_login(&self, response: Response, stranger: bool) -> Result<Response, Failure> {
+        if response.status != 401 || !stranger {
+            return Ok(response);
+        }
+        let other = format!("{}:{}", response.url.host(), response.url.port());
+        let error =
+            Error::new(Kind::Denied, format!("cannot follow the registry `{}` to `{other}`", self.host))
+                .because("it wants a login there, and credentials go to nobody but the registry");
+        Err(Failure::Lasting(answer::misled(error, &self.host)))
     }
 
     /// Whether an address is on this server.
@@ -205,13 +231,9 @@ impl Server {
                 // For what has no scope of ours, such as a bare `/v2/`, the registry's own words are used.
                 let own: Vec<String> = scope.into_iter().filter(|_| scopes.is_empty()).collect();
                 let scopes = if scopes.is_empty() { own.as_slice() } else { scopes };
-                let ask = Ask {
-                    realm: &realm,
-                    service: service.as_deref(),
-                    scopes,
-                    registry: url,
-                    credentials: login,
-                };
+                let service = service.as_deref();
+                let (host, registry) = (self.host.as_str(), url);
+                let ask = Ask { realm: &realm, service, scopes, host, registry, credentials: login };
                 let token = token::fetch(&self.client, &ask)?;
                 let header = token.header().map(str::to_owned);
                 lock(&self.tokens).insert(key, token);

@@ -4,11 +4,12 @@ use std::sync::Mutex;
 
 use super::gateway::Action;
 use super::upload::is_cut;
-use super::{Gateway, Repository};
+use super::{Gateway, Repository, lookaside};
 use crate::error::{Error, Result};
 use crate::name::Reference;
-use crate::oci::{Descriptor, Format};
-use crate::transport::sink::{Outgoing, Part, Role, Sink, Wants};
+use crate::oci::{Descriptor, Digest, Format};
+use crate::settings::RegistrySettings;
+use crate::transport::sink::{Outgoing, Part, Role, Signatures, Sink, Wants};
 use crate::transport::source::RawManifest;
 
 /// How many blobs are sent at a time, unless a command says otherwise.
@@ -20,7 +21,8 @@ pub(crate) struct RegistrySink<'a> {
     /// How many blobs are sent at a time.
     lanes: usize,
     /// Blobs known to be there, by their digests: a layer may be in an image several times.
-    there: Mutex<Vec<crate::oci::Digest>>,
+    there: Mutex<Vec<Digest>>,
+    settings: &'a RegistrySettings,
 }
 
 impl<'a> RegistrySink<'a> {
@@ -28,7 +30,7 @@ impl<'a> RegistrySink<'a> {
     pub fn open(gateway: &Gateway<'a>, name: &Reference) -> Result<Self> {
         let repository = gateway.to_change(name, Action::Push)?;
         let lanes = gateway.parallel().unwrap_or(LANES).max(1);
-        Ok(RegistrySink { repository, lanes, there: Mutex::default() })
+        Ok(RegistrySink { repository, lanes, there: Mutex::default(), settings: gateway.settings() })
     }
 
     /// Fails if the image was to be stored under a digest that it has not.
@@ -100,6 +102,14 @@ impl Sink for RegistrySink<'_> {
 
     fn put_blob(&self, blob: &mut Outgoing<'_>, _part: Part<'_>) -> Result<()> {
         self.repository.put_blob(blob)
+    }
+
+    fn signatures(&self) -> Signatures {
+        Signatures::Kept
+    }
+
+    fn put_signatures(&self, manifest: Digest, signatures: &[Vec<u8>]) -> Result<()> {
+        lookaside::write(self.settings, self.repository.name(), manifest, signatures)
     }
 
     fn has_manifest(&self, manifest: &RawManifest, role: Role) -> Result<bool> {

@@ -2,11 +2,12 @@
 
 use std::sync::OnceLock;
 
-use super::{Gateway, Repository};
+use super::{Gateway, Repository, lookaside};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Reporter};
 use crate::name::Reference;
-use crate::oci::Descriptor;
+use crate::oci::{Descriptor, Digest};
+use crate::settings::RegistrySettings;
 use crate::transport::source::{Content, RawManifest, Source};
 
 /// How many blobs are fetched at a time, unless a command says otherwise: as many as the field's tools use.
@@ -22,6 +23,7 @@ pub(crate) struct RegistrySource<'a> {
     manifest: OnceLock<RawManifest>,
     /// How many blobs are fetched at a time.
     lanes: usize,
+    settings: &'a RegistrySettings,
     reporter: &'a dyn Reporter,
 }
 
@@ -36,6 +38,7 @@ impl<'a> RegistrySource<'a> {
             chosen: OnceLock::new(),
             manifest: OnceLock::new(),
             lanes,
+            settings: gateway.settings(),
             reporter,
         })
     }
@@ -97,5 +100,10 @@ impl Source for RegistrySource<'_> {
 
     fn repositories(&self, _blob: &Descriptor) -> Vec<String> {
         vec![self.repository().name().repository()]
+    }
+
+    /// Those that belong to where the image was found: a mirror's are the mirror's own.
+    fn signatures(&self, manifest: Digest) -> Result<Vec<Vec<u8>>> {
+        lookaside::read(self.settings, self.repository().name(), manifest)
     }
 }

@@ -1,7 +1,13 @@
 //! Challenges, hosts that belong together, and what servers say.
 
+use std::fs;
+
 use super::challenge::{Challenge, choose};
-use super::{answer, token};
+use super::{answer, lookaside, token};
+use crate::error::Kind;
+use crate::name::Reference;
+use crate::oci::Digest;
+use crate::settings::RegistrySettings;
 
 #[test]
 fn a_challenge_is_read_in_all_its_spellings() {
@@ -69,4 +75,38 @@ fn what_a_server_says_is_one_harmless_line() {
     for empty in ["", "<html>", "[]", "{}", r#"{"errors":[]}"#, r#"{"errors":7}"#] {
         assert_eq!(said(empty), None, "{empty}");
     }
+}
+
+#[test]
+fn signatures_are_where_the_nearest_entry_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |below: &str| dir.path().join(below);
+    let conf = "default-docker:
+  sigstore: file://DIR/rest
+docker:
+  a.example:
+    lookaside: file://DIR/read
+    sigstore: file://DIR/older
+    lookaside-staging: file://DIR/written/
+  a.example/empty: {}
+  a.example/server:
+    lookaside: https://s.example/
+";
+    fs::create_dir(at("conf")).unwrap();
+    fs::write(at("conf/all.yaml"), conf.replace("DIR", &dir.path().display().to_string())).unwrap();
+    let settings = RegistrySettings { signature_dirs: vec![at("conf")], ..RegistrySettings::default() };
+    let digest = Digest::of(b"");
+    let name = |text: &str| text.parse::<Reference>().unwrap();
+    let signatures = |count: u8| (0..count).map(|number| vec![number]).collect::<Vec<_>>();
+    let write = |text: &str, count| lookaside::write(&settings, &name(text), digest, &signatures(count));
+    write("a.example/empty", 3).unwrap();
+    write("a.example/empty", 2).unwrap();
+    assert_eq!(lookaside::read(&settings, &name("a.example/empty"), digest).unwrap(), signatures(0));
+    fs::rename(at("written"), at("read")).unwrap();
+    assert_eq!(lookaside::read(&settings, &name("a.example/empty:x"), digest).unwrap(), signatures(2));
+    assert_eq!(lookaside::read(&settings, &name("a.example/other"), digest).unwrap(), signatures(0));
+    write("b.example:5000/x/y", 1).unwrap();
+    assert!(at(&format!("rest/x/y@sha256={}/signature-1", digest.hex())).exists());
+    assert_eq!(lookaside::read(&settings, &name("b.example/x/y"), digest).unwrap(), signatures(1));
+    assert_eq!(write("a.example/server", 1).unwrap_err().kind(), Kind::Unsupported);
 }

@@ -40,6 +40,8 @@ pub(super) struct Ask<'a> {
     pub service: Option<&'a str>,
     /// `repository:PATH:pull,push` and the like.
     pub scopes: &'a [String],
+    /// The registry as image names have it.
+    pub host: &'a str,
     /// The registry that named the service.
     pub registry: &'a Url,
     pub credentials: Option<&'a Credentials>,
@@ -57,7 +59,7 @@ struct Answer {
 
 /// Fetches a token.
 pub(super) fn fetch(client: &Client, ask: &Ask<'_>) -> Result<Token, Failure> {
-    let host = ask.registry.host();
+    let host = ask.host;
     let sentence = || format!("cannot log in to `{host}`");
     let lead_astray = |why: String| {
         Failure::Lasting(
@@ -92,7 +94,7 @@ pub(super) fn fetch(client: &Client, ask: &Ask<'_>) -> Result<Token, Failure> {
                 .header("content-type", "application/x-www-form-urlencoded");
             request.stranger = !own;
             request.body = Body::Bytes(form.as_bytes());
-            client.send(request)?
+            client.send(request)
         }
         credentials => {
             let mut query: Vec<String> =
@@ -108,11 +110,18 @@ pub(super) fn fetch(client: &Client, ask: &Ask<'_>) -> Result<Token, Failure> {
             let mut request = Request::new(Method::Get, url);
             request.authorization = credentials.and_then(Credentials::basic);
             request.stranger = !own;
-            client.follow(request)?
+            client.follow(request)
         }
     };
+    let service_at = format!("{}:{}", realm.host(), realm.port());
+    let response = response.map_err(|failure| {
+        failure.under(|cause| {
+            let error = Error::new(cause.kind(), sentence()).because(cause);
+            error.hint(format!("see whether its token service runs at `{service_at}`"))
+        })
+    })?;
     if response.status != 200 {
-        return Err(answer::failure(response, sentence(), &host));
+        return Err(answer::failure(response, sentence(), host));
     }
     let answer: Answer = serde_json::from_slice(&response.bytes(MAX_ANSWER)?).map_err(|_| {
         Failure::Lasting(Error::corrupt(sentence()).because("the token service's answer is no token"))

@@ -57,7 +57,7 @@ impl Repository<'_> {
         let name = blob.known().map_or_else(|| "a new layer".to_owned(), |known| known.digest.to_string());
         let sentence = || format!("cannot send the blob `{name}` to `{}`", self.name().repository());
         let what = format!("sending the blob {name}");
-        let opened = self.retry.run(self.reporter, &what, || self.open("", &self.scopes, &sentence))?;
+        let opened = self.again(&what, || self.open("", &self.scopes, &sentence))?;
         let Opened::At(mut url) = opened else {
             return Err(
                 Error::corrupt(sentence()).because("the registry says it has what it was not told of yet")
@@ -88,7 +88,7 @@ impl Repository<'_> {
         read.map_err(|cause| unreadable(cause, sentence()))?;
         blob.finish()?;
         let what = format!("sending the blob {}", known.digest);
-        self.retry.run(self.reporter, &what, || match self.open("", &self.scopes, &sentence)? {
+        self.again(&what, || match self.open("", &self.scopes, &sentence)? {
             Opened::Mounted => Ok(()),
             Opened::At(url) => {
                 let closed = self.try_close(&url, known.digest, &bytes, &sentence);
@@ -209,7 +209,7 @@ impl Repository<'_> {
         what: &str,
         sentence: &dyn Fn() -> String,
     ) -> Result<()> {
-        self.retry.run(self.reporter, what, || {
+        self.again(what, || {
             let closed = self.try_close(url, digest, bytes, sentence);
             match closed {
                 // The first attempt may have been heard though its answer was not.
@@ -254,12 +254,15 @@ impl Repository<'_> {
         let headers = [("content-type", manifest.media_type.clone())];
         let path = self.path(&format!("manifests/{reference}"));
         let what = format!("writing the manifest of {}", self.name());
-        let listed = self.retry.run(self.reporter, &what, || {
+        let listed = self.again(&what, || {
             let response = self.call(Method::Put, &path, &headers, &manifest.bytes)?;
             match response.status {
                 200..=299 => {
                     self.same_digest(&response, manifest.digest(), &sentence)?;
                     Ok(referrers::is_listed(&response))
+                }
+                400 | 415 if manifest.media_type.starts_with("application/vnd.oci.") => {
+                    Err(answer::form_refused(response, sentence()))
                 }
                 _ => Err(answer::failure(response, sentence(), self.host())),
             }

@@ -39,3 +39,42 @@ fn only_what_the_dead_left_is_swept() {
     assert_eq!(names(dir.path()).len(), 2);
     assert!(alive.path.as_ref().unwrap().exists() && dir.path().join("other").exists());
 }
+
+#[test]
+fn who_begins_keeps_its_file_while_others_sweep() {
+    // One that had made its file and not locked it yet was taken for dead.
+    let dir = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let dir = dir.path();
+            scope.spawn(move || {
+                for _ in 0..500 {
+                    sweep(dir);
+                    let mut file = Unfinished::named(dir).unwrap();
+                    file.write_all(b"x").unwrap();
+                    file.publish(&dir.join(number.to_string())).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(names(dir.path()), ["0", "1", "2", "3"]);
+}
+
+#[test]
+fn who_replaces_a_file_keeps_the_new_one_while_others_sweep() {
+    // What takes the place of another has a name for a moment, and was taken for what a dead one had left.
+    let dir = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    sweep(dir.path());
+                    let mut file = Unfinished::begin(dir.path()).unwrap();
+                    file.write_all(b"x").unwrap();
+                    file.publish(&dir.path().join("one")).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(names(dir.path()), ["one"]);
+}

@@ -62,7 +62,7 @@ pub(super) fn look(source: &StorageSource) -> Result<StoredImage> {
     let raw = source.manifest()?;
     let manifest = Manifest::parse(&raw.bytes)?;
     let (config_bytes, config) = read_config(source, &manifest)?;
-    let entry = ImageEntry { id: source.id(), manifest: raw.descriptor(), names: source.tags()? };
+    let entry = ImageEntry::new(source.id(), raw.descriptor(), source.tags()?);
     Ok(StoredImage { entry, manifest, manifest_bytes: raw.bytes, config, config_bytes })
 }
 

@@ -55,7 +55,7 @@ fn put_instance(
     }
     if !storage.has_manifest(id, entry.digest)? {
         let manifest = Descriptor::new(&entry.media_type, entry.digest, entry.size);
-        let image = builder.store.load_image(ImageEntry { id, manifest, names: Vec::new() })?;
+        let image = builder.store.load_image(ImageEntry::new(id, manifest, Vec::new()))?;
         put(builder, work, image, &[])?;
     }
     Ok(Some(format!("containers-storage:@{}", id.hex())))

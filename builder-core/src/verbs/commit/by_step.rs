@@ -75,7 +75,7 @@ pub(super) fn layers(
             line.trees.clear();
             continue;
         }
-        remember(store, &layer, &tree, &export)?;
+        remember(store, work, &layer, &tree, &export)?;
         below.push(export.diff_id);
         lower.push(export);
     }

@@ -1,9 +1,10 @@
 //! Where signatures of an image are: `registries.d` (containers-registries.d(5)) names a place per registry, or part of
-//! one, and they lie there as `PATH@sha256=HEX/signature-1`, `-2` and so on.
+//! one, and they lie there as `PATH@sha256=HEX/signature-1`, `-2` and so on. Where that is a server, they are written
+//! elsewhere, from where somebody brings them there.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use crate::name::Reference;
 use crate::oci::Digest;
 use crate::settings::RegistrySettings;
 use crate::transport::http::{Client, Failure, Method, Request, Retry, Tls, Url};
+use crate::transport::unfinished::Unfinished;
 
 /// The most signatures that are read of one image, and the most bytes of one.
 const MAX_SIGNATURES: usize = 128;
@@ -21,7 +23,7 @@ const MAX_SIGNATURE: u64 = 4 << 20;
 /// The largest file of `registries.d` that is read, bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// One file of `registries.d`. Keys for what is only written are not read.
+/// One file of `registries.d`.
 #[derive(Debug, Default, Deserialize)]
 struct File {
     #[serde(rename = "default-docker")]
@@ -30,16 +32,29 @@ struct File {
     docker: BTreeMap<String, Place>,
 }
 
+/// Addresses, each by its name and by an older one; both may be given.
 #[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct Place {
     lookaside: Option<String>,
-    /// The older name of the same.
     sigstore: Option<String>,
+    lookaside_staging: Option<String>,
+    sigstore_staging: Option<String>,
+}
+
+/// What is done with signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    In,
+    /// They may be written elsewhere than they are read.
+    Out,
 }
 
 impl Place {
-    fn address(self) -> Option<String> {
-        self.lookaside.or(self.sigstore)
+    fn address(&self, way: Way) -> Option<&String> {
+        let staging = self.lookaside_staging.as_ref().or(self.sigstore_staging.as_ref());
+        let usual = self.lookaside.as_ref().or(self.sigstore.as_ref());
+        staging.filter(|_| way == Way::Out).or(usual)
     }
 }
 
@@ -47,14 +62,8 @@ impl Place {
 type Reader = dyn Fn(&str) -> Result<Option<Vec<u8>>>;
 
 /// All signatures there are of the manifest `digest` of `name`.
-pub(super) fn signatures(
-    settings: &RegistrySettings,
-    name: &Reference,
-    digest: Digest,
-) -> Result<Vec<Vec<u8>>> {
-    let base = base(settings, name)?;
-    let base = base.trim_end_matches('/');
-    let dir = format!("{base}/{}@sha256={}", name.path(), digest.hex());
+pub(super) fn read(settings: &RegistrySettings, name: &Reference, digest: Digest) -> Result<Vec<Vec<u8>>> {
+    let dir = dir(settings, name, digest, Way::In)?;
     let read: Box<Reader> = if let Some(path) = dir.strip_prefix("file://") {
         let path = PathBuf::from(path);
         Box::new(move |file| from_file(&path.join(file)))
@@ -68,17 +77,55 @@ pub(super) fn signatures(
         Box::new(move |file| from_server(&client, &format!("{dir}/{file}")))
     } else {
         return Err(Error::new(Kind::Unsupported, format!("cannot read the signatures of `{name}`"))
-            .because(format!("they are said to be at `{base}`"))
+            .because(format!("they are said to be at `{dir}`"))
             .hint("the places in registries.d are file:// and https:// addresses"));
     };
     let mut found = Vec::new();
     for number in 1..=MAX_SIGNATURES {
-        match read(&format!("signature-{number}"))? {
+        let signature = read(&format!("signature-{number}")).map_err(|error| {
+            Error::new(error.kind(), format!("cannot read the signatures of `{name}`")).because(error)
+        });
+        match signature? {
             Some(signature) => found.push(signature),
             None => break,
         }
     }
     Ok(found)
+}
+
+/// Puts signatures of the manifest `digest` where those of `name` are, in place of what is there.
+pub(super) fn write(
+    settings: &RegistrySettings,
+    name: &Reference,
+    digest: Digest,
+    signatures: &[Vec<u8>],
+) -> Result<()> {
+    let dir = dir(settings, name, digest, Way::Out)?;
+    let Some(dir) = dir.strip_prefix("file://").map(Path::new) else {
+        return Err(Error::new(Kind::Unsupported, format!("cannot keep the signatures of `{name}`"))
+            .because(format!("they belong to `{dir}`, where nothing can be written"))
+            .hint(
+                "say where they are written, with lookaside-staging: file://DIRECTORY in registries.d, \
+                 or leave them behind with --remove-signatures",
+            ));
+    };
+    fs::create_dir_all(dir).cannot("make the directory", dir.display())?;
+    let path = |number: usize| dir.join(format!("signature-{number}"));
+    for (number, signature) in (1..).zip(signatures) {
+        let path = path(number);
+        let written = Unfinished::begin(dir).and_then(|mut file| {
+            file.write_all(signature)?;
+            file.publish(&path)
+        });
+        written.cannot("write the signature", path.display())?;
+    }
+    for number in signatures.len() + 1..=MAX_SIGNATURES {
+        match fs::remove_file(path(number)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
+            removed => removed.cannot("remove the signature", path(number).display())?,
+        }
+    }
+    Ok(())
 }
 
 fn from_file(path: &Path) -> Result<Option<Vec<u8>>> {
@@ -110,8 +157,23 @@ fn from_server(client: &Client, address: &str) -> Result<Option<Vec<u8>>> {
     })
 }
 
-/// The address below which the signatures of `name` are: that of the most specific entry, else the default one.
-fn base(settings: &RegistrySettings, name: &Reference) -> Result<String> {
+/// The address below which the signatures of the manifest `digest` of `name` are: that of the most specific entry that
+/// has one, else the default one.
+fn dir(settings: &RegistrySettings, name: &Reference, digest: Digest, way: Way) -> Result<String> {
+    let all = places(settings)?;
+    let (full, repository) = (name.to_string(), name.repository());
+    let above =
+        std::iter::successors(Some(repository.as_str()), |scope| scope.rsplit_once('/').map(|(up, _)| up));
+    let entries = std::iter::once(full.as_str()).chain(above).filter_map(|scope| all.docker.get(scope));
+    let base = match entries.chain(&all.default).find_map(|place| place.address(way)) {
+        Some(base) => base.trim_end_matches('/').to_owned(),
+        None => format!("file://{}", settings.signatures.display()),
+    };
+    Ok(format!("{base}/{}@sha256={}", name.path(), digest.hex()))
+}
+
+/// What all files say together.
+fn places(settings: &RegistrySettings) -> Result<File> {
     let mut all = File::default();
     let dir = settings.signature_dirs.iter().find(|dir| dir.is_dir());
     let mut paths: Vec<PathBuf> = match dir {
@@ -137,14 +199,7 @@ fn base(settings: &RegistrySettings, name: &Reference) -> Result<String> {
             }
         }
     }
-    let full = name.to_string();
-    let repository = name.repository();
-    let above =
-        std::iter::successors(Some(repository.as_str()), |scope| scope.rsplit_once('/').map(|(up, _)| up));
-    let scope = std::iter::once(full.as_str()).chain(above).find(|scope| all.docker.contains_key(*scope));
-    let place = scope.and_then(|scope| all.docker.remove(scope)).and_then(Place::address);
-    let usual = || format!("file://{}", settings.signatures.display());
-    Ok(place.or_else(|| all.default.and_then(Place::address)).unwrap_or_else(usual))
+    Ok(all)
 }
 
 fn parse(path: &Path) -> Result<File> {
