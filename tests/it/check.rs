@@ -57,3 +57,33 @@ $ kiln check --deep
 "#,
     );
 }
+
+#[test]
+fn what_a_power_cut_took_half_of_is_not_taken_for_whole() {
+    // What was unpacked went first, and what lay on it could not be checked any more.
+    let Some(env) = with_base("what_a_power_cut_took_half_of_is_not_taken_for_whole") else { return };
+    tell(
+        &env,
+        r#"
+$ for n in 1 2 3 4; do c=$(kiln from base); echo $n >$n; kiln copy -q $c $n /file; kiln commit -q $c made:$n >/dev/null; done
+$ kiln rm -a >/dev/null; ls "$KILN_ROOT"/layers | wc -l
+5
+$ for file in "$KILN_ROOT"/layers/*/fs/file; do if grep -q '[12]' $file; then : >$file; fi; done; rm -f "$KILN_ROOT"/unsynced/*
+$ for tree in "$KILN_ROOT"/layers/*; do echo before >"$KILN_ROOT/unsynced/${tree##*/}"; done
+$ touch -d 2000-01-01 "$KILN_ROOT"/unsynced/*; kiln images -q | wc -l; ls "$KILN_ROOT"/unsynced; ls "$KILN_ROOT"/layers | wc -l
+5
+2
+$ for n in 1 2 3 4; do c=$(kiln from made:$n) && m=$(kiln mount $c) && cat $m/file || true; done 2>&1 | cut -c-21
+Error: cannot open th
+hint: the layer is ne
+Error: cannot open th
+hint: the layer is ne
+3
+4
+$ kiln rm -a >/dev/null; kiln check --repair | cut -c-19; kiln images -q | wc -l
+repaired: the image
+repaired: the image
+3
+"#,
+    );
+}

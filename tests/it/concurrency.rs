@@ -159,7 +159,7 @@ fn runs_in_one_mounted_container_leave_each_other_their_mounts() {
     };
     let story = "kiln from --name c base; kiln mount c
         kiln run c -- sh -c 'echo >/began; while ! [ -e /go ]; do sleep 0.01; done' & first=$!
-        while ! [ -e $(kiln mount c)/began ]; do sleep 0.01; done
+        while ! [ -e $(kiln mount c)/began ]; do kill -0 $first; sleep 0.01; done
         kiln run c -- sh -c 'echo >/go; while ! [ -e /over ]; do sleep 0.01; done
             test -e /proc/self && test -s /etc/hosts && echo seen >/dev/null && echo kept' & second=$!
         wait $first; sleep 0.1; echo >$(kiln mount c)/over; wait $second
@@ -170,6 +170,38 @@ fn runs_in_one_mounted_container_leave_each_other_their_mounts() {
     let told = env.shell(story).expect_ok("runs beside each other");
     let lines: Vec<_> = told.lines().skip(2).collect();
     assert_eq!(lines, ["kept", "A /began", "A /go", "A /over"], "{told}");
+}
+
+#[test]
+fn whoever_uses_a_mounted_container_last_takes_away_what_runs_made_in_it() {
+    let name = "concurrency::whoever_uses_a_mounted_container_last_takes_away_what_runs_made_in_it";
+    let Some(env) = with_shell(name) else { return };
+    let story = "kiln from --name c base; c=$(kiln mount c); kiln from --name d base; d=$(kiln mount d)
+        kiln run --mount type=bind,from=c,target=/c d -- \
+            sh -c 'echo >/began; while ! [ -e /go ]; do sleep 0.01; done' & reader=$!
+        while ! [ -e $d/began ]; do kill -0 $reader; sleep 0.01; done
+        kiln run -v $PWD:/made c -- true; ls -d $c/made; echo >$d/go; wait $reader; kiln diff c";
+    let told = env.shell(story).expect_ok("a run and a reader");
+    let lines: Vec<_> = told.lines().collect();
+    assert!(lines.len() == 3 && lines[2].ends_with("/made"), "{told}");
+}
+
+#[test]
+fn runs_that_mount_in_one_volume_leave_each_other_their_mounts() {
+    // In containers of their own: the first to end removed the directory, and the other's mount with it.
+    let Some(env) = with_shell("concurrency::runs_that_mount_in_one_volume_leave_each_other_their_mounts")
+    else {
+        return;
+    };
+    let story = "mkdir volume inner; echo kept >inner/file; kiln from --name a base; kiln from --name b base
+        run() { kiln run -v $PWD/volume:/v -v $PWD/inner:/v/inner \"$@\"; }
+        run a -- sh -c 'echo >/v/began; while ! [ -e /v/go ]; do sleep 0.01; done' & first=$!
+        while ! [ -e volume/began ]; do kill -0 $first; sleep 0.01; done
+        run b -- sh -c 'echo >/v/go; while ! [ -e /v/over ]; do sleep 0.01; done; cat /v/inner/file' & second=$!
+        wait $first; echo >volume/over; wait $second; ls volume";
+    let told = env.shell(story).expect_ok("runs beside each other");
+    let lines: Vec<_> = told.lines().skip(2).collect();
+    assert_eq!(lines, ["kept", "began", "go", "over"], "{told}");
 }
 
 #[test]

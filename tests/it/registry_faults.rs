@@ -385,6 +385,9 @@ fn an_upload_that_was_cut_is_resumed_and_secrets_stay_here() {
                 Reply::new(503, "").header("Retry-After", "0")
             }
             "PATCH" => {
+                if asked.path.ends_with("state=0") {
+                    bytes.clear();
+                }
                 bytes.extend(&asked.body);
                 Reply::new(202, "").header("Location", here)
             }
@@ -454,7 +457,7 @@ fn an_upload_that_comes_forward_is_cut_more_often_than_it_is_tried_again() {
                 Reply::new(204, "").header("Location", here).header("Range", format!("0-{}", bytes.len() - 1))
             }
             "GET" => Reply::new(200, ""),
-            "POST" => Reply::new(202, "").header("Location", here),
+            "POST" => Reply::new(202, "").header("Location", "/up?state=0"),
             "PUT" => Reply::new(201, ""),
             _ => Reply::new(404, ""),
         }

@@ -108,7 +108,7 @@ fn a_command_that_is_just_ending_is_waited_for_and_one_that_runs_is_not() {
     assert!(error.contains("a command runs in it"), "{error}");
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            std::thread::sleep(std::time::Duration::from_millis(300));
+            std::thread::sleep(std::time::Duration::from_millis(50));
             held.unlock().expect("it is ours");
         });
         assert_eq!(env.ok(["rm", "c"]), id.trim());

@@ -258,3 +258,27 @@ $ kiln image inspect oci:nosuch
 "#,
     );
 }
+
+#[test]
+fn what_others_ids_have_is_left_to_who_may_remove_it() {
+    // `tag` has no namespace around it, and failed where a pull was killed or the power was cut.
+    let Some(env) = with_base_for_user("what_others_ids_have_is_left_to_who_may_remove_it") else { return };
+    tell(
+        &env,
+        r#"
+$ kiln from --name c base
+c
+$ kiln unshare sh -c 'cd $(kiln mount c); mkdir -m 700 of-others; >of-others/file; chown -R 5:5 of-others'
+$ kiln commit -q c made | wc -c
+65
+$ kiln unshare sh -c 'cd $KILN_ROOT; mkdir tmp/dead; touch tmp/dead/lock; cp -a layers tmp/dead'; ln -s $KILN_ROOT s
+$ cd $KILN_ROOT; for tree in layers/*; do echo before >unsynced/${tree#*/}; done; touch -d 2000-01-01 unsynced/*
+$ kiln tag made again; ls s/tmp
+dead
+$ ls s/unsynced >notes; kiln config --env A=b c; ls s/unsynced | diff - notes
+$ kiln from made >/dev/null; ls s/tmp; ls s/unsynced/ | grep -xFf notes | wc -l
+0
+$ kiln check --deep
+"#,
+    );
+}

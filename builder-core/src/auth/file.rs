@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +19,9 @@ use crate::sys::random;
 /// The largest file that is read, bytes.
 const MAX_FILE: u64 = 4 << 20;
 
+/// So long others are waited for who change a file: each does so for milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A file of credentials, read whole. One that does not exist is empty.
 pub(super) struct AuthFile {
     path: PathBuf,
@@ -26,13 +30,17 @@ pub(super) struct AuthFile {
 }
 
 impl AuthFile {
-    /// Waits until nobody else changes the file at `path`, as far as that can be seen to where it is: in a directory
-    /// where anybody may write, anybody could let us wait for ever.
+    /// Waits until nobody else changes the file at `path`, as far as that can be seen to where it is: whoever else may
+    /// write in its directory could let us wait for ever. Not at all where anybody may.
     pub fn lock(path: &Path) -> Option<Claim> {
         let path = followed(path);
         let (dir, name) = (directory(&path), path.file_name()?.to_string_lossy());
         let is_public = fs::metadata(dir).is_ok_and(|found| found.permissions().mode() & 0o002 != 0);
-        if is_public { None } else { Claim::wait(&dir.join(format!(".{name}.kiln-lock"))).ok() }
+        if is_public {
+            None
+        } else {
+            Claim::wait_for(&dir.join(format!(".{name}.kiln-lock")), PATIENCE).ok()?
+        }
     }
 
     /// Makes the directory that the file at `path` is in.

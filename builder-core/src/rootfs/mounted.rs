@@ -22,7 +22,7 @@ use crate::sys::mount::{self, Overlay};
 use crate::tree::{Marks, Root};
 
 /// How often a container is found in use before anybody is told, and how long that takes each time.
-const SHORT_TRIES: u32 = 10;
+const SHORT_TRIES: u32 = 100;
 const SHORT: Duration = Duration::from_millis(3);
 
 /// A container's files for the time of one verb. Two of these on one container share a mount or exclude each other.
@@ -88,16 +88,23 @@ impl Rootfs {
         self.shared.is_some()
     }
 
-    /// Says that the command has ended: the last of several takes away what they made to mount on.
-    pub fn leave(self) -> Result<()> {
-        let Some(merged) = self.shared.as_deref().filter(|_| self.used.is_alone()) else { return Ok(()) };
-        // One that is not mounted any more is cleared by who opens it next.
-        if !is_attached(merged)? {
+    /// Says that the command has ended: the last of several takes away what they made to mount on. Dropping it does the
+    /// same, and keeps what goes wrong to itself.
+    pub fn leave(mut self) -> Result<()> {
+        self.clear()
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        let Some(merged) = self.shared.take().filter(|_| self.used.is_alone()) else { return Ok(()) };
+        let container = merged.parent().unwrap_or(&merged);
+        if !traces::are_left(container) {
             return Ok(());
         }
-        // Ours may show what the command had mounted.
-        let mount = mount::clone_of(merged).cannot("open", merged.display())?;
-        traces::clear_mounted(&root(&mount)?, merged.parent().unwrap_or(merged))
+        // Ours may show what the command had mounted. One that is not mounted any more is cleared by who opens it next.
+        match mount::clone_if_mounted(&merged).cannot("open", merged.display())? {
+            Some(mount) => traces::clear_mounted(&root(&mount)?, container),
+            None => Ok(()),
+        }
     }
 
     /// As a capability to the tree.
@@ -110,6 +117,12 @@ impl Rootfs {
     pub fn upper(&self) -> Result<Option<Root>> {
         let open = |path: &PathBuf| Root::open_host(path).cannot("open", path.display());
         self.upper.as_ref().map(open).transpose()
+    }
+}
+
+impl Drop for Rootfs {
+    fn drop(&mut self) {
+        let _ = self.clear();
     }
 }
 
@@ -191,10 +204,9 @@ pub(super) fn wait(builder: &Builder<'_>, guard: &ContainerGuard, mode: Mode) ->
     }
     builder.report(Event::Warning {
         message: format!("waiting for another command in the container `{}`", guard.record.name),
-        hint: Some(format!(
-            "to let commands run side by side, mount it first: kiln mount {}",
-            guard.record.name
-        )),
+        hint: (mode == Mode::Exclusive).then(|| {
+            format!("to let commands run side by side, mount it first: kiln mount {}", guard.record.name)
+        }),
     });
     lock::wait(&path, mode).cannot("lock", path.display())
 }

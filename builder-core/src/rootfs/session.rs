@@ -19,7 +19,7 @@ pub(super) fn ours() -> io::Result<u64> {
 }
 
 fn lock_path(store: &Store, namespace: u64) -> PathBuf {
-    store.root().join("locks").join(format!("session-{namespace}"))
+    store.locks().join(format!("session-{namespace}"))
 }
 
 /// Says that this mount namespace lives as long as this process or any that it starts from now on.

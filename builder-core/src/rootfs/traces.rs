@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use crate::builder::Builder;
 use crate::error::{Context, Result};
 use crate::rootfs::mounted;
-use crate::store::{ContainerGuard, Work};
+use crate::store::{ContainerGuard, Store, Work};
 use crate::sys::random;
 use crate::tree::Root;
 
@@ -36,12 +36,19 @@ pub(crate) struct Traces {
     path: PathBuf,
     file: Option<File>,
     shared: bool,
+    locks: PathBuf,
 }
 
 impl Traces {
     /// Those of a new run in a held container; `shared` if there may be others beside it.
-    pub fn new(guard: &ContainerGuard, shared: bool) -> Self {
-        Traces { path: directory(guard.dir()).join(random::hex(8)), file: None, shared }
+    pub fn new(store: &Store, guard: &ContainerGuard, shared: bool) -> Self {
+        let path = directory(guard.dir()).join(random::hex(8));
+        Traces { path, file: None, shared, locks: store.locks() }
+    }
+
+    /// Where the store's locks are, for what is made elsewhere.
+    pub fn locks(&self) -> &Path {
+        &self.locks
     }
 
     /// Whether others may use what this run makes.
@@ -100,6 +107,11 @@ pub(crate) fn clear(builder: &Builder<'_>, work: &Work, guard: &ContainerGuard) 
 /// that to itself.
 pub(super) fn clear_mounted(root: &Root, container: &Path) -> Result<()> {
     clear_through(root, &left(container)?)
+}
+
+/// Whether any run wrote something down.
+pub(super) fn are_left(container: &Path) -> bool {
+    left(container).is_ok_and(|left| !left.is_empty())
 }
 
 /// What the runs wrote down that have ended, or were killed: all that is there, where no run lives.

@@ -73,7 +73,7 @@ pub(crate) fn unpack_kept(
 
 /// Has `unpack` make the tree of a layer, unless another process has made it meanwhile.
 fn claimed(store: &Store, diff_id: Digest, unpack: impl FnOnce() -> Result<()>) -> Result<()> {
-    let claim = store.root().join("locks").join(format!("layer-{}", diff_id.hex()));
+    let claim = store.locks().join(format!("layer-{}", diff_id.hex()));
     let _one = Claim::wait(&claim).cannot("lock", claim.display())?;
     if store.layer_tree(&[diff_id]).is_some() {
         return Ok(());

@@ -97,6 +97,7 @@ pub(super) fn mount_points(
     devices: &Devices,
     traces: Option<Traces>,
 ) -> (Vec<MountPoints>, Result<()>) {
+    let locks = traces.as_ref().map(|traces| traces.locks().to_owned());
     let mut all = vec![MountPoints::noted(traces, spec.outside((0, 0)))];
     let mut add = || {
         for path in ["/proc", "/sys", "/dev"] {
@@ -114,7 +115,7 @@ pub(super) fn mount_points(
                 continue;
             };
             if let Some(inner) = inner {
-                let mut points = MountPoints::default();
+                let mut points = MountPoints::in_volume(locks.clone());
                 let added = points.add(&inner, rest.as_path(), is_dir);
                 all.push(points);
                 added?;

@@ -4,10 +4,12 @@
 //! run unless the command put something to it, and the directories above get their times back. What is removed is
 //! named by a directory handle and one part; nothing is followed.
 
-use std::ffi::OsString;
+mod held;
+
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
@@ -15,8 +17,10 @@ use rustix::io::Errno;
 use crate::error::{Context, Error, Kind, Result};
 use crate::rootfs::Traces;
 use crate::sys::in_root;
+use crate::sys::lock::Lock;
 use crate::sys::userns::Maker;
 use crate::tree::{RelPath, Root};
+use held::Held;
 
 /// What was made in one tree, in the order it was made.
 #[derive(Debug, Default)]
@@ -28,6 +32,8 @@ pub(super) struct MountPoints {
     traces: Option<Traces>,
     /// Whose they are.
     owner: (u32, u32),
+    /// The store's locks, if they are made in a volume, where other runs may use them.
+    locks: Option<PathBuf>,
 }
 
 /// One name that was not there.
@@ -36,8 +42,10 @@ struct Made {
     path: RelPath,
     directory: OwnedFd,
     name: OsString,
-    /// As it was when new.
+    /// As it was when new, or when another run's was found.
     stat: Stat,
+    /// In a volume, until nobody uses it any more.
+    held: Option<Held>,
 }
 
 impl MountPoints {
@@ -46,9 +54,21 @@ impl MountPoints {
         MountPoints { traces, owner, ..MountPoints::default() }
     }
 
+    /// None yet; those to come are in a volume, and `locks` is where it is said who uses them.
+    pub(super) fn in_volume(locks: Option<PathBuf>) -> Self {
+        MountPoints { locks, ..MountPoints::default() }
+    }
+
+    /// What is held while places in a volume come and go.
+    fn alone(&self) -> Result<Option<Lock>> {
+        let alone = self.locks.as_deref().map(held::alone).transpose();
+        alone.cannot("lock", "the mount points in volumes")
+    }
+
     /// Sees to it that `path` leads to a directory (or, with `is_dir` false, to anything else) to mount on.
     pub(super) fn add(&mut self, root: &Root, path: &Path, is_dir: bool) -> Result<()> {
         let show = || path.display().to_string();
+        let _alone = self.alone()?;
         let place = root.resolve(path).cannot("find", show())?;
         let mut here = RelPath::root();
         let mut parts = place.parts().peekable();
@@ -70,6 +90,7 @@ impl MountPoints {
                 }
             }
             let stat = found.cannot("find", show())?;
+            self.join(root, &above, part, &stat).cannot("find", show())?;
             if last {
                 return fits(&stat, is_dir, &show());
             }
@@ -105,7 +126,22 @@ impl MountPoints {
         if !known {
             self.touched.push((above.clone(), directory.try_clone()?, before));
         }
-        self.made.push(Made { path: above.join(&name), directory, name, stat });
+        let held = self.locks.as_deref().map(|locks| Held::made(locks, &stat)).transpose()?;
+        self.made.push(Made { path: above.join(&name), directory, name, stat, held });
+        Ok(())
+    }
+
+    /// Uses what is there beside the runs that do, if one has made it: the last of them removes it.
+    fn join(&mut self, root: &Root, above: &RelPath, name: &OsStr, stat: &Stat) -> io::Result<()> {
+        let Some(locks) = &self.locks else { return Ok(()) };
+        let path = above.join(name);
+        if self.made.iter().any(|made| made.path == path) {
+            return Ok(());
+        }
+        if let Some(held) = Held::found(locks, stat)? {
+            let directory = root.open(above.as_path(), OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
+            self.made.push(Made { path, directory, name: name.to_owned(), stat: *stat, held: Some(held) });
+        }
         Ok(())
     }
 
@@ -115,11 +151,15 @@ impl MountPoints {
         if self.traces.as_ref().is_some_and(Traces::is_shared) {
             return Ok(());
         }
+        let _alone = self.alone()?;
         let mut times = Vec::new();
         for (_, directory, _) in &self.touched {
             times.push(modified(directory.as_fd()).ok());
         }
-        for made in self.made.iter().rev() {
+        for mut made in self.made.into_iter().rev() {
+            if made.held.take().is_some_and(|held| !held.leave()) {
+                continue;
+            }
             made.remove().cannot("remove", format_args!("the mount point {}", made.path))?;
         }
         for ((path, directory, _), time) in self.touched.iter().zip(times) {

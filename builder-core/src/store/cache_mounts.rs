@@ -81,12 +81,12 @@ impl Store {
     /// Moves the cache in `dir` into the trash, with all its copies, unless somebody uses one. Whether it did.
     pub(super) fn give_up_cache(&self, dir: &Path) -> bool {
         let alone = lock::attempt(&self.cache_lock(dir), Mode::Exclusive);
-        alone.is_ok_and(|alone| alone.is_some() && self.trash(dir).is_ok())
+        alone.is_ok_and(|alone| alone.is_some() && matches!(self.trash(dir), Ok(Some(_))))
     }
 
     fn cache_lock(&self, dir: &Path) -> PathBuf {
         let hash = dir.file_name().expect("a cache has a name").to_string_lossy();
-        self.root().join("locks").join(format!("cache-{hash}"))
+        self.locks().join(format!("cache-{hash}"))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::layer::tar::Profile;
 use crate::layer::{self, Digesting, Times};
 use crate::oci::{Descriptor, Digest, Hasher, Index, MAX_MANIFEST, Manifest};
@@ -219,13 +219,14 @@ impl Store {
             let Err(error) = self.check_tree(&tree) else { continue };
             // A prune takes a tree and its parts one after the other.
             let against_gc = self.lock(Mode::Shared)?;
-            if !self.tree_dir(&tree).exists() {
+            let gone = match options.repair {
+                true => self.trash(&self.tree_dir(&tree))?.is_none(),
+                false => !self.tree_dir(&tree).exists(),
+            };
+            drop(against_gc);
+            if gone {
                 continue;
             }
-            if options.repair {
-                self.trash(&self.tree_dir(&tree))?;
-            }
-            drop(against_gc);
             let done = if options.repair { ", removed" } else { "" };
             findings.push(Finding {
                 what: format!("the layer `{tree}`: {error:?}{done}"),
@@ -295,16 +296,20 @@ impl Store {
     /// Checks a tree from before another boot that perhaps never reached the disk. One that can be unpacked again is
     /// dropped unread.
     pub(super) fn distrust_tree(&self, tree: &TreeId) -> Result<()> {
-        let makeable = |record: &super::LayerRecord| {
-            record
-                .exports
-                .iter()
-                .any(|export| export.blobs.iter().any(|packed| self.has_blob(packed.blob.digest)))
+        let Some(record) = self.tree(tree).ok().filter(|record| !self.can_unpack(record)) else {
+            return self.discard(&self.tree_dir(tree));
         };
-        match self.tree(tree) {
-            Ok(record) if !makeable(&record) && self.check_tree(tree).is_ok() => self.doubt(tree, record),
-            _ => self.discard(&self.tree_dir(tree)),
+        match self.check_tree(tree) {
+            Err(error) if error.kind() == Kind::Denied => Err(error),
+            Err(_) => self.discard(&self.tree_dir(tree)),
+            Ok(()) => self.doubt(tree, record),
         }
+    }
+
+    /// Whether a tree can be unpacked again.
+    pub(super) fn can_unpack(&self, record: &super::LayerRecord) -> bool {
+        let mut blobs = record.exports.iter().flat_map(|export| &export.blobs);
+        blobs.any(|packed| self.has_blob(packed.blob.digest))
     }
 
     /// Marks a tree that nothing vouches for: no layer was made of it, and it is not what it was when it was read. It

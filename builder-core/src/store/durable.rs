@@ -1,12 +1,14 @@
 //! Publishing a file: whole or not at all, also across a power cut; and the one sync that trees get later.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Kind, Result};
 use crate::oci::Digest;
 use crate::store::{Store, TreeId};
 use crate::sys::lock::{self, Lock, Mode};
@@ -85,6 +87,15 @@ impl Note {
         let meta = fs::symlink_metadata(&path).ok()?;
         Some(Note { written: meta.modified().ok()?, file: meta.ino(), path })
     }
+
+    /// What it is a note of.
+    fn name(&self) -> Cow<'_, str> {
+        self.path.file_name().unwrap_or_default().to_string_lossy()
+    }
+
+    fn tree(&self) -> Option<TreeId> {
+        TreeId::parse(&self.name())
+    }
 }
 
 impl Store {
@@ -134,17 +145,13 @@ impl Store {
     }
 
     fn settle_those(&self, due: &[Note]) -> Result<()> {
-        let boot = boot_id();
-        for Note { path, .. } in due {
-            let Ok(written) = fs::read_to_string(path) else { continue };
-            if written == boot {
-                continue;
-            }
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if let Some(tree) = TreeId::parse(&name) {
-                self.distrust_tree(&tree)?;
-            } else if let Some(blob) = Digest::from_hex(&name) {
-                self.distrust_blob(blob)?;
+        let mut due: Vec<&Note> = due.iter().collect();
+        due.sort_by_cached_key(|note| self.turn(note));
+        for note in &due {
+            match self.judge(note) {
+                // Whoever may look at all of it comes later.
+                Err(error) if error.kind() == Kind::Denied => return Ok(()),
+                done => done?,
             }
         }
         self.sync_all()?;
@@ -155,6 +162,31 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// When a note has its turn: a tree before what it lies on, which goes if it is not whole, and goes unread if it
+    /// can be unpacked again. Without that nobody could tell any more whether the tree is whole.
+    fn turn(&self, note: &Note) -> (bool, Reverse<usize>) {
+        match note.tree().and_then(|tree| self.tree(&tree).ok()) {
+            Some(record) if !self.can_unpack(&record) => {
+                let below = record.exports.iter().map(|export| export.below.len());
+                (false, Reverse(below.max().unwrap_or_default()))
+            }
+            _ => (true, Reverse(0)),
+        }
+    }
+
+    /// Looks at what was made before another boot.
+    fn judge(&self, note: &Note) -> Result<()> {
+        let Ok(written) = fs::read_to_string(&note.path) else { return Ok(()) };
+        if written == boot_id() {
+            return Ok(());
+        }
+        match (note.tree(), Digest::from_hex(&note.name())) {
+            (Some(tree), _) => self.distrust_tree(&tree),
+            (None, Some(blob)) => self.distrust_blob(blob),
+            (None, None) => Ok(()),
+        }
     }
 
     /// One `syncfs` for all that is in the store.

@@ -10,7 +10,6 @@ use crate::error::{Context, Result};
 use crate::oci::{Digest, ImageConfig, Index, MAX_MANIFEST, Manifest};
 use crate::store::{FOLD, Store, TreeId, durable};
 use crate::sys::lock::{self, Lock, Mode};
-use crate::sys::random;
 
 /// What `gc` took away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,15 +53,15 @@ impl Store {
     }
 
     /// Removes lock files that are made for one thing each, and that nobody holds: of steps and layers that the killed
-    /// were about to make, of sessions that have ended, of caches. Who waits for one sees that it is gone, and makes it
-    /// again.
+    /// were about to make, of sessions that have ended, of caches, of places in volumes. Who waits for one sees that it
+    /// is gone, and makes it again.
     fn sweep_locks(&self) -> Result<()> {
-        let dir = self.root.join("locks");
+        let dir = self.locks();
         let _asking = self.ask_for_sessions()?;
         for item in fs::read_dir(&dir).cannot("read", dir.display())?.flatten() {
             let name = item.file_name();
             let is_passing = |kind: &str| name.as_encoded_bytes().starts_with(kind.as_bytes());
-            if ["step-", "layer-", "session-", "cache-"].into_iter().any(is_passing)
+            if ["step-", "layer-", "session-", "cache-", "point-"].into_iter().any(is_passing)
                 && let Ok(Some(_ours)) = lock::attempt(&item.path(), Mode::Exclusive)
             {
                 let _ = fs::remove_file(item.path());
@@ -159,12 +158,6 @@ impl Store {
         if let Ok(config) = serde_json::from_slice::<ImageConfig>(&config) {
             self.keep_layers(kept, &config.rootfs.diff_ids);
         }
-    }
-
-    /// Renames `path` into the trash, which whoever runs `gc` empties.
-    pub(super) fn trash(&self, path: &std::path::Path) -> Result<()> {
-        let gone = self.root.join("trash").join(random::hex(8));
-        fs::rename(path, gone).cannot("remove", path.display())
     }
 
     /// Removes records of steps whose tree is gone, and what only they named.

@@ -94,6 +94,11 @@ impl Store {
         &self.root
     }
 
+    /// Where its locks are.
+    pub fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
     /// Which overlay marks its trees carry.
     pub fn form(&self) -> Marks {
         self.form

@@ -25,7 +25,7 @@ impl Other {
     pub(super) fn open(root: &Path, form: Marks) -> Result<Self> {
         let (_, trees) = read_version(root, form)?;
         let store = Store { root: root.to_owned(), form: trees, sync_full: false, others: Vec::new() };
-        let work = store.work().ok();
+        let work = store.work_beside().ok();
         Ok(Other { store, work })
     }
 }

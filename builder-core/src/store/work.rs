@@ -27,9 +27,18 @@ pub(crate) struct Work {
 impl Store {
     /// A place for unfinished work, swept by itself if this process dies.
     ///
-    /// What the dead have left, such as half an image, goes first: there may be no room for more beside it.
+    /// What the dead have left, such as half an image, goes first: there may be no room for more beside it. It stays
+    /// where an ordinary user has no namespace around him: it may have files of other ids. What cannot go is no reason
+    /// to begin nothing; a prune says why.
     pub fn work(&self) -> Result<Work> {
-        self.sweep()?;
+        if is_root() {
+            let _ = self.sweep();
+        }
+        self.work_beside()
+    }
+
+    /// As [`Store::work`], but what the dead have left stays.
+    pub(super) fn work_beside(&self) -> Result<Work> {
         Work::begin(&self.root.join("tmp"))
     }
 
@@ -68,13 +77,23 @@ impl Store {
 
     /// Renames `path` into the trash, then removes it: a reader sees it whole or not at all.
     pub(super) fn discard(&self, path: &Path) -> Result<()> {
-        put_into(&self.root.join("trash"), path)?.map_or(Ok(()), |gone| remove_tree(&gone))
+        self.trash(path)?.map_or(Ok(()), |gone| remove_tree(&gone))
+    }
+
+    /// Renames `path` into the trash, which whoever runs `gc` empties. Its name there; none if nothing was there.
+    pub(super) fn trash(&self, path: &Path) -> Result<Option<PathBuf>> {
+        put_into(&self.root.join("trash"), path)
     }
 
     /// Removes what a killed process left in the trash.
     pub(super) fn empty_trash(&self) -> Result<()> {
         empty(&self.root.join("trash"))
     }
+}
+
+/// Whether this process has all ids of the store's files, be it in a namespace.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Removes the directories in `tmp` whose owners are dead, by way of `trash`. Returns how many went.
@@ -114,7 +133,8 @@ const MOST_ROUNDS: usize = 100;
 
 /// Removes a file or directory tree of the store by handles; what another process removes meanwhile is fine.
 ///
-/// On NFS and FUSE an open file cannot go; what is left of a tree then is in the trash, and goes with the next prune.
+/// On NFS and FUSE an open file cannot go, nor can files of other ids for an ordinary user who has no namespace around
+/// him; what is left of a tree then is in the trash, and goes with the next prune.
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let parent = crate::tree::Root::open_host(parent).cannot("open", parent.display())?;
@@ -132,6 +152,7 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
     }
     match removed {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_root() => Ok(()),
         removed => removed.map(drop).cannot("remove", path.display()),
     }
 }

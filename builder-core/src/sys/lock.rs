@@ -100,13 +100,12 @@ pub(crate) fn attempt(path: &Path, mode: Mode) -> io::Result<Option<Lock>> {
     }
 }
 
-/// As [`attempt`], but asks again for half a second: one that was just killed may have left its lock to a child that is
-/// only about to see that it is alone.
-pub(crate) fn attempt_patiently(path: &Path, mode: Mode) -> io::Result<Option<Lock>> {
+/// As [`attempt`], but asks again for so long.
+pub(crate) fn attempt_for(path: &Path, mode: Mode, patience: Duration) -> io::Result<Option<Lock>> {
     let begun = Instant::now();
     loop {
         let lock = attempt(path, mode)?;
-        if lock.is_some() || begun.elapsed() >= Duration::from_millis(500) {
+        if lock.is_some() || begun.elapsed() >= patience {
             return Ok(lock);
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -126,6 +125,12 @@ impl Claim {
     pub(crate) fn wait(path: &Path) -> io::Result<Self> {
         let lock = wait(path, Mode::Exclusive)?;
         Ok(Claim { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Waits for it so long at most.
+    pub(crate) fn wait_for(path: &Path, patience: Duration) -> io::Result<Option<Self>> {
+        let lock = attempt_for(path, Mode::Exclusive, patience)?;
+        Ok(lock.map(|lock| Claim { path: path.to_owned(), _lock: lock }))
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::userns::Maker;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
@@ -233,6 +233,25 @@ pub(crate) fn clone_of(path: &Path) -> io::Result<OwnedFd> {
     Ok(open_tree(rustix::fs::CWD, path, flags)?)
 }
 
+/// As [`clone_of`], if anything is mounted at `path` in this mount namespace at this moment.
+pub(crate) fn clone_if_mounted(path: &Path) -> io::Result<Option<OwnedFd>> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let here = match rustix::fs::open(path, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        here => here?,
+    };
+    // Both of the same handle: another process may take it down between the two.
+    if !is_top(rustix::fs::statx(&here, "", AtFlags::EMPTY_PATH, StatxFlags::empty()), path)? {
+        return Ok(None);
+    }
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    match open_tree(&here, "", flags | OpenTreeFlags::AT_EMPTY_PATH) {
+        // It has been taken down.
+        Err(Errno::INVAL) => Ok(None),
+        made => made.map(Some).map_err(io::Error::from),
+    }
+}
+
 /// Attaches a detached mount at a directory.
 pub(crate) fn attach(mount: &OwnedFd, path: &Path) -> io::Result<()> {
     Ok(move_mount(mount, "", rustix::fs::CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
@@ -250,9 +269,13 @@ pub(crate) fn detach_lazily(path: &Path) -> io::Result<()> {
 
 /// Whether something is mounted at `path` in this mount namespace.
 pub(crate) fn is_mount_point(path: &Path) -> io::Result<bool> {
-    use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    match rustix::fs::statx(rustix::fs::CWD, path, flags, StatxFlags::empty()) {
+    is_top(rustix::fs::statx(rustix::fs::CWD, path, flags, StatxFlags::empty()), path)
+}
+
+/// Whether what was found at `path` is the top of a mount.
+fn is_top(found: Result<Statx, Errno>, path: &Path) -> io::Result<bool> {
+    match found {
         Ok(stat) => Ok(stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)),
         Err(Errno::NOENT) => Ok(false),
         Err(Errno::NOSYS | Errno::PERM) => by_path::is_listed(path),

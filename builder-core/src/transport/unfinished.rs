@@ -173,7 +173,9 @@ pub(crate) fn sweep(dir: &Path) {
     for item in
         items.flatten().filter(|item| item.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()))
     {
-        let Ok(file) = File::open(item.path()) else { continue };
+        // What only has such a name, a link or a pipe, is not waited for.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::open(item.path(), flags, Mode::empty()) else { continue };
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
             let _ = fs::remove_file(item.path());
         }

@@ -1,5 +1,7 @@
 //! `containers`, `rename`, `rm`: the working containers as a list, their names, their end.
 
+use std::time::Duration;
+
 use crate::builder::Builder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::name::Reference;
@@ -11,6 +13,10 @@ use crate::store::{ContainerRecord, Logged, Outcome, Store};
 use crate::sys::lock::{self, Mode};
 use crate::verbs::beside;
 use crate::verbs::mount::Mounted;
+
+/// So long a command may be ending in a container that is to be removed: one that was just killed may have left its
+/// lock to a child that is only about to see that it is alone.
+const ENDING: Duration = Duration::from_millis(500);
 
 /// What a list says of a container.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,7 +169,8 @@ impl Rm {
     pub fn perform(&self, builder: &Builder<'_>) -> Result<String> {
         let guard = builder.store.hold_container(&self.container)?;
         let path = guard.dir().join("use");
-        let Some(_alone) = lock::attempt_patiently(&path, Mode::Exclusive).cannot("lock", path.display())?
+        let Some(_alone) =
+            lock::attempt_for(&path, Mode::Exclusive, ENDING).cannot("lock", path.display())?
         else {
             return Err(Error::new(
                 Kind::InUse,

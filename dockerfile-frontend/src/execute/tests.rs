@@ -1,5 +1,6 @@
 //! Builds with verbs that only write down what they were asked.
 
+use std::iter;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,7 +26,7 @@ impl Verbs for Notes {
 
     fn begin(&self, stage: &StageName, base: &Base) -> Result<Begun, String> {
         let container = format!("c{}", stage.index);
-        self.note(format!("{container} begins on {base:?}"));
+        self.note([format!("{container} begins on {base:?}")]);
         self.running.fetch_add(1, Ordering::SeqCst);
         while self.running.load(Ordering::SeqCst) < self.together {
             std::thread::yield_now();
@@ -38,17 +39,16 @@ impl Verbs for Notes {
         if self.fails_at.is_some_and(|text| step.text.contains(text)) {
             return Err("it failed".to_owned());
         }
-        self.note(format!("{container} {}", step.text));
-        for verb in &step.verbs {
-            self.note(format!("  {}", show(verb)));
-        }
+        let verbs = step.verbs.iter().map(|verb| format!("  {}", show(verb)));
+        self.note(iter::once(format!("{container} {}", step.text)).chain(verbs));
         Ok(container.to_owned())
     }
 }
 
 impl Notes {
-    fn note(&self, line: String) {
-        self.lines.lock().unwrap().push(line);
+    /// Writes lines that stay together: other stages are at work beside this one.
+    fn note(&self, lines: impl IntoIterator<Item = String>) {
+        self.lines.lock().unwrap().extend(lines);
     }
 }
 

@@ -100,6 +100,8 @@ impl Fake {
     /// Starts a server that reads about `most` bytes of a body, and hangs up on whoever sends more.
     pub fn reading(most: usize, answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        // What is not read is little, also where this program gets no time to hang up: the kernel takes 32 MiB here.
+        rustix::net::sockopt::set_socket_recv_buffer_size(&listener, 1 << 20).expect("a size to ask for");
         let host = format!("localhost:{}", listener.local_addr().expect("an address").port());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let end = Arc::new(AtomicBool::new(false));

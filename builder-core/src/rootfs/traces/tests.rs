@@ -9,7 +9,7 @@ fn what_was_made_goes_and_what_was_used_stays() {
     let dir = tempfile::tempdir().unwrap();
     let root = Root::open_host(dir.path()).unwrap();
     let path = dir.path().join("traces/one");
-    let mut traces = Traces { path: path.clone(), file: None, shared: false };
+    let mut traces = Traces { path: path.clone(), file: None, shared: false, locks: PathBuf::new() };
     let before = Timespec { tv_sec: 1_000_000_000, tv_nsec: 5 };
     for (name, is_dir) in
         [("proc", true), ("etc", true), ("etc/hosts", false), ("used", false), ("full", true)]
@@ -53,7 +53,7 @@ fn of_runs_beside_each_other_all_goes_together() {
     fs::create_dir_all(dir.path().join("traces")).unwrap();
     for (name, made) in runs {
         let path = dir.path().join("traces").join(name);
-        let mut traces = Traces { path, file: None, shared: true };
+        let mut traces = Traces { path, file: None, shared: true, locks: PathBuf::new() };
         for path in made {
             traces.note(path.as_ref(), before).unwrap();
         }

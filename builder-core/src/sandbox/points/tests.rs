@@ -92,3 +92,43 @@ fn the_wrong_kind_is_an_error_and_links_stay_inside() {
     points.remove().unwrap();
     assert_eq!(names(dir.path()), ["dir", "file", "out"]);
 }
+
+#[test]
+fn a_place_in_a_volume_stays_until_nobody_mounts_there() {
+    let (dir, root) = tree();
+    let locks = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("own")).unwrap();
+    let begin = || {
+        let mut points = MountPoints::in_volume(Some(locks.path().to_owned()));
+        for (path, is_dir) in [("/a/b", true), ("/file", false), ("/own", true)] {
+            points.add(&root, path.as_ref(), is_dir).unwrap();
+        }
+        points
+    };
+    let (first, second) = (begin(), begin());
+    first.remove().unwrap();
+    assert_eq!(names(dir.path()), ["a", "file", "own"]);
+    assert_eq!(names(&dir.path().join("a")), ["b"]);
+    let third = begin();
+    second.remove().unwrap();
+    assert_eq!(names(dir.path()), ["a", "file", "own"]);
+    third.remove().unwrap();
+    assert_eq!(names(dir.path()), ["own"]);
+    assert_eq!(names(locks.path()), ["points"]);
+}
+
+#[test]
+fn what_a_killed_run_left_in_a_volume_may_be_anybodys() {
+    let (dir, root) = tree();
+    let locks = tempfile::tempdir().unwrap();
+    let begin = || {
+        let mut points = MountPoints::in_volume(Some(locks.path().to_owned()));
+        points.add(&root, "/a".as_ref(), true).unwrap();
+        points
+    };
+    drop(begin());
+    assert_eq!(names(locks.path()).len(), 2);
+    begin().remove().unwrap();
+    assert_eq!(names(dir.path()), ["a"]);
+    assert_eq!(names(locks.path()), ["points"]);
+}

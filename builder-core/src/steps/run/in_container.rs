@@ -154,7 +154,7 @@ impl Opened {
         let scratch = work.dir().join("run");
         fs::create_dir(&scratch).cannot("make", scratch.display())?;
         let passing = builder.settings.run_root.as_deref().map(Work::outside).transpose()?;
-        let traces = rootfs::Traces::new(guard, rootfs.is_shared());
+        let traces = rootfs::Traces::new(&builder.store, guard, rootfs.is_shared());
         Ok(Opened { rootfs, traces, scratch, passing, users })
     }
 }

@@ -255,10 +255,12 @@ impl Stage {
 fn dead_in(above: &Path, all: bool) -> impl Iterator<Item = Own> {
     let ours = |item: &fs::DirEntry| item.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
     let items = fs::read_dir(above).into_iter().flatten().flatten().filter(ours);
-    items.filter(move |item| all || !item.path().join(GOING).exists()).filter_map(|item| {
+    items.filter_map(move |item| {
         let lock = File::open(item.path()).ok().filter(|_| item.path().is_dir())?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
-        Some(Own { dir: item.path(), _lock: lock })
+        // Now that nobody writes it any more.
+        let is_ours = all || !item.path().join(GOING).exists();
+        is_ours.then(|| Own { dir: item.path(), _lock: lock })
     })
 }
 

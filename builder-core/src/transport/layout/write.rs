@@ -17,9 +17,6 @@ use crate::transport::unfinished::{self, Unfinished, Waiting};
 /// The file `oci-layout`.
 const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// What the index is called while it is written; whoever writes it holds the layout's lock.
-const INDEX_UNFINISHED: &str = ".index.json.kiln";
-
 /// Where the blobs are.
 const BLOBS: &str = "blobs/sha256";
 
@@ -129,9 +126,10 @@ impl LayoutSink {
             manifest.annotations.insert(REF_NAME.into(), name.into());
         }
         index.manifests.push(manifest);
-        let fresh = self.path.join(INDEX_UNFINISHED);
-        fs::write(&fresh, serde_json::to_vec(&index).expect("plain data")).cannot("write", path.display())?;
-        fs::rename(&fresh, &path).cannot("write", path.display())
+        let bytes = serde_json::to_vec(&index).expect("plain data");
+        let begun = Unfinished::begin(&self.path);
+        let written = begun.and_then(|mut file| file.write_all(&bytes).map(|()| file));
+        written.and_then(|file| file.publish(&path)).cannot("write", path.display())
     }
 }
 
