@@ -26,11 +26,12 @@ pub fn show_warning(message: &str, hint: Option<&str>) {
 
 /// As `event` or after `word`, whoever reads it.
 fn tell((event, word): (&str, &str), message: &str, hint: Option<&str>) {
+    let hint = hint.map(text::one_line);
     if Progress::now() == Progress::Json {
         return lines::json(&serde_json::json!({"event": event, "message": message, "hint": hint}));
     }
     super::remark(format_args!("{word}: {message}"));
     if let Some(hint) = hint {
-        super::remark(format_args!("hint: {}", text::one_line(hint)));
+        super::remark(format_args!("hint: {hint}"));
     }
 }

@@ -9,7 +9,7 @@ use gotmpl::{MissingKey, Template};
 use serde::Serialize;
 
 /// The field of an object that holds it as JSON shows it, where templates see more names than that.
-pub const PLAIN: &str = "";
+pub const PLAIN: &str = "\u{3}";
 
 /// The field of an object that holds its text, where it is not that of a map.
 pub const SHOWN: &str = "\u{1}";

@@ -62,7 +62,8 @@ fn end_of_login(address: &str) -> Option<usize> {
     let within = if has_port || authority.contains('@') { authority } else { word };
     // The other `@` of a name is the one before a digest.
     let ats = within.rmatch_indices('@').map(|(at, _)| at);
-    ats.into_iter().find(|at| !word[*at..].starts_with("@sha"))
+    ats.into_iter()
+        .find(|at| !["@sha256:", "@sha384:", "@sha512:"].iter().any(|it| word[*at..].starts_with(it)))
 }
 
 fn on_one_line(text: &str) -> Cow<'_, str> {
@@ -144,6 +145,7 @@ mod tests {
         assert_eq!(shown("cannot use `docker://u:pw@h:5000/x:y`"), "cannot use `docker://…@h:5000/x:y`");
         assert_eq!(shown("write http://u:p@w@h or //t@h"), "write http://…@h or //…@h");
         assert_eq!(shown("docker://u:p/w@h/x@sha256:12"), "docker://…@h/x@sha256:12");
+        assert_eq!(shown("https://u:pw@share.example/x"), "https://…@share.example/x");
         for plain in ["docker://h:5000/x:y@sha256:12 //", "docker://x:y@sha256:12", "https://h/@a/b `a@b`"] {
             assert!(matches!(one_line(plain), Cow::Borrowed(_)), "{plain}");
         }

@@ -444,6 +444,11 @@ $ ./skopeo inspect https://user:PASSWORD@h.example:5000/x
 ! Error: cannot use `https://…@h.example:5000/x`: it names no transport
 ! hint: write docker://https://…@h.example:5000/x for a registry, or containers-storage:https://…@h.example:5000/x for the store
 [1]
+$ kiln --progress json image inspect https://user:PASSWORD@share.example/x 2>&1 | grep -c PASSWORD
+0
+[1]
+$ ./skopeo inspect --format '{{range .LayersData}}{{.Annotations}}{{end}}' oci:layout:localhost/base
+map[]
 "#,
     );
 }

@@ -1,7 +1,7 @@
 //! Registries that lead nowhere, or to others, and helpers that are of no use: each time one error that says so, with a
 //! hint, and no credentials in it.
 
-use crate::support::fake::{Fake, Reply};
+use crate::support::fake::{Asked, Fake, Reply};
 use crate::support::with_base;
 
 #[test]
@@ -116,6 +116,24 @@ fn helpers_of_no_use_are_told() {
         outcome.expect_code(125);
         assert!(said.contains(words) && said.contains("hint: ") && !said.contains("horse"), "{name}: {said}");
     }
+}
+
+#[test]
+fn a_manifest_that_is_refused_for_another_reason_keeps_its_form() {
+    let Some(env) = with_base("a_manifest_that_is_refused_for_another_reason_keeps_its_form") else { return };
+    let fake = Fake::start(|asked| match asked.method.as_str() {
+        "PUT" if asked.path.contains("/manifests/") => {
+            Reply::new(400, r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"no such blob"}]}"#)
+        }
+        "PUT" => Reply::new(201, ""),
+        "POST" | "PATCH" => Reply::new(202, "").header("Location", "/up"),
+        _ => Reply::new(404, ""),
+    });
+    let said =
+        env.fails(125, ["push", "-q", "--tls-verify=false", "base", &format!("docker://{}/x", fake.host)]);
+    assert!(said.contains("status 400") && said.contains("no such blob"), "{said}");
+    let manifests = |asked: &&Asked| asked.method == "PUT" && asked.path.contains("/manifests/");
+    assert_eq!(fake.seen().iter().filter(manifests).count(), 1);
 }
 
 #[test]

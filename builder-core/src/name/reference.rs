@@ -98,7 +98,7 @@ impl FromStr for Reference {
         };
         let (rest, digest) = match text.split_once('@') {
             // What is before it may be a password, and is not shown.
-            Some((_, host)) if host.contains(['/', '@']) && !host.starts_with("sha") => {
+            Some((_, host)) if host.contains(['/', '@']) && !host.starts_with("sha256:") => {
                 let host = host.rsplit('@').next().unwrap_or_default();
                 return Err(Error::invalid(format!("cannot use the image name `…@{host}`"))
                     .because("it has a user name or a password in it")

@@ -18,6 +18,11 @@ pub(super) fn for_template(shown: &Value) -> Value {
     for options in named["NamespaceOptions"].as_array_mut().into_iter().flatten() {
         print(options, &["Name", "Host", "Path"]);
     }
+    for list in ["Capabilities", "Devices"] {
+        if named[list].is_null() {
+            named[list] = json!([]);
+        }
+    }
     let ids = &mut named["IDMappingOptions"];
     for list in ["AdditionalUIDMappings", "AdditionalGIDMappings"] {
         ids["AutoUserNsOpts"][list] = json!([]);
@@ -48,6 +53,9 @@ pub(in crate::commands) fn of_inspected(shown: &Value) -> Value {
     add(&mut named, &["Name", "Variant"], "".into());
     add(&mut named, &["Labels"], json!({}));
     add(&mut named, &["Env"], json!([]));
+    for layer in named["LayersData"].as_array_mut().into_iter().flatten() {
+        add(layer, &["Annotations"], json!({}));
+    }
     named
 }
 

@@ -99,7 +99,7 @@ fn plain(value: &Value) -> serde_json::Value {
         }
         V::Map(fields) if fields.get(ORDERED).is_some() => {
             let written = fields.get(ORDERED).map(ToString::to_string).unwrap_or_default();
-            serde_json::from_str(&written).expect("it was written as JSON")
+            serde_json::from_str(&written).unwrap_or_default()
         }
         V::Map(fields) => {
             let own = fields.iter().filter(|(name, _)| name.as_ref() != SHOWN);

@@ -16,6 +16,10 @@ fn keep_in(value: &mut Value, is_map: bool) {
         return;
     }
     let Value::Object(fields) = value else { return };
+    if is_map {
+        // Its keys are somebody's own, and may be called as what only structs have.
+        fields.retain(|name, _| ![PLAIN, SHOWN, ORDERED].contains(&name.as_str()));
+    }
     let has_order = !is_map && !fields.contains_key(PLAIN) && !fields.keys().is_sorted();
     let written = has_order.then(|| plain_fields(fields).to_string());
     for (name, field) in fields.iter_mut() {

@@ -29,6 +29,18 @@ fn templates_as_scripts_use_them() {
 }
 
 #[test]
+fn a_label_may_have_any_name() {
+    for name in ["", SHOWN, PLAIN, ORDERED] {
+        let object = serde_json::json!({"Z": 1, "Labels": {name: "no JSON", "b": "y", "a": "x"}});
+        let filled =
+            |text: &str| Format::parse(text).and_then(|format| format.strict().fill(&object)).unwrap();
+        let own = if name.is_empty() { (r#""":"no JSON","#, ":no JSON ") } else { ("", "") };
+        assert_eq!(filled("{{json .Labels}}"), format!(r#"{{{}"a":"x","b":"y"}}"#, own.0));
+        assert_eq!(filled("{{.Labels}}"), format!("map[{}a:x b:y]", own.1));
+    }
+}
+
+#[test]
 fn a_label_may_be_missing_and_a_field_may_not() {
     assert_eq!(fill("{{.Config.Labels.nosuch}}"), "<no value>");
     let strict = |text: &str| Format::parse(text).unwrap().strict().fill(&serde_json::json!({"ID": "ab"}));

@@ -1,5 +1,7 @@
 //! What a status that is no success means, in words: the registry's own, where it gives any.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use crate::error::{Error, Kind};
@@ -28,54 +30,74 @@ struct One {
 
 /// The failure that an answer is. `sentence` is ``cannot read the manifest of `…` ``, `host` is named in hints.
 pub(super) fn failure(response: Response, sentence: impl Into<String>, host: &str) -> Failure {
-    let status = response.status;
-    let wait = response.retry_after();
-    let said = words(&response.excerpt(MAX_ERROR));
-    let with = |what: &str| match &said {
-        Some(said) => format!("{what}: {said}"),
-        None => what.to_owned(),
-    };
-    let error = |kind| Error::new(kind, sentence.into());
-    match status {
-        401 => Failure::Lasting(
-            error(Kind::Denied)
-                .because(with("the registry wants a login that is good for it"))
-                .hint(format!("log in with `kiln login {host}`, or hand in --creds USER:PASSWORD")),
-        ),
-        403 => Failure::Lasting(
-            error(Kind::Denied)
-                .because(with("the registry does not allow it"))
-                .hint(format!("see as whom you are logged in: kiln login --get-login {host}")),
-        ),
-        404 => missing_as(
-            error(Kind::NotFound),
-            said.as_deref(),
-            "check the name and the tag: `kiln image tags NAME` lists what there is",
-        ),
-        405 => Failure::Lasting(
-            error(Kind::Unsupported)
-                .because(with("the registry does not do that"))
-                .hint(format!("ask whoever runs `{host}` whether it is read-only or has that switched off")),
-        ),
-        429 => {
-            let asked =
-                wait.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
-            let error = error(Kind::Denied)
-                .because(with(&format!("the registry was asked too often (429 Too Many Requests){asked}")))
-                .hint(format!("wait, or log in for a higher limit: kiln login {host}"));
-            Failure::Passing { error, wait }
+    Answer::new(response).failure(sentence, host)
+}
+
+/// What an answer is read for.
+struct Answer {
+    status: u16,
+    wait: Option<Duration>,
+    /// Its beginning.
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn new(response: Response) -> Self {
+        let (status, wait) = (response.status, response.retry_after());
+        Answer { status, wait, body: response.excerpt(MAX_ERROR) }
+    }
+
+    fn failure(self, sentence: impl Into<String>, host: &str) -> Failure {
+        let Answer { status, wait, body } = self;
+        let said = words(&body);
+        let with = |what: &str| match &said {
+            Some(said) => format!("{what}: {said}"),
+            None => what.to_owned(),
+        };
+        let error = |kind| Error::new(kind, sentence.into());
+        match status {
+            401 => Failure::Lasting(
+                error(Kind::Denied)
+                    .because(with("the registry wants a login that is good for it"))
+                    .hint(format!("log in with `kiln login {host}`, or hand in --creds USER:PASSWORD")),
+            ),
+            403 => Failure::Lasting(
+                error(Kind::Denied)
+                    .because(with("the registry does not allow it"))
+                    .hint(format!("see as whom you are logged in: kiln login --get-login {host}")),
+            ),
+            404 => missing_as(
+                error(Kind::NotFound),
+                said.as_deref(),
+                "check the name and the tag: `kiln image tags NAME` lists what there is",
+            ),
+            405 => Failure::Lasting(
+                error(Kind::Unsupported).because(with("the registry does not do that")).hint(format!(
+                    "ask whoever runs `{host}` whether it is read-only or has that switched off"
+                )),
+            ),
+            429 => {
+                let asked =
+                    wait.map(|wait| format!("; it asks to wait {} s", wait.as_secs())).unwrap_or_default();
+                let error = error(Kind::Denied)
+                    .because(with(&format!(
+                        "the registry was asked too often (429 Too Many Requests){asked}"
+                    )))
+                    .hint(format!("wait, or log in for a higher limit: kiln login {host}"));
+                Failure::Passing { error, wait }
+            }
+            // 408: it waited too long for us; 5xx: its own trouble, often that of the moment.
+            408 | 425 | 500 | 502..=504 => {
+                let error = error(Kind::Io)
+                    .because(with(&format!("the registry is in trouble (status {status})")))
+                    .hint("try again later; --retry N goes on for longer");
+                Failure::Passing { error, wait }
+            }
+            _ => Failure::Lasting(misled(
+                error(Kind::Io).because(with(&format!("the registry answers with status {status}"))),
+                host,
+            )),
         }
-        // 408: it waited too long for us; 5xx: its own trouble, often that of the moment.
-        408 | 425 | 500 | 502..=504 => {
-            let error = error(Kind::Io)
-                .because(with(&format!("the registry is in trouble (status {status})")))
-                .hint("try again later; --retry N goes on for longer");
-            Failure::Passing { error, wait }
-        }
-        _ => Failure::Lasting(misled(
-            error(Kind::Io).because(with(&format!("the registry answers with status {status}"))),
-            host,
-        )),
     }
 }
 
@@ -85,9 +107,22 @@ pub(super) fn missing(response: Response, sentence: impl Into<String>, hint: &st
     missing_as(Error::new(Kind::NotFound, sentence.into()), said.as_deref(), hint)
 }
 
-/// The failure that a registry's refusal of a manifest of OCI's form is.
-pub(super) fn form_refused(response: Response, sentence: impl Into<String>) -> Failure {
-    let said = words(&response.excerpt(MAX_ERROR)).map(|said| format!(": {said}")).unwrap_or_default();
+/// The failure that an answer to a manifest of OCI's form is: a refusal of the form, as far as is known, where it has
+/// one of the codes by which older registries tell that, or no code.
+pub(super) fn of_oci_manifest(response: Response, sentence: impl Into<String>, host: &str) -> Failure {
+    let answer = Answer::new(response);
+    let codes = codes(&answer.body);
+    let is_of_form =
+        |code: &String| ["MANIFEST_INVALID", "TAG_INVALID", "UNSUPPORTED"].contains(&code.as_str());
+    let is_refusal = match answer.status {
+        415 => true,
+        400 => codes.is_empty() || codes.iter().any(is_of_form),
+        _ => false,
+    };
+    if !is_refusal {
+        return answer.failure(sentence, host);
+    }
+    let said = words(&answer.body).map(|said| format!(": {said}")).unwrap_or_default();
     let why = FormRefused(format!("the registry does not take it{said}"));
     let error = Error::new(Kind::Unsupported, sentence.into()).because(why);
     Failure::Lasting(error.hint("it may take Docker's form: --format v2s2"))
@@ -101,6 +136,11 @@ fn missing_as(error: Error, said: Option<&str>, hint: &str) -> Failure {
 /// With a hint, where `host` says what no registry should.
 pub(super) fn misled(error: Error, host: &str) -> Error {
     error.hint(format!("see whether `{host}` is a registry; if it is, tell whoever runs it what it answers"))
+}
+
+fn codes(body: &[u8]) -> Vec<String> {
+    let errors = serde_json::from_slice::<Errors>(body).map(|all| all.errors).unwrap_or_default();
+    errors.iter().filter_map(|one| one.code.as_str()).map(str::to_owned).collect()
 }
 
 /// What an answer says, in one line, without what a terminal would obey.

@@ -261,8 +261,8 @@ impl Repository<'_> {
                     self.same_digest(&response, manifest.digest(), &sentence)?;
                     Ok(referrers::is_listed(&response))
                 }
-                400 | 415 if manifest.media_type.starts_with("application/vnd.oci.") => {
-                    Err(answer::form_refused(response, sentence()))
+                _ if manifest.media_type.starts_with("application/vnd.oci.") => {
+                    Err(answer::of_oci_manifest(response, sentence(), self.host()))
                 }
                 _ => Err(answer::failure(response, sentence(), self.host())),
             }
