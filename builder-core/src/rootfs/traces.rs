@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Timespec, Timestamps};
+use rustix::fs::{AtFlags, FileType, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
 use crate::builder::Builder;
@@ -65,10 +65,7 @@ impl Traces {
                 none.insert(File::create(&self.path)?)
             }
         };
-        let mut record = format!("{} {} ", before.tv_sec, before.tv_nsec).into_bytes();
-        record.extend_from_slice(path.as_os_str().as_bytes());
-        record.push(0);
-        file.write_all(&record)
+        file.write_all(&record(path, before))
     }
 }
 
@@ -124,28 +121,64 @@ fn left(container: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn clear_through(root: &Root, left: &[PathBuf]) -> Result<()> {
-    let mut all = Vec::new();
+    let is_ended = |path: &Path| path.extension().is_some_and(|end| end == ENDED);
+    let (mut all, mut files) = (Vec::new(), Vec::new());
     for path in left {
-        let mut text = Vec::new();
-        let file = File::open(path).cannot("read", path.display())?;
-        file.take(LIMIT).read_to_end(&mut text).cannot("read", path.display())?;
-        all.extend(records(&text, path.extension().is_some_and(|end| end == ENDED)));
+        let path = if is_ended(path) { with_times_of_now(root, path)? } else { path.clone() };
+        all.extend(records(&read(&path)?));
+        files.push(path);
     }
     take_away(root, all).cannot("remove", "the mount points of earlier commands")?;
-    left.iter().try_for_each(|path| fs::remove_file(path).cannot("remove", path.display()))
+    // One whose writer was killed before it had removed the old one is there twice.
+    files.sort();
+    files.dedup();
+    files.iter().try_for_each(|path| fs::remove_file(path).cannot("remove", path.display()))
+}
+
+/// Writes down what times the directories have now that the run has ended, and gives the file that says so: removing
+/// changes them, and may be cut short.
+fn with_times_of_now(root: &Root, ended: &Path) -> Result<PathBuf> {
+    let mut text = Vec::new();
+    for Record { path, .. } in records(&read(ended)?) {
+        match root.parent(&path).and_then(|(above, _)| Ok(rustix::fs::fstat(above)?)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            stat => text.extend(record(&path, modified(&stat.cannot("find", path.display())?))),
+        }
+    }
+    let path = ended.with_extension("");
+    fs::write(&path, text).and_then(|()| fs::remove_file(ended)).cannot("write", path.display())?;
+    Ok(path)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let file = File::open(path).cannot("read", path.display())?;
+    file.take(LIMIT).read_to_end(&mut text).cannot("read", path.display())?;
+    Ok(text)
 }
 
 /// One place that was made.
 struct Record {
     path: PathBuf,
-    /// The time that the directory above had, where it may not have got it back.
-    before: Option<Timespec>,
+    /// The time that the directory above gets back.
+    before: Timespec,
 }
 
-fn records(text: &[u8], ended: bool) -> impl Iterator<Item = Record> {
+fn record(path: &Path, before: Timespec) -> Vec<u8> {
+    let mut record = format!("{} {} ", before.tv_sec, before.tv_nsec).into_bytes();
+    record.extend_from_slice(path.as_os_str().as_bytes());
+    record.push(0);
+    record
+}
+
+fn records(text: &[u8]) -> Vec<Record> {
     // What follows the last zero byte was cut short, and nothing was made after it.
     let whole = text.split_inclusive(|byte| *byte == 0).filter_map(|record| record.strip_suffix(&[0]));
-    whole.filter_map(parse).map(move |(path, before)| Record { path, before: (!ended).then_some(before) })
+    whole.filter_map(parse).collect()
+}
+
+fn modified(stat: &Stat) -> Timespec {
+    Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ }
 }
 
 /// Removes what the records name, where it is still as empty as it was made: of one run the last first, and what is in
@@ -158,8 +191,6 @@ fn take_away(root: &Root, mut records: Vec<Record>) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             found => found?,
         };
-        let stat = rustix::fs::fstat(&above)?;
-        let now = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec as _ };
         let removed = match rustix::fs::statat(&above, &name, AtFlags::SYMLINK_NOFOLLOW) {
             // Never made, or removed without the time above being put back.
             Err(Errno::NOENT) => Ok(()),
@@ -178,7 +209,7 @@ fn take_away(root: &Root, mut records: Vec<Record>) -> io::Result<()> {
             removed => removed?,
         }
         let keep = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
-        let times = Timestamps { last_access: keep, last_modification: before.unwrap_or(now) };
+        let times = Timestamps { last_access: keep, last_modification: before };
         let above = root.open(
             path.parent().unwrap_or(Path::new("/")),
             rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::RDONLY,
@@ -189,13 +220,13 @@ fn take_away(root: &Root, mut records: Vec<Record>) -> io::Result<()> {
     Ok(())
 }
 
-fn parse(record: &[u8]) -> Option<(PathBuf, Timespec)> {
+fn parse(record: &[u8]) -> Option<Record> {
     let mut parts = record.splitn(3, |byte| *byte == b' ');
     let mut number = || std::str::from_utf8(parts.next()?).ok()?.parse::<i64>().ok();
     let before = Timespec { tv_sec: number()?, tv_nsec: number()? };
     let path = std::ffi::OsString::from_vec(parts.next()?.to_vec());
     let path = PathBuf::from(path);
-    path.file_name().is_some().then_some((path, before))
+    path.file_name().is_some().then_some(Record { path, before })
 }
 
 #[cfg(test)]
